@@ -1,0 +1,70 @@
+# The commands of this project; .ci/run calls the same ones. `make help` lists them.
+
+PYTHON ?= python3
+VENV   := .venv
+EXPORT := .venv-export
+ARGS   ?=
+
+# what `make run` takes; empty means the default of `python -m tools.run`
+PHOTOS ?=
+PORT   ?=
+MODEL  ?=
+COUNT  ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-export check format demo-model evaluate-demo golden bench-encoder clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=bundle folder] [COUNT=500]
+	@exec $(VENV)/bin/python -m tools.run $(if $(PHOTOS),--photos "$(PHOTOS)") \
+	  $(if $(PORT),--port "$(PORT)") $(if $(MODEL),--model "$(MODEL)") $(if $(COUNT),--count "$(COUNT)")
+
+test: $(VENV)/.made ## run the tests that need no torch [ARGS="tests/ingest -k late"]
+	$(VENV)/bin/python -m pytest --ignore=tests/export $(ARGS)
+
+test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
+	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
+
+check: $(VENV)/.made ## lint, format check and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: $(VENV)/.made ## put the code in the project's form
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
+	$(EXPORT)/bin/python -m model_export.demo.train $(ARGS)
+
+evaluate-demo: $(EXPORT)/.made ## measure the demo model; prints the README's numbers [ARGS=…]
+	$(EXPORT)/bin/python -m model_export.demo.evaluate $(ARGS)
+
+golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
+	$(EXPORT)/bin/python -m model_export.golden $(ARGS)
+
+bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
+	$(EXPORT)/bin/python -m tools.bench_encoder $(ARGS)
+
+clean: ## remove the environments, build/ and caches
+	rm -rf $(VENV) $(EXPORT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
+
+# An environment is made again when what it must hold has changed.
+$(VENV)/.made: requirements.txt functions/requirements.txt
+	$(call environment,$(VENV),-r requirements.txt)
+
+$(EXPORT)/.made: requirements.txt functions/requirements.txt model_export/requirements.txt
+	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt)
+
+define environment
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "clipsearch needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+       "Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
+@echo "making $(1) (once; a few minutes on a slow line)"
+@$(PYTHON) -m venv --clear $(1)
+@$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
+@touch $@
+endef
