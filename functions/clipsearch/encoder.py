@@ -1,0 +1,195 @@
+"""CLIP's two towers as ONNX Runtime sessions: texts and pictures -> vectors of length 1.
+
+A session is built when its tower is first needed: a text query never loads the image tower
+and `ingest` never loads the text tower. Never at import: the framework forks after it.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from clipsearch.bundle import LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
+from clipsearch.preprocess import preprocess
+
+if TYPE_CHECKING:
+    import numpy as np
+    import onnxruntime
+    import tokenizers
+    from PIL import Image
+
+    from clipsearch.storage import Bucket
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TextEmbedding:
+    """`vectors` (N, D) float32, rows of length 1; `truncated[i]`: text i was longer than the
+    model's context and was cut."""
+
+    vectors: Floats
+    truncated: list[bool]
+
+
+class Encoder:
+    """A bundle ready to encode. Cheap to make; safe to share between threads.
+
+    The first use of a tower raises what fetching it raises: DamagedObject, StorageError.
+    Nothing is remembered of a failure, so the next use tries again.
+    """
+
+    def __init__(self, source: LocalBundle | RemoteBundle) -> None:
+        self._source = source
+        self._text = _Lazy(lambda: _load(source, "text", _TextTower))
+        self._image = _Lazy(lambda: _load(source, "image", _ImageTower))
+
+    @classmethod
+    def from_bucket(cls, bucket: Bucket, model: str = "current") -> Encoder:
+        """The bundle of a space in the index bucket. NoModel, DamagedObject, StorageError."""
+        return cls(load_bundle(bucket, model))
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Encoder:
+        """A bundle in a local folder. NoModel, DamagedObject."""
+        return cls(read_bundle(folder))
+
+    @property
+    def space(self) -> str:
+        return self._source.bundle.space
+
+    @property
+    def name(self) -> str:
+        return self._source.bundle.name
+
+    @property
+    def dim(self) -> int:
+        return self._source.bundle.dim
+
+    @property
+    def image_size(self) -> int:
+        return self._source.bundle.image_size
+
+    @property
+    def logit_scale(self) -> float:
+        return self._source.bundle.logit_scale
+
+    @property
+    def loaded(self) -> set[Tower]:
+        """The towers whose sessions exist."""
+        towers: dict[Tower, _Lazy[Any]] = {"image": self._image, "text": self._text}
+        return {tower for tower, lazy in towers.items() if lazy.value is not None}
+
+    def encode_text(self, texts: Sequence[str]) -> TextEmbedding:
+        """Texts -> (N, dim) vectors; texts longer than the context are cut."""
+        import numpy as np
+
+        if not texts:
+            return TextEmbedding(np.empty((0, self.dim), np.float32), [])
+        return self._text.get().encode(list(texts), self._source.bundle.context_length)
+
+    def encode_image(self, images: Sequence[Image.Image]) -> Floats:
+        """Upright pictures of any size and mode (decode.py) -> (N, dim) float32 vectors."""
+        import numpy as np
+
+        if not images:
+            return np.empty((0, self.dim), np.float32)
+        size = self.image_size
+        pixels = np.empty((len(images), size, size, 3), np.uint8)
+        for row, image in zip(pixels, images, strict=True):
+            row[:] = preprocess(image, size)
+        return self._image.get().encode(pixels)
+
+
+class _Lazy(Generic[T]):
+    """Built once, by whichever thread comes first; a failed build is tried again next time."""
+
+    def __init__(self, build: Callable[[], T]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self.value: T | None = None
+
+    def get(self) -> T:
+        if self.value is None:
+            with self._lock:
+                if self.value is None:
+                    self.value = self._build()
+        return self.value
+
+
+class _ImageTower:
+    def __init__(self, folder: Path) -> None:
+        self._session = _session(folder / "image.onnx")
+
+    def encode(self, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Floats:
+        """(N, S, S, 3) uint8 -> (N, D)."""
+        vectors: Floats = self._session.run(None, {"pixels": pixels})[0]
+        return vectors
+
+
+class _TextTower:
+    def __init__(self, folder: Path) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            session = pool.submit(_session, folder / "text.onnx")
+            self._tokenizer = _tokenizer(folder / "tokenizer.json")
+            self._session = session.result()
+        self._end: int = self._tokenizer.encode("").ids[-1]
+
+    def encode(self, texts: list[str], context_length: int) -> TextEmbedding:
+        import numpy as np
+
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+        truncated = [len(row) > context_length for row in rows]
+        rows = [
+            [*row[: context_length - 1], self._end] if cut else row
+            for row, cut in zip(rows, truncated, strict=True)
+        ]
+        # A causal tower pools at the first end token and sees nothing after it, so padding
+        # with more of them, and only up to the longest text, changes nothing.
+        ids = np.full((len(rows), max(map(len, rows))), self._end, np.int64)
+        for i, row in enumerate(rows):
+            ids[i, : len(row)] = row
+        return TextEmbedding(self._session.run(None, {"input_ids": ids})[0], truncated)
+
+
+def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
+    # ONNX Runtime has read everything once the session exists: what was downloaded can go
+    # (on Cloud Run the file system is memory).
+    with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
+        return build(source.fetch(tower, Path(folder)))
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _cpus()
+    # Spinning threads take the cores from the other requests of this process.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3  # errors
+    # By path, never as bytes: those would be held twice (measured: twice the load time too).
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _tokenizer(path: Path) -> tokenizers.Tokenizer:
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+def _cpus() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
