@@ -1,0 +1,1 @@
+"""What `search` and `ingest` share. Knows no HTTP and no CloudEvents; imports nothing heavy."""

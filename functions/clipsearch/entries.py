@@ -1,0 +1,230 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""Entries as columns, and the rule that says which entry about a photo counts.
+
+A million entries are a handful of arrays; nothing on the way from storage to search makes a
+Python object per photo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+UNIT_TOLERANCE = 1e-3  # float32 keeps a unit length to 1e-6; this refuses what was never scaled
+
+
+class Kind(IntEnum):
+    """What an entry says. The order is the precedence at equal generation."""
+
+    FAILURE = 0
+    VECTOR = 1
+    TOMBSTONE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact about one generation of one photo, as a writer makes it.
+
+    `width`, `height`: pixels of the upright photo, 0 where unknown. `time_us`: when it was
+    written, µs since 1970. `vector`: (d,) float32 of length 1, for kind VECTOR only.
+    `reason`: why the photo cannot be indexed, for kind FAILURE only.
+    """
+
+    name: str
+    generation: int
+    kind: Kind
+    width: int = 0
+    height: int = 0
+    time_us: int = 0
+    vector: npt.NDArray[np.float32] | None = None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("an entry needs the name of its photo, not ''")
+        if (self.vector is not None) != (self.kind == Kind.VECTOR):
+            raise ValueError(f"{self.name!r}: kind {self.kind!r} and its vector do not go together")
+        if (self.reason is not None) != (self.kind == Kind.FAILURE):
+            raise ValueError(f"{self.name!r}: kind {self.kind!r} and its reason do not go together")
+        if self.vector is not None and not abs(np.linalg.norm(self.vector) - 1) < UNIT_TOLERANCE:
+            raise ValueError(f"{self.name!r}: the vector's length must be 1")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entries:
+    """n entries, v of them vectors of d numbers, f of them failures.
+
+    `names`, `reasons` hold UTF-8 one after the other; `name_ends`, `reason_ends` say where
+    each one ends. `vectors` and reasons have one row per entry of their kind, in order.
+    Without any vector `vectors` is (0, 0), because then nothing tells d.
+    """
+
+    names: npt.NDArray[np.uint8]
+    name_ends: npt.NDArray[np.int64]  # (n,)
+    keys: npt.NDArray[np.uint64]  # (n, 2), see key_of
+    generations: npt.NDArray[np.int64]  # (n,)
+    kinds: npt.NDArray[np.uint8]  # (n,) of Kind
+    widths: npt.NDArray[np.int32]  # (n,)
+    heights: npt.NDArray[np.int32]  # (n,)
+    times: npt.NDArray[np.int64]  # (n,) µs since 1970
+    vectors: npt.NDArray[np.float32]  # (v, d)
+    reasons: npt.NDArray[np.uint8]
+    reason_ends: npt.NDArray[np.int64]  # (f,)
+
+    def __len__(self) -> int:
+        return len(self.generations)
+
+    @classmethod
+    def from_entries(cls, entries: Sequence[Entry]) -> Entries:
+        """Raises ValueError if the vectors differ in dimension."""
+        vectors = [e.vector for e in entries if e.vector is not None]
+        names, name_ends = _pack([e.name for e in entries])
+        reasons, reason_ends = _pack([e.reason for e in entries if e.reason is not None])
+        return cls(
+            names=names,
+            name_ends=name_ends,
+            keys=np.array([key_of(e.name) for e in entries], np.uint64).reshape(-1, 2),
+            generations=np.array([e.generation for e in entries], np.int64),
+            kinds=np.array([e.kind for e in entries], np.uint8),
+            widths=np.array([e.width for e in entries], np.int32),
+            heights=np.array([e.height for e in entries], np.int32),
+            times=np.array([e.time_us for e in entries], np.int64),
+            vectors=np.stack(vectors).astype(np.float32) if vectors else _no_vectors(),
+            reasons=reasons,
+            reason_ends=reason_ends,
+        )
+
+    @classmethod
+    def concat(cls, parts: Sequence[Entries]) -> Entries:
+        """The entries of all parts, in order."""
+        if not parts:
+            return cls.from_entries([])
+        vectors = [p.vectors for p in parts if len(p.vectors)]
+        return cls(
+            names=np.concatenate([p.names for p in parts]),
+            name_ends=_concat_ends([p.name_ends for p in parts]),
+            keys=np.concatenate([p.keys for p in parts]),
+            generations=np.concatenate([p.generations for p in parts]),
+            kinds=np.concatenate([p.kinds for p in parts]),
+            widths=np.concatenate([p.widths for p in parts]),
+            heights=np.concatenate([p.heights for p in parts]),
+            times=np.concatenate([p.times for p in parts]),
+            vectors=np.concatenate(vectors) if vectors else _no_vectors(),
+            reasons=np.concatenate([p.reasons for p in parts]),
+            reason_ends=_concat_ends([p.reason_ends for p in parts]),
+        )
+
+    def take(self, rows: Array) -> Entries:
+        """The entries at `rows`: a mask (n,) of bool, or row numbers in any order."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        names, name_ends = _take_packed(self.names, self.name_ends, rows)
+        reasons, reason_ends = _take_packed(
+            self.reasons, self.reason_ends, self._ranks(Kind.FAILURE, rows)
+        )
+        return Entries(
+            names=names,
+            name_ends=name_ends,
+            keys=self.keys[rows],
+            generations=self.generations[rows],
+            kinds=self.kinds[rows],
+            widths=self.widths[rows],
+            heights=self.heights[rows],
+            times=self.times[rows],
+            vectors=self.vectors[self._ranks(Kind.VECTOR, rows)],
+            reasons=reasons,
+            reason_ends=reason_ends,
+        )
+
+    def without_vectors(self) -> Entries:
+        """The same, for where the vectors are kept elsewhere; not to be stored or taken from."""
+        return replace(self, vectors=_no_vectors())
+
+    def name(self, row: int) -> str:
+        return _unpack(self.names, self.name_ends, row)
+
+    def reason(self, row: int) -> str | None:
+        """Why the photo of this row cannot be indexed; None unless it is a failure."""
+        if self.kinds[row] != Kind.FAILURE:
+            return None
+        rank = np.count_nonzero(self.kinds[:row] == Kind.FAILURE)
+        return _unpack(self.reasons, self.reason_ends, int(rank))
+
+    def winners(self) -> npt.NDArray[np.int64]:
+        """The row of each photo's state, sorted by key: one row per name.
+
+        The rule is commutative and idempotent, so neither the order of the entries nor
+        repeating some makes a difference.
+        """
+        order = np.lexsort((*self._precedence()[::-1], self.keys[:, 1], self.keys[:, 0]))
+        keys = self.keys[order]
+        last_of_its_name = np.ones(len(order), bool)
+        last_of_its_name[:-1] = (keys[1:] != keys[:-1]).any(axis=1)
+        return order[last_of_its_name]
+
+    def beats(self, rows: Array, other: Entries, other_rows: Array) -> npt.NDArray[np.bool_]:
+        """Whether each entry at `rows` counts against the one at `other_rows` (same photo)."""
+        wins = np.zeros(len(rows), bool)
+        undecided = np.ones(len(rows), bool)
+        for mine, theirs in zip(self._precedence(), other._precedence(), strict=True):
+            wins |= undecided & (mine[rows] > theirs[other_rows])
+            undecided &= mine[rows] == theirs[other_rows]
+        return wins
+
+    def _precedence(self) -> tuple[Array, ...]:
+        """The merge rule: what decides between entries about one photo, the first thing first.
+
+        The time decides only between repeated work on one generation, such as a failure
+        that was tried again.
+        """
+        return self.generations, self.kinds, self.times
+
+    def _ranks(self, kind: Kind, rows: Array) -> Array:
+        """Where the things of `kind` (vectors, reasons) of these rows are."""
+        of_kind = self.kinds == kind
+        ranks: Array = np.cumsum(of_kind) - 1
+        return ranks[rows[of_kind[rows]]]
+
+
+def key_of(name: str) -> tuple[int, int]:
+    """The first 16 bytes of SHA-256 of the name, as two big-endian numbers.
+
+    Names with equal keys are taken for the same name: with 128 bits nobody can make two.
+    """
+    digest = hashlib.sha256(name.encode()).digest()
+    return int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")
+
+
+def _no_vectors() -> npt.NDArray[np.float32]:
+    return np.zeros((0, 0), np.float32)
+
+
+def _pack(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    encoded = [text.encode() for text in texts]
+    ends = np.cumsum([len(e) for e in encoded], dtype=np.int64)
+    return np.frombuffer(b"".join(encoded), np.uint8), ends
+
+
+def _unpack(packed: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], row: int) -> str:
+    begin = ends[row - 1] if row else 0
+    return packed[begin : ends[row]].tobytes().decode()
+
+
+def _take_packed(packed: Array, ends: Array, rows: Array) -> tuple[Array, Array]:
+    lengths = np.diff(ends, prepend=0)[rows]
+    new_ends = np.cumsum(lengths, dtype=np.int64)
+    # Position of every byte: its place in the result, moved by how far its text moves.
+    shift = (ends[rows] - lengths) - (new_ends - lengths)
+    return packed[np.arange(lengths.sum()) + np.repeat(shift, lengths)], new_ends
+
+
+def _concat_ends(parts: Sequence[Array]) -> Array:
+    offsets = np.cumsum([0] + [p[-1] if len(p) else 0 for p in parts[:-1]])
+    return np.concatenate([p + offset for p, offset in zip(parts, offsets, strict=True)])

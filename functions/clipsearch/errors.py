@@ -1,0 +1,104 @@
+"""Every error that clipsearch raises on purpose.
+
+    ClipsearchError
+    ├── SettingsError             a setting is missing, invalid or unknown
+    ├── StorageError              storage trouble; the same call may work later
+    │   ├── ObjectNotFound        no such object, or no such generation of it
+    │   ├── ObjectExists          create(): a different object already has the name
+    │   └── BadObjectName         no object can ever have this name (also a ValueError)
+    ├── DamagedObject             a segment, commit or model file is not what it must be
+    ├── NotReady                  no model or no index yet
+    │   └── NoModel
+    ├── PhotoNotIndexed           no vector is known for this photo
+    └── UnreadablePhoto           bad data, for ever: trying again cannot help
+        └── PhotoTooLarge         more bytes than a photo may have
+
+Each class keeps its data as attributes and builds its own sentence.
+"""
+
+from __future__ import annotations
+
+
+class ClipsearchError(Exception):
+    """The root of the tree."""
+
+
+class SettingsError(ClipsearchError):
+    """The environment variable `name` has a `value` (None: it is not set) that is not `allowed`."""
+
+    def __init__(self, name: str, value: str | None, allowed: str) -> None:
+        self.name, self.value, self.allowed = name, value, allowed
+        state = "is not set" if value is None else f"is {value!r}"
+        super().__init__(f"{name} {state}; it must be {allowed}")
+
+
+class StorageError(ClipsearchError):
+    """The storage did not do what was asked; the message names operation, bucket and object."""
+
+
+class ObjectNotFound(StorageError):
+    """There is no object `name`, or its `generation` (when given) is gone or replaced."""
+
+    def __init__(self, name: str, generation: int | None = None) -> None:
+        self.name, self.generation = name, generation
+        which = "" if generation is None else f" of generation {generation}"
+        super().__init__(f"there is no object {name!r}{which}")
+
+
+class ObjectExists(StorageError):
+    """`name` is already taken by an object with other bytes."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"another object is already named {name!r}")
+
+
+class BadObjectName(StorageError, ValueError):
+    """`name` cannot be the name of an object, because of `reason`."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"{name!r} cannot be the name of an object: {reason}")
+
+
+class DamagedObject(ClipsearchError):
+    """The object `name` can be read but is not what it must be, because of `reason`."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"the object {name!r} is damaged: {reason}")
+
+
+class NotReady(ClipsearchError):
+    """`what` does not exist yet."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} is not there yet")
+
+
+class NoModel(NotReady):
+    """No model has been published."""
+
+    def __init__(self, what: str = "a model") -> None:
+        super().__init__(what)
+
+
+class PhotoNotIndexed(ClipsearchError):
+    """The photo `name` has no vector in the index."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"the photo {name!r} is not in the index")
+
+
+class UnreadablePhoto(ClipsearchError):
+    """The bytes are not a photo that can be indexed, because of `reason` (a full sentence part)."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class PhotoTooLarge(UnreadablePhoto):
+    """The photo has more bytes than are accepted."""

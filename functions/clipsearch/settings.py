@@ -1,0 +1,152 @@
+"""The settings: environment variables, one table, validated once.
+
+`SETTINGS` is the whole list. A variable that starts with CLIPSEARCH_ and is not in it is an
+error, because it is most likely a typing mistake that would otherwise go unnoticed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from clipsearch.errors import SettingsError
+from clipsearch.storage import folder_path, gs_parts
+
+PREFIX = "CLIPSEARCH_"
+BUCKET_FORM = "gs://BUCKET, gs://BUCKET/PREFIX or file:///ABSOLUTE/FOLDER"
+PUBLIC_STORAGE = "https://storage.googleapis.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable; `default` None means that it must be set."""
+
+    name: str
+    default: str | None
+    help: str
+
+
+SETTINGS = (
+    Setting("CLIPSEARCH_PHOTOS", None, f"the photos: {BUCKET_FORM}"),
+    Setting("CLIPSEARCH_INDEX", None, f"the index and the models: {BUCKET_FORM}"),
+    Setting("CLIPSEARCH_THUMBNAILS", None, f"the thumbnails: {BUCKET_FORM}"),
+    Setting(
+        "CLIPSEARCH_PHOTOS_URL",
+        "",
+        "public base address of the photos; for gs:// it follows from CLIPSEARCH_PHOTOS",
+    ),
+    Setting(
+        "CLIPSEARCH_THUMBNAILS_URL",
+        "",
+        "public base address of the thumbnails; for gs:// it follows from CLIPSEARCH_THUMBNAILS",
+    ),
+    Setting("CLIPSEARCH_MODEL", "current", "the model to use: a space, or current"),
+    Setting(
+        "CLIPSEARCH_ALLOWED_ORIGINS",
+        "*",
+        "who may call search from a browser: *, or origins separated by commas",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The validated settings. Addresses carry no slash at the end."""
+
+    photos: str
+    index: str
+    thumbnails: str
+    photos_url: str
+    thumbnails_url: str
+    model: str
+    allowed_origins: tuple[str, ...]
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Raises SettingsError for a missing, invalid or unknown variable."""
+        _refuse_unknown(environ)
+        values = {s.name: environ.get(s.name, s.default) for s in SETTINGS}
+        photos = _bucket(values, "CLIPSEARCH_PHOTOS")
+        settings = cls(
+            photos=photos,
+            index=_bucket(values, "CLIPSEARCH_INDEX"),
+            thumbnails=_bucket(values, "CLIPSEARCH_THUMBNAILS"),
+            photos_url=_public_url(values, "CLIPSEARCH_PHOTOS"),
+            thumbnails_url=_public_url(values, "CLIPSEARCH_THUMBNAILS"),
+            model=_model(values),
+            allowed_origins=_origins(values),
+        )
+        _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
+        _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)
+        return settings
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = [s.name for s in SETTINGS]
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            raise SettingsError(name, environ[name], f"removed: only {', '.join(known)} exist")
+
+
+def _bucket(values: Mapping[str, str | None], name: str) -> str:
+    value = values[name]
+    if value is None:
+        raise SettingsError(name, None, BUCKET_FORM)
+    try:
+        if value.startswith("gs://"):
+            gs_parts(value)
+        else:
+            folder_path(value)
+    except ValueError as exc:
+        raise SettingsError(name, value, f"{BUCKET_FORM} ({exc})") from exc
+    return value.rstrip("/")
+
+
+def _public_url(values: Mapping[str, str | None], bucket_name: str) -> str:
+    name = f"{bucket_name}_URL"
+    value = values[name] or ""
+    bucket = values[bucket_name] or ""
+    if not value and bucket.startswith("gs://"):
+        gs_bucket, prefix = gs_parts(bucket)
+        return f"{PUBLIC_STORAGE}/{gs_bucket}/{quote(prefix)}".rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise SettingsError(name, value or None, "http(s)://HOST[/PATH], without ? and #")
+    return value.rstrip("/")
+
+
+def _model(values: Mapping[str, str | None]) -> str:
+    value = values["CLIPSEARCH_MODEL"] or ""
+    if not re.fullmatch("current|[0-9a-f]{12}", value):
+        allowed = "'current' or a space (12 hexadecimal digits)"
+        raise SettingsError("CLIPSEARCH_MODEL", value, allowed)
+    return value
+
+
+def _origins(values: Mapping[str, str | None]) -> tuple[str, ...]:
+    value = values["CLIPSEARCH_ALLOWED_ORIGINS"] or ""
+    origins = tuple(part.strip() for part in value.split(","))
+    if origins != ("*",) and not all(re.fullmatch(r"https?://[^/?#\s]+", o) for o in origins):
+        allowed = "'*' or origins such as https://example.org, separated by commas"
+        raise SettingsError("CLIPSEARCH_ALLOWED_ORIGINS", value, allowed)
+    return origins
+
+
+def _refuse_writing_among_photos(photos: str, name: str, url: str) -> None:
+    """What is written where photos are watched triggers `ingest` again, for ever."""
+    if photos.startswith("gs://") and url.startswith("gs://"):
+        among = gs_parts(photos)[0] == gs_parts(url)[0]
+    elif photos.startswith("file://") and url.startswith("file://"):
+        among = _inside(folder_path(url), folder_path(photos))
+    else:
+        among = False
+    if among:
+        raise SettingsError(name, url, f"elsewhere than the photos ({photos})")
+
+
+def _inside(folder: Path, other: Path) -> bool:
+    return folder.resolve().is_relative_to(other.resolve())

@@ -1,0 +1,117 @@
+"""Object storage: the interface, and the two places where objects can be.
+
+The index asks only one thing of a storage beyond reading and writing: *create if absent*.
+Whoever implements `Bucket` passes tests/storage/test_contract.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from clipsearch.errors import BadObjectName
+
+MAX_NAME_BYTES = 1024  # https://cloud.google.com/storage/docs/objects#naming
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """What is known about one generation of an object without reading it; `size` in bytes."""
+
+    name: str
+    generation: int
+    size: int
+    content_type: str | None
+    updated: datetime
+
+
+class Bucket(Protocol):
+    """Objects by name. Every method may raise StorageError, and BadObjectName for a name.
+
+    Methods may be called from several threads at once.
+    """
+
+    url: str
+
+    def create(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+    ) -> Stat:
+        """Write an object that must not exist yet.
+
+        Raises ObjectExists if the name is taken by other bytes. If it holds these very bytes
+        the call succeeds: that is a retry after a lost reply.
+        """
+
+    def read(self, name: str, generation: int | None = None) -> bytes:
+        """The bytes. ObjectNotFound if there are none, or none of that generation any more."""
+
+    def download(self, name: str, path: Path) -> None:
+        """Write the bytes to the local file `path` without holding them in memory."""
+
+    def stat(self, name: str) -> Stat:
+        """ObjectNotFound if there is no such object."""
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        """Objects whose name begins with `prefix` and is not below `start`, by name.
+
+        The order is that of the UTF-8 bytes. What was created or deleted before the call is
+        seen; what happens during it may be.
+        """
+
+    def delete(self, name: str, generation: int | None = None) -> None:
+        """Remove the object if it is there and, when given, of this generation. Idempotent."""
+
+
+def open_bucket(url: str) -> Bucket:
+    """The bucket at gs://BUCKET[/PREFIX] or file:///FOLDER (made on the first write).
+
+    Opens no connection. Raises ValueError for any other address.
+    """
+    if url.startswith("gs://"):
+        from clipsearch.storage.gcs import GcsBucket
+
+        return GcsBucket(url)
+    from clipsearch.storage.folder import FolderBucket
+
+    return FolderBucket(folder_path(url))
+
+
+def gs_parts(url: str) -> tuple[str, str]:
+    """("bucket", "prefix/") of a gs:// address; the prefix is "" or ends with a slash."""
+    found = re.fullmatch(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])((?:/[^/]+)*)/?", url)
+    if not found:
+        raise ValueError(f"{url!r} is not gs://BUCKET or gs://BUCKET/PREFIX")
+    bucket, prefix = found.groups()
+    return bucket, f"{prefix[1:]}/" if prefix else ""
+
+
+def folder_path(url: str) -> Path:
+    """The folder of a file:// address, as Path.as_uri() writes it."""
+    parts = urlsplit(url)
+    if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
+    path = Path(unquote(parts.path))
+    if not path.is_absolute() or path == Path("/"):
+        raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
+    return path
+
+
+def check_name(name: str) -> None:
+    """Raise BadObjectName for what no storage takes as a name."""
+    if name in ("", ".", ".."):
+        raise BadObjectName(name, "it says nothing")
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError as exc:
+        raise BadObjectName(name, "it cannot be written as UTF-8") from exc
+    if size > MAX_NAME_BYTES:
+        raise BadObjectName(name, f"it has {size} bytes, {MAX_NAME_BYTES} are allowed")

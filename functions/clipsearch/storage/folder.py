@@ -1,0 +1,210 @@
+"""A folder with the promises of object storage. Any folder of somebody's photos will do.
+
+An object is a regular file below the root; its name is the path, with slashes. What begins
+with a dot is no object, so the folder for temporary files can be inside. Links to folders
+are not followed (they can lead round in circles, or out), links to files only within the root.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import mimetypes
+import os
+import secrets
+import stat as modes
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.storage import Stat, check_name
+
+STALE_AFTER_S = 3600  # a temporary file this old has lost its writer: writing takes seconds
+_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+_log = logging.getLogger("clipsearch")
+
+
+class FolderBucket:
+    """The files below `root`; Bucket says what the methods promise.
+
+    The generation is the time of the last change of the file's status, in µs (st_ctime). It
+    grows with every write and rename, and unlike st_mtime nobody can set it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(os.path.realpath(root))
+        self.url = self.root.as_uri()
+        self._temporary = self.root / ".tmp"
+        self._swept = False
+
+    def create(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+    ) -> Stat:
+        """Content type and cache control are not kept: a file has its name to tell the type."""
+        path = self._path(name)
+        with self._translated("create", name, absent=False):
+            temporary = self._write_temporary(data)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._link(temporary, path, name)
+            finally:
+                temporary.unlink(missing_ok=True)
+        # Only now: removing the temporary name changes the status, and so the generation.
+        return self.stat(name)
+
+    def read(self, name: str, generation: int | None = None) -> bytes:
+        with self._translated("read", name), self._existing(name).open("rb") as file:
+            before = _generation(os.fstat(file.fileno()))
+            data = file.read()
+            after = _generation(os.fstat(file.fileno()))
+        if generation is not None and not before == after == generation:
+            raise ObjectNotFound(name, generation)
+        return data
+
+    def download(self, name: str, path: Path) -> None:
+        with self._translated("download", name):
+            source = self._existing(name).open("rb")
+        with source, path.open("wb") as target:
+            while chunk := source.read(1 << 20):
+                target.write(chunk)
+
+    def stat(self, name: str) -> Stat:
+        with self._translated("stat", name):
+            return _stat(name, self._existing(name).stat())
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        return self._walk("", prefix, start)
+
+    def delete(self, name: str, generation: int | None = None) -> None:
+        with suppress(ObjectNotFound), self._translated("delete", name):
+            if generation is None or self.stat(name).generation == generation:
+                self._existing(name).unlink()
+
+    def _walk(self, folder: str, prefix: str, start: str) -> Iterator[Stat]:
+        """What lies in `folder` ("" or "a/b/") in order; opens only folders that can match."""
+        for name, entry in self._children(folder):
+            if name.endswith("/"):
+                if name[: len(prefix)] == prefix[: len(name)] and name >= start[: len(name)]:
+                    yield from self._walk(name, prefix, start)
+            elif name.startswith(prefix) and name >= start:
+                with suppress(ObjectNotFound):  # removed since the folder was read, or no file
+                    yield self._stat_entry(name, entry)
+
+    def _children(self, folder: str) -> Sequence[tuple[str, os.DirEntry[str]]]:
+        """Sorted by name; a folder's name has its slash, as "a.jpg" comes before "a/b.jpg"."""
+        with suppress(ObjectNotFound), self._translated("list", folder):
+            with os.scandir(self.root / folder) as entries:
+                named = [(_name(folder, e), e) for e in entries if _can_be_object(e)]
+            return sorted(named, key=lambda child: child[0])
+        return []
+
+    def _stat_entry(self, name: str, entry: os.DirEntry[str]) -> Stat:
+        with self._translated("list", name):
+            if not entry.is_file(follow_symlinks=False):
+                return self.stat(name)
+            return _stat(name, entry.stat(follow_symlinks=False))
+
+    def _path(self, name: str) -> Path:
+        check_name(name)
+        parts = name.split("/")
+        if "" in parts or "\0" in name or any(part.startswith(".") for part in parts):
+            raise BadObjectName(name, "in a folder no part may be empty or begin with a dot")
+        return self.root / name
+
+    def _existing(self, name: str) -> Path:
+        """The path of a regular file that is really below the root; raises ObjectNotFound."""
+        path = self._path(name)
+        parent_is_real = os.path.realpath(path.parent) == str(path.parent)
+        target = Path(os.path.realpath(path))
+        if not (parent_is_real and target.is_relative_to(self.root)):
+            raise ObjectNotFound(name)
+        if not modes.S_ISREG(target.stat().st_mode):
+            raise ObjectNotFound(name)
+        return path
+
+    def _write_temporary(self, data: bytes) -> Path:
+        self._temporary.mkdir(parents=True, exist_ok=True)
+        if not self._swept:
+            _remove_stale(self._temporary)
+            self._swept = True
+        path = self._temporary / secrets.token_hex(16)
+        with path.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return path
+
+    def _link(self, temporary: Path, path: Path, name: str) -> None:
+        """Give the complete file its name, which fails if the name is taken."""
+        if os.path.realpath(path.parent) != str(path.parent):
+            raise BadObjectName(name, "it leads through a link to another folder")
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            if path.is_file() and path.read_bytes() == temporary.read_bytes():
+                return
+            raise ObjectExists(name) from None
+        _sync_folder(path.parent)
+
+    @contextmanager
+    def _translated(self, operation: str, name: str, absent: bool = True) -> Iterator[None]:
+        """Turn OSError into ours; `absent`: a missing file means ObjectNotFound."""
+        try:
+            yield
+        except OSError as exc:
+            if absent and exc.errno in _ABSENT:
+                raise ObjectNotFound(name) from exc
+            if exc.errno == errno.ENAMETOOLONG:
+                raise BadObjectName(name, "a part of it is too long for this file system") from exc
+            raise StorageError(f"{operation} {name!r} in {self.url}: {exc}") from exc
+
+
+def _generation(status: os.stat_result) -> int:
+    return status.st_ctime_ns // 1000
+
+
+def _stat(name: str, status: os.stat_result) -> Stat:
+    return Stat(
+        name=name,
+        generation=_generation(status),
+        size=status.st_size,
+        content_type=mimetypes.guess_type(name)[0],
+        updated=datetime.fromtimestamp(status.st_mtime, UTC),
+    )
+
+
+def _can_be_object(entry: os.DirEntry[str]) -> bool:
+    try:
+        entry.name.encode()
+    except UnicodeEncodeError:
+        _log.warning("%r is left out: its name is not UTF-8", os.fsencode(entry.path))
+        return False
+    return not entry.name.startswith(".")
+
+
+def _name(folder: str, entry: os.DirEntry[str]) -> str:
+    return f"{folder}{entry.name}/" if entry.is_dir(follow_symlinks=False) else folder + entry.name
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without this the name of a written file may not survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_stale(folder: Path) -> None:
+    limit = time.time() - STALE_AFTER_S
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < limit:
+                path.unlink()
