@@ -5,11 +5,8 @@ VENV   := .venv
 EXPORT := .venv-export
 ARGS   ?=
 
-# what `make run` takes; empty means the default of `python -m tools.run`
-PHOTOS ?=
-PORT   ?=
-MODEL  ?=
-COUNT  ?=
+# What `make run` takes. Through the environment, so that a folder may have any name.
+export PHOTOS PORT MODEL COUNT
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-export check format demo-model evaluate-demo golden bench-encoder clean
@@ -18,8 +15,8 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=bundle folder] [COUNT=500]
-	@exec $(VENV)/bin/python -m tools.run $(if $(PHOTOS),--photos "$(PHOTOS)") \
-	  $(if $(PORT),--port "$(PORT)") $(if $(MODEL),--model "$(MODEL)") $(if $(COUNT),--count "$(COUNT)")
+	@exec $(VENV)/bin/python -m tools.run $${PHOTOS:+--photos "$$PHOTOS"} $${PORT:+--port "$$PORT"} \
+	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"}
 
 test: $(VENV)/.made ## run the tests that need no torch [ARGS="tests/ingest -k late"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export $(ARGS)

@@ -1,0 +1,76 @@
+"""CloudEvents of Cloud Storage, read strictly into what `ingest` works with.
+
+The payload is StorageObjectData:
+https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/storage/v1/data.proto
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from clipsearch.storage import gs_parts
+
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+DELETED = "google.cloud.storage.object.v1.deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoEvent:
+    """A generation of a photo came (`finalized`) or went.
+
+    `name` is relative to the prefix of CLIPSEARCH_PHOTOS; `size` in bytes, None if not said.
+    """
+
+    finalized: bool
+    name: str
+    generation: int
+    size: int | None
+
+
+class Refused(Exception):
+    """There is nothing to do for this event, now or later; `level` says whether it matters."""
+
+    def __init__(self, reason: str, level: int = logging.ERROR) -> None:
+        super().__init__(reason)
+        self.level = level
+
+
+def parse_event(event: Any, photos: str) -> PhotoEvent:
+    """`event` is a CloudEvent; `photos` the address of the photos bucket. Raises Refused."""
+    type_, data = event["type"], event.data
+    if type_ not in (FINALIZED, DELETED):
+        raise Refused(f"type {type_!r} is neither {FINALIZED!r} nor {DELETED!r}")
+    if not isinstance(data, Mapping):
+        raise Refused(f"the payload is no JSON object but {type(data).__name__}")
+    name = data.get("name")
+    if not isinstance(name, str) or not name:
+        raise Refused(f"name {name!r} is not the name of an object")
+    if photos.startswith("gs://"):
+        name = _name_in(photos, data.get("bucket"), name)
+    if name.endswith("/"):
+        raise Refused("a folder's placeholder", logging.INFO)
+    size = None if data.get("size") is None else _number(data, "size")
+    return PhotoEvent(type_ == FINALIZED, name, _number(data, "generation"), size)
+
+
+def _name_in(photos: str, bucket: Any, name: str) -> str:
+    """`name` without the prefix of `photos`. A trigger on the wrong bucket is a mistake, an
+    object beside the prefix is not: a trigger cannot filter by prefix."""
+    ours, prefix = gs_parts(photos)
+    if bucket != ours:
+        raise Refused(f"bucket {bucket!r} is not that of the photos, {ours!r}")
+    if not name.startswith(prefix):
+        raise Refused(f"not below {prefix!r}", logging.INFO)
+    return name.removeprefix(prefix)
+
+
+def _number(data: Mapping[str, Any], key: str) -> int:
+    """64-bit numbers are strings in Google's JSON, and numbers elsewhere."""
+    value = data.get(key)
+    try:
+        if isinstance(value, (str, int)) and not isinstance(value, bool) and int(value) >= 0:
+            return int(value)
+    except ValueError:
+        pass
+    raise Refused(f"{key} {value!r} is not a number")

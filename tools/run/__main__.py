@@ -1,0 +1,21 @@
+"""`python -m tools.run`: see tools/run/options.py for what it takes."""
+
+import sys
+
+from tools.run.options import RunError, parse_options
+from tools.run.stack import run
+
+
+def main() -> int:
+    try:
+        run(parse_options(sys.argv[1:]))
+    except RunError as error:
+        print(f"clipsearch: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:  # before anything was started
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""What is different between the photos folder and the index, as the events that mend it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tools.run.feeder import Event
+
+if TYPE_CHECKING:
+    from clipsearch.storage import Bucket
+
+# A file changed more recently than this may still be growing: it is left for the next look.
+SETTLED_AFTER_US = 300_000
+
+
+class FolderChanges:
+    """Compares the bucket `photos` with what has been told of it.
+
+    `indexed` and `removed` are generations by name: what the index has as a photo (or as a
+    failure), and what it has as a tombstone. The folder is read anew at every look, so nothing
+    depends on a notice of the file system that may have been lost.
+    """
+
+    def __init__(self, photos: Bucket, indexed: dict[str, int], removed: dict[str, int]) -> None:
+        self._photos = photos
+        self._told = indexed
+        self._removed = removed
+        self.unsettled = False  # the last look left something out
+        self.outdated: set[str] = set()  # what the index would not take: see below
+
+    def look(self) -> list[Event]:
+        """The events since the last look. An overwrite gives two, as in the cloud."""
+        self.unsettled = False
+        self.outdated = set()
+        events: list[Event] = []
+        gone = dict(self._told)
+        now_us = time.time_ns() // 1000
+        for stat in self._photos.list():
+            told = gone.pop(stat.name, 0)
+            if stat.generation == told:
+                continue
+            if 0 <= now_us - stat.generation < SETTLED_AFTER_US:
+                self.unsettled = True
+                continue
+            if stat.generation <= max(told, self._removed.get(stat.name, 0)):
+                # A folder that was moved out and back: its files keep their times.
+                self.outdated.add(stat.name)
+                continue
+            events.append(
+                Event("finalized", stat.name, stat.generation, stat.size, stat.content_type)
+            )
+            if told:
+                events.append(Event("deleted", stat.name, told, is_replaced=True))
+            self._told[stat.name] = stat.generation
+        for name, generation in gone.items():
+            events.append(Event("deleted", name, generation))
+            self._removed[name] = generation
+            del self._told[name]
+        return events

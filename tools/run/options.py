@@ -1,0 +1,106 @@
+"""What the command line of `make run` asks for, checked before anything is started."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from tools import ROOT
+
+DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
+DEMO_PHOTOS = ROOT / "build" / "demo-photos"
+STATE = ROOT / "build" / "run"
+
+
+class RunError(Exception):
+    """The stack cannot start, or cannot go on; the message is the one line a person reads."""
+
+    exit_code = 1
+
+
+class UsageError(RunError):
+    """What was asked for cannot be done; asking for something else can."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """All paths absolute. `demo_count` pictures are drawn into `photos`; 0 when it is a
+    person's own folder."""
+
+    photos: Path
+    demo_count: int
+    model: Path
+    state: Path
+    port: int
+
+    @property
+    def search_port(self) -> int:
+        return self.port + 1
+
+    @property
+    def ingest_port(self) -> int:
+        return self.port + 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def parse_options(arguments: list[str]) -> Options:
+    """The options in `arguments`; UsageError for anything that cannot work."""
+    parser = _Parser(prog="python -m tools.run", description="Run clipsearch on this machine.")
+    parser.add_argument("--photos", type=Path, help="a folder of your own (default: drawn ones)")
+    parser.add_argument("--count", type=int, default=500, help="demo pictures to draw")
+    parser.add_argument("--model", type=Path, default=DEMO_MODEL, help="folder of a model bundle")
+    parser.add_argument("--port", type=int, default=8080, help="page; search and ingest: +1, +2")
+    parser.add_argument("--state", type=Path, default=STATE, help="index, thumbnails and logs")
+    given = parser.parse_args(arguments)
+
+    if not 1 <= given.port <= 65533:
+        raise UsageError(f"port {given.port} is not between 1 and 65533")
+    if given.count < 1:
+        raise UsageError(f"count {given.count} is not a number of pictures")
+    model = _absolute(given.model)
+    if not (model / "model.json").is_file():
+        raise UsageError(f"{model} is no model bundle: it has no model.json")
+    photos = _photos_folder(given.photos)
+    state = _absolute(given.state) / ("demo" if photos is None else _key(photos))
+    if photos is not None and state.is_relative_to(photos):
+        # thumbnails would be photos, with thumbnails of their own, and so on for ever
+        raise UsageError(f"{photos} holds {state}, where make run keeps its own files")
+    return Options(
+        photos=photos or DEMO_PHOTOS,
+        demo_count=0 if photos else given.count,
+        model=model,
+        state=state,
+        port=given.port,
+    )
+
+
+def _photos_folder(given: Path | None) -> Path | None:
+    if given is None:
+        return None
+    photos = _absolute(given)
+    if not photos.exists():
+        raise UsageError(f"the photos folder {photos} does not exist")
+    if not photos.is_dir():
+        raise UsageError(f"{photos} is not a folder of photos but a file")
+    if not os.access(photos, os.R_OK | os.X_OK):
+        raise UsageError(f"the photos folder {photos} cannot be read by this user")
+    return photos
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().resolve()
+
+
+def _key(photos: Path) -> str:
+    """The state folder's name for `photos`: its own name to read, a hash to be unique."""
+    return f"{photos.name}-{hashlib.sha256(os.fsencode(photos)).hexdigest()[:8]}"

@@ -1,0 +1,128 @@
+"""What the terminal says about the photos: a bar while many come, a line for each one later."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from clipsearch.entries import Entries, Kind
+from tools.run.feeder import Event, Feeder
+
+if TYPE_CHECKING:
+    from clipsearch.snapshot import Snapshot, SnapshotReader
+
+LINES_AT_ONCE = 20  # more of a kind than that are counted, not listed
+TROUBLE_EVERY = 10.0  # seconds between two lines about events that ingest does not take
+
+
+class Report:
+    """Reads from the index what became of the events that `feeder` delivered."""
+
+    def __init__(self, reader: SnapshotReader, feeder: Feeder, log: Path) -> None:
+        self._reader = reader
+        self._feeder = feeder
+        self._log = log
+        self._bar: tqdm[None] | None = None
+        self._fed: list[Event] = []  # while the bar is shown
+        self._is_ready = False
+        self._outdated: set[str] = set()
+        self._next_trouble = 0.0
+
+    def found(self, events: list[Event], outdated: set[str]) -> None:
+        """Take note of what a look at the folder gave."""
+        new = outdated - self._outdated
+        if new:
+            example = min(new)
+            self.say(
+                f"not indexed: {len(new)} photos came back as old as when they were removed, "
+                f"such as {example}; `touch` them"
+            )
+        self._outdated |= outdated
+        if self._is_ready or not events:
+            return
+        if self._bar is None:
+            # disable=None: no bar where nobody sees it move, in a log file
+            self._bar = tqdm(desc="indexing", total=0, unit=" photos", disable=None)
+        self._bar.total += len(events)
+        self._bar.refresh()
+
+    def show(self) -> None:
+        """Say what has happened since the last call."""
+        delivered = self._feeder.take_delivered()
+        if self._bar is not None:
+            self._fed += delivered
+            self._bar.update(len(delivered))
+        elif delivered:
+            self._say_outcomes(delivered, failures_only=False)
+        self._say_trouble()
+
+    def ready(self, page: str, search: str, photos: Path) -> None:
+        """The first feeding is over: from here on there is a line for each photo."""
+        self.show()
+        self.close()
+        self._is_ready = True
+        self._say_outcomes(self._fed, failures_only=True)
+        snapshot = self._reader.refresh()
+        self.say(f"{snapshot.photos} photos of {photos} can be found; watching that folder")
+        self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
+        self.say(f"ready: {page}")
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def say(self, line: str) -> None:
+        tqdm.write(line)
+
+    def _say_trouble(self) -> None:
+        troubled = self._feeder.troubled(2)
+        if troubled and time.monotonic() >= self._next_trouble:
+            self._next_trouble = time.monotonic() + TROUBLE_EVERY
+            event, trouble = troubled[0]
+            self.say(
+                f"{len(troubled)} photos wait for ingest, such as {event.name} ({trouble}); "
+                f"see {self._log}"
+            )
+
+    def _say_outcomes(self, delivered: list[Event], failures_only: bool) -> None:
+        entries = self._reader.refresh().entries
+        failures = _failures(entries)
+        indexed, removed, failed = [], [], []
+        for event in delivered:
+            if event.kind == "deleted":
+                if not event.is_replaced:
+                    removed.append(f"removed {event.name}")
+            elif (event.name, event.generation) in failures:
+                reason = failures[event.name, event.generation]
+                failed.append(f"cannot be indexed: {event.name}: {reason}")
+            else:
+                indexed.append(f"indexed {event.name}")
+        for lines in (failed,) if failures_only else (indexed, removed, failed):
+            for line in lines[:LINES_AT_ONCE]:
+                self.say(line)
+            if len(lines) > LINES_AT_ONCE:
+                self.say(f"… and {len(lines) - LINES_AT_ONCE} more")
+
+
+def known_generations(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int]]:
+    """The generation of each photo (or failure) in the index, and of each tombstone."""
+    photos: dict[str, int] = {}
+    tombstones: dict[str, int] = {}
+    entries = snapshot.entries
+    for row in range(len(entries)):
+        known = tombstones if entries.kinds[row] == Kind.TOMBSTONE else photos
+        known[entries.name(row)] = int(entries.generations[row])
+    return photos, tombstones
+
+
+def _failures(entries: Entries) -> dict[tuple[str, int], str]:
+    """Reasons by name and generation."""
+    return {
+        (entries.name(row), int(entries.generations[row])): entries.reason(row) or ""
+        for row in np.flatnonzero(entries.kinds == Kind.FAILURE)
+    }

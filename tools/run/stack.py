@@ -1,0 +1,148 @@
+"""Runs everything until Ctrl-C: bundle, functions, web server, and what happens to the photos.
+
+The main thread does all but waiting: threads of the feeder wait for ingest, and one thread
+waits for the file system.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import watchfiles
+
+from clipsearch.bundle import publish_bundle
+from clipsearch.errors import ClipsearchError
+from clipsearch.snapshot import SnapshotReader
+from clipsearch.storage import open_bucket
+from tools import ROOT
+from tools.demo_photos import draw_demo_photos
+from tools.run.changes import FolderChanges
+from tools.run.feeder import Feeder
+from tools.run.localhost import HOST
+from tools.run.options import Options, RunError
+from tools.run.processes import (
+    Function,
+    check_alive,
+    check_port,
+    end_functions,
+    start_function,
+    wait_until_up,
+)
+from tools.run.report import Report, known_generations
+from tools.run.static import StaticServer
+
+TICK_SECONDS = 0.1
+LOOK_AT_LEAST_EVERY = 30.0  # seconds; a network drive may send no notices
+TROUBLED_AFTER = 4  # deliveries of one event
+
+
+def run(options: Options) -> None:
+    """Run until a signal asks to end. RunError when something cannot start or breaks down."""
+    check_port(options.port, "page")
+    check_port(options.search_port, "search")
+    check_port(options.ingest_port, "ingest")
+    if options.demo_count:
+        draw_demo_photos(options.photos, options.demo_count)
+    try:
+        with _set_by_signals() as stop, ExitStack() as ends:
+            _run(options, stop, ends)
+    except ClipsearchError as error:
+        raise RunError(f"{error} ({options.state})") from error
+
+
+def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
+    options.state.mkdir(parents=True, exist_ok=True)
+    index = open_bucket((options.state / "index").as_uri())
+    reader = SnapshotReader(index, publish_bundle(options.model, index))
+    search, ingest = functions = _start_functions(options, ends)
+    ends.callback(_start_static(options).close)
+    wait_until_up(search, "health", stop)
+    wait_until_up(ingest, "", stop)
+
+    changes = FolderChanges(
+        open_bucket(options.photos.as_uri()), *known_generations(reader.refresh())
+    )
+    feeder = Feeder(ingest.url)
+    ends.callback(feeder.close)
+    report = Report(reader, feeder, ingest.log)
+    ends.callback(report.close)
+    dirty = _watch(options.photos, stop)
+    next_look = 0.0
+    ready = False
+    while not stop.wait(TICK_SECONDS):
+        check_alive(functions)
+        if dirty.is_set() or changes.unsettled or time.monotonic() >= next_look:
+            dirty.clear()
+            next_look = time.monotonic() + LOOK_AT_LEAST_EVERY
+            _check_folder(options.photos)
+            events = changes.look()
+            feeder.put(events)
+            report.found(events, changes.outdated)
+        report.show()
+        if not ready and feeder.waiting() <= len(feeder.troubled(TROUBLED_AFTER)):
+            ready = not changes.unsettled
+            if ready:
+                report.ready(f"http://{HOST}:{options.port}", search.url, options.photos)
+
+
+def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
+    site = f"http://{HOST}:{options.port}"
+    settings = {
+        "CLIPSEARCH_PHOTOS": options.photos.as_uri(),
+        "CLIPSEARCH_INDEX": (options.state / "index").as_uri(),
+        "CLIPSEARCH_THUMBNAILS": (options.state / "thumbnails").as_uri(),
+        "CLIPSEARCH_PHOTOS_URL": f"{site}/photos",
+        "CLIPSEARCH_THUMBNAILS_URL": f"{site}/thumbnails",
+    }
+    functions: list[Function] = []
+    ends.callback(end_functions, functions)
+    for name, port in (("search", options.search_port), ("ingest", options.ingest_port)):
+        log = options.state / f"{name}.log"
+        functions.append(start_function(name, port, settings, log))
+    return functions
+
+
+def _start_static(options: Options) -> StaticServer:
+    folders = {
+        "/": ROOT / "site",
+        "/photos/": options.photos,
+        "/thumbnails/": options.state / "thumbnails",
+    }
+    config = f'export const SEARCH_URL = "http://{HOST}:{options.search_port}";\n'
+    return StaticServer(HOST, options.port, folders, {"/config.js": config})
+
+
+def _check_folder(photos: Path) -> None:
+    """A drive that was unplugged is not a person who deleted all photos."""
+    if not photos.is_dir():
+        raise RunError(f"the photos folder {photos} is gone")
+
+
+def _watch(photos: Path, stop: threading.Event) -> threading.Event:
+    """An event that is set whenever something below `photos` changes."""
+    dirty = threading.Event()
+
+    def wait_for_changes() -> None:
+        for _ in watchfiles.watch(photos, watch_filter=None, debounce=400, stop_event=stop):
+            dirty.set()
+
+    threading.Thread(target=wait_for_changes, name="watch", daemon=True).start()
+    return dirty
+
+
+@contextmanager
+def _set_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT, SIGTERM and SIGHUP set, instead of what they do otherwise."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
