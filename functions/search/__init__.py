@@ -1,0 +1,1 @@
+"""The search function: HTTP in, HTTP out; it only reads the index."""

@@ -1,0 +1,155 @@
+"""Entry point `search`: which request is answered by what, and what every answer carries.
+
+Imports nothing heavy: the framework imports this before it forks (search.service is
+imported by the first request that needs it, in a thread of the pool).
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import functions_framework.aio
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from clipsearch.decode import MAX_BYTES
+from clipsearch.errors import SettingsError
+from clipsearch.settings import Settings
+from search import openapi, page
+from search.body import parse_form, read_body
+from search.cors import ANYONE, cors_headers, preflight_headers
+from search.parameters import Query, checked, query_of_get, query_of_post
+from search.pool import Pool
+from search.problems import MEDIA_TYPE, UnknownPath, WrongMethod, problem_of
+from search.timing import Timing, server_timing
+
+if TYPE_CHECKING:
+    from search.service import Service
+
+# Work is bound by the cores; some threads more than cores, because part of it is waiting for
+# storage. What waits may hold a picture of 20 MB each, for which memory must have room.
+WORKERS = min(8, 2 + (os.cpu_count() or 1))
+WAITING = 16
+
+Handler = Callable[[Request, Timing], Awaitable[Response]]
+
+pool = Pool(WORKERS, WAITING)
+_service_lock = threading.Lock()
+
+
+@functions_framework.aio.http
+async def search(request: Request) -> Response:
+    try:
+        response = await _answer(request)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody is there to read it
+    except Exception as error:
+        response = _problem(request, error)
+    return _finished(request, response)
+
+
+async def _answer(request: Request) -> Response:
+    timing = Timing()
+    handlers = ROUTES.get(request.url.path)
+    if handlers is None:
+        raise UnknownPath(f"nothing is at {request.url.path!r}; there are {', '.join(ROUTES)}")
+    methods = [*handlers, "HEAD", "OPTIONS"]
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=preflight_headers(methods))
+    handler = handlers.get("GET" if request.method == "HEAD" else request.method)
+    if handler is None:
+        raise WrongMethod(request.method, methods)
+    return await handler(request, timing)
+
+
+async def _search_by_address(request: Request, timing: Timing) -> Response:
+    query = query_of_get(request.query_params.multi_items())
+    with pool.place():
+        answer = await pool.run(lambda: _service().answer(query, timing))
+    return _answered(request, query, answer)
+
+
+async def _search_by_form(request: Request, timing: Timing) -> Response:
+    with pool.place():
+        body = await read_body(request, MAX_BYTES)
+
+        def work() -> tuple[Query, dict[str, Any]]:
+            fields, image = parse_form(request.headers, body)
+            query = query_of_post([*request.query_params.multi_items(), *fields], image)
+            return query, _service().answer(query, timing)
+
+        query, answer = await pool.run(work)
+    return _answered(request, query, answer)
+
+
+async def _status(request: Request, timing: Timing) -> Response:
+    checked(request.query_params.multi_items(), ())
+    with pool.place():
+        return JSONResponse(await pool.run(lambda: _service().status()))
+
+
+async def _health(request: Request, timing: Timing) -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+async def _openapi(request: Request, timing: Timing) -> Response:
+    checked(request.query_params.multi_items(), ())
+    return Response(openapi.document(), media_type="application/json")
+
+
+ROUTES: dict[str, dict[str, Handler]] = {
+    "/": {"GET": _search_by_address, "POST": _search_by_form},
+    "/status": {"GET": _status},
+    "/health": {"GET": _health},
+    "/openapi.json": {"GET": _openapi},
+}
+
+
+def _answered(request: Request, query: Query, answer: dict[str, Any]) -> Response:
+    headers = {"Server-Timing": server_timing(answer["timing_ms"])}
+    if page.wants_page(request.headers.get("accept")):
+        return HTMLResponse(page.answer_page(query, answer), headers=headers | page.HEADERS)
+    return JSONResponse(answer, headers=headers)
+
+
+def _problem(request: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    if page.wants_page(request.headers.get("accept")):
+        text = page.problem_page(problem, request.query_params.get("q", ""))
+        return HTMLResponse(text, problem.status, headers={**problem.headers, **page.HEADERS})
+    return JSONResponse(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
+
+
+def _finished(request: Request, response: Response) -> Response:
+    """`response` with what every answer carries; without its body for HEAD."""
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept"
+    try:
+        allowed = _settings().allowed_origins
+    except SettingsError:
+        allowed = (ANYONE,)  # the answer is a problem that says nothing; let it be read
+    for name, value in cors_headers(request.headers.get("origin"), allowed).items():
+        response.headers.append(name, value)
+    if request.method == "HEAD":
+        response.body = b""  # Content-Length stays that of the GET
+    return response
+
+
+@functools.cache
+def _settings() -> Settings:
+    return Settings.from_env()
+
+
+def _service() -> "Service":
+    # functools.cache alone might make two at once
+    with _service_lock:
+        return _make_service()
+
+
+@functools.cache
+def _make_service() -> "Service":
+    from search.service import Service
+
+    return Service(_settings())

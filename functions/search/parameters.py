@@ -1,0 +1,83 @@
+"""The parameters of a search: what may be asked, checked before anything is loaded."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from search.cursor import Cursor, decode_cursor
+from search.problems import BadRequest, quoted
+
+LIMIT_DEFAULT = 24
+LIMIT_MAX = 100
+
+GET_PARAMETERS = ("q", "like", "limit", "cursor")
+POST_PARAMETERS = ("q", "limit", "cursor")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """`words`, `image` or both of them, or `like`; the rest says which part of the answer."""
+
+    words: str | None = None
+    image: bytes | None = None
+    like: str | None = None
+    limit: int = LIMIT_DEFAULT
+    cursor: Cursor | None = None
+
+
+def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
+    """The query of `GET /?q=…` or `GET /?like=…`. Raises BadRequest."""
+    values = checked(pairs, GET_PARAMETERS)
+    asked = [name for name in ("q", "like") if name in values]
+    if len(asked) == 2:
+        raise BadRequest("q and like are two questions; ask one of them")
+    if not asked:
+        raise BadRequest(
+            "nothing to look for: give q (words) or like (the name of an indexed photo), "
+            "or post a picture as the field image of multipart/form-data"
+        )
+    if not values[asked[0]].strip():
+        raise BadRequest(f"{asked[0]} is empty")
+    return _query(values)
+
+
+def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Query:
+    """The query of a posted form; `pairs` are its text fields and the address's parameters.
+
+    A browser sends every field of a form, so an empty q beside a picture means no words.
+    Raises BadRequest.
+    """
+    query = _query(checked(pairs, POST_PARAMETERS), image)
+    if query.words is None and query.image is None:
+        raise BadRequest("nothing to look for: give a picture as the field image, or words as q")
+    return query
+
+
+def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[str, str]:
+    """`pairs` as a dict. Raises BadRequest for an unknown or a repeated parameter."""
+    values: dict[str, str] = {}
+    for name, value in pairs:
+        if name not in allowed:
+            known = ", ".join(allowed) or "none here"
+            raise BadRequest(f"unknown parameter {quoted(name)}; allowed: {known}")
+        if name in values:
+            raise BadRequest(f"parameter {name} is given more than once")
+        values[name] = value
+    return values
+
+
+def _query(values: dict[str, str], image: bytes | None = None) -> Query:
+    cursor = values.get("cursor")
+    return Query(
+        words=values.get("q", "").strip() or None,
+        image=image,
+        like=values.get("like"),
+        limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
+        cursor=None if cursor is None else decode_cursor(cursor),
+    )
+
+
+def _limit(text: str) -> int:
+    # isascii: "٣".isdigit() holds too
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX):
+        raise BadRequest(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {quoted(text)}")
+    return int(text)

@@ -1,0 +1,44 @@
+"""A bounded place for the heavy work, so that the event loop never waits for it."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import ParamSpec, TypeVar
+
+from search.problems import Busy
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Pool:
+    """`workers` requests are worked on, `waiting` more are kept; the next one is turned away.
+
+    A request takes its place before its body is read: bodies are what fills the memory.
+    """
+
+    def __init__(self, workers: int, waiting: int) -> None:
+        self._places = BoundedSemaphore(workers + waiting)
+        # starts its threads on first use, which is after the fork
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="search")
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Raises Busy when there is none."""
+        if not self._places.acquire(blocking=False):
+            raise Busy("too many requests are waiting already; try again in a moment")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """`function(…)` in a thread, with this request's context (its id in the logs)."""
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._threads, lambda: context.run(function, *args, **kwargs)
+        )

@@ -1,0 +1,125 @@
+"""What can go wrong, as RFC 9457 problem details: one table says which status each error has.
+
+RequestError                the request is at fault (or, for Busy, comes at a bad time)
+├── BadRequest        400   parameters, cursor, a body that is not the form it says it is
+├── UnknownPath       404
+├── WrongMethod       405   with Allow
+├── TooLarge          413
+├── WrongContentType  415
+└── Busy              503   too many requests wait already; with Retry-After
+"""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from clipsearch.errors import (
+    NoModel,
+    NotReady,
+    PhotoNotIndexed,
+    PhotoTooLarge,
+    StorageError,
+    UnreadablePhoto,
+)
+
+log = logging.getLogger("clipsearch")
+
+MEDIA_TYPE = "application/problem+json"
+
+# Seconds. A place in the queue is free again soon; a model or an index comes with a deployment.
+RETRY_BUSY = 1
+RETRY_NOT_READY = 5
+
+
+class RequestError(Exception):
+    """The message is for the person who sent the request."""
+
+
+class BadRequest(RequestError):
+    pass
+
+
+class UnknownPath(RequestError):
+    pass
+
+
+class WrongMethod(RequestError):
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        self.allow = ", ".join(allowed)
+        super().__init__(f"{method} is not answered here; allowed: {self.allow}")
+
+
+class TooLarge(RequestError):
+    pass
+
+
+class WrongContentType(RequestError):
+    pass
+
+
+class Busy(RequestError):
+    pass
+
+
+@dataclass(frozen=True)
+class Problem:
+    status: int
+    detail: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return HTTPStatus(self.status).phrase
+
+    def body(self) -> dict[str, object]:
+        return {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+        }
+
+
+# (error, status, the answer's detail; None: the error's own message). Most specific first.
+_TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
+    (BadRequest, 400, None),
+    (UnknownPath, 404, None),
+    (PhotoNotIndexed, 404, None),
+    (WrongMethod, 405, None),
+    (TooLarge, 413, None),
+    (PhotoTooLarge, 413, None),
+    (WrongContentType, 415, None),
+    (UnreadablePhoto, 422, None),
+    (Busy, 503, None),
+    (NoModel, 503, "no model has been published yet"),
+    (NotReady, 503, None),
+    (StorageError, 503, "the storage does not answer as it should; try again in a moment"),
+)
+_UNEXPECTED = "something went wrong here; the log of the function says what"
+
+
+def problem_of(error: Exception) -> Problem:
+    """The answer to `error`; what nobody foresaw is a 500 that says nothing of its cause."""
+    for kind, status, detail in _TABLE:
+        if isinstance(error, kind):
+            if detail is not None:
+                log.warning("%s: %s", kind.__name__, error, exc_info=error)
+            return Problem(status, detail or str(error), _headers(error))
+    log.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
+    return Problem(500, _UNEXPECTED)
+
+
+def _headers(error: Exception) -> dict[str, str]:
+    if isinstance(error, WrongMethod):
+        return {"Allow": error.allow}
+    if isinstance(error, Busy):
+        return {"Retry-After": str(RETRY_BUSY)}
+    if isinstance(error, NotReady | StorageError):
+        return {"Retry-After": str(RETRY_NOT_READY)}
+    return {}
+
+
+def quoted(value: str) -> str:
+    """`value` for a message: escaped, and short however long it is."""
+    return repr(value if len(value) <= 60 else value[:60] + "…")

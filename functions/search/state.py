@@ -1,0 +1,104 @@
+"""What answers come from, kept fresh: the encoder, the index and the snapshot of one space.
+
+Imported on the first search, not with main.py: it brings numpy, faiss and the storage client.
+"""
+
+import threading
+import time
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from clipsearch.bundle import current_space
+from clipsearch.encoder import Encoder
+from clipsearch.index import PhotoIndex
+from clipsearch.settings import Settings
+from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.storage import open_bucket
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Seconds. An upload must be found two seconds after its event was answered.
+REFRESH_EVERY = 1.0
+# A switch to another model is rare and may take a little longer to be seen.
+LOOK_FOR_MODEL_EVERY = 5.0
+
+# Paging and "back" ask for the same words again; a vector has 2 KB.
+WORDS_KEPT = 1024
+
+
+@dataclass(frozen=True)
+class Words:
+    vector: "NDArray[np.float32]"  # (D,), unit length
+    truncated: bool
+
+
+class WordEncoder:
+    """Text to vectors, the last ones remembered. Belongs to one encoder, so to one space."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self._encoder = encoder
+        self.encode = lru_cache(WORDS_KEPT)(self._encode)
+
+    def _encode(self, text: str) -> Words:
+        encoded = self._encoder.encode_text([text])
+        return Words(encoded.vectors[0], bool(encoded.truncated[0]))
+
+
+@dataclass(frozen=True)
+class State:
+    """All of one space: whoever holds a State cannot mix two models."""
+
+    encoder: Encoder
+    words: WordEncoder
+    reader: SnapshotReader
+    index: PhotoIndex
+    snapshot: Snapshot
+
+    @property
+    def has_index(self) -> bool:
+        """False until the first photo was looked at in this space."""
+        return self.snapshot.commit > 0 or self.snapshot.updated is not None
+
+
+class StateKeeper:
+    """Makes the state on first use and refreshes it; one thread works, the others share it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._bucket = open_bucket(settings.index)
+        self._lock = threading.Lock()
+        self._state: State | None = None
+        self._refreshed = self._looked_for_model = float("-inf")
+
+    def state(self) -> State:
+        """At most REFRESH_EVERY seconds old. Raises NoModel, StorageError, DamagedObject."""
+        with self._lock:
+            # the time before reading: what is written while we read may be missing
+            now = time.monotonic()
+            if self._state is None or now - self._refreshed >= REFRESH_EVERY:
+                self._state = self._refresh(now)
+                self._refreshed = now
+            return self._state
+
+    def _refresh(self, now: float) -> State:
+        state = self._state
+        if state is None or now - self._looked_for_model >= LOOK_FOR_MODEL_EVERY:
+            space = self._space()
+            if state is None or state.encoder.space != space:
+                state = self._load(space)
+            self._looked_for_model = now
+        snapshot = state.reader.refresh()
+        state.index.update(snapshot)
+        return replace(state, snapshot=snapshot)
+
+    def _space(self) -> str:
+        model = self._settings.model
+        return current_space(self._bucket) if model == "current" else model
+
+    def _load(self, space: str) -> State:
+        encoder = Encoder.from_bucket(self._bucket, space)
+        reader = SnapshotReader(self._bucket, space)
+        return State(encoder, WordEncoder(encoder), reader, PhotoIndex(), reader.refresh())

@@ -1,0 +1,2 @@
+// Where the search function is. The local stack and the deployment serve their own version.
+export const SEARCH_URL = "http://127.0.0.1:8081";

@@ -1,0 +1,201 @@
+"""A gallery of folders with an index, and the search function as the framework serves it."""
+
+import asyncio
+import contextlib
+import io
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import functions_framework
+import httpx
+import pytest
+from PIL import Image
+
+from tests.tiny_bundle import make_tiny_bundle
+
+ROOT = Path(__file__).parents[2]
+MAIN = str(ROOT / "functions/main.py")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory):
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundle"))
+
+
+def jpeg(colour, size=(40, 30), **options):
+    """The bytes of a picture of one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "JPEG", quality=95, **options)
+    return out.getvalue()
+
+
+def png(colour, size=(40, 30)):
+    out = io.BytesIO()
+    Image.new("RGB", size, colour).save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+class Gallery:
+    """Three folders and the environment that names them; writes entries as ingest does."""
+
+    def __init__(self, folder, bundle):
+        from clipsearch.encoder import Encoder
+        from clipsearch.storage import open_bucket
+
+        self.folder = folder
+        self.environment = {
+            "CLIPSEARCH_PHOTOS": (folder / "photos").as_uri(),
+            "CLIPSEARCH_INDEX": (folder / "index").as_uri(),
+            "CLIPSEARCH_THUMBNAILS": (folder / "thumbnails").as_uri(),
+            "CLIPSEARCH_PHOTOS_URL": "http://127.0.0.1:8080/photos",
+            "CLIPSEARCH_THUMBNAILS_URL": "http://127.0.0.1:8080/thumbnails",
+        }
+        self.index = open_bucket(self.environment["CLIPSEARCH_INDEX"])
+        self.bundle = bundle
+        self.encoder = Encoder.from_folder(bundle)
+        self._generations = itertools.count(1)
+
+    @property
+    def space(self):
+        return self.encoder.space
+
+    def publish(self):
+        from clipsearch.bundle import publish_bundle
+
+        publish_bundle(self.bundle, self.index)
+
+    def add(self, **photos):
+        """Index pictures of one colour each; a keyword is a name without ".jpg"."""
+        self.add_all({f"{name}.jpg": jpeg(colour) for name, colour in photos.items()})
+
+    def add_all(self, photos):
+        from clipsearch.decode import decode_photo
+        from clipsearch.entries import Kind
+
+        decoded = {name: decode_photo(data) for name, data in photos.items()}
+        vectors = self.encoder.encode_image([d.image for d in decoded.values()])
+        self._write(
+            [
+                self._entry(name, Kind.VECTOR, width=d.width, height=d.height, vector=vector)
+                for (name, d), vector in zip(decoded.items(), vectors, strict=True)
+            ]
+        )
+
+    def fail(self, **reasons):
+        from clipsearch.entries import Kind
+
+        self._write([self._entry(f"{n}.jpg", Kind.FAILURE, reason=r) for n, r in reasons.items()])
+
+    def remove(self, name):
+        from clipsearch.entries import Kind
+
+        self._write([self._entry(name, Kind.TOMBSTONE)])
+
+    def _entry(self, name, kind, **facts):
+        from clipsearch.entries import Entry
+
+        return Entry(name, next(self._generations), kind, time_us=time.time_ns() // 1000, **facts)
+
+    def _write(self, entries):
+        from clipsearch.segments import write_segment
+
+        write_segment(self.index, self.space, entries)
+
+
+class Client:
+    """Requests to the app of the framework, without a socket."""
+
+    def __init__(self, app):
+        self._transport = httpx.ASGITransport(app)
+
+    def request(self, method, url, **options):
+        async def send():
+            async with httpx.AsyncClient(
+                transport=self._transport, base_url="http://search.test"
+            ) as client:
+                return await client.request(method, url, **options)
+
+        return asyncio.run(send())
+
+    def get(self, url, **options):
+        return self.request("GET", url, **options)
+
+    def post(self, url="/", **options):
+        return self.request("POST", url, **options)
+
+    def post_image(self, data, **fields):
+        return self.post(files={"image": ("picture", data)}, data=fields)
+
+
+@pytest.fixture
+def empty_gallery(tmp_path, tiny_bundle):
+    """Folders that do not exist yet: no model, no index."""
+    return Gallery(tmp_path, tiny_bundle)
+
+
+@pytest.fixture
+def gallery(empty_gallery):
+    """A model and four photos."""
+    empty_gallery.publish()
+    empty_gallery.add(red="red", green="lime", blue="blue", white="white")
+    return empty_gallery
+
+
+@pytest.fixture
+def client_of(monkeypatch):
+    """Makes a client of a gallery; every call is a new instance of the function."""
+
+    def make(gallery, **settings):
+        for name in [name for name in os.environ if name.startswith("CLIPSEARCH_")]:
+            monkeypatch.delenv(name)
+        for name, value in (gallery.environment | settings).items():
+            monkeypatch.setenv(name, value)
+        for name in [n for n in sys.modules if n == "search" or n.startswith("search.")]:
+            monkeypatch.delitem(sys.modules, name)
+        return Client(functions_framework.create_app("search", MAIN))
+
+    return make
+
+
+@pytest.fixture
+def client(gallery, client_of):
+    return client_of(gallery)
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Starts the function as the cloud does; gives its address."""
+    with contextlib.ExitStack() as stack:
+
+        def start(gallery):
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            log = stack.enter_context((tmp_path / "server.log").open("wb"))
+            process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "functions_framework"),
+                    *("--source", MAIN, "--target", "search"),
+                    *("--host", "127.0.0.1", "--port", str(port)),
+                ],
+                env=os.environ | gallery.environment,
+                stdout=log,
+                stderr=log,
+            )
+            stack.callback(process.wait, 30)
+            stack.callback(process.terminate)
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(600):
+                with contextlib.suppress(httpx.TransportError):
+                    if httpx.get(f"{address}/health").status_code == 200:
+                        return address
+                assert process.poll() is None, (tmp_path / "server.log").read_text()
+                time.sleep(0.1)
+            raise AssertionError((tmp_path / "server.log").read_text())
+
+        yield start
