@@ -122,29 +122,29 @@ class Entries:
             reason_ends=_concat_ends([p.reason_ends for p in parts]),
         )
 
-    def take(self, rows: Array) -> Entries:
-        """The entries at `rows`: a mask (n,) of bool, or row numbers in any order."""
-        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
-        names, name_ends = _take_packed(self.names, self.name_ends, rows)
+    def take(self, keep: npt.NDArray[np.bool_]) -> Entries:
+        """The entries where `keep` (n,) is true, in order."""
+        names, name_ends = _take_packed(self.names, self.name_ends, keep)
         reasons, reason_ends = _take_packed(
-            self.reasons, self.reason_ends, self._ranks(Kind.FAILURE, rows)
+            self.reasons, self.reason_ends, keep[self.kinds == Kind.FAILURE]
         )
+        kept_vectors = keep[self.kinds == Kind.VECTOR]
         return Entries(
             names=names,
             name_ends=name_ends,
-            keys=self.keys[rows],
-            generations=self.generations[rows],
-            kinds=self.kinds[rows],
-            widths=self.widths[rows],
-            heights=self.heights[rows],
-            times=self.times[rows],
-            vectors=self.vectors[self._ranks(Kind.VECTOR, rows)],
+            keys=self.keys[keep],
+            generations=self.generations[keep],
+            kinds=self.kinds[keep],
+            widths=self.widths[keep],
+            heights=self.heights[keep],
+            times=self.times[keep],
+            vectors=self.vectors[kept_vectors] if len(self.vectors) else self.vectors,
             reasons=reasons,
             reason_ends=reason_ends,
         )
 
     def without_vectors(self) -> Entries:
-        """The same, for where the vectors are kept elsewhere; not to be stored or taken from."""
+        """The same for where the vectors are kept elsewhere; not to be stored."""
         return replace(self, vectors=_no_vectors())
 
     def name(self, row: int) -> str:
@@ -157,8 +157,8 @@ class Entries:
         rank = np.count_nonzero(self.kinds[:row] == Kind.FAILURE)
         return _unpack(self.reasons, self.reason_ends, int(rank))
 
-    def winners(self) -> npt.NDArray[np.int64]:
-        """The row of each photo's state, sorted by key: one row per name.
+    def winners(self) -> npt.NDArray[np.bool_]:
+        """(n,) true for the entry that is the state of its photo: one per name.
 
         The rule is commutative and idempotent, so neither the order of the entries nor
         repeating some makes a difference.
@@ -167,7 +167,9 @@ class Entries:
         keys = self.keys[order]
         last_of_its_name = np.ones(len(order), bool)
         last_of_its_name[:-1] = (keys[1:] != keys[:-1]).any(axis=1)
-        return order[last_of_its_name]
+        wins = np.zeros(len(order), bool)
+        wins[order[last_of_its_name]] = True
+        return wins
 
     def beats(self, rows: Array, other: Entries, other_rows: Array) -> npt.NDArray[np.bool_]:
         """Whether each entry at `rows` counts against the one at `other_rows` (same photo)."""
@@ -185,12 +187,6 @@ class Entries:
         that was tried again.
         """
         return self.generations, self.kinds, self.times
-
-    def _ranks(self, kind: Kind, rows: Array) -> Array:
-        """Where the things of `kind` (vectors, reasons) of these rows are."""
-        of_kind = self.kinds == kind
-        ranks: Array = np.cumsum(of_kind) - 1
-        return ranks[rows[of_kind[rows]]]
 
 
 def key_of(name: str) -> tuple[int, int]:
@@ -217,12 +213,9 @@ def _unpack(packed: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], row: int
     return packed[begin : ends[row]].tobytes().decode()
 
 
-def _take_packed(packed: Array, ends: Array, rows: Array) -> tuple[Array, Array]:
-    lengths = np.diff(ends, prepend=0)[rows]
-    new_ends = np.cumsum(lengths, dtype=np.int64)
-    # Position of every byte: its place in the result, moved by how far its text moves.
-    shift = (ends[rows] - lengths) - (new_ends - lengths)
-    return packed[np.arange(lengths.sum()) + np.repeat(shift, lengths)], new_ends
+def _take_packed(packed: Array, ends: Array, keep: Array) -> tuple[Array, Array]:
+    lengths = np.diff(ends, prepend=0)
+    return packed[np.repeat(keep, lengths)], np.cumsum(lengths[keep], dtype=np.int64)
 
 
 def _concat_ends(parts: Sequence[Array]) -> Array:

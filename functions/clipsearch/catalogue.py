@@ -1,0 +1,94 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""The state of every photo, kept up to date entry by entry.
+
+Rows are only ever added, so a row number means the same entry for ever; `live` says which
+ones count. Everything here is immutable: merging returns a new catalogue and leaves the old
+one to whoever is searching in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.entries import Entries, Kind, key_of
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """n entries that counted when they came, p of which count now: one per photo."""
+
+    rows: Entries  # n of them, without vectors
+    live: npt.NDArray[np.bool_]  # (n,)
+    _keys: npt.NDArray[np.bytes_]  # (p,) S16, sorted
+    _key_rows: npt.NDArray[np.int64]  # (p,) the live row of each key
+
+    @classmethod
+    def empty(cls) -> Catalogue:
+        return cls(
+            rows=Entries.from_entries([]),
+            live=np.zeros(0, bool),
+            _keys=np.zeros(0, "S16"),
+            _key_rows=np.zeros(0, np.int64),
+        )
+
+    def merged(self, new: Entries) -> tuple[Catalogue, npt.NDArray[np.int64]]:
+        """With the m `new` entries (their vectors are ignored), by the merge rule.
+
+        Also returns (m,) the row that each new entry got, -1 for those that do not count.
+        The time is that of sorting m and of copying arrays of n; no work per known photo.
+        """
+        given = np.full(len(new), -1)
+        candidates = np.flatnonzero(new.winners())
+        candidates = candidates[np.argsort(_sortable(new.keys[candidates]), kind="stable")]
+        at, known = self._find(_sortable(new.keys[candidates]))
+        counts = ~known
+        counts[known] = new.beats(candidates[known], self.rows, self._key_rows[at[known]])
+        if not counts.any():
+            return self, given
+        accepted, at, known = candidates[counts], at[counts], known[counts]
+        given[np.sort(accepted)] = np.arange(len(self.live), len(self.live) + len(accepted))
+        return self._extended(new, given, accepted, at, known), given
+
+    def row_of(self, name: str) -> int | None:
+        """The row of the entry that counts for this photo; None if nothing is known of it."""
+        at, known = self._find(_sortable(np.array([key_of(name)], np.uint64)))
+        return int(self._key_rows[at[0]]) if known[0] else None
+
+    def count(self, kind: Kind) -> int:
+        """How many photos are in the state `kind`."""
+        return int(np.count_nonzero(self.live & (self.rows.kinds == kind)))
+
+    def _find(self, keys: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+        """Where each key is or would be among the sorted ones, and whether it is there."""
+        at = np.searchsorted(self._keys, keys)
+        known = np.zeros(len(keys), bool)
+        inside = at < len(self._keys)
+        known[inside] = self._keys[at[inside]] == keys[inside]
+        return at, known
+
+    def _extended(
+        self, new: Entries, given: Array, accepted: Array, at: Array, known: Array
+    ) -> Catalogue:
+        """`accepted`: rows in `new` sorted by key; `at`, `known`: what _find says of them."""
+        live = np.concatenate([self.live, np.ones(len(accepted), bool)])
+        live[self._key_rows[at[known]]] = False
+        key_rows = self._key_rows.copy()
+        key_rows[at[known]] = given[accepted[known]]
+        added = accepted[~known]
+        return Catalogue(
+            rows=Entries.concat([self.rows, new.without_vectors().take(given >= 0)]),
+            live=live,
+            _keys=np.insert(self._keys, at[~known], _sortable(new.keys[added])),
+            _key_rows=np.insert(key_rows, at[~known], given[added]),
+        )
+
+
+def _sortable(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
+    """(m, 2) numbers as (m,) strings of 16 bytes: one column, in the same order."""
+    return keys.astype(">u8").view("S16").reshape(-1)

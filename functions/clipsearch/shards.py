@@ -1,0 +1,115 @@
+# numpy and faiss at the top: import this module inside functions only, and never in ingest.
+"""Shards: immutable pieces of the search index, merged as they grow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+# Bounds what one merge copies: 128 MB at 512 numbers per vector, some 50 ms.
+MAX_VECTORS = 65_536
+
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Live = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shard:
+    """m vectors and the rows of the catalogue (m,) that they belong to, growing.
+
+    `live`: how many of them count. `selection`: what lets FAISS see only those; None: all do.
+    """
+
+    flat: faiss.IndexFlatIP
+    rows: Rows
+    live: int
+    selection: faiss.SearchParameters | None = None
+
+    @classmethod
+    def of(cls, rows: Rows, vectors: Vectors) -> Shard:
+        flat = faiss.IndexFlatIP(vectors.shape[1])
+        flat.add(vectors)
+        return cls(flat, rows, len(rows))
+
+    @property
+    def dimension(self) -> int:
+        return int(self.flat.d)
+
+    def masked(self, live: Live) -> Shard:
+        """The same vectors, of which only those with `live` (m,) count."""
+        count = int(np.count_nonzero(live))
+        selection = _selection(live) if count < len(live) else None
+        return replace(self, live=count, selection=selection)
+
+    def best(self, query: Vectors, k: int) -> tuple[npt.NDArray[np.float32], Rows]:
+        """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
+        scores, places = self.flat.search(query[None], min(k, self.live), params=self.selection)
+        found = places[0] >= 0
+        return scores[0][found], self.rows[places[0][found]]
+
+    def vector_of(self, row: int) -> Vectors | None:
+        """(d,), or None if the row is not here."""
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self.rows) or self.rows[place] != row:
+            return None
+        vector: Vectors = self.flat.reconstruct(place)
+        return vector
+
+    def vectors(self) -> Vectors:
+        """(m, d), the memory of FAISS itself: valid as long as this shard."""
+        m, d = self.flat.ntotal, self.flat.d
+        view: Vectors = faiss.rev_swig_ptr(self.flat.get_xb(), m * d).reshape(m, d)
+        return view
+
+
+def appended(shards: Sequence[Shard], rows: Rows, vectors: Vectors, live: Live) -> list[Shard]:
+    """With more vectors; small shards at the end are merged, without what no longer counts.
+
+    `live` (n,) is that of the catalogue. Like a binary counter: every vector is copied about
+    log2(MAX_VECTORS) times in its life, and there are about as many shards that are not full.
+    """
+    result = list(shards)
+    for begin in range(0, len(rows), MAX_VECTORS):
+        end = begin + MAX_VECTORS
+        result.append(Shard.of(rows[begin:end], vectors[begin:end]))
+        while len(result) > 1 and _worth_merging(*result[-2:]):
+            result[-2:] = [_kept(result[-2:], live)]
+    return result
+
+
+def pruned(shards: Sequence[Shard], live: Live) -> list[Shard]:
+    """Only what counts can be found; what is mostly dead is given up."""
+    result = []
+    for shard in shards:
+        masked = shard.masked(live[shard.rows])
+        if masked.live < len(shard.rows) / 2:
+            masked = _kept([shard], live)
+        if masked.live:
+            result.append(masked)
+    return result
+
+
+def _selection(live: Live) -> faiss.SearchParameters:
+    bits = np.packbits(live, bitorder="little")
+    # The Python layer of faiss takes arrays and keywords, which its types do not know.
+    selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
+    return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+
+
+def _worth_merging(left: Shard, right: Shard) -> bool:
+    sizes = len(left.rows), len(right.rows)
+    return sizes[0] <= sizes[1] and sum(sizes) <= MAX_VECTORS
+
+
+def _kept(shards: Sequence[Shard], live: Live) -> Shard:
+    """One shard of all that counts in several."""
+    kept = [live[shard.rows] for shard in shards]
+    return Shard.of(
+        np.concatenate([shard.rows[keep] for shard, keep in zip(shards, kept, strict=True)]),
+        np.concatenate([shard.vectors()[keep] for shard, keep in zip(shards, kept, strict=True)]),
+    )

@@ -1,0 +1,170 @@
+"""Google Cloud Storage. The only module that knows its client and its exceptions."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clipsearch.errors import ObjectExists, ObjectNotFound, StorageError
+from clipsearch.storage import Stat, check_name, gs_parts
+
+if TYPE_CHECKING:
+    from google.api_core.retry import Retry
+    from google.cloud.storage import Blob, Client
+
+# Trying again, waiting included, ends after this many seconds: well within the 60 s that a
+# request to a function may take, and whoever sent the event or the query tries again anyway.
+RETRY_S = 30.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
+# To connect, and for the next bytes to come.
+TIMEOUT_S = (5.0, 20.0)
+_LISTED = "items(name,generation,size,contentType,updated),nextPageToken"
+
+
+class GcsBucket:
+    """The objects of a bucket below a prefix; Bucket says what the methods promise.
+
+    The client is made on first use, because it must not be there when the server forks.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._bucket_name, self._prefix = gs_parts(url)
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+
+    def create(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+    ) -> Stat:
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._blob(name)
+        blob.cache_control = cache_control
+        with self._translated("create", name):
+            try:
+                blob.upload_from_string(
+                    data, content_type, if_generation_match=0, timeout=TIMEOUT_S, retry=_retry()
+                )
+            except PreconditionFailed:
+                # Also when our own first attempt succeeded and only its reply was lost.
+                return self._identical(name, data)
+        return self._stat_of(blob)
+
+    def read(self, name: str, generation: int | None = None) -> bytes:
+        blob = self._blob(name, generation)
+        with self._translated("read", name, generation):
+            data: bytes = blob.download_as_bytes(timeout=TIMEOUT_S, retry=_retry())
+        return data
+
+    def download(self, name: str, path: Path) -> None:
+        blob = self._blob(name)
+        with self._translated("download", name):
+            blob.download_to_filename(str(path), timeout=TIMEOUT_S, retry=_retry())
+
+    def stat(self, name: str) -> Stat:
+        return self._stat_of(self._reloaded(name))
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        with self._translated("list", prefix):
+            for blob in self._connected().list_blobs(
+                self._bucket_name,
+                prefix=self._prefix + prefix,
+                start_offset=self._prefix + start,
+                fields=_LISTED,
+                timeout=TIMEOUT_S,
+                retry=_retry(),
+            ):
+                yield self._stat_of(blob)
+
+    def delete(self, name: str, generation: int | None = None) -> None:
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._blob(name)
+        with (
+            suppress(ObjectNotFound),
+            self._translated("delete", name),
+            suppress(PreconditionFailed),
+        ):
+            # Not blob.generation: in a versioned bucket that would erase an old version.
+            blob.delete(if_generation_match=generation, timeout=TIMEOUT_S, retry=_retry())
+
+    def close(self) -> None:
+        """Give the connections back; the next call makes new ones."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _connected(self) -> Client:
+        from google.cloud.storage import Client
+
+        with self._lock:
+            if self._client is None:
+                self._client = Client()
+            return self._client
+
+    def _blob(self, name: str, generation: int | None = None) -> Blob:
+        check_name(name)
+        with self._translated("connect for", name):
+            bucket = self._connected().bucket(self._bucket_name)
+        return bucket.blob(self._prefix + name, generation=generation)
+
+    def _reloaded(self, name: str) -> Blob:
+        blob = self._blob(name)
+        with self._translated("stat", name):
+            blob.reload(timeout=TIMEOUT_S, retry=_retry())
+        return blob
+
+    def _identical(self, name: str, data: bytes) -> Stat:
+        """The Stat of the object that holds `data` already; ObjectExists if it does not."""
+        import google_crc32c
+
+        checksum = base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
+        blob = self._reloaded(name)
+        if (blob.size, blob.crc32c) != (len(data), checksum):
+            raise ObjectExists(name)
+        return self._stat_of(blob)
+
+    def _stat_of(self, blob: Blob) -> Stat:
+        return Stat(
+            name=blob.name.removeprefix(self._prefix),
+            generation=int(blob.generation),
+            size=int(blob.size or 0),
+            content_type=blob.content_type,
+            updated=blob.updated,
+        )
+
+    @contextmanager
+    def _translated(
+        self, operation: str, name: str, generation: int | None = None
+    ) -> Iterator[None]:
+        from google.api_core.exceptions import GoogleAPIError, NotFound
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+
+        what = f"{operation} {name!r} in {self.url}"
+        try:
+            yield
+        except NotFound as exc:
+            if operation in ("list", "create"):  # these need no object, so the bucket is missing
+                raise StorageError(f"{what}: there is no such bucket ({exc})") from exc
+            raise ObjectNotFound(name, generation) from exc
+        # OSError: every error of requests, timeouts included, and a full disk.
+        except (GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, OSError) as exc:
+            raise StorageError(f"{what}: {exc}") from exc
+
+
+def _retry() -> Retry:
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    policy: Any = DEFAULT_RETRY.with_timeout(RETRY_S)
+    retry: Retry = policy.with_delay(initial=FIRST_WAIT_S, maximum=LONGEST_WAIT_S, multiplier=2.0)
+    return retry
