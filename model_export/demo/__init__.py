@@ -1,0 +1,1 @@
+"""The demo model: a small CLIP of our own, trained on pictures that the project draws itself."""
