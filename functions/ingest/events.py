@@ -48,7 +48,7 @@ def parse_event(event: Any, photos: str) -> PhotoEvent:
         raise Refused(f"name {name!r} is not the name of an object")
     if photos.startswith("gs://"):
         name = _name_in(photos, data.get("bucket"), name)
-    if name.endswith("/"):
+    if not name or name.endswith("/"):
         raise Refused("a folder's placeholder", logging.INFO)
     size = None if data.get("size") is None else _number(data, "size")
     return PhotoEvent(type_ == FINALIZED, name, _number(data, "generation"), size)

@@ -66,8 +66,7 @@ class Report:
         self.close()
         self._is_ready = True
         self._say_outcomes(self._fed, failures_only=True)
-        snapshot = self._reader.refresh()
-        self.say(f"{snapshot.photos} photos of {photos} can be found; watching that folder")
+        self.say(f"{self._snapshot().photos} photos of {photos} can be found; watching that folder")
         self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
         self.say(f"ready: {page}")
 
@@ -90,15 +89,13 @@ class Report:
             )
 
     def _say_outcomes(self, delivered: list[Event], failures_only: bool) -> None:
-        entries = self._reader.refresh().entries
-        failures = _failures(entries)
+        reasons = _reasons(self._snapshot().entries)
         indexed, removed, failed = [], [], []
         for event in delivered:
             if event.kind == "deleted":
                 if not event.is_replaced:
                     removed.append(f"removed {event.name}")
-            elif (event.name, event.generation) in failures:
-                reason = failures[event.name, event.generation]
+            elif reason := reasons.get((event.name, event.generation)):
                 failed.append(f"cannot be indexed: {event.name}: {reason}")
             else:
                 indexed.append(f"indexed {event.name}")
@@ -107,6 +104,12 @@ class Report:
                 self.say(line)
             if len(lines) > LINES_AT_ONCE:
                 self.say(f"… and {len(lines) - LINES_AT_ONCE} more")
+
+    def _snapshot(self) -> Snapshot:
+        snapshot = self._reader.refresh()
+        while snapshot.fresh.next(len(snapshot.catalogue.rows)):
+            snapshot.fresh.taken()  # nobody searches here: the vectors are let go
+        return snapshot
 
 
 def known_generations(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int]]:
@@ -120,9 +123,9 @@ def known_generations(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int
     return photos, tombstones
 
 
-def _failures(entries: Entries) -> dict[tuple[str, int], str]:
-    """Reasons by name and generation."""
+def _reasons(entries: Entries) -> dict[tuple[str, int], str]:
+    """Why photos cannot be indexed, by name and generation."""
     return {
         (entries.name(row), int(entries.generations[row])): entries.reason(row) or ""
-        for row in np.flatnonzero(entries.kinds == Kind.FAILURE)
+        for row in np.flatnonzero(entries.kinds == Kind.FAILURE).tolist()
     }

@@ -1,0 +1,135 @@
+"""A cloud in a folder: three buckets, the model, and `ingest` behind the real framework."""
+
+import io
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from functions_framework import create_app
+from PIL import Image
+
+from clipsearch.bundle import publish_bundle
+from clipsearch.entries import Kind
+from clipsearch.segments import segments_prefix
+from clipsearch.snapshot import SnapshotReader
+from clipsearch.storage import open_bucket
+from clipsearch.thumbnails import thumbnail_name
+from tests.tiny_bundle import make_tiny_bundle
+from tools.run.feeder import Event
+
+MAIN = str(Path(__file__).parents[2] / "functions" / "main.py")
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory):
+    return make_tiny_bundle(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def cloud(tmp_path, model_folder, monkeypatch):
+    cloud = Cloud(tmp_path)
+    for name in ("photos", "index", "thumbnails"):
+        monkeypatch.setenv(f"CLIPSEARCH_{name.upper()}", (tmp_path / name).as_uri())
+    monkeypatch.setenv("CLIPSEARCH_PHOTOS_URL", "http://photos.example")
+    monkeypatch.setenv("CLIPSEARCH_THUMBNAILS_URL", "http://thumbnails.example")
+    cloud.space = publish_bundle(model_folder, cloud.index)
+    return cloud
+
+
+@dataclass
+class Cloud:
+    """`send` is one delivery; `state` is what a reader of the whole index would find."""
+
+    root: Path
+    space: str = ""
+    newest: dict = field(default_factory=dict)
+    _client: object = None
+
+    def __post_init__(self):
+        self.photos = open_bucket((self.root / "photos").as_uri())
+        self.index = open_bucket((self.root / "index").as_uri())
+        self.thumbnails = open_bucket((self.root / "thumbnails").as_uri())
+        (self.root / "photos").mkdir()
+
+    @property
+    def client(self):
+        """A fresh instance of the function: nothing is left of an earlier one."""
+        if self._client is None:
+            for name in list(sys.modules):
+                if name.split(".")[0] in ("main", "ingest", "search"):
+                    del sys.modules[name]
+            self._client = create_app("ingest", MAIN).test_client()
+        return self._client
+
+    @property
+    def services(self):
+        """What the instance of `client` keeps between events."""
+        return sys.modules["ingest.main"]._make_services()
+
+    def put(self, name, data):
+        """Upload, or overwrite; returns the finalized event and the others that follow."""
+        path = self.root / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replaced = self.photos.stat(name).generation if path.exists() else None
+        path.write_bytes(data)
+        # The clock of the file system ticks every few ms; the cloud's generations always grow.
+        while (stat := self.photos.stat(name)).generation <= self.newest.get(name, 0):
+            time.sleep(0.001)
+            path.write_bytes(data)
+        self.newest[name] = stat.generation
+        events = [Event("finalized", name, stat.generation, stat.size)]
+        return [*events, Event("deleted", name, replaced)] if replaced else events
+
+    def delete(self, name):
+        event = Event("deleted", name, self.photos.stat(name).generation)
+        (self.root / "photos" / name).unlink()
+        return [event]
+
+    def send(self, event, **changes):
+        """Deliver `event`, some fields of its payload changed; returns the HTTP status."""
+        request = event.request("http://ingest/")
+        payload = {**json.loads(request.data), **changes}
+        return self.post(payload, dict(request.header_items()))
+
+    def post(self, payload, headers):
+        body = payload if isinstance(payload, bytes) else json.dumps(payload)
+        return self.client.post("/", data=body, headers=headers).status_code
+
+    def segments(self):
+        return list(self.index.list(segments_prefix(self.space)))
+
+    def state(self):
+        """{name: (kind, generation)} as a new reader finds it."""
+        entries = SnapshotReader(self.index, self.space).refresh().entries
+        return {
+            entries.name(row): (Kind(int(entries.kinds[row])), int(entries.generations[row]))
+            for row in range(len(entries))
+        }
+
+    def photos_found(self):
+        """{name: generation} of what a search could find."""
+        state = self.state().items()
+        return {name: generation for name, (kind, generation) in state if kind == Kind.VECTOR}
+
+    def reasons(self):
+        """{name: reason} of the failures."""
+        entries = SnapshotReader(self.index, self.space).refresh().entries
+        rows = range(len(entries))
+        return {entries.name(row): entries.reason(row) for row in rows if entries.reason(row)}
+
+    def has_thumbnail(self, event):
+        name = thumbnail_name(event.name, event.generation)
+        return name in {stat.name for stat in self.thumbnails.list()}
+
+
+def jpeg(colour="red", size=(40, 30), **options):
+    return picture("JPEG", colour, size, **options)
+
+
+def picture(format_, colour="red", size=(40, 30), **options):
+    file = io.BytesIO()
+    Image.new("RGB", size, colour).save(file, format_, **options)
+    return file.getvalue()

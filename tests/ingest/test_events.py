@@ -1,0 +1,108 @@
+"""Events as the cloud sends them, and those that nothing can be done about."""
+
+import logging
+
+import pytest
+
+from ingest.events import DELETED, PhotoEvent, Refused, parse_event
+from tests.ingest.conftest import jpeg
+
+
+@pytest.mark.parametrize("number", [str, int])
+def test_numbers_may_be_strings_or_numbers(cloud, number):
+    [event] = cloud.put("a.jpg", jpeg())
+    changes = {"generation": number(event.generation), "size": number(event.size)}
+    assert cloud.send(event, **changes) == 200
+    assert cloud.photos_found() == {"a.jpg": event.generation}
+    [deleted] = cloud.delete("a.jpg")
+    cloud.send(deleted, generation=number(deleted.generation))
+    assert cloud.photos_found() == {}
+
+
+@pytest.mark.parametrize("name", ["größe 100%.jpg", "a+b&c=d#e?.jpg", "日本/写真.jpg", "'\"\\.jpg"])
+def test_odd_names_survive(cloud, name):
+    [event] = cloud.put(name, jpeg())
+    assert cloud.send(event) == 200
+    assert list(cloud.photos_found()) == [name]
+
+
+MALFORMED = {
+    "no name": ({"name": None}, "name None"),
+    "empty name": ({"name": ""}, "name ''"),
+    "a list as name": ({"name": ["a.jpg"]}, "name ['a.jpg']"),
+    "no generation": ({"generation": None}, "generation None"),
+    "a word as generation": ({"generation": "new"}, "generation 'new'"),
+    "a truth as generation": ({"generation": True}, "generation True"),
+    "a negative generation": ({"generation": "-1"}, "generation '-1'"),
+    "a word as size": ({"size": "large"}, "size 'large'"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+def test_a_malformed_event_is_logged_and_acknowledged(cloud, caplog, case):
+    changes, what = MALFORMED[case]
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.send(event, **changes) == 200
+    [record] = [r for r in caplog.records if r.name == "clipsearch"]
+    assert record.levelno == logging.ERROR
+    assert what in record.getMessage()
+    assert cloud.segments() == []
+
+
+def test_a_payload_that_is_no_object_is_logged_and_acknowledged(cloud, caplog):
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.post(["a.jpg"], dict(event.request("http://ingest/").header_items())) == 200
+    assert "the payload is no JSON object but list" in caplog.text
+
+
+def test_another_type_is_logged_and_acknowledged(cloud, caplog):
+    [event] = cloud.put("a.jpg", jpeg())
+    request = event.request("http://ingest/")
+    headers = dict(request.header_items())
+    headers["Ce-type"] = "google.cloud.storage.object.v1.metadataUpdated"
+    assert cloud.post(request.data, headers) == 200
+    assert "metadataUpdated' is neither" in caplog.text
+    assert cloud.segments() == []
+
+
+def test_the_placeholder_of_a_folder_is_no_photo(cloud, caplog):
+    [event] = cloud.put("a.jpg", b"")
+    assert cloud.send(event, name="holidays/") == 200
+    assert cloud.segments() == []
+    assert not [r for r in caplog.records if r.levelno > logging.INFO]
+
+
+def test_there_is_one_log_line_for_an_event(cloud, caplog):
+    [event] = cloud.put("red car.jpg", jpeg("red", (60, 40)))
+    cloud.send(event)
+    [record] = [r for r in caplog.records if r.name == "clipsearch"]
+    line = record.getMessage()
+    assert "finalized 'objects/red%20car.jpg': indexed, 60 x 40 pixels" in line
+    assert line.endswith(" ms)")
+
+
+def test_events_of_another_bucket_are_refused(cloud, caplog, monkeypatch):
+    monkeypatch.setenv("CLIPSEARCH_PHOTOS", "gs://the-photos")
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.send(event, bucket="the-thumbnails") == 200
+    assert "bucket 'the-thumbnails' is not that of the photos, 'the-photos'" in caplog.text
+    assert cloud.segments() == []
+
+
+class CloudEvent(dict):
+    def __init__(self, **data):
+        super().__init__(type=DELETED, id="1")
+        self.data = {"bucket": "the-photos", "generation": "7"} | data
+
+
+def test_with_a_prefix_names_are_relative_to_it():
+    event = CloudEvent(name="mine/2024/a.jpg")
+    assert parse_event(event, "gs://the-photos/mine") == PhotoEvent(False, "2024/a.jpg", 7, None)
+    assert parse_event(event, "gs://the-photos").name == "mine/2024/a.jpg"
+
+
+@pytest.mark.parametrize("name", ["mines/a.jpg", "other/mine/a.jpg", "mine", "mine/"])
+def test_what_lies_beside_the_prefix_is_no_photo(name):
+    with pytest.raises(Refused) as refused:
+        parse_event(CloudEvent(name=name), "gs://the-photos/mine")
+    assert refused.value.level == logging.INFO
