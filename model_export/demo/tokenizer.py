@@ -17,6 +17,7 @@ from model_export.demo.captions import facts_of, part_of, word
 from model_export.demo.scenes import random_scene
 
 START, END = "<|startoftext|>", "<|endoftext|>"
+START_ID, END_ID = 0, 1
 VOCABULARY = 512
 CONTEXT_LENGTH = 32
 
@@ -35,13 +36,12 @@ def train_tokenizer(seed: int) -> Tokenizer:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=VOCABULARY,
-        special_tokens=[START, END],
+        special_tokens=[START, END],  # in the order of their ids
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(captions, trainer)
-    start, end = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
     tokenizer.post_processor = processors.TemplateProcessing(
-        single=f"{START} $A {END}", special_tokens=[(START, start), (END, end)]
+        single=f"{START} $A {END}", special_tokens=[(START, START_ID), (END, END_ID)]
     )
     return tokenizer

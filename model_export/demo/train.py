@@ -2,8 +2,9 @@
 
 Draws pictures without end, so that no picture is seen twice, and saves a checkpoint every few
 minutes; run again, it goes on from the last one. The learning rate stays constant until the
-last `DECAY` of the run and then falls to zero, so that a run can be made longer or shorter
-while it is under way.
+last `DECAY` of the run and then falls to zero, so a run can be made longer or shorter while
+it is under way. Sums of floating point depend on the processor: another machine gets another
+model of the same quality, not the same bytes.
 """
 
 from __future__ import annotations
@@ -16,73 +17,42 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
+from transformers import CLIPModel
 
 from model_export.demo.batches import Batch, make_batch
 from model_export.demo.losses import DemoObjective
-from model_export.demo.tokenizer import CONTEXT_LENGTH, END, START, VOCABULARY, train_tokenizer
+from model_export.demo.model import IMAGE_SIZE, PATCH, new_model
+from model_export.demo.tokenizer import train_tokenizer
 
-IMAGE_SIZE, PATCH = 64, 8
+BATCH = 256  # pictures
 PATCH_LAYER = 3  # of 5: two more layers gather what the patches have learnt
-BATCH = 256
 LEARNING_RATE = 1.5e-3
 MUON_LEARNING_RATE = 3e-3
 WARMUP = 200  # batches
 DECAY = 0.3  # share of the run
 WEIGHTS = {"text_to_image": 1.0, "image_to_text": 1.0, "pooled": 0.5, "joint": 0.25, "patches": 0.5}
+LOG_EVERY = 20  # batches
 SECONDS_BETWEEN_CHECKPOINTS = 120
 
 log = logging.getLogger("demo.train")
 
 
-def new_model() -> CLIPModel:
-    """CLIP's classes at 2.9 million parameters."""
-    text = CLIPTextConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=128,
-        intermediate_size=512,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        max_position_embeddings=CONTEXT_LENGTH,
-        bos_token_id=0,
-        eos_token_id=1,
-        pad_token_id=1,
-        hidden_act="gelu",  # one kernel; CLIP's quick_gelu is several, each way
-    )
-    vision = CLIPVisionConfig(
-        hidden_size=192,
-        intermediate_size=768,
-        num_hidden_layers=5,
-        num_attention_heads=3,
-        image_size=IMAGE_SIZE,
-        patch_size=PATCH,
-        hidden_act="gelu",
-    )
-    config = CLIPConfig(
-        text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=128
-    )
-    # at 65 tokens, eager attention trains twice as fast on a CPU as the fused kernel
-    return CLIPModel._from_config(config, attn_implementation="eager")
-
-
 class DrawnBatches(Dataset[Batch]):
     """Batch `i` is always the same: it is drawn from the seed and its number."""
 
-    def __init__(self, seed: int, batches: int) -> None:
-        self.seed, self.batches = seed, batches
+    def __init__(self, seed: int, batches: int, batch_size: int) -> None:
+        self.seed, self.batches, self.batch_size = seed, batches, batch_size
         self.tokenizer = train_tokenizer(seed)
-        assert self.tokenizer.token_to_id(START) == 0
-        assert self.tokenizer.token_to_id(END) == 1
 
     def __len__(self) -> int:
         return self.batches
 
     def __getitem__(self, i: int) -> Batch:
         rng = np.random.default_rng((self.seed, i))
-        return make_batch(BATCH, self.tokenizer, IMAGE_SIZE, PATCH, rng)
+        return make_batch(self.batch_size, self.tokenizer, IMAGE_SIZE, PATCH, rng)
 
 
-def optimizers_of(objective: DemoObjective) -> list[torch.optim.Optimizer]:
+def _optimizers(objective: DemoObjective) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the transformers, AdamW for everything else."""
     hidden, matrices, others = [], [], []
     for name, parameter in objective.named_parameters():
@@ -104,63 +74,70 @@ def rate(step: int, steps: int) -> float:
     return min(1.0, (step + 1) / WARMUP, (steps - step) / (DECAY * steps))
 
 
-def save(path: Path, step: int, objective: DemoObjective, optimizers: list) -> None:
-    state = {
-        "step": step,
-        "objective": objective.state_dict(),
-        "optimizers": [o.state_dict() for o in optimizers],
-    }
-    torch.save(state, path.with_suffix(".tmp"))
-    path.with_suffix(".tmp").replace(path)
+class Trainer:
+    """A model in training: weights and optimizers, one step at a time."""
 
+    def __init__(self, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.objective = DemoObjective(new_model(), PATCH_LAYER)
+        self._optimizers = _optimizers(self.objective)
+        groups = [group for o in self._optimizers for group in o.param_groups]
+        self._groups = [(group, group["lr"]) for group in groups]
 
-def train(folder: Path, pictures: int, seed: int) -> CLIPModel:
-    """Train on `pictures` pictures, or go on from the checkpoint in `folder`."""
-    torch.manual_seed(seed)
-    steps = pictures // BATCH
-    objective = DemoObjective(new_model(), PATCH_LAYER)
-    optimizers = optimizers_of(objective)
-    base_rates = [[g["lr"] for g in o.param_groups] for o in optimizers]
-    checkpoint, first = folder / "checkpoint.pt", 0
-    if checkpoint.exists():
-        state = torch.load(checkpoint)
-        first = state["step"]
-        objective.load_state_dict(state["objective"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+    def step(self, batch: Batch, factor: float) -> dict[str, torch.Tensor]:
+        """One step at `factor` times the learning rates; returns the parts of the loss."""
+        for group, learning_rate in self._groups:
+            group["lr"] = factor * learning_rate
+        with torch.autocast("cpu", torch.bfloat16):
+            parts = self.objective(batch)
+        for optimizer in self._optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum().backward()
+        torch.nn.utils.clip_grad_norm_(self.objective.parameters(), 1.0)
+        for optimizer in self._optimizers:
+            optimizer.step()
+        return parts
+
+    def save(self, path: Path, steps_done: int) -> None:
+        state = {
+            "step": steps_done,
+            "objective": self.objective.state_dict(),
+            "optimizers": [o.state_dict() for o in self._optimizers],
+        }
+        torch.save(state, path.with_suffix(".tmp"))
+        path.with_suffix(".tmp").replace(path)
+
+    def load(self, path: Path) -> int:
+        """Go on from a checkpoint; returns the number of steps it has done."""
+        state = torch.load(path)
+        self.objective.load_state_dict(state["objective"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        log.info("going on from step %d of %d", first, steps)
+        return int(state["step"])
 
-    drawn = DrawnBatches(seed, steps)
+
+def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CLIPModel:
+    """Train on `pictures` pictures, or go on from the checkpoint in `folder`."""
+    trainer = Trainer(seed)
+    steps = pictures // batch_size
+    checkpoint = folder / "checkpoint.pt"
+    first = trainer.load(checkpoint) if checkpoint.exists() else 0
+    log.info("batches %d to %d, checkpoints in %s", first, steps, checkpoint)
+    drawn = DrawnBatches(seed, steps, batch_size)
     loader = DataLoader(drawn, sampler=range(first, steps), batch_size=None, num_workers=1)
     saved_at = logged_at = time.monotonic()
     for step, batch in enumerate(loader, first):
-        for optimizer, rates in zip(optimizers, base_rates, strict=True):
-            for group, base in zip(optimizer.param_groups, rates, strict=True):
-                group["lr"] = base * rate(step, steps)
-        with torch.autocast("cpu", torch.bfloat16):
-            parts = objective(batch)
-        loss = sum(WEIGHTS[name] * part for name, part in parts.items())
-        for optimizer in optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(objective.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        if step % 20 == 0:
-            now = time.monotonic()
-            log.info(
-                "step %d/%d %s %.0f pictures/s",
-                step,
-                steps,
-                " ".join(f"{name} {part.item():.3f}" for name, part in parts.items()),
-                (BATCH if step == first else 20 * BATCH) / (now - logged_at),
-            )
-            logged_at = now
+        parts = trainer.step(batch, rate(step, steps))
+        if step % LOG_EVERY == 0:
+            losses = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
+            seconds, logged_at = time.monotonic() - logged_at, time.monotonic()
+            speed = min(LOG_EVERY, step - first + 1) * batch_size / seconds
+            log.info("batch %d/%d %s %.0f pictures/s", step, steps, losses, speed)
         if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
-            save(checkpoint, step + 1, objective, optimizers)
+            trainer.save(checkpoint, step + 1)
             saved_at = time.monotonic()
-    save(checkpoint, steps, objective, optimizers)
-    return objective.clip
+    trainer.save(checkpoint, steps)
+    return trainer.objective.clip
 
 
 def main() -> None:
