@@ -148,7 +148,7 @@ DATA = [jpeg("red"), jpeg("blue"), b"no photo"]
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

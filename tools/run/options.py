@@ -12,8 +12,7 @@ from typing import NoReturn
 from tools import ROOT
 
 DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
-DEMO_PHOTOS = ROOT / "build" / "demo-photos"
-STATE = ROOT / "build" / "run"
+STATE = ROOT / "build" / "run"  # the demo photos lie beside it
 
 
 class RunError(Exception):
@@ -71,12 +70,13 @@ def parse_options(arguments: list[str]) -> Options:
     if not (model / "model.json").is_file():
         raise UsageError(f"{model} is no model bundle: it has no model.json")
     photos = _photos_folder(given.photos)
-    state = _absolute(given.state) / ("demo" if photos is None else _key(photos))
+    states = _absolute(given.state)
+    state = states / ("demo" if photos is None else _key(photos))
     if photos is not None and state.is_relative_to(photos):
         # thumbnails would be photos, with thumbnails of their own, and so on for ever
         raise UsageError(f"{photos} holds {state}, where make run keeps its own files")
     return Options(
-        photos=photos or DEMO_PHOTOS,
+        photos=photos or states.with_name("demo-photos"),
         demo_count=0 if photos else given.count,
         model=model,
         state=state,

@@ -49,8 +49,8 @@ class StaticServer(socketserver.ThreadingTCPServer):
         # the longest prefix first, so that "/" is asked last
         self.folders = sorted(folders.items(), key=lambda item: -len(item[0]))
         self.generated = generated
-        self._thread = threading.Thread(target=self.serve_forever, name="static", daemon=True)
-        self._thread.start()
+        # 0.05: seconds that close() may have to wait
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
         self.shutdown()

@@ -1,0 +1,111 @@
+"""What a look at the photos folder turns into."""
+
+import os
+import time
+
+import pytest
+
+from clipsearch.storage import open_bucket
+from tools.run.changes import SETTLED_AFTER_US, FolderChanges
+from tools.run.feeder import Event
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    return folder
+
+
+def changes_of(folder, indexed=(), removed=()):
+    return FolderChanges(open_bucket(folder.as_uri()), dict(indexed), dict(removed))
+
+
+def generation(folder, name):
+    return open_bucket(folder.as_uri()).stat(name).generation
+
+
+def settle():
+    time.sleep(SETTLED_AFTER_US / 1e6 + 0.05)
+
+
+def write(folder, name, data=b"x"):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    settle()
+    return generation(folder, name)
+
+
+def test_what_is_indexed_is_not_fed_again(folder):
+    one, two = write(folder, "one.jpg"), write(folder, "sub/two.jpg", b"22")
+    assert changes_of(folder).look() == [
+        Event("finalized", "one.jpg", one, 1, "image/jpeg"),
+        Event("finalized", "sub/two.jpg", two, 2, "image/jpeg"),
+    ]
+    assert changes_of(folder, {"one.jpg": one, "sub/two.jpg": two}).look() == []
+
+
+def test_only_what_differs_is_fed(folder):
+    changes = changes_of(folder)
+    same, old = write(folder, "same.jpg"), write(folder, "changed.jpg")
+    removed = write(folder, "removed.jpg")
+    changes.look()
+    assert changes.look() == []
+    new = write(folder, "changed.jpg", b"new")
+    (folder / "removed.jpg").unlink()
+    assert new > old
+    assert changes.look() == [
+        Event("finalized", "changed.jpg", new, 3, "image/jpeg"),
+        Event("deleted", "changed.jpg", old, is_replaced=True),
+        Event("deleted", "removed.jpg", removed),
+    ]
+    assert generation(folder, "same.jpg") == same
+
+
+def test_a_delete_carries_the_generation_in_the_index(folder):
+    assert changes_of(folder, {"gone.jpg": 7}).look() == [Event("deleted", "gone.jpg", 7)]
+
+
+def test_a_file_that_is_being_written_is_left_for_the_next_look(folder):
+    changes = changes_of(folder)
+    (folder / "growing.jpg").write_bytes(b"half")
+    assert changes.look() == []
+    assert changes.unsettled
+    settle()
+    assert [event.name for event in changes.look()] == ["growing.jpg"]
+    assert not changes.unsettled
+
+
+def test_a_moved_folder_is_deletes_and_uploads(folder):
+    changes = changes_of(folder)
+    old = write(folder, "old/a.jpg")
+    changes.look()
+    (folder / "old").rename(folder / "new")
+    assert changes.look() == [
+        Event("finalized", "new/a.jpg", old, 1, "image/jpeg"),
+        Event("deleted", "old/a.jpg", old),
+    ]
+
+
+def test_what_came_back_unchanged_is_named_because_the_index_would_not_take_it(folder, tmp_path):
+    changes = changes_of(folder)
+    write(folder, "album/a.jpg")
+    changes.look()
+    (folder / "album").rename(tmp_path / "elsewhere")
+    assert [event.kind for event in changes.look()] == ["deleted"]
+    (tmp_path / "elsewhere").rename(folder / "album")
+    assert changes.look() == []
+    assert changes.outdated == {"album/a.jpg"}
+    os.utime(folder / "album" / "a.jpg")
+    settle()
+    assert [event.kind for event in changes.look()] == ["finalized"]
+    assert changes.outdated == set()
+
+
+def test_hidden_files_are_no_photos(folder):
+    (folder / ".cache").mkdir()
+    for name in (".DS_Store", ".cache/a.jpg"):
+        (folder / name).write_bytes(b"x")
+    settle()
+    assert changes_of(folder).look() == []

@@ -1,0 +1,136 @@
+"""Delivery of events: at least once, and again until they are taken."""
+
+import http.server
+import json
+import threading
+import time
+
+import pytest
+from cloudevents.http import from_http
+
+from tools.run import feeder as feeder_module
+from tools.run.feeder import Event, Feeder, wait_before
+
+
+class Ingest(http.server.ThreadingHTTPServer):
+    """Records what arrives and answers as `answer` says."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.received = []
+        self.answer = lambda event, attempt: 200
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/"
+
+    def names(self):
+        return [event.data["name"] for event in self.received]
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        event = from_http(dict(self.headers.items()), body)
+        attempt = self.server.names().count(event.data["name"]) + 1
+        self.server.received.append(event)
+        self.send_response(self.server.answer(event, attempt))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def ingest(monkeypatch):
+    monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
+    server = Ingest()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def feeder(ingest):
+    feeder = Feeder(ingest.url)
+    yield feeder
+    feeder.close()
+
+
+def wait_for(condition):
+    give_up = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < give_up, "it did not happen"
+        time.sleep(0.01)
+
+
+def test_an_event_looks_as_the_clouds(ingest, feeder):
+    feeder.put([Event("finalized", "größe 100%.jpg", 2**53 + 1, 12, "image/jpeg")])
+    wait_for(lambda: ingest.received)
+    [event] = ingest.received
+    assert event["type"] == "google.cloud.storage.object.v1.finalized"
+    assert event["subject"] == "objects/gr%C3%B6%C3%9Fe%20100%25.jpg"
+    assert event["source"].endswith(f"/buckets/{event['bucket']}")
+    assert event.data["generation"] == str(2**53 + 1)
+    assert event.data["size"] == "12"
+    assert event.data["contentType"] == "image/jpeg"
+    assert json.dumps(event.data)  # plain JSON
+
+
+def test_what_is_not_taken_comes_again_with_the_same_id(ingest, feeder):
+    ingest.answer = lambda event, attempt: 500 if attempt < 4 else 200
+    feeder.put([Event("finalized", "a.jpg", 1)])
+    wait_for(lambda: not feeder.waiting())
+    assert ingest.names() == ["a.jpg"] * 4
+    assert len({event["id"] for event in ingest.received}) == 1
+    assert [event.name for event in feeder.take_delivered()] == ["a.jpg"]
+    assert feeder.take_delivered() == []
+
+
+def test_one_event_that_is_never_taken_holds_up_no_other(ingest, feeder):
+    ingest.answer = lambda event, attempt: 500 if event.data["name"] == "poison" else 200
+    feeder.put(
+        [Event("finalized", "poison", 1)] + [Event("finalized", str(n), 1) for n in range(9)]
+    )
+    wait_for(lambda: feeder.waiting() == 1 and feeder.troubled(3))
+    [(event, trouble)] = feeder.troubled(3)
+    assert event.name == "poison"
+    assert "500" in trouble
+
+
+def test_an_ingest_that_is_not_there_yet_is_waited_for(ingest, monkeypatch):
+    ingest.shutdown()
+    ingest.server_close()
+    feeder = Feeder(ingest.url)
+    feeder.put([Event("finalized", "a.jpg", 1)])
+    wait_for(lambda: feeder.troubled(2))
+    later = http.server.ThreadingHTTPServer(ingest.server_address, _Handler)
+    later.received, later.names, later.answer = [], lambda: [], lambda event, attempt: 204
+    threading.Thread(target=later.serve_forever, args=(0.01,), daemon=True).start()
+    wait_for(lambda: not feeder.waiting())
+    feeder.close()
+    later.shutdown()
+    later.server_close()
+
+
+def test_after_closing_nothing_is_sent(ingest, feeder):
+    feeder.close()
+    feeder.put([Event("finalized", "a.jpg", 1)])
+    time.sleep(0.1)
+    assert ingest.received == []
+
+
+def test_a_proxy_in_the_environment_is_not_asked(ingest, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    feeder = Feeder(ingest.url)
+    feeder.put([Event("finalized", "a.jpg", 1)])
+    wait_for(lambda: not feeder.waiting())
+    feeder.close()
+
+
+def test_waits_double_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(feeder_module.random, "uniform", lambda low, high: high)
+    assert [wait_before(n) for n in range(1, 5)] == [0.25, 0.5, 1.0, 2.0]
+    assert wait_before(50) == feeder_module.LONGEST_WAIT
