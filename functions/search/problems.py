@@ -82,7 +82,7 @@ class Problem:
 
 
 # (error, status, the answer's detail; None: the error's own message). Most specific first.
-_TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
+TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
     (BadRequest, 400, None),
     (UnknownPath, 404, None),
     (PhotoNotIndexed, 404, None),
@@ -101,10 +101,10 @@ _UNEXPECTED = "something went wrong here; the log of the function says what"
 
 def problem_of(error: Exception) -> Problem:
     """The answer to `error`; what nobody foresaw is a 500 that says nothing of its cause."""
-    for kind, status, detail in _TABLE:
+    for kind, status, detail in TABLE:
         if isinstance(error, kind):
             if detail is not None:
-                log.warning("%s: %s", kind.__name__, error, exc_info=error)
+                log.warning("%s: %s", type(error).__name__, error)
             return Problem(status, detail or str(error), _headers(error))
     log.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
     return Problem(500, _UNEXPECTED)

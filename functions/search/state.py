@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from clipsearch.bundle import current_space
 from clipsearch.encoder import Encoder
+from clipsearch.errors import ClipsearchError
 from clipsearch.index import PhotoIndex
 from clipsearch.settings import Settings
 from clipsearch.snapshot import Snapshot, SnapshotReader
@@ -71,17 +72,31 @@ class StateKeeper:
         self._bucket = open_bucket(settings.index)
         self._lock = threading.Lock()
         self._state: State | None = None
-        self._refreshed = self._looked_for_model = float("-inf")
+        self._failure: ClipsearchError | None = None
+        self._tried = self._looked_for_model = float("-inf")
 
     def state(self) -> State:
-        """At most REFRESH_EVERY seconds old. Raises NoModel, StorageError, DamagedObject."""
+        """At most REFRESH_EVERY seconds old. Raises NotReady, StorageError, DamagedObject.
+
+        Whoever waited for a refresh gets what came of it, a failure too: storage may take
+        half a minute to give up, and that must not add up.
+        """
         with self._lock:
-            # the time before reading: what is written while we read may be missing
-            now = time.monotonic()
-            if self._state is None or now - self._refreshed >= REFRESH_EVERY:
-                self._state = self._refresh(now)
-                self._refreshed = now
+            if time.monotonic() - self._tried >= REFRESH_EVERY:
+                self._try_to_refresh()
+            if self._failure is not None:
+                raise self._failure
+            assert self._state is not None
             return self._state
+
+    def _try_to_refresh(self) -> None:
+        # the time before reading: what is written meanwhile may not be seen
+        now = time.monotonic()
+        try:
+            self._state = self._refresh(now)
+            self._failure, self._tried = None, now
+        except ClipsearchError as error:
+            self._failure, self._tried = error, time.monotonic()
 
     def _refresh(self, now: float) -> State:
         state = self._state

@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +21,9 @@ from tests.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 MAIN = str(ROOT / "functions/main.py")
+
+# Seconds after which a change in the bucket is seen; the constant and a little more.
+REFRESH_EVERY = 1.1
 
 
 @pytest.fixture(scope="session")
@@ -40,17 +44,28 @@ def png(colour, size=(40, 30)):
     return out.getvalue()
 
 
-class Gallery:
-    """Three folders and the environment that names them; writes entries as ingest does."""
+def form(*parts):
+    """Arguments of a POST with these (name, filename or None, data), as a browser sends them."""
+    body = b""
+    for name, filename, data in parts:
+        file = "" if filename is None else f'; filename="{filename}"'
+        head = f'--edge\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        body += head.encode() + data + b"\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    return {"content": body + b"--edge--\r\n", "headers": headers}
 
-    def __init__(self, folder, bundle):
+
+class Gallery:
+    """Three buckets and the environment that names them; writes entries as ingest does."""
+
+    def __init__(self, folder, bundle, index=None):
         from clipsearch.encoder import Encoder
         from clipsearch.storage import open_bucket
 
         self.folder = folder
         self.environment = {
             "CLIPSEARCH_PHOTOS": (folder / "photos").as_uri(),
-            "CLIPSEARCH_INDEX": (folder / "index").as_uri(),
+            "CLIPSEARCH_INDEX": index or (folder / "index").as_uri(),
             "CLIPSEARCH_THUMBNAILS": (folder / "thumbnails").as_uri(),
             "CLIPSEARCH_PHOTOS_URL": "http://127.0.0.1:8080/photos",
             "CLIPSEARCH_THUMBNAILS_URL": "http://127.0.0.1:8080/thumbnails",
@@ -58,7 +73,7 @@ class Gallery:
         self.index = open_bucket(self.environment["CLIPSEARCH_INDEX"])
         self.bundle = bundle
         self.encoder = Encoder.from_folder(bundle)
-        self._generations = itertools.count(1)
+        self._generations = itertools.count(time.time_ns() // 1000)
 
     @property
     def space(self):
@@ -138,12 +153,19 @@ def empty_gallery(tmp_path, tiny_bundle):
     return Gallery(tmp_path, tiny_bundle)
 
 
+@pytest.fixture(scope="session")
+def filled_folder(tmp_path_factory, tiny_bundle):
+    gallery = Gallery(tmp_path_factory.mktemp("gallery"), tiny_bundle)
+    gallery.publish()
+    gallery.add(red="red", green="lime", blue="blue", white="white")
+    return gallery.folder
+
+
 @pytest.fixture
-def gallery(empty_gallery):
-    """A model and four photos."""
-    empty_gallery.publish()
-    empty_gallery.add(red="red", green="lime", blue="blue", white="white")
-    return empty_gallery
+def gallery(tmp_path, tiny_bundle, filled_folder):
+    """A model and four photos; a copy, for writing through to the disk takes its time."""
+    shutil.copytree(filled_folder, tmp_path, dirs_exist_ok=True)
+    return Gallery(tmp_path, tiny_bundle)
 
 
 @pytest.fixture
@@ -167,35 +189,33 @@ def client(gallery, client_of):
     return client_of(gallery)
 
 
-@pytest.fixture
-def server(tmp_path):
-    """Starts the function as the cloud does; gives its address."""
-    with contextlib.ExitStack() as stack:
-
-        def start(gallery):
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
-            log = stack.enter_context((tmp_path / "server.log").open("wb"))
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "functions_framework"),
-                    *("--source", MAIN, "--target", "search"),
-                    *("--host", "127.0.0.1", "--port", str(port)),
-                ],
-                env=os.environ | gallery.environment,
-                stdout=log,
-                stderr=log,
-            )
-            stack.callback(process.wait, 30)
-            stack.callback(process.terminate)
-            address = f"http://127.0.0.1:{port}"
-            for _ in range(600):
-                with contextlib.suppress(httpx.TransportError):
-                    if httpx.get(f"{address}/health").status_code == 200:
-                        return address
-                assert process.poll() is None, (tmp_path / "server.log").read_text()
-                time.sleep(0.1)
-            raise AssertionError((tmp_path / "server.log").read_text())
-
-        yield start
+@pytest.fixture(scope="session")
+def server(tmp_path_factory, tiny_bundle, filled_folder):
+    """The address of the function, started as the cloud does, over a model and four photos."""
+    log_file = tmp_path_factory.mktemp("server") / "log"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "functions_framework"),
+                *("--source", MAIN, "--target", "search"),
+                *("--host", "127.0.0.1", "--port", str(port)),
+            ],
+            env=os.environ | Gallery(filled_folder, tiny_bundle).environment,
+            stdout=log,
+            stderr=log,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            assert process.poll() is None, log_file.read_text()
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{address}/health").status_code == 200:
+                    break
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)

@@ -1,0 +1,94 @@
+"""The real server under more work than it can do at once."""
+
+import asyncio
+import io
+import time
+
+import httpx
+from PIL import Image
+
+# More than the pool has places for, on a machine of any size.
+MANY = 60
+
+
+def slow_picture():
+    """Few bytes, many pixels: some tenths of a second to decode."""
+    out = io.BytesIO()
+    Image.new("RGB", (3000, 3000), "blue").save(out, "PNG")
+    return out.getvalue()
+
+
+async def crowd(address):
+    """(the answers to MANY posted pictures, when the last one came, when /health answered in between)."""
+    picture = slow_picture()
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=address, limits=limits, timeout=300) as client:
+
+        async def post():
+            files = {"image": ("slow.png", picture)}
+            return await client.post("/?limit=1", files=files, headers={"Origin": "http://a.test"})
+
+        posts = [asyncio.create_task(post()) for _ in range(MANY)]
+        # the first answer: a refusal, for the pool is full and works
+        await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        health = []
+        for _ in range(3):
+            assert (await client.get("/health")).status_code == 200
+            health.append(time.monotonic())
+        answers = await asyncio.gather(*posts)
+        return answers, time.monotonic(), health
+
+
+def test_a_crowd_is_served_or_told_to_come_again_and_health_answers_meanwhile(server):
+    answers, last, health = asyncio.run(crowd(server))
+    served = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(served) + len(refused) == MANY
+    assert len(served) >= 16
+    assert refused
+    for answer in served:
+        assert answer.json()["results"][0]["name"] == "blue.jpg"
+    for answer in refused:
+        assert int(answer.headers["retry-after"]) > 0
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert "too many requests" in answer.json()["detail"]
+    # the event loop was free while the pool was not
+    assert max(health) < last
+
+    # and every place was given back
+    for _ in range(3):
+        assert httpx.get(f"{server}/?q=blue").status_code == 200
+
+
+def test_a_refused_body_leaves_an_answer_and_not_a_broken_connection(server):
+    """The client is still sending when the answer comes; it must be able to read it."""
+    body = bytes(25_000_000)
+    for content_type, status in (("multipart/form-data; boundary=x", 413), ("image/png", 415)):
+        answer = httpx.post(server, content=body, headers={"Content-Type": content_type})
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+def test_a_body_that_never_comes_gives_its_place_back(server):
+    """Clients that hang up while they send."""
+    port = int(server.rsplit(":", 1)[1])
+
+    async def hang_up():
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 1000\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+        )
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.close()
+
+    async def all_of_them():
+        await asyncio.gather(*(hang_up() for _ in range(MANY)))
+
+    asyncio.run(all_of_them())
+    deadline = time.monotonic() + 30
+    while httpx.get(f"{server}/?q=blue").status_code == 503:
+        assert time.monotonic() < deadline, "the places are gone"
+        time.sleep(0.1)

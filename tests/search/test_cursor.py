@@ -1,0 +1,45 @@
+"""A cursor says where to go on, and nothing else decodes as one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search.cursor import Cursor, decode_cursor, encode_cursor, fingerprint
+from search.problems import BadRequest
+
+scores = st.floats(-1, 1)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+
+
+@given(scores, names, st.binary(min_size=8, max_size=8))
+def test_a_cursor_comes_back_as_it_was(score, name, mark):
+    cursor = Cursor(score, name, mark)
+    text = encode_cursor(cursor)
+    assert decode_cursor(text) == cursor
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+@given(st.one_of(st.text(), st.text("abcXYZ019-_=", max_size=60)))
+def test_any_text_is_a_cursor_or_a_bad_request(text):
+    try:
+        cursor = decode_cursor(text)
+    except BadRequest:
+        return
+    assert abs(cursor.score) < float("inf")
+    assert cursor.name
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_score_that_orders_nothing_is_refused(score):
+    text = encode_cursor(Cursor(score, "a", bytes(8)))
+    with pytest.raises(BadRequest, match="is not a next_cursor"):
+        decode_cursor(text)
+
+
+def test_fingerprints_tell_parts_apart():
+    marks = [
+        fingerprint(*parts)
+        for parts in (["a"], ["a", None], ["a", ""], [None, "a"], ["ab"], ["a", "b"], ["", "ab"])
+    ]
+    assert len(set(marks)) == len(marks)
+    assert all(len(mark) == 8 for mark in marks)

@@ -1,0 +1,79 @@
+"""What changes in the bucket is seen without a restart."""
+
+import time
+
+import pytest
+
+from tests.search.conftest import Gallery
+from tests.tiny_bundle import make_tiny_bundle
+
+
+def eventually(condition):
+    """Two seconds are promised; a busy machine gets more."""
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
+
+
+def names(client, words):
+    return [r["name"] for r in client.get(f"/?q={words}").json()["results"]]
+
+
+def test_an_upload_is_found_a_change_is_seen_and_a_deletion_is_gone(gallery, client):
+    assert names(client, "yellow")[0] != "new.jpg"
+    gallery.add(new="yellow")
+    eventually(lambda: names(client, "yellow")[0] == "new.jpg")
+    gallery.add(new="magenta")
+    eventually(lambda: names(client, "magenta")[0] == "new.jpg")
+    assert names(client, "yellow")[0] != "new.jpg"
+    gallery.remove("new.jpg")
+    eventually(lambda: "new.jpg" not in names(client, "magenta"))
+    assert client.get("/status").json()["photos"]["indexed"] == 4
+
+
+def test_words_asked_before_find_what_came_since(gallery, client):
+    """Vectors of words are remembered, answers are not."""
+    assert names(client, "red") == names(client, "red")
+    gallery.remove("red.jpg")
+    eventually(lambda: "red.jpg" not in names(client, "red"))
+
+
+def test_the_first_photo_ends_not_ready_without_a_restart(empty_gallery, client_of):
+    client = client_of(empty_gallery)
+    assert client.get("/?q=red").status_code == 503
+    empty_gallery.publish()
+    assert client.get("/?q=red").status_code == 503
+    empty_gallery.add(red="red")
+    eventually(lambda: client.get("/?q=red").status_code == 200)
+
+
+@pytest.fixture
+def other_gallery(gallery, tmp_path):
+    """The same folders, another model."""
+    return Gallery(gallery.folder, make_tiny_bundle(tmp_path / "other", seed=1))
+
+
+def test_another_current_model_takes_over_with_its_own_index(
+    gallery, other_gallery, client_of, monkeypatch
+):
+    client = client_of(gallery)
+    before = client.get("/?q=red&limit=1").json()
+    monkeypatch.setattr("search.state.LOOK_FOR_MODEL_EVERY", 0)
+    other_gallery.add(scarlet="red", navy="blue")
+    other_gallery.publish()
+    eventually(lambda: client.get("/status").json()["space"] == other_gallery.space)
+    after = client.get("/?q=red").json()
+    assert [r["name"] for r in after["results"]] == ["scarlet.jpg", "navy.jpg"]
+    assert after["results"][0]["score"] > 0.999
+    assert client.get("/status").json()["model"] == "tiny-1"
+    stale = client.get(f"/?q=red&cursor={before['next_cursor']}")
+    assert stale.status_code == 400
+
+
+def test_a_model_asked_for_by_its_space_stays(gallery, other_gallery, client_of):
+    other_gallery.add(scarlet="red")
+    other_gallery.publish()
+    client = client_of(gallery, CLIPSEARCH_MODEL=gallery.space)
+    assert client.get("/status").json()["space"] == gallery.space
+    assert "scarlet.jpg" not in names(client, "red")

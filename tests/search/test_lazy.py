@@ -1,0 +1,108 @@
+"""Nothing is loaded before it is needed, and nothing that is not needed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from tests.search.conftest import MAIN, REFRESH_EVERY, png
+
+HEAVY = {
+    "PIL",
+    "faiss",
+    "google.cloud.storage",
+    "numpy",
+    "onnxruntime",
+    "pillow_heif",
+    "tokenizers",
+}
+
+ASK = """
+import asyncio, json, sys
+import functions_framework, httpx
+
+async def ask(paths):
+    transport = httpx.ASGITransport(functions_framework.create_app("search", {main!r}))
+    async with httpx.AsyncClient(transport=transport, base_url="http://search.test") as client:
+        return [(await client.get(path)).status_code for path in paths]
+
+statuses = asyncio.run(ask({paths!r}))
+print(json.dumps([statuses, sorted(sys.modules)]))
+"""
+
+
+def asked_alone(gallery, *paths):
+    """(the statuses, the modules then imported) of a process that answers these requests."""
+    run = subprocess.run(
+        [sys.executable, "-c", ASK.format(main=MAIN, paths=paths)],
+        env=os.environ | gallery.environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    statuses, modules = json.loads(run.stdout)
+    return statuses, set(modules)
+
+
+def test_health_openapi_and_refusals_load_nothing(gallery):
+    statuses, modules = asked_alone(gallery, "/health", "/openapi.json", "/?q=")
+    assert statuses == [200, 200, 400]
+    assert not HEAVY & modules
+
+
+def test_a_search_loads_what_health_does_not(gallery):
+    """The list above is worth something only if it names what a search imports."""
+    statuses, modules = asked_alone(gallery, "/?q=red")
+    assert statuses == [200]
+    assert {"faiss", "numpy", "onnxruntime", "tokenizers"} <= modules
+    assert "PIL" not in modules
+
+
+def lose(gallery, *names):
+    for name in names:
+        for file in gallery.folder.glob(f"index/models/*/{name}*"):
+            file.unlink()
+
+
+def test_words_need_no_image_encoder(gallery, client_of):
+    lose(gallery, "image.onnx")
+    client = client_of(gallery)
+    assert client.get("/?q=red").status_code == 200
+    assert client.post_image(png("red")).status_code == 500
+
+
+def test_a_picture_needs_no_text_encoder(gallery, client_of):
+    lose(gallery, "text.onnx", "tokenizer.json")
+    client = client_of(gallery)
+    assert client.post_image(png("red")).status_code == 200
+    assert client.get("/?q=red").status_code == 500
+
+
+def test_like_and_status_need_no_encoder(gallery, client_of):
+    lose(gallery, "text.onnx", "tokenizer.json", "image.onnx")
+    client = client_of(gallery)
+    assert client.get("/?like=red.jpg").status_code == 200
+    assert client.get("/status").status_code == 200
+
+
+def test_loading_counts_as_load_and_not_as_encoding(client):
+    first = client.get("/?q=red").json()["timing_ms"]
+    again = client.get("/?q=blue").json()["timing_ms"]
+    assert first["encode"] == 0.0
+    assert again["encode"] > 0.0
+    assert again["load"] < first["load"]
+
+
+def test_an_index_read_once_is_not_read_again(gallery, client):
+    """Segments may vanish once they are known; a reader holds what they said."""
+    assert client.get("/?q=red").status_code == 200
+    gallery.add(crimson=(250, 0, 0))
+    for _ in range(100):
+        if client.get("/?q=red").json()["index"]["photos"] == 5:
+            break
+        time.sleep(0.1)
+    for segment in gallery.folder.rglob("*.npz"):
+        segment.write_bytes(b"no longer a segment")
+    time.sleep(REFRESH_EVERY)
+    assert client.get("/?q=red").json()["index"]["photos"] == 5

@@ -1,0 +1,126 @@
+"""The same answers as pages, for a browser without JavaScript."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from tests.search.conftest import REFRESH_EVERY, form, jpeg, png
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its tags in order, its text."""
+
+    def __init__(self, response):
+        super().__init__()
+        assert response.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in response.headers["content-security-policy"]
+        self.tags, self.text = [], ""
+        self.feed(response.text)
+        self.text = re.sub(r"\s+", " ", self.text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_a_browser_gets_the_answer_as_a_page(client):
+    page = Page(client.get("/?q=blue", headers=BROWSER))
+    best = client.get("/?q=blue").json()["results"][0]
+    image = page.all("img")[0]
+    assert image["src"] == best["thumbnail_url"]
+    assert image["alt"] == "blue.jpg"
+    links = [link["href"] for link in page.all("a")]
+    assert links[0] == best["url"]
+    assert links[1] == "?like=blue.jpg"
+    assert "4 photos like “blue”" in page.text
+    assert page.all("input")[0]["value"] == "blue"
+
+
+def test_a_picture_posted_by_a_form_is_answered_with_a_page(client):
+    posted = form(("image", "a.png", png("blue")))
+    posted["headers"] |= BROWSER
+    page = Page(client.post(**posted))
+    assert page.all("img")[0]["alt"] == "blue.jpg"
+    assert "4 photos like your picture" in page.text
+
+
+def test_the_link_to_more_leads_on(client):
+    page = Page(client.get("/?q=blue&limit=3", headers=BROWSER))
+    (more,) = [link["href"] for link in page.all("a") if link.get("rel") == "next"]
+    last = Page(client.get(f"/{more}", headers=BROWSER))
+    assert len(last.all("img")) == 1
+    assert not [link for link in last.all("a") if link.get("rel") == "next"]
+
+
+def test_the_page_of_a_like_leads_on_too(client):
+    page = Page(client.get("/?like=red.jpg&limit=2", headers=BROWSER))
+    (more,) = [link["href"] for link in page.all("a") if link.get("rel") == "next"]
+    assert len(Page(client.get(f"/{more}", headers=BROWSER)).all("img")) == 1
+
+
+def test_an_error_is_a_page_with_its_status(client):
+    for path, status, said in (
+        ("/", 400, "Bad Request: nothing to look for"),
+        ("/?like=nobody.jpg", 404, "Not Found: the photo 'nobody.jpg' is not in the index"),
+        ("/nothing", 404, "Not Found: nothing is at '/nothing'"),
+    ):
+        response = client.get(path, headers=BROWSER)
+        assert response.status_code == status
+        assert response.headers["access-control-allow-origin"] == "*"
+        page = Page(response)
+        assert said in page.text
+        assert page.all("form")
+
+
+def test_names_and_words_are_text_and_never_markup(gallery, client):
+    import time
+
+    evil = '<img src=x onerror="alert(1)">&amp;.jpg'
+    gallery.add_all({evil: jpeg("yellow")})
+    time.sleep(REFRESH_EVERY)
+    response = client.get("/", params={"q": 'yellow "><script>alert(2)</script>'}, headers=BROWSER)
+    page = Page(response)
+    assert not page.all("script")
+    assert not [image for image in page.all("img") if "onerror" in image]
+    assert evil in [image["alt"] for image in page.all("img")]
+    assert page.all("input")[0]["value"] == 'yellow "><script>alert(2)</script>'
+    error = client.get("/?<script>alert(3)</script>=1", headers=BROWSER)
+    assert not Page(error).all("script")
+
+
+def test_a_text_that_was_cut_is_said_to_be(client):
+    page = Page(client.get("/", params={"q": "blue " * 50}, headers=BROWSER))
+    assert "longer than the model reads" in page.text
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        None,
+        "*/*",
+        "application/json",
+        "application/json, text/html;q=0.9",
+        "text/html;q=0",
+        "text/plain, */*",
+        "nonsense;;;q=",
+    ],
+)
+def test_everybody_else_gets_json(client, accept):
+    headers = {} if accept is None else {"Accept": accept}
+    assert client.get("/?q=blue", headers=headers).headers["content-type"] == "application/json"
+    problem = client.get("/?q=", headers=headers)
+    assert problem.headers["content-type"] == "application/problem+json"
+
+
+def test_status_and_description_are_json_for_a_browser_too(client):
+    for path in ("/status", "/health", "/openapi.json"):
+        headers = client.get(path, headers=BROWSER).headers
+        assert headers["content-type"] == "application/json"
