@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from tests.stack.running import is_running
 from tools.run import processes
 from tools.run.options import RunError
 from tools.run.processes import Function, check_alive, end_functions
@@ -42,12 +43,6 @@ def start(tmp_path):
         if function.process.poll() is None:
             os.killpg(function.process.pid, signal.SIGKILL)
             function.process.wait()
-
-
-def is_running(pid):
-    """Zombies do not count: whoever inherits them has to collect them."""
-    ps = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return ps.stdout.strip()[:1] not in ("", "Z")
 
 
 def test_a_child_that_ignores_the_request_to_end_is_killed_with_its_children(start, monkeypatch):

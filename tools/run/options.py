@@ -54,7 +54,11 @@ class _Parser(argparse.ArgumentParser):
 
 def parse_options(arguments: list[str]) -> Options:
     """The options in `arguments`; UsageError for anything that cannot work."""
-    parser = _Parser(prog="python -m tools.run", description="Run clipsearch on this machine.")
+    parser = _Parser(
+        prog="python -m tools.run",
+        description="Run clipsearch on this machine.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--photos", type=Path, help="a folder of your own (default: drawn ones)")
     parser.add_argument("--count", type=int, default=500, help="demo pictures to draw")
     parser.add_argument("--model", type=Path, default=DEMO_MODEL, help="folder of a model bundle")

@@ -1,0 +1,74 @@
+"""What the tests run the stack with."""
+
+import io
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model_export.demo.scenes import Group, Scene, draw
+from tests.stack.running import RunningStack
+from tools.run.options import DEMO_MODEL
+
+
+@dataclass(frozen=True)
+class Model:
+    """A bundle, words it knows, and a JPEG of what these words say."""
+
+    folder: Path
+    words: str
+    picture: bytes
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory):
+    if (DEMO_MODEL / "model.json").exists():
+        scene = Scene((Group("mushroom", "blue", 2),), "day")
+        picture = draw(scene, 480, np.random.default_rng(1))
+        return Model(DEMO_MODEL, "two blue mushrooms", jpeg(picture))
+    from PIL import Image
+
+    from tests.tiny_bundle import make_tiny_bundle
+
+    folder = make_tiny_bundle(tmp_path_factory.mktemp("model"))
+    return Model(folder, "magenta", jpeg(Image.new("RGB", (480, 480), "magenta")))
+
+
+def jpeg(picture):
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def start_stack(tmp_path_factory):
+    """Start `python -m tools.run` with these arguments; all of them end with the module."""
+    stacks = []
+
+    def start(*arguments):
+        stacks.append(RunningStack(tmp_path_factory.mktemp("stack") / "output", *arguments))
+        return stacks[-1]
+
+    yield start
+    for stack in stacks:
+        stack.end()
+
+
+@pytest.fixture
+def port():
+    return free_port()
+
+
+def free_port():
+    """The first of three ports in a row that nobody uses."""
+    for port in range(20_000, 60_000, 7):
+        try:
+            for each in range(port, port + 3):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", each))
+        except OSError:
+            continue
+        return port
+    raise AssertionError("no three free ports in a row")

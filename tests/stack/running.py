@@ -1,0 +1,91 @@
+"""The stack as a person has it: a process, what it prints, and HTTP."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 180.0  # seconds; a machine may be busy with something else
+
+
+class RunningStack:
+    """`python -m tools.run` with `arguments`; what it prints goes to the file `output`."""
+
+    def __init__(self, output, *arguments):
+        self._output = output
+        with output.open("wb") as stream:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tools.run", *map(str, arguments)],
+                cwd=ROOT,
+                stdout=stream,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def output(self):
+        return self._output.read_text()
+
+    def wait_for_line(self, text):
+        wait_for(lambda: text in self.output() or self.process.poll() is not None, text)
+        [line] = [line for line in self.output().splitlines() if text in line]
+        return line
+
+    def wait_until_ready(self):
+        """The address of the page."""
+        self.page = self.wait_for_line("ready: ").removeprefix("ready: ")
+        port = int(self.page.rsplit(":", 1)[1])
+        self.search = f"http://127.0.0.1:{port + 1}/"
+        return self.page
+
+    def names(self, **query):
+        """The names of the photos found, best first."""
+        return [result["name"] for result in self.results(**query)]
+
+    def results(self, **query):
+        response = httpx.get(self.search, params=query, timeout=PATIENCE)
+        assert response.status_code == 200, response.text
+        return response.json()["results"]
+
+    def results_like(self, picture):
+        response = httpx.post(self.search, files={"image": picture}, timeout=PATIENCE)
+        assert response.status_code == 200, response.text
+        return response.json()["results"]
+
+    def status(self):
+        return httpx.get(f"{self.search}status", timeout=PATIENCE).json()
+
+    def counts(self):
+        photos = self.status()["photos"]
+        return photos["indexed"], photos["failed"]
+
+    def family(self):
+        """The ids of the process and of all its descendants."""
+        ps = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True)
+        pairs = [tuple(map(int, line.split())) for line in ps.stdout.splitlines()]
+        family = [self.process.pid]
+        for pid in family:
+            family += [child for child, parent in pairs if parent == pid]
+        return family
+
+    def end(self, number=signal.SIGINT):
+        """Ask it to end as Ctrl-C does; its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+def is_running(pid):
+    """Zombies do not count: whoever inherits them has to collect them."""
+    ps = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return ps.stdout.strip()[:1] not in ("", "Z")
+
+
+def wait_for(condition, what):
+    give_up = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < give_up, f"it did not happen: {what}"
+        time.sleep(0.05)

@@ -1,0 +1,162 @@
+"""The whole product on one machine: what `make run` starts, used as a person uses it."""
+
+import os
+import signal
+import subprocess
+
+import httpx
+import pytest
+
+from tests.browser import chromium
+from tests.stack.conftest import free_port
+from tests.stack.running import is_running, wait_for
+from tools.demo_photos import file_name
+
+COUNT = 12  # demo pictures
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory):
+    return tmp_path_factory.mktemp("build") / "run"
+
+
+@pytest.fixture(scope="module")
+def photos(state):
+    """Where the demo pictures are drawn."""
+    return state.with_name("demo-photos")
+
+
+@pytest.fixture(scope="module")
+def stack(start_stack, state, model):
+    stack = start_stack(
+        *("--count", COUNT, "--state", state, "--model", model.folder, "--port", free_port())
+    )
+    stack.wait_until_ready()
+    return stack
+
+
+def test_the_demo_pictures_can_be_found_when_it_is_ready(stack):
+    assert stack.counts() == (COUNT, 0)
+    assert set(stack.names(q="a picture", limit=100)) == {file_name(n) for n in range(COUNT)}
+
+
+def test_photos_thumbnails_and_page_are_served_at_the_addresses_in_the_answers(stack):
+    [result, *_] = stack.results(q="red")
+    for url in (result["url"], result["thumbnail_url"]):
+        assert url.startswith(stack.page)
+        response = httpx.get(url)
+        assert response.status_code == 200
+        assert response.headers["content-type"].startswith("image/")
+    assert "<title>clipsearch</title>" in httpx.get(stack.page).text
+    assert stack.search.rstrip("/") in httpx.get(f"{stack.page}/config.js").text
+
+
+def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack, photos, model):
+    name = "größe 100% #1?.jpg"
+    (photos / name).write_bytes(model.picture)
+    wait_for(lambda: name in stack.names(q=model.words), "the upload is found")
+    assert stack.names(q=model.words)[0] == name
+    best = stack.results_like(model.picture)[0]
+    assert (best["name"], round(best["score"], 2)) == (name, 1.0)
+    assert httpx.get(best["url"]).content == model.picture
+    assert stack.names(like=file_name(0))[0] != name
+    assert stack.counts() == (COUNT + 1, 0)
+    assert stack.wait_for_line(f"indexed {name}")
+
+    (photos / name).unlink()
+    wait_for(lambda: name not in stack.names(q=model.words), "the photo has vanished")
+    assert httpx.get(best["thumbnail_url"]).status_code == 404
+    assert stack.counts() == (COUNT, 0)
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_is_mended_by_overwriting(stack, photos, model):
+    broken = photos / "broken.jpg"
+    broken.write_bytes(model.picture[: len(model.picture) // 2])
+    wait_for(lambda: stack.counts() == (COUNT, 1), "a failure is counted")
+    line = stack.wait_for_line("broken.jpg")
+    assert line.startswith("cannot be indexed: broken.jpg: damaged or cut off JPEG")
+    [failure] = stack.status()["failures"]
+    assert failure["name"] == "broken.jpg"
+
+    broken.write_bytes(model.picture)
+    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is indexed")
+    broken.unlink()
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished")
+
+
+def test_a_person_sees_the_photos_in_the_browser(stack, photos, model, tmp_path):
+    (photos / "wanted.jpg").write_bytes(model.picture)
+    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is indexed")
+    picture = tmp_path / "query.jpg"
+    picture.write_bytes(model.picture)
+    with chromium() as browser:
+        page = browser.new_page()
+        complaints = []
+        page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(stack.page)
+        page.fill("#words", model.words)
+        page.press("#words", "Enter")
+        first = page.locator("#results li").first
+        first.get_by_text("wanted.jpg").wait_for()
+        assert page.locator("#results li").count() == COUNT + 1
+        page.wait_for_function("document.querySelector('#results li img').naturalWidth > 0")
+
+        page.reload()
+        page.set_input_files("#picture", picture)
+        first.get_by_text("wanted.jpg").wait_for()
+        assert complaints == []
+    (photos / "wanted.jpg").unlink()
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished")
+
+
+def test_after_ctrl_c_nothing_is_left_and_the_next_start_feeds_only_what_differs(
+    stack, start_stack, state, photos, model
+):
+    family = stack.family()
+    assert len(family) >= 5  # itself, and for each function a master and a worker
+    assert stack.end(signal.SIGINT) == 0
+    assert [pid for pid in family if is_running(pid)] == []
+    assert "Traceback" not in stack.output()
+
+    (photos / "new.jpg").write_bytes(model.picture)
+    (photos / file_name(1)).write_bytes(model.picture)
+    (photos / file_name(2)).rename(photos / "renamed.jpg")
+    again = start_stack(
+        *("--count", 2, "--state", state, "--model", model.folder, "--port", free_port())
+    )
+    again.wait_until_ready()
+    assert again.counts() == (COUNT + 1, 0)
+    log = (state / "demo" / "ingest.log").read_text()
+    fed = sorted(line.split(": ")[0] for line in log.splitlines() if "objects/" in line)
+    assert fed == sorted(
+        f"google.cloud.storage.object.v1.{kind} 'objects/{name}'"
+        for kind, name in [
+            ("finalized", "new.jpg"),
+            ("finalized", file_name(1)),
+            ("deleted", file_name(1)),
+            ("finalized", "renamed.jpg"),
+            ("deleted", file_name(2)),
+        ]
+    )
+    assert again.end(signal.SIGTERM) == 0
+
+
+def test_a_function_that_dies_ends_everything(start_stack, state, model):
+    stack = start_stack(
+        *("--count", 2, "--state", state, "--model", model.folder, "--port", free_port())
+    )
+    stack.wait_until_ready()
+    family = stack.family()
+    [search] = [pid for pid in family if "--target search" in command(pid)][:1]
+    os.kill(search, signal.SIGKILL)
+    assert stack.process.wait(60) == 1
+    assert [pid for pid in family if is_running(pid)] == []
+    assert "clipsearch: search ended by itself" in stack.output()
+    assert "search.log" in stack.output()
+    assert "Traceback" not in stack.output()
+
+
+def command(pid):
+    ps = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
+    return subprocess.run(ps, capture_output=True, text=True).stdout
