@@ -1,0 +1,49 @@
+"""Fixtures that several folders of tests share."""
+
+from __future__ import annotations
+
+import gc
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clipsearch.storage import Bucket
+from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.gcs import GcsBucket
+from tests.gcs_double import CloudStorageDouble
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of ours, and nothing that could lead to a real cloud."""
+    for name in list(os.environ):
+        if name.startswith(("CLIPSEARCH_", "GOOGLE_", "STORAGE_EMULATOR_", "FUNCTION_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def gcs_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudStorageDouble]:
+    """Cloud Storage with the empty bucket "photos"; its pages are short to make many."""
+    # Google's client does not close a connection after a download that was refused. pytest
+    # takes the filter back at the end of the test.
+    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+    double = CloudStorageDouble("photos", page_size=3)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
+    yield double
+    double.close()
+    gc.collect()  # while those connections are still allowed
+
+
+@pytest.fixture(params=["folder", "gcs", "gcs with prefix"])
+def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bucket]:
+    """An empty bucket of each kind."""
+    if request.param == "folder":
+        yield FolderBucket(tmp_path / "a bucket")
+        return
+    request.getfixturevalue("gcs_double")
+    gcs = GcsBucket("gs://photos" if request.param == "gcs" else "gs://photos/some where/else")
+    yield gcs
+    gcs.close()

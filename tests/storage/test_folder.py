@@ -1,0 +1,155 @@
+"""What is special about a folder as a bucket."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.storage import open_bucket
+from clipsearch.storage.folder import STALE_AFTER_S, FolderBucket
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderBucket:
+    return FolderBucket(tmp_path / "root")
+
+
+def names(folder: FolderBucket) -> list[str]:
+    return [stat.name for stat in folder.list()]
+
+
+def test_a_folder_of_somebody_is_a_bucket(folder: FolderBucket) -> None:
+    (folder.root / "2024" / "été").mkdir(parents=True)
+    (folder.root / "2024" / "été" / "a b.jpg").write_bytes(b"photo")
+    (folder.root / "two\nlines.jpg").write_bytes(b"photo")
+    assert names(folder) == ["2024/été/a b.jpg", "two\nlines.jpg"]
+    assert folder.read("2024/été/a b.jpg") == b"photo"
+    assert folder.stat("two\nlines.jpg").content_type == "image/jpeg"
+
+
+def test_what_begins_with_a_dot_is_no_object(folder: FolderBucket) -> None:
+    folder.create("a/photo", b"")
+    (folder.root / ".hidden").write_bytes(b"")
+    (folder.root / "a" / ".DS_Store").write_bytes(b"")
+    (folder.root / ".git").mkdir()
+    (folder.root / ".git" / "config").write_bytes(b"")
+    assert names(folder) == ["a/photo"]
+    for name in (".hidden", "a/.DS_Store", ".git/config", ".tmp/x"):
+        with pytest.raises(BadObjectName, match="dot"):
+            folder.read(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "a/../../x", "../x", "a//b", "a/", "a/./b", "nul\0", "ü" * 200]
+)
+def test_a_name_that_no_file_can_have_or_that_leads_out_is_refused(
+    folder: FolderBucket, name: str
+) -> None:
+    folder.create("x", b"")
+    with pytest.raises(BadObjectName):
+        folder.create(name, b"data")
+    with pytest.raises(BadObjectName):
+        folder.read(name)
+    assert names(folder) == ["x"]
+
+
+def test_links_to_files_inside_are_followed_and_others_are_not(
+    folder: FolderBucket, tmp_path: Path
+) -> None:
+    folder.create("a/photo.jpg", b"photo")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").write_bytes(b"secret")
+    links = {
+        "inside.jpg": folder.root / "a" / "photo.jpg",
+        "secret": tmp_path / "secret",
+        "dangling": tmp_path / "nothing",
+        "outside": tmp_path / "outside",
+        "round": folder.root,
+        "itself": folder.root / "itself",
+    }
+    for name, target in links.items():
+        (folder.root / name).symlink_to(target)
+    assert names(folder) == ["a/photo.jpg", "inside.jpg"]
+    assert folder.read("inside.jpg") == b"photo"
+    for name in ("secret", "dangling", "outside/file", "round/a/photo.jpg", "itself"):
+        with pytest.raises(ObjectNotFound):
+            folder.read(name)
+        with pytest.raises(ObjectNotFound):
+            folder.stat(name)
+    with pytest.raises(BadObjectName, match="link"):
+        folder.create("outside/new", b"data")
+    assert not (tmp_path / "outside" / "new").exists()
+
+
+def test_the_root_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    folder = FolderBucket(tmp_path / "link")
+    folder.create("a/b", b"data")
+    assert names(folder) == ["a/b"]
+    assert (tmp_path / "real" / "a" / "b").read_bytes() == b"data"
+
+
+def test_a_file_name_that_is_not_utf8_is_left_out_with_a_warning(
+    folder: FolderBucket, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder.create("good", b"")
+    Path(os.fsdecode(os.fsencode(folder.root) + b"/bad\xff")).write_bytes(b"")
+    with caplog.at_level(logging.WARNING, "clipsearch"):
+        assert names(folder) == ["good"]
+    assert "bad\\xff" in caplog.text
+
+
+def test_nothing_is_written_before_the_first_object(tmp_path: Path) -> None:
+    folder = open_bucket((tmp_path / "not yet").as_uri())
+    assert list(folder.list()) == []
+    with pytest.raises(ObjectNotFound):
+        folder.read("name")
+    assert not (tmp_path / "not yet").exists()
+    folder.create("name", b"")
+    assert (tmp_path / "not yet" / "name").exists()
+
+
+def test_old_temporary_files_are_removed_and_fresh_ones_stay(folder: FolderBucket) -> None:
+    temporary = folder.root / ".tmp"
+    temporary.mkdir(parents=True)
+    (temporary / "old").write_bytes(b"half")
+    (temporary / "fresh").write_bytes(b"half")
+    old = time.time() - STALE_AFTER_S - 60
+    os.utime(temporary / "old", (old, old))
+    folder.create("name", b"data")
+    assert [path.name for path in temporary.iterdir()] == ["fresh"]
+
+
+def test_a_file_and_a_folder_cannot_share_a_name_and_the_error_says_so(
+    folder: FolderBucket,
+) -> None:
+    folder.create("a/b", b"data")
+    with pytest.raises(ObjectExists, match="'a'"):
+        folder.create("a", b"data")
+    with pytest.raises(StorageError, match="'a/b/c'"):
+        folder.create("a/b/c", b"data")
+
+
+def test_a_photo_renamed_over_another_has_a_greater_generation(folder: FolderBucket) -> None:
+    folder.create("older", b"older")
+    time.sleep(0.02)
+    first = folder.create("photo", b"first")
+    time.sleep(0.02)
+    (folder.root / "older").replace(folder.root / "photo")  # keeps its older time of modification
+    assert folder.stat("photo").generation > first.generation
+
+
+def test_a_file_dated_in_the_future_does_not_hide_its_successors(folder: FolderBucket) -> None:
+    folder.create("photo", b"first")
+    os.utime(folder.root / "photo", (4e9, 4e9))
+    first = folder.stat("photo")
+    time.sleep(0.02)
+    (folder.root / "photo").write_bytes(b"second")
+    assert folder.stat("photo").generation > first.generation

@@ -1,0 +1,173 @@
+"""What is special about Cloud Storage: retries, lost replies, errors of many kinds."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from clipsearch.errors import ObjectExists, ObjectNotFound, StorageError
+from clipsearch.storage import gcs
+from clipsearch.storage.gcs import GcsBucket
+from tests.gcs_double import LOST, CloudStorageDouble
+
+
+@pytest.fixture
+def cloud(gcs_double: CloudStorageDouble) -> Iterator[GcsBucket]:
+    bucket = GcsBucket("gs://photos/p")
+    yield bucket
+    bucket.close()
+
+
+@pytest.mark.parametrize("fault", [429, 500, 502, 503, 504, LOST])
+def test_a_passing_fault_is_not_noticed(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble, fault: int | str
+) -> None:
+    gcs_double.faults.append(fault)
+    stat = cloud.create("name", b"data")
+    for use in (lambda: cloud.read("name"), lambda: cloud.stat("name"), lambda: [*cloud.list()]):
+        gcs_double.faults.append(fault)
+        assert use() in (b"data", stat, [stat])
+    gcs_double.faults.append(fault)
+    cloud.delete("name")
+    assert not gcs_double.faults
+    assert list(cloud.list()) == []
+
+
+def test_a_lost_reply_does_not_make_another_creator_win(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble
+) -> None:
+    cloud.create("name", b"theirs")
+    gcs_double.faults.append(LOST)
+    with pytest.raises(ObjectExists, match="'name'"):
+        cloud.create("name", b"ours")
+
+
+@pytest.mark.parametrize("fault", [400, 403])
+def test_a_refusal_is_a_storage_error_that_says_what_where_and_which(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble, fault: int
+) -> None:
+    uses = {
+        "create": lambda: cloud.create("a name", b"data"),
+        "read": lambda: cloud.read("a name"),
+        "stat": lambda: cloud.stat("a name"),
+        "delete": lambda: cloud.delete("a name"),
+        "list": lambda: list(cloud.list("a name")),
+    }
+    for operation, use in uses.items():
+        gcs_double.faults.append(fault)
+        with pytest.raises(StorageError) as caught:
+            use()
+        assert type(caught.value) is StorageError
+        assert str(caught.value).startswith(f"{operation} 'a name' in gs://photos/p: {fault}")
+
+
+def test_trouble_that_lasts_ends_as_a_storage_error_in_bounded_time(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert gcs.RETRY_S <= 30
+    monkeypatch.setattr(gcs, "RETRY_S", 0.5)
+    gcs_double.faults.extend([503] * 1000)
+    for use in (lambda: cloud.create("name", b""), lambda: cloud.read("name")):
+        with pytest.raises(StorageError, match=r"'name' in gs://photos/p: .*503"):
+            use()
+
+
+def test_nobody_listening_is_a_storage_error(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcs, "RETRY_S", 0.5)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:9")
+    with pytest.raises(StorageError, match="read 'name' in gs://photos/p: "):
+        cloud.read("name")
+
+
+def test_a_server_that_never_answers_is_a_storage_error(
+    gcs_double: CloudStorageDouble, cloud: GcsBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcs, "RETRY_S", 0.3)
+    monkeypatch.setattr(gcs, "TIMEOUT_S", (1.0, 0.2))
+    with gcs_double.paused(), pytest.raises(StorageError, match="imed out"):
+        cloud.read("name")
+
+
+def test_a_missing_bucket_is_not_taken_for_a_missing_object(
+    gcs_double: CloudStorageDouble,
+) -> None:
+    bucket = GcsBucket("gs://no-such-bucket")
+    with pytest.raises(StorageError, match="no such bucket"):
+        bucket.create("name", b"")
+    with pytest.raises(StorageError, match="no such bucket"):
+        list(bucket.list())
+    bucket.close()
+
+
+def test_names_that_only_the_cloud_allows_are_read(
+    gcs_double: CloudStorageDouble,
+) -> None:
+    bucket = GcsBucket("gs://photos")
+    for name in ("/leading", "trailing/", "a//b", ".hidden", "a/../b", "p", "p/q", "nul\0"):
+        gcs_double.put("photos", name, name.encode())
+        assert bucket.read(name) == name.encode()
+        assert bucket.stat(name).name == name
+    with pytest.raises(StorageError, match="two"):
+        bucket.create("two\nlines", b"")  # the service forbids it
+    bucket.close()
+
+
+def test_prefixes_keep_buckets_apart(gcs_double: CloudStorageDouble, cloud: GcsBucket) -> None:
+    gcs_double.put("photos", "p", b"")
+    gcs_double.put("photos", "pp/other", b"")
+    gcs_double.put("photos", "other", b"")
+    cloud.create("mine", b"")
+    assert [stat.name for stat in cloud.list()] == ["mine"]
+    with pytest.raises(ObjectNotFound):
+        cloud.read("other")
+
+
+def test_content_type_and_cache_control_arrive(
+    gcs_double: CloudStorageDouble, cloud: GcsBucket
+) -> None:
+    cloud.create("t.webp", b"data", "image/webp", "public, max-age=60")
+    stored = gcs_double.get("photos", "p/t.webp", {})
+    assert (stored.content_type, stored.cache_control) == ("image/webp", "public, max-age=60")
+
+
+def test_a_damaged_download_is_not_returned(
+    gcs_double: CloudStorageDouble, cloud: GcsBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gcs, "RETRY_S", 0.5)
+    cloud.create("name", b"data")
+    gcs_double.damage("photos", "p/name", b"dada")
+    with pytest.raises(StorageError, match="'name'"):
+        cloud.read("name")
+
+
+def test_the_client_is_made_once_and_on_first_use(
+    gcs_double: CloudStorageDouble, cloud: GcsBucket
+) -> None:
+    assert cloud._client is None
+    barrier = threading.Barrier(8)
+    clients = []
+
+    def connect() -> None:
+        barrier.wait()
+        clients.append(cloud._connected())
+
+    threads = [threading.Thread(target=connect) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(client) for client in clients}) == 1
+
+
+def test_every_call_is_one_request(cloud: GcsBucket, gcs_double: CloudStorageDouble) -> None:
+    cloud.create("name", b"data")
+    cloud.read("name")
+    cloud.stat("name")
+    list(cloud.list())
+    cloud.delete("name")
+    methods = [method for method, _ in gcs_double.requests]
+    assert methods == ["POST", "GET", "GET", "GET", "DELETE"]
