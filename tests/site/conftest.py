@@ -1,0 +1,178 @@
+"""The page served as it is, before a stub of the search function, in a real browser."""
+
+import hashlib
+import io
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from PIL import Image
+
+from tests.browser import chromium
+from tools.run.static import StaticServer
+
+SITE = Path(__file__).parents[2] / "site"
+LOCALHOST = "127.0.0.1"
+
+
+class StubSearch:
+    """Answers in the contract's shape with what a test put into `answers`.
+
+    `answers`: "GET /status", "GET q=red", "POST", … → (status, body) or a function of the
+    request that returns it. `asked`: (method, path, parameters, body) of each request.
+    """
+
+    def __init__(self):
+        self.answers = {"GET /status": (200, status(500))}
+        self.asked = []
+        stub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                stub.answer(self)
+
+            do_POST = do_GET
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer((LOCALHOST, 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://{LOCALHOST}:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answer(self, handler):
+        parts = urlsplit(handler.path)
+        parameters = dict(parse_qsl(parts.query))
+        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
+        self.asked.append((handler.command, parts.path, parameters, body))
+        key = f"{handler.command} {parts.path if parts.path != '/' else parts.query}".strip()
+        answer = self.answers.get(key) or problem(404, f"the test has no answer to {key!r}")
+        status, content = answer() if callable(answer) else answer
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        kind = "json" if status < 400 else "problem+json"
+        handler.send_response(status)
+        handler.send_header("Content-Type", f"application/{kind}")
+        handler.send_header("Content-Length", str(len(data)))
+        handler.send_header("Access-Control-Allow-Origin", "*")
+        handler.end_headers()
+        handler.wfile.write(data)
+
+
+def status(indexed):
+    photos = {"objects": None, "indexed": indexed, "failed": 0, "pending": None}
+    space = {"model": "clipsearch-demo", "space": "4eff4b054a22", "commit": 3}
+    return {**space, "updated": "2026-01-02T03:04:05.678Z", "photos": photos, "failures": []}
+
+
+def problem(status, detail):
+    return status, {"type": "about:blank", "title": "A title", "status": status, "detail": detail}
+
+
+class Gallery:
+    """The page's address and the folders of pictures behind it."""
+
+    def __init__(self, folder, search_url):
+        self.photos, self.thumbnails = folder / "photos", folder / "thumbnails"
+        self.photos.mkdir()
+        self.thumbnails.mkdir()
+        config = f'export const SEARCH_URL = "{search_url}";\n'
+        self.server = StaticServer(
+            LOCALHOST,
+            0,
+            {"/": SITE, "/photos/": self.photos, "/thumbnails/": self.thumbnails},
+            {"/config.js": config},
+        )
+        self.url = f"http://{LOCALHOST}:{self.server.server_address[1]}"
+
+    def result(self, name, score, colour="teal", thumbnail=True, size=(320, 240)):
+        """A result of the contract's shape, and the files that it points to."""
+        file = hashlib.sha256(name.encode()).hexdigest()[:16]
+        picture(self.photos / f"{file}.png", colour, size)
+        if thumbnail:
+            picture(self.thumbnails / f"{file}.webp", colour, size)
+        return {
+            "name": name,
+            "url": f"{self.url}/photos/{file}.png",
+            "thumbnail_url": f"{self.url}/thumbnails/{file}.webp",
+            "score": score,
+            "similarity": round(100 * score, 4),
+            "width": size[0],
+            "height": size[1],
+        }
+
+
+def picture(path, colour, size=(320, 240)):
+    Image.new("RGB", size, colour).save(path)
+    return path
+
+
+def png(colour):
+    out = io.BytesIO()
+    Image.new("RGB", (60, 40), colour).save(out, "PNG")
+    return out.getvalue()
+
+
+def answer(*results, next_cursor=None, **more):
+    index = {"space": "4eff4b054a22", "commit": 3, "photos": 500}
+    timing = {"load": 0.1, "encode": 4.2, "search": 0.3, "total": 5.0}
+    body = {"results": list(results), "next_cursor": next_cursor, "index": index}
+    return 200, {**body, "timing_ms": timing, **more}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def stub():
+    stub = StubSearch()
+    yield stub
+    stub.close()
+
+
+@pytest.fixture
+def gallery(tmp_path, stub):
+    gallery = Gallery(tmp_path, stub.url)
+    yield gallery
+    gallery.server.close()
+
+
+@pytest.fixture
+def open_page(browser, gallery):
+    """Opens the page; at the end nothing may have complained that was not expected."""
+    contexts, complaints = [], []
+
+    def heard(message):
+        # the browser logs every answer of 4xx and 5xx, which some tests are about
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    def open_page(**options):
+        context = browser.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", heard)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(gallery.url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def page(open_page):
+    return open_page()
