@@ -1,6 +1,6 @@
 """Training batches: pictures, captions, and which caption is true of which picture.
 
-Pictures come in fours, a scene and three near misses of it, so that a batch is full of pairs
+Pictures come in eights, a scene and seven near misses of it, so that a batch is full of pairs
 that differ in one attribute: those are what contrastive learning masters last.
 """
 
@@ -18,7 +18,8 @@ from model_export.demo.drawing import COLOURS, PLACES, THINGS, Placed, paint
 from model_export.demo.scenes import Scene, held_out, lay_out_scene, near_miss, random_scene
 
 IGNORED = -100  # torch's cross_entropy leaves this label out
-NEAR_MISSES = 3
+NEAR_MISSES = 7
+PARTS = 2  # captions of a part of a picture, for each caption of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,8 @@ def make_batch(
     pixels = np.stack([np.asarray(p) for p in drawn]).transpose(0, 3, 1, 2)
 
     facts = [facts_of(s) for s in scenes]
-    facts += [facts_of(seen(near_miss, s, rng)) for s in scenes]
     full = len(facts)
-    facts += [part_of(s, rng) for s in scenes]
+    facts += [part_of(s, rng) for s in scenes for _ in range(PARTS)]
     ids = [e.ids for e in tokenizer.encode_batch([word(f, rng) for f in facts])]
     end = ids[0][-1]
     width = max(map(len, ids))

@@ -77,20 +77,20 @@ def part_of(scene: Scene, rng: np.random.Generator) -> Facts:
     bare = Group(group.thing, "", 0)
     coloured = Group(group.thing, group.colour, 0)
     counted = Group(group.thing, "", group.count)
-    match int(rng.integers(10)):
+    match int(rng.integers(12)):
         case 0:
             return Facts((), scene.place)
         case 1:
             return Facts((bare,), "" if rng.random() < 0.5 else scene.place)
         case 2:
             return Facts((counted,), "")
-        case 3 | 4:
+        case 3 | 4 | 5:
             return Facts((group,), "")
-        case 5:
-            return Facts((group,), scene.place)
         case 6:
-            return Facts(scene.groups, "")
+            return Facts((group,), scene.place)
         case 7:
+            return Facts(scene.groups, "")
+        case 8 | 9:
             return Facts((coloured,), scene.place)
         case _:
             return Facts((coloured,), "")
