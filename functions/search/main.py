@@ -67,7 +67,7 @@ async def _answer(request: Request) -> Response:
 async def _search_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_get(request.query_params.multi_items())
     with pool.place():
-        answer = await pool.run(lambda: _service().answer(query, timing))
+        answer = await pool.run(lambda: _service(timing).answer(query, timing))
     return _answered(request, query, answer)
 
 
@@ -78,7 +78,7 @@ async def _search_by_form(request: Request, timing: Timing) -> Response:
         def work() -> tuple[Query, dict[str, Any]]:
             fields, image = parse_form(request.headers, body)
             query = query_of_post([*request.query_params.multi_items(), *fields], image)
-            return query, _service().answer(query, timing)
+            return query, _service(timing).answer(query, timing)
 
         query, answer = await pool.run(work)
     return _answered(request, query, answer)
@@ -87,7 +87,7 @@ async def _search_by_form(request: Request, timing: Timing) -> Response:
 async def _status(request: Request, timing: Timing) -> Response:
     checked(request.query_params.multi_items(), ())
     with pool.place():
-        return JSONResponse(await pool.run(lambda: _service().status()))
+        return JSONResponse(await pool.run(lambda: _service(timing).status()))
 
 
 async def _health(request: Request, timing: Timing) -> Response:
@@ -142,9 +142,9 @@ def _settings() -> Settings:
     return Settings.from_env()
 
 
-def _service() -> "Service":
+def _service(timing: Timing) -> "Service":
     # functools.cache alone might make two at once
-    with _service_lock:
+    with timing.phase("load"), _service_lock:
         return _make_service()
 
 

@@ -26,8 +26,10 @@ REFRESH_EVERY = 1.0
 # A switch to another model is rare and may take a little longer to be seen.
 LOOK_FOR_MODEL_EVERY = 5.0
 
-# Paging and "back" ask for the same words again; a vector has 2 KB.
+# Paging and "back" ask for the same words again. A vector has 2 KB, so this is a few MB;
+# texts longer than people type are not remembered.
 WORDS_KEPT = 1024
+LONGEST_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,10 @@ class WordEncoder:
 
     def __init__(self, encoder: Encoder) -> None:
         self._encoder = encoder
-        self.encode = lru_cache(WORDS_KEPT)(self._encode)
+        self._remembering = lru_cache(WORDS_KEPT)(self._encode)
+
+    def encode(self, text: str) -> Words:
+        return self._remembering(text) if len(text) <= LONGEST_KEPT else self._encode(text)
 
     def _encode(self, text: str) -> Words:
         encoded = self._encoder.encode_text([text])

@@ -19,7 +19,7 @@ def slow_picture():
 
 
 async def crowd(address):
-    """(the answers to MANY posted pictures, when the last came, when /health answered meanwhile)."""
+    """(the answers to MANY posts, when the last one came, when /health answered meanwhile)."""
     picture = slow_picture()
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=address, limits=limits, timeout=300) as client:
