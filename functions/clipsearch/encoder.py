@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from clipsearch.bundle import LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
+from clipsearch.bundle import Bundle, LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
 from clipsearch.preprocess import preprocess
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+# In 8 bits everything is encoded one by one: activations are rounded by their range, so that
+# in a batch a vector would depend on its neighbours. On a CPU a batch is no faster anyway.
+MAX_BATCH = 32  # pictures at a time in fp32: bounds the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +68,29 @@ class Encoder:
         return cls(read_bundle(folder))
 
     @property
+    def bundle(self) -> Bundle:
+        return self._source.bundle
+
+    @property
     def space(self) -> str:
-        return self._source.bundle.space
+        return self.bundle.space
 
     @property
     def name(self) -> str:
-        return self._source.bundle.name
+        return self.bundle.name
 
     @property
     def dim(self) -> int:
-        return self._source.bundle.dim
+        return self.bundle.dim
 
     @property
     def image_size(self) -> int:
-        return self._source.bundle.image_size
+        """The side of the square that the image tower sees, in pixels."""
+        return self.bundle.image_size
 
     @property
     def logit_scale(self) -> float:
-        return self._source.bundle.logit_scale
+        return self.bundle.logit_scale
 
     @property
     def loaded(self) -> set[Tower]:
@@ -89,25 +98,34 @@ class Encoder:
         towers: dict[Tower, _Lazy[Any]] = {"image": self._image, "text": self._text}
         return {tower for tower, lazy in towers.items() if lazy.value is not None}
 
+    def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
+        """The tokens of each text, start and end included, and whether the text was cut."""
+        return self._text.get().tokenize(texts, self.bundle.context_length)
+
     def encode_text(self, texts: Sequence[str]) -> TextEmbedding:
-        """Texts -> (N, dim) vectors; texts longer than the context are cut."""
+        """Any texts; those longer than the model's context are cut and flagged."""
         import numpy as np
 
         if not texts:
             return TextEmbedding(np.empty((0, self.dim), np.float32), [])
-        return self._text.get().encode(list(texts), self._source.bundle.context_length)
+        rows, truncated = self.tokenize(texts)
+        batches = [[row] for row in rows] if self.bundle.precision["text"] == "int8" else [rows]
+        vectors = np.concatenate([self._text.get().encode(batch) for batch in batches])
+        return TextEmbedding(vectors, truncated)
 
     def encode_image(self, images: Sequence[Image.Image]) -> Floats:
-        """Upright pictures of any size and mode (decode.py) -> (N, dim) float32 vectors."""
+        """Upright pictures of any size and mode (decode.py) -> (N, dim), rows of length 1."""
         import numpy as np
 
         if not images:
             return np.empty((0, self.dim), np.float32)
-        size = self.image_size
-        pixels = np.empty((len(images), size, size, 3), np.uint8)
-        for row, image in zip(pixels, images, strict=True):
-            row[:] = preprocess(image, size)
-        return self._image.get().encode(pixels)
+        batch = 1 if self.bundle.precision["image"] == "int8" else MAX_BATCH
+        vectors = []
+        for start in range(0, len(images), batch):
+            part = images[start : start + batch]
+            pixels = np.stack([preprocess(image, self.image_size) for image in part])
+            vectors.append(self._image.get().encode(pixels))
+        return np.concatenate(vectors)
 
 
 class _Lazy(Generic[T]):
@@ -142,23 +160,29 @@ class _TextTower:
             session = pool.submit(_session, folder / "text.onnx")
             self._tokenizer = _tokenizer(folder / "tokenizer.json")
             self._session = session.result()
-        self._end: int = self._tokenizer.encode("").ids[-1]
 
-    def encode(self, texts: list[str], context_length: int) -> TextEmbedding:
-        import numpy as np
-
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
+    def tokenize(
+        self, texts: Sequence[str], context_length: int
+    ) -> tuple[list[list[int]], list[bool]]:
+        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         truncated = [len(row) > context_length for row in rows]
         rows = [
-            [*row[: context_length - 1], self._end] if cut else row
+            [*row[: context_length - 1], row[-1]] if cut else row
             for row, cut in zip(rows, truncated, strict=True)
         ]
-        # A causal tower pools at the first end token and sees nothing after it, so padding
-        # with more of them, and only up to the longest text, changes nothing.
-        ids = np.full((len(rows), max(map(len, rows))), self._end, np.int64)
+        return rows, truncated
+
+    def encode(self, rows: list[list[int]]) -> Floats:
+        """Token lists -> (N, D)."""
+        import numpy as np
+
+        # The tower is causal and pools at the first end token: what follows it changes nothing,
+        # so a batch is padded with end tokens, and only up to its longest text.
+        ids = np.full((len(rows), max(map(len, rows))), rows[0][-1], np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
-        return TextEmbedding(self._session.run(None, {"input_ids": ids})[0], truncated)
+        vectors: Floats = self._session.run(None, {"input_ids": ids})[0]
+        return vectors
 
 
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:

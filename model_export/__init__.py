@@ -1,0 +1,11 @@
+"""From a CLIP checkpoint in PyTorch to the ONNX bundle that the functions run. Needs torch;
+nothing in functions/ imports it. Run from the repository's root: `python -m model_export.NAME`."""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# functions/ is no package: functions-framework puts it at the end of the path, and so do we.
+if str(ROOT / "functions") not in sys.path:
+    sys.path.append(str(ROOT / "functions"))

@@ -1,0 +1,108 @@
+"""A small writer of ONNX graphs: nodes one after the other, the weights in a file beside it.
+
+The graphs are written node by node rather than traced by torch.onnx: a CLIP tower is thirty
+lines, every node is one that ONNX Runtime runs well, the same weights give the same bytes
+(and so the same space), and nothing of this machine gets into the file. verify.py compares
+the result with PyTorch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+OPSET = 20  # Gelu and LayerNormalization are single operators
+IR_VERSION = 10
+MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
+
+INLINE_BYTES = 1024  # smaller tensors stay in the graph: ORT reads shapes when it opens it
+ALIGNMENT = 4096  # a page, so that ORT can map the weights
+
+
+class Graph:
+    """Nodes and weights; a method that adds a node returns the name of its output."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._nodes: list[onnx.NodeProto] = []
+        self._weights: dict[str, np.ndarray] = {}
+        self._count = 0
+
+    def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """A node with one output. An input "" is an optional one left out."""
+        return self.add_many(op, *inputs, outputs=1, domain=domain, **attributes)[0]
+
+    def add_many(
+        self, op: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any
+    ) -> list[str]:
+        names = [f"{op}_{self._count + i}" for i in range(outputs)]
+        self._count += outputs
+        self._nodes.append(helper.make_node(op, inputs, names, domain=domain, **attributes))
+        return names
+
+    def output(self, source: str, name: str) -> None:
+        """End the graph with `name`, a float32 output."""
+        self._nodes.append(helper.make_node("Identity", [source], [name]))
+
+    def weight(self, name: str, values: np.ndarray) -> str:
+        """A tensor of the model; the name must be new."""
+        if name in self._weights:
+            raise ValueError(f"there is already a weight named {name!r}")
+        self._weights[name] = values
+        return name
+
+    def ints(self, *values: int) -> str:
+        """A small int64 vector: a shape, the axes."""
+        return self._constant(np.array(values, np.int64))
+
+    def scalar(self, value: int, dtype: Any) -> str:
+        return self._constant(np.array(value, dtype))
+
+    def _constant(self, values: np.ndarray) -> str:
+        name = f"{values.dtype}:{values.tolist()}"
+        self._weights[name] = values
+        return name
+
+    def save(
+        self, path: Path, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, list[Any]]
+    ) -> None:
+        """Write `path` and, with the weights, `path` + ".data". Equal graphs give equal bytes.
+
+        Inputs are name -> (element type, shape), outputs name -> shape; a dimension that may
+        vary has a name instead of a number.
+        """
+        data = path.with_name(f"{path.name}.data")
+        with data.open("wb") as stream:
+            tensors = [_tensor(n, v, stream, data.name) for n, v in self._weights.items()]
+        info = helper.make_tensor_value_info
+        graph = helper.make_graph(
+            self._nodes,
+            self._name,
+            [info(name, kind, shape) for name, (kind, shape) in inputs.items()],
+            [info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+            tensors,
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(MICROSOFT, 1)]
+        model = helper.make_model(
+            graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="clipsearch"
+        )
+        path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _tensor(name: str, values: np.ndarray, stream: BinaryIO, location: str) -> onnx.TensorProto:
+    kind = helper.np_dtype_to_tensor_dtype(values.dtype)
+    raw = np.ascontiguousarray(values).tobytes()
+    if len(raw) < INLINE_BYTES:
+        return helper.make_tensor(name, kind, values.shape, raw, raw=True)
+    stream.write(bytes(-stream.tell() % ALIGNMENT))
+    place = {"location": location, "offset": stream.tell(), "length": len(raw)}
+    stream.write(raw)
+    tensor = onnx.TensorProto(name=name, data_type=kind, dims=values.shape)
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in place.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor

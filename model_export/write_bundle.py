@@ -1,0 +1,128 @@
+"""A CLIPModel and its tokenizer -> a bundle in a folder, compared with PyTorch on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import math
+import shutil
+import tempfile
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from transformers import CLIPModel
+
+from clipsearch.bundle import FILES, MODEL_JSON, Bundle, read_bundle, space_of
+from model_export.onnx_export import Precision, UnsupportedModel, export_image, export_text
+from model_export.verify import verify
+
+
+def export_bundle(
+    model: CLIPModel,
+    tokenizer: Tokenizer | Path,
+    folder: Path,
+    *,
+    name: str,
+    image_size: int,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+    context_length: int,
+    image_precision: Precision = "fp32",
+    text_precision: Precision = "fp32",
+) -> Bundle:
+    """Write a verified bundle into `folder` and return it; its report is in `Bundle.report`.
+
+    `tokenizer` adds the start and end tokens itself; it may be the path of a tokenizer.json.
+    A bundle that is already in `folder` is replaced, and stays as it is if this raises:
+    UnsupportedModel, or verify.NotEqual when the result is too far from PyTorch.
+    """
+    if isinstance(tokenizer, Path):
+        tokenizer = Tokenizer.from_file(str(tokenizer))
+    end_token = _end_token(model, tokenizer)
+    _check_sizes(model, tokenizer, image_size, context_length)
+    model = model.eval()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        new = Path(temporary)
+        export_image(model, new / "image.onnx", mean, std, image_precision)
+        export_text(model, new / "text.onnx", end_token, text_precision)
+        tokenizer.save(str(new / "tokenizer.json"), pretty=False)
+        digests = {file: _sha256(new / file) for file in FILES}
+        dim = model.config.projection_dim
+        space = space_of(
+            digests,
+            dim=dim,
+            context_length=context_length,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+        )
+        bundle = Bundle(
+            space=space,
+            name=name,
+            dim=dim,
+            logit_scale=math.exp(model.logit_scale.item()),
+            context_length=context_length,
+            image_size=image_size,
+            mean=mean,
+            std=std,
+            files=digests,
+            sizes={file: (new / file).stat().st_size for file in FILES},
+            precision={"image": image_precision, "text": text_precision},
+            report={},
+        )
+        (new / MODEL_JSON).write_bytes(bundle.to_json())
+        bundle = dataclasses.replace(bundle, report=verify(new, model, tokenizer))
+        (new / MODEL_JSON).write_bytes(bundle.to_json())
+        _move(new, folder)
+    return read_bundle(folder).bundle
+
+
+def _end_token(model: CLIPModel, tokenizer: Tokenizer) -> int:
+    """The token at which the text tower pools, which must be the one the tokenizer ends with."""
+    config = model.config.text_config
+    ids = tokenizer.encode("").ids
+    if len(ids) != 2:
+        raise UnsupportedModel(
+            f"the tokenizer makes {ids} of an empty text; it must add a start and an end token"
+        )
+    end: int = ids[-1]
+    # Before transformers 4.31 every CLIP's configuration said 2, and transformers then pools
+    # at the highest token: https://github.com/huggingface/transformers/pull/24773
+    pooled = config.vocab_size - 1 if config.eos_token_id == 2 else config.eos_token_id
+    if end != pooled:
+        raise UnsupportedModel(
+            f"the tokenizer ends texts with token {end}, the model pools at token {pooled} "
+            f"(eos_token_id {config.eos_token_id}, vocabulary {config.vocab_size})"
+        )
+    return end
+
+
+def _check_sizes(
+    model: CLIPModel, tokenizer: Tokenizer, image_size: int, context_length: int
+) -> None:
+    text, vision = model.config.text_config, model.config.vision_config
+    if image_size != vision.image_size:
+        raise UnsupportedModel(f"image_size {image_size}; the model's is {vision.image_size}")
+    if not 3 <= context_length <= text.max_position_embeddings:
+        raise UnsupportedModel(
+            f"context_length {context_length}; the model has {text.max_position_embeddings} "
+            "positions, and a text needs a start, an end and a token"
+        )
+    if tokenizer.get_vocab_size() > text.vocab_size:
+        raise UnsupportedModel(
+            f"the tokenizer knows {tokenizer.get_vocab_size()} tokens, the model {text.vocab_size}"
+        )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _move(source: Path, folder: Path) -> None:
+    """model.json goes first and comes last: whoever looks in between finds no bundle."""
+    folder.mkdir(exist_ok=True)
+    (folder / MODEL_JSON).unlink(missing_ok=True)
+    for file in (*FILES, MODEL_JSON):
+        shutil.move(source / file, folder / file)
