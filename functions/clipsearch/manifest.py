@@ -1,0 +1,122 @@
+"""model.json: what a bundle says of itself, and the space that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from clipsearch.errors import DamagedObject
+from clipsearch.preprocess import PREPROCESSING
+
+FORMAT = 1
+MODEL_JSON = "model.json"
+
+Tower = Literal["image", "text"]
+
+TOWER_FILES: dict[Tower, tuple[str, ...]] = {
+    "image": ("image.onnx", "image.onnx.data"),
+    "text": ("text.onnx", "text.onnx.data", "tokenizer.json"),
+}
+FILES = tuple(file for files in TOWER_FILES.values() for file in files)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What model.json says. `files` maps each file's name to its SHA-256 (hex)."""
+
+    space: str
+    name: str
+    dim: int
+    logit_scale: float
+    context_length: int
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    files: Mapping[str, str]
+    sizes: Mapping[str, int]
+    precision: Mapping[str, str]
+    report: Mapping[str, Any]
+
+    def to_json(self) -> bytes:
+        document = {
+            "format": FORMAT,
+            "space": self.space,
+            "name": self.name,
+            "dim": self.dim,
+            "logit_scale": self.logit_scale,
+            "context_length": self.context_length,
+            "image_size": self.image_size,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "files": {
+                file: {"sha256": digest, "bytes": self.sizes[file]}
+                for file, digest in self.files.items()
+            },
+            "precision": dict(self.precision),
+            "report": dict(self.report),
+        }
+        return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def space_of(
+    files: Mapping[str, str],
+    *,
+    dim: int,
+    context_length: int,
+    image_size: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> str:
+    """The embedding space: 12 hex digits over all that decides what a vector is."""
+    facts = {
+        "files": dict(files),
+        "dim": dim,
+        "context_length": context_length,
+        "image_size": image_size,
+        "mean": list(mean),
+        "std": list(std),
+        "preprocessing": PREPROCESSING,
+    }
+    canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def parse_bundle(data: bytes, where: str) -> Bundle:
+    """model.json -> Bundle. DamagedObject(where, …) if it is not one, or if its space is not
+    the one that its contents give (another version of the preprocessing, a changed digest)."""
+    try:
+        document = json.loads(data)
+        if document["format"] != FORMAT:
+            raise DamagedObject(where, f"format {document['format']!r}; this code reads {FORMAT}")
+        red, green, blue = (float(value) for value in document["mean"])
+        std_red, std_green, std_blue = (float(value) for value in document["std"])
+        bundle = Bundle(
+            space=str(document["space"]),
+            name=str(document["name"]),
+            dim=int(document["dim"]),
+            logit_scale=float(document["logit_scale"]),
+            context_length=int(document["context_length"]),
+            image_size=int(document["image_size"]),
+            mean=(red, green, blue),
+            std=(std_red, std_green, std_blue),
+            files={file: str(document["files"][file]["sha256"]) for file in FILES},
+            sizes={file: int(document["files"][file]["bytes"]) for file in FILES},
+            precision=dict(document["precision"]),
+            report=dict(document["report"]),
+        )
+    except (ValueError, KeyError, TypeError) as exc:
+        raise DamagedObject(where, f"not a model.json: {type(exc).__name__} {exc}") from exc
+    space = space_of(
+        bundle.files,
+        dim=bundle.dim,
+        context_length=bundle.context_length,
+        image_size=bundle.image_size,
+        mean=bundle.mean,
+        std=bundle.std,
+    )
+    if space != bundle.space:
+        raise DamagedObject(where, f"it says space {bundle.space!r}, its contents give {space!r}")
+    return bundle
