@@ -63,20 +63,19 @@ def publish_commit(bucket: Bucket, commit: Commit) -> None:
 def _parse(path: str, space: str, data: bytes) -> Commit:
     try:
         document = json.loads(data)
-        if document["format"] != FORMAT:
-            found = document["format"]
-            raise ValueError(f"its format is {found!r}, this version reads {FORMAT}")
         commit = Commit(
-            space=document["space"],
-            number=document["number"],
+            space=space,
+            number=int(path.removeprefix(f"{space}/commits/").removesuffix(".json")),
             segments=_names(document["segments"]),
             replaced=_names(document["replaced"]),
             created=datetime.fromisoformat(document["created"]),
         )
+        expected = {"format": FORMAT, "space": space, "number": commit.number}
+        found = {key: document[key] for key in expected}
+        if found != expected:
+            raise ValueError(f"it says {found!r} instead of {expected!r}")
     except (ValueError, KeyError, TypeError) as exc:
-        raise DamagedObject(path, f"it is not a commit ({exc!r})") from exc
-    if commit_path(commit.space, commit.number) != path or commit.space != space:
-        raise DamagedObject(path, f"it says it is number {commit.number!r} of {commit.space!r}")
+        raise DamagedObject(path, f"it is not a commit of this space: {exc!r}") from exc
     return commit
 
 

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from clipsearch.commits import Commit, newest_commit, publish_commit
+from clipsearch.errors import DamagedObject, ObjectExists
+from clipsearch.storage import Bucket
+from tests.index.making import SPACE
+
+
+def test_before_the_first_commit_there_is_the_empty_one(bucket: Bucket) -> None:
+    assert newest_commit(bucket, SPACE) == Commit(SPACE, 0)
+
+
+def test_the_newest_commit_is_the_one_with_the_greatest_number(bucket: Bucket) -> None:
+    created = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    commits = [Commit(SPACE, i, (f"{i}.npz",), ("0.npz",), created) for i in range(1, 13)]
+    for commit in commits:
+        publish_commit(bucket, commit)
+    assert newest_commit(bucket, SPACE) == commits[-1]
+    assert newest_commit(bucket, "ba9876543210").number == 0
+
+
+def test_a_commit_is_json_that_anyone_can_read(bucket: Bucket) -> None:
+    publish_commit(bucket, Commit(SPACE, 1, ("b.npz", "a.npz"), ("c.npz",)))
+    (stat,) = bucket.list()
+    assert stat.name == f"{SPACE}/commits/000000000001.json"
+    document = json.loads(bucket.read(stat.name))
+    created = datetime.fromisoformat(document.pop("created"))
+    assert created.tzinfo is not None
+    assert document == {
+        "format": 1,
+        "space": SPACE,
+        "number": 1,
+        "segments": ["b.npz", "a.npz"],
+        "replaced": ["c.npz"],
+    }
+
+
+def test_of_many_who_publish_one_number_exactly_one_wins(bucket: Bucket) -> None:
+    publish_commit(bucket, Commit(SPACE, 1))
+
+    def publish(i: int) -> bool:
+        try:
+            publish_commit(bucket, Commit(SPACE, 2, (f"{i}.npz",)))
+        except ObjectExists:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(publish, range(16)))
+    assert won.count(True) == 1
+    assert newest_commit(bucket, SPACE).segments == (f"{won.index(True)}.npz",)
+
+
+def test_number_zero_cannot_be_published(bucket: Bucket) -> None:
+    with pytest.raises(ValueError, match="not 0"):
+        publish_commit(bucket, Commit(SPACE, 0))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"format": 2}, "'format': 2"),
+        ({"space": "ffffffffffff"}, "ffffffffffff"),
+        ({"number": 2}, "'number': 2"),
+        ({"number": "1"}, "'1'"),
+        ({"segments": "a.npz"}, "a.npz"),
+        ({"segments": [1]}, "1"),
+        ({"segments": ["../a.npz"]}, "../a.npz"),
+        ({"replaced": None}, "None"),
+        ({"created": "yesterday"}, "yesterday"),
+    ],
+)
+def test_a_commit_that_is_not_what_it_must_be_is_named(
+    bucket: Bucket, change: dict[str, Any], problem: str
+) -> None:
+    good = {
+        "format": 1,
+        "space": SPACE,
+        "number": 1,
+        "created": "2026-03-01T00:00:00+00:00",
+        "segments": ["a.npz"],
+        "replaced": [],
+    }
+    path = f"{SPACE}/commits/000000000001.json"
+    bucket.create(path, json.dumps({**good, **change}).encode())
+    with pytest.raises(DamagedObject) as caught:
+        newest_commit(bucket, SPACE)
+    assert caught.value.name == path
+    assert problem in caught.value.reason
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff"])
+def test_what_is_no_commit_at_all_is_named(bucket: Bucket, data: bytes) -> None:
+    path = f"{SPACE}/commits/000000000001.json"
+    bucket.create(path, data)
+    with pytest.raises(DamagedObject, match=path):
+        newest_commit(bucket, SPACE)

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import pytest
+
+from clipsearch.errors import SettingsError
+from clipsearch.settings import SETTINGS, Settings
+
+CLOUD = {
+    "CLIPSEARCH_PHOTOS": "gs://my-photos",
+    "CLIPSEARCH_INDEX": "gs://my-index/",
+    "CLIPSEARCH_THUMBNAILS": "gs://my-site/some thumbnails",
+}
+LOCAL = {
+    "CLIPSEARCH_PHOTOS": "file:///data/my%20photos/",
+    "CLIPSEARCH_INDEX": "file:///data/index",
+    "CLIPSEARCH_THUMBNAILS": "file:///data/thumbnails",
+    "CLIPSEARCH_PHOTOS_URL": "http://127.0.0.1:8080/photos/",
+    "CLIPSEARCH_THUMBNAILS_URL": "http://127.0.0.1:8080/thumbnails",
+}
+
+
+def test_in_the_cloud_addresses_follow_from_the_buckets() -> None:
+    assert Settings.from_env({**CLOUD, "PATH": "/bin"}) == Settings(
+        photos="gs://my-photos",
+        index="gs://my-index",
+        thumbnails="gs://my-site/some thumbnails",
+        photos_url="https://storage.googleapis.com/my-photos",
+        thumbnails_url="https://storage.googleapis.com/my-site/some%20thumbnails",
+        model="current",
+        allowed_origins=("*",),
+    )
+
+
+def test_every_setting_can_be_set() -> None:
+    more = {
+        "CLIPSEARCH_MODEL": "0123456789ab",
+        "CLIPSEARCH_ALLOWED_ORIGINS": "https://example.org, http://localhost:8080",
+    }
+    assert {*LOCAL, *more} == {setting.name for setting in SETTINGS}
+    assert Settings.from_env({**LOCAL, **more}) == Settings(
+        photos="file:///data/my%20photos",
+        index="file:///data/index",
+        thumbnails="file:///data/thumbnails",
+        photos_url="http://127.0.0.1:8080/photos",
+        thumbnails_url="http://127.0.0.1:8080/thumbnails",
+        model="0123456789ab",
+        allowed_origins=("https://example.org", "http://localhost:8080"),
+    )
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_a_missing_setting_is_named(name: str) -> None:
+    environ = {other: value for other, value in LOCAL.items() if other != name}
+    with pytest.raises(SettingsError, match=f"^{name} is not set; it must be ") as caught:
+        Settings.from_env(environ)
+    assert (caught.value.name, caught.value.value) == (name, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("CLIPSEARCH_PHOTOS", "", "gs://BUCKET"),
+        ("CLIPSEARCH_PHOTOS", "my-photos", "gs://BUCKET"),
+        ("CLIPSEARCH_PHOTOS", "s3://my-photos", "gs://BUCKET"),
+        ("CLIPSEARCH_PHOTOS", "gs://", "gs://BUCKET"),
+        ("CLIPSEARCH_PHOTOS", "gs://My_Photos", "gs://BUCKET"),
+        ("CLIPSEARCH_INDEX", "gs://my-index//x", "gs://BUCKET"),
+        ("CLIPSEARCH_INDEX", "/data/index", "file:///ABSOLUTE"),
+        ("CLIPSEARCH_INDEX", "file://data/index", "file:///ABSOLUTE"),
+        ("CLIPSEARCH_INDEX", "file:index", "file:///ABSOLUTE"),
+        ("CLIPSEARCH_INDEX", "file:///", "file:///ABSOLUTE"),
+        ("CLIPSEARCH_INDEX", "file:///data/a#b", "file:///ABSOLUTE"),
+        ("CLIPSEARCH_PHOTOS_URL", "ftp://host/photos", "http(s)://HOST"),
+        ("CLIPSEARCH_PHOTOS_URL", "https://", "http(s)://HOST"),
+        ("CLIPSEARCH_THUMBNAILS_URL", "https://host/?a=b", "http(s)://HOST"),
+        ("CLIPSEARCH_MODEL", "", "'current' or a space"),
+        ("CLIPSEARCH_MODEL", "newest", "'current' or a space"),
+        ("CLIPSEARCH_MODEL", "0123456789AB", "'current' or a space"),
+        ("CLIPSEARCH_ALLOWED_ORIGINS", "", "'*' or origins"),
+        ("CLIPSEARCH_ALLOWED_ORIGINS", "example.org", "'*' or origins"),
+        ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org/", "'*' or origins"),
+        ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org,*", "'*' or origins"),
+    ],
+)
+def test_an_invalid_setting_is_named_with_its_value_and_what_is_allowed(
+    name: str, value: str, allowed: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({**LOCAL, name: value})
+    assert (caught.value.name, caught.value.value) == (name, value)
+    assert allowed in caught.value.allowed
+    assert str(caught.value).startswith(f"{name} is {value!r}; it must be ")
+
+
+def test_an_unknown_setting_is_refused_and_the_known_ones_are_listed() -> None:
+    with pytest.raises(SettingsError, match="CLIPSEARCH_PHOTO ") as caught:
+        Settings.from_env({**LOCAL, "CLIPSEARCH_PHOTO": "gs://typing-mistake"})
+    assert all(setting.name in str(caught.value) for setting in SETTINGS)
+
+
+@pytest.mark.parametrize(
+    ("photos", "other"),
+    [
+        ("gs://one-bucket", "gs://one-bucket"),
+        ("gs://one-bucket/photos", "gs://one-bucket/index"),
+        ("file:///data", "file:///data/index"),
+        ("file:///data", "file:///data"),
+        ("file:///data", "file:///elsewhere/../data/index"),
+    ],
+)
+@pytest.mark.parametrize("name", ["CLIPSEARCH_INDEX", "CLIPSEARCH_THUMBNAILS"])
+def test_nothing_may_be_written_where_the_photos_are_watched(
+    photos: str, other: str, name: str
+) -> None:
+    apart = {**LOCAL, "CLIPSEARCH_INDEX": "file:///i", "CLIPSEARCH_THUMBNAILS": "file:///t"}
+    with pytest.raises(SettingsError, match="elsewhere than the photos") as caught:
+        Settings.from_env({**apart, "CLIPSEARCH_PHOTOS": photos, name: other})
+    assert caught.value.name == name
+
+
+def test_photos_may_lie_below_the_other_folders() -> None:
+    Settings.from_env({**LOCAL, "CLIPSEARCH_PHOTOS": "file:///data/index/photos"})

@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from clipsearch.commits import Commit, publish_commit
+from clipsearch.entries import Entries, Entry
+from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.index import PhotoIndex
+from clipsearch.segments import (
+    new_segment_name,
+    segment_bytes,
+    segment_path,
+    segments_prefix,
+    write_segment,
+)
+from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.storage import Bucket, Stat
+from clipsearch.storage.folder import FolderBucket
+from tests.gcs_double import CloudStorageDouble
+from tests.index.making import (
+    SPACE,
+    Facts,
+    entries_lists,
+    facts,
+    failure,
+    photo,
+    tombstone,
+    unit,
+)
+
+
+def state(snapshot: Snapshot) -> dict[str, tuple[int, int]]:
+    """Name to (generation, kind)."""
+    return {name: (generation, kind) for name, generation, kind, *_ in facts_of(snapshot)}
+
+
+def facts_of(snapshot: Snapshot) -> Facts:
+    return facts(snapshot.entries, vectors=False)
+
+
+def merge(bucket: Bucket, *names: str, number: int = 1, entries: list[Entry]) -> str:
+    """What compaction does, but for deleting: write the merged segment, publish."""
+    merged = write_segment(bucket, SPACE, entries)
+    publish_commit(bucket, Commit(SPACE, number, (merged,), names))
+    return merged
+
+
+def nothing() -> None:
+    pass
+
+
+class Interrupted(FolderBucket):
+    """Something happens before or after the segments are listed."""
+
+    before: Callable[[], None] = staticmethod(nothing)
+    then: Callable[[], None] = staticmethod(nothing)
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        of_segments = prefix == segments_prefix(SPACE)
+        if of_segments:
+            self.before()
+        yield from list(super().list(prefix, start))
+        if of_segments:
+            self.then()
+
+
+@pytest.fixture
+def interrupted(tmp_path: Path) -> Interrupted:
+    return Interrupted(tmp_path / "index")
+
+
+def test_nothing_at_all_is_an_empty_snapshot(bucket: Bucket) -> None:
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    assert (snapshot.space, snapshot.commit) == (SPACE, 0)
+    assert (snapshot.photos, snapshot.failures, snapshot.updated) == (0, 0, None)
+    assert (len(snapshot.entries), snapshot.damaged) == (0, ())
+
+
+def test_a_snapshot_is_the_state_of_each_photo(bucket: Bucket) -> None:
+    write_segment(bucket, SPACE, [photo("a", 1), photo("b", 1, time_us=5), failure("c", 1)])
+    write_segment(bucket, SPACE, [tombstone("b", 1, time_us=1_700_000_000_000_001)])
+    write_segment(bucket, SPACE, [photo("a", 2), failure("d", 1, "no picture")])
+    write_segment(bucket, "ba9876543210", [photo("other space")])
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    assert state(snapshot) == {"a": (2, 1), "b": (1, 2), "c": (1, 0), "d": (1, 0)}
+    assert (snapshot.photos, snapshot.failures) == (1, 2)
+    assert snapshot.updated == datetime.fromtimestamp(1_700_000_000, UTC).replace(microsecond=1)
+    reasons = {snapshot.entries.reason(row) for row in range(len(snapshot.entries))}
+    assert reasons == {None, "broken", "no picture"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data(), entries_lists(["a", "b", "c"]), st.randoms(use_true_random=False))
+def test_the_same_events_in_any_order_doubled_and_split_give_the_same_snapshot(
+    data: st.DataObject, entries: list[Entry], chance: random.Random
+) -> None:
+    expected = Entries.from_entries(entries)
+    expected = expected.take(expected.winners())
+    events = entries + data.draw(st.lists(st.sampled_from(entries), max_size=6))
+    chance.shuffle(events)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(events)), max_size=4)))
+    parts = [events[a:b] for a, b in zip([0, *cuts], [*cuts, len(events)], strict=True) if a < b]
+    with tempfile.TemporaryDirectory() as folder:
+        bucket = FolderBucket(Path(folder))
+        incremental, index = SnapshotReader(bucket, SPACE), PhotoIndex()
+        for part in parts:
+            write_segment(bucket, SPACE, part)
+            if chance.random() < 0.5:
+                index.update(incremental.refresh())
+        for snapshot in (incremental.refresh(), SnapshotReader(bucket, SPACE).refresh()):
+            assert facts_of(snapshot) == facts(expected.without_vectors(), vectors=False)
+            assert snapshot.photos == len(expected.vectors)
+        index.update(incremental.refresh())
+    vectors = {
+        (hit.name, hit.generation, index.vector_of(hit.name).tobytes())
+        for hit in index.search(unit(1, 0, 0, 0), 10)
+    }
+    assert vectors == {(name, g, v) for name, g, _, _, _, _, v, _ in facts(expected) if v}
+
+
+def test_without_news_the_snapshot_is_the_same_object(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    assert reader.refresh() is reader.refresh()
+    write_segment(bucket, SPACE, [photo("a")])
+    assert reader.refresh() is reader.refresh()
+
+
+def test_only_new_segments_are_read(gcs_double: CloudStorageDouble, bucket: Bucket) -> None:
+    if isinstance(bucket, FolderBucket):
+        pytest.skip("nothing counts what is read from a folder")
+    reader = SnapshotReader(bucket, SPACE)
+    for i in range(5):
+        write_segment(bucket, SPACE, [photo(str(i))])
+    reader.refresh()
+    new = write_segment(bucket, SPACE, [photo("new")])
+    gcs_double.requests.clear()
+    assert reader.refresh().photos == 6
+    downloads = [path for _, path in gcs_double.requests if path.startswith("/download")]
+    assert len(downloads) == 1
+    assert new in downloads[0]
+
+
+def test_an_older_snapshot_stays_as_it_was(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    write_segment(bucket, SPACE, [photo("a"), failure("b")])
+    before = reader.refresh()
+    write_segment(bucket, SPACE, [tombstone("a"), photo("b", 2), photo("c")])
+    after = reader.refresh()
+    assert state(before) == {"a": (1, 1), "b": (1, 0)}
+    assert (before.photos, before.failures) == (1, 1)
+    assert state(after) == {"a": (1, 2), "b": (2, 1), "c": (1, 1)}
+
+
+def test_a_segment_whose_name_sorts_first_is_read_all_the_same(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    write_segment(bucket, SPACE, [photo("a")])
+    reader.refresh()
+    slow_clock = segment_path(SPACE, new_segment_name(1))
+    bucket.create(slow_clock, segment_bytes(SPACE, Entries.from_entries([photo("b")])))
+    assert state(reader.refresh()).keys() == {"a", "b"}
+
+
+def test_replaced_segments_are_left_out(bucket: Bucket) -> None:
+    old = write_segment(bucket, SPACE, [photo("a"), photo("purged")])
+    merge(bucket, old, entries=[photo("a")])
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    assert (state(snapshot), snapshot.commit) == ({"a": (1, 1)}, 1)
+
+
+def test_segments_after_the_commit_count(bucket: Bucket) -> None:
+    old = write_segment(bucket, SPACE, [photo("a")])
+    merge(bucket, old, entries=[photo("a")])
+    write_segment(bucket, SPACE, [tombstone("a")])
+    assert SnapshotReader(bucket, SPACE).refresh().photos == 0
+
+
+def test_a_running_reader_follows_a_merge(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    names = [write_segment(bucket, SPACE, [photo(str(i), i)]) for i in range(3)]
+    before = reader.refresh()
+    merge(bucket, *names, entries=[photo(str(i), i) for i in range(3)])
+    after = reader.refresh()
+    assert (before.commit, after.commit) == (0, 1)
+    assert facts_of(after) == facts_of(before)
+    assert len(after.catalogue.rows) == 3  # the merged copies are not held again
+    for name in names:
+        bucket.delete(segment_path(SPACE, name))
+    publish_commit(bucket, Commit(SPACE, 2, (merge_name(bucket),), ()))
+    assert facts_of(reader.refresh()) == facts_of(before)
+
+
+def merge_name(bucket: Bucket) -> str:
+    (stat,) = bucket.list(segments_prefix(SPACE))
+    return stat.name.removeprefix(segments_prefix(SPACE))
+
+
+def test_a_merge_between_listing_and_the_commit_is_seen_whole(interrupted: Interrupted) -> None:
+    old = write_segment(interrupted, SPACE, [photo("a"), photo("b")])
+
+    def compact() -> None:
+        interrupted.then = nothing
+        merge(interrupted, old, entries=[photo("a"), photo("b")])
+        interrupted.delete(segment_path(SPACE, old))
+
+    interrupted.then = compact
+    snapshot = SnapshotReader(interrupted, SPACE).refresh()
+    assert (snapshot.commit, snapshot.photos) == (1, 2)
+
+
+def test_a_merge_just_before_the_listing_is_seen_whole(interrupted: Interrupted) -> None:
+    old = write_segment(interrupted, SPACE, [photo("a"), photo("purged")])
+
+    def compact() -> None:
+        interrupted.before = nothing
+        merge(interrupted, old, entries=[photo("a")])
+
+    interrupted.before = compact
+    snapshot = SnapshotReader(interrupted, SPACE).refresh()
+    assert (snapshot.commit, state(snapshot)) == (1, {"a": (1, 1)})
+
+
+def test_a_segment_that_vanishes_makes_the_reader_look_again(interrupted: Interrupted) -> None:
+    """A commit that no longer mentions what it replaced came while we had the old listing."""
+    old = write_segment(interrupted, SPACE, [photo("a"), photo("b")])
+    kept = write_segment(interrupted, SPACE, [photo("c")])
+
+    def compact() -> None:
+        interrupted.then = nothing
+        merged = merge(interrupted, old, entries=[photo("a"), photo("b")])
+        interrupted.delete(segment_path(SPACE, old))
+        publish_commit(interrupted, Commit(SPACE, 2, (merged,), ()))
+
+    interrupted.then = compact
+    snapshot = SnapshotReader(interrupted, SPACE).refresh()
+    assert (snapshot.commit, snapshot.photos) == (2, 3)
+    assert kept
+
+
+def test_a_segment_that_is_missing_for_good_is_an_error_that_names_it(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    write_segment(bucket, SPACE, [photo("a")])
+    before = reader.refresh()
+    publish_commit(bucket, Commit(SPACE, 1, ("lost.npz",)))
+    with pytest.raises(StorageError, match=f"{SPACE}/segments/lost.npz"):
+        reader.refresh()
+    found = write_segment(bucket, SPACE, [photo("lost")])
+    publish_commit(bucket, Commit(SPACE, 2, (found,)))
+    assert reader.refresh().photos == 2
+    assert before.photos == 1
+
+
+@pytest.mark.parametrize("name", ["0000000000000001-000000000000.npz", "notes.txt"])
+def test_a_damaged_segment_is_named_and_never_skipped(bucket: Bucket, name: str) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    write_segment(bucket, SPACE, [photo("a")])
+    reader.refresh()
+    bucket.create(segment_path(SPACE, name), b"not a segment")
+    write_segment(bucket, SPACE, [photo("b")])
+    for _ in range(2):
+        with pytest.raises(DamagedObject) as caught:
+            reader.refresh()
+        assert caught.value.name == segment_path(SPACE, name)
+    bucket.delete(segment_path(SPACE, name))
+    assert state(reader.refresh()).keys() == {"a", "b"}
+
+
+def test_a_segment_of_another_dimension_is_damaged(bucket: Bucket) -> None:
+    write_segment(bucket, SPACE, [photo("a", vector=unit(1, 0, 0, 0))])
+    reader = SnapshotReader(bucket, SPACE)
+    reader.refresh()
+    name = write_segment(bucket, SPACE, [photo("b", vector=unit(1, 0))])
+    with pytest.raises(DamagedObject, match="2 numbers, those of others 4") as caught:
+        reader.refresh()
+    assert caught.value.name == segment_path(SPACE, name)
+
+
+def test_many_threads_may_refresh_while_others_write(bucket: Bucket) -> None:
+    reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
+
+    def write(i: int) -> None:
+        write_segment(bucket, SPACE, [photo(f"p{i % 7}", i)])
+
+    def refresh(_: int) -> None:
+        index.update(reader.refresh())
+
+    with ThreadPoolExecutor(8) as pool:
+        jobs = [pool.submit(job, i) for i in range(30) for job in (write, refresh)]
+        for job in jobs:
+            job.result()
+    snapshot = reader.refresh()
+    index.update(snapshot)
+    assert state(snapshot) == {f"p{i % 7}": (i, 1) for i in range(30)}
+    assert {hit.generation for hit in index.search(unit(1, 0, 0, 0), 50)} == set(range(23, 30))
