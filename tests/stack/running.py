@@ -84,8 +84,8 @@ def is_running(pid):
     return ps.stdout.strip()[:1] not in ("", "Z")
 
 
-def wait_for(condition, what):
-    give_up = time.monotonic() + PATIENCE
+def wait_for(condition, what, seconds=PATIENCE):
+    give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up, f"it did not happen: {what}"
         time.sleep(0.05)

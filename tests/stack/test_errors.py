@@ -116,3 +116,20 @@ def test_a_damaged_model_is_one_line(model, folder, tmp_path, port):
     [line] = lines
     assert line.startswith("clipsearch: the object ")
     assert "text.onnx' is damaged" in line
+
+
+def test_a_photos_folder_that_goes_ends_it_and_its_photos_are_kept(
+    start_stack, model, tmp_path, port
+):
+    photos, state = tmp_path / "drive" / "photos", tmp_path / "run"
+    photos.mkdir(parents=True)
+    (photos / "a.jpg").write_bytes(model.picture)
+    arguments = ("--photos", photos, "--model", model.folder, "--state", state)
+    stack = start_stack(*arguments, "--port", port)
+    stack.wait_until_ready()
+    photos.parent.rename(tmp_path / "unplugged")
+    (photos.parent).mkdir()
+    assert stack.process.wait(180) == 1
+    assert f"clipsearch: the photos folder {photos} is gone" in stack.output()
+    [log] = state.glob("*/ingest.log")
+    assert "deleted" not in log.read_text()

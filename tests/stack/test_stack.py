@@ -11,8 +11,10 @@ from tests.browser import chromium
 from tests.stack.conftest import free_port
 from tests.stack.running import is_running, wait_for
 from tools.demo_photos import file_name
+from tools.run.stack import LOOK_AT_LEAST_EVERY
 
 COUNT = 12  # demo pictures
+SOON = LOOK_AT_LEAST_EVERY - 5  # seconds: by a notice of the file system, not by the clock
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_photos_thumbnails_and_page_are_served_at_the_addresses_in_the_answers(s
 def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack, photos, model):
     name = "größe 100% #1?.jpg"
     (photos / name).write_bytes(model.picture)
-    wait_for(lambda: name in stack.names(q=model.words), "the upload is found")
+    wait_for(lambda: name in stack.names(q=model.words), "the upload is found", SOON)
     assert stack.names(q=model.words)[0] == name
     best = stack.results_like(model.picture)[0]
     assert (best["name"], round(best["score"], 2)) == (name, 1.0)
@@ -64,7 +66,7 @@ def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack,
     assert stack.wait_for_line(f"indexed {name}")
 
     (photos / name).unlink()
-    wait_for(lambda: name not in stack.names(q=model.words), "the photo has vanished")
+    wait_for(lambda: name not in stack.names(q=model.words), "the photo has vanished", SOON)
     assert httpx.get(best["thumbnail_url"]).status_code == 404
     assert stack.counts() == (COUNT, 0)
 

@@ -10,8 +10,7 @@ from tools.run.feeder import Event
 if TYPE_CHECKING:
     from clipsearch.storage import Bucket
 
-# A file changed more recently than this may still be growing: it is left for the next look.
-SETTLED_AFTER_US = 300_000
+SETTLED_AFTER_US = 300_000  # a file changed more recently than this may still be growing
 
 
 class FolderChanges:
@@ -29,8 +28,11 @@ class FolderChanges:
         self.unsettled = False  # the last look left something out
         self.outdated: set[str] = set()  # what the index would not take: see below
 
-    def look(self) -> list[Event]:
-        """The events since the last look. An overwrite gives two, as in the cloud."""
+    def look(self, settled_after_us: int = 0) -> list[Event]:
+        """The events since the last look. An overwrite gives two, as in the cloud.
+
+        What has changed within the last `settled_after_us` is left for the next look.
+        """
         self.unsettled = False
         self.outdated = set()
         events: list[Event] = []
@@ -40,7 +42,7 @@ class FolderChanges:
             told = gone.pop(stat.name, 0)
             if stat.generation == told:
                 continue
-            if 0 <= now_us - stat.generation < SETTLED_AFTER_US:
+            if 0 <= now_us - stat.generation < settled_after_us:
                 self.unsettled = True
                 continue
             if stat.generation <= max(told, self._removed.get(stat.name, 0)):

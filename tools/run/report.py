@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from clipsearch.entries import Entries, Kind
 from tools.run.feeder import Event, Feeder
+from tools.run.options import DEMO_MODEL, Options
 
 if TYPE_CHECKING:
     from clipsearch.snapshot import Snapshot, SnapshotReader
@@ -46,9 +47,9 @@ class Report:
             return
         if self._bar is None:
             # disable=None: no bar where nobody sees it move, in a log file
-            self._bar = tqdm(desc="indexing", total=0, unit=" photos", disable=None)
-        self._bar.total += len(events)
-        self._bar.refresh()
+            self._bar = tqdm(desc="indexing", total=len(events), unit=" photos", disable=None)
+        else:
+            self._bar.total += len(events)
 
     def show(self) -> None:
         """Say what has happened since the last call."""
@@ -60,13 +61,16 @@ class Report:
             self._say_outcomes(delivered, failures_only=False)
         self._say_trouble()
 
-    def ready(self, page: str, search: str, photos: Path) -> None:
+    def ready(self, page: str, search: str, options: Options) -> None:
         """The first feeding is over: from here on there is a line for each photo."""
         self.show()
         self.close()
         self._is_ready = True
         self._say_outcomes(self._fed, failures_only=True)
-        self.say(f"{self._snapshot().photos} photos of {photos} can be found; watching that folder")
+        photos = self._snapshot().photos
+        self.say(f"{photos} photos of {options.photos} can be found; watching that folder")
+        if options.model == DEMO_MODEL and not options.demo_count:
+            self.say("the demo model knows drawings, not photographs; MODEL= takes a real one")
         self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
         self.say(f"ready: {page}")
 

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import watchfiles
+from tqdm import tqdm
 
 from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
@@ -21,7 +22,7 @@ from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
 from tools import ROOT
 from tools.demo_photos import draw_demo_photos
-from tools.run.changes import FolderChanges
+from tools.run.changes import SETTLED_AFTER_US, FolderChanges
 from tools.run.feeder import Feeder
 from tools.run.localhost import HOST
 from tools.run.options import Options, RunError
@@ -76,18 +77,19 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     ready = False
     while not stop.wait(TICK_SECONDS):
         check_alive(functions)
-        if dirty.is_set() or changes.unsettled or time.monotonic() >= next_look:
+        _check_folder(options.photos)
+        if dirty.is_set() or time.monotonic() >= next_look:
             dirty.clear()
-            next_look = time.monotonic() + LOOK_AT_LEAST_EVERY
-            _check_folder(options.photos)
-            events = changes.look()
+            events = changes.look(SETTLED_AFTER_US if ready else 0)
+            _check_folder(options.photos)  # again: one that went meanwhile looked empty
+            soon = SETTLED_AFTER_US / 1e6
+            next_look = time.monotonic() + (soon if changes.unsettled else LOOK_AT_LEAST_EVERY)
             feeder.put(events)
             report.found(events, changes.outdated)
         report.show()
         if not ready and feeder.waiting() <= len(feeder.troubled(TROUBLED_AFTER)):
-            ready = not changes.unsettled
-            if ready:
-                report.ready(f"http://{HOST}:{options.port}", search.url, options.photos)
+            ready = True
+            report.ready(f"http://{HOST}:{options.port}", search.url, options)
 
 
 def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
@@ -128,8 +130,11 @@ def _watch(photos: Path, stop: threading.Event) -> threading.Event:
     dirty = threading.Event()
 
     def wait_for_changes() -> None:
-        for _ in watchfiles.watch(photos, watch_filter=None, debounce=400, stop_event=stop):
-            dirty.set()
+        try:
+            for _ in watchfiles.watch(photos, watch_filter=None, debounce=400, stop_event=stop):
+                dirty.set()
+        except (OSError, RuntimeError) as error:  # too many folders for the system's limit
+            tqdm.write(f"no notices of changes ({error}): looking every {LOOK_AT_LEAST_EVERY} s")
 
     threading.Thread(target=wait_for_changes, name="watch", daemon=True).start()
     return dirty
