@@ -123,7 +123,7 @@ def _problem(request: Request, error: Exception) -> Response:
 
 
 def _finished(request: Request, response: Response) -> Response:
-    """`response` with what every answer carries; without its body for HEAD."""
+    """`response` with what every answer carries. For HEAD the server leaves out the body."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     try:
@@ -132,8 +132,6 @@ def _finished(request: Request, response: Response) -> Response:
         allowed = (ANYONE,)  # the answer is a problem that says nothing; let it be read
     for name, value in cors_headers(request.headers.get("origin"), allowed).items():
         response.headers.append(name, value)
-    if request.method == "HEAD":
-        response.body = b""  # Content-Length stays that of the GET
     return response
 
 

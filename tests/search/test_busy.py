@@ -92,3 +92,15 @@ def test_a_body_that_never_comes_gives_its_place_back(server):
     while httpx.get(f"{server}/?q=blue").status_code == 503:
         assert time.monotonic() < deadline, "the places are gone"
         time.sleep(0.1)
+
+
+def test_an_answer_to_head_ends_with_its_headers(server):
+    """Else what follows on the same connection would begin with a body nobody waits for."""
+    with httpx.Client(base_url=server) as client:
+        for path in ("/?q=blue", "/?q=", "/health"):
+            head = client.head(path)
+            get = client.get(path)
+            assert head.status_code == get.status_code
+            assert head.headers["content-type"] == get.headers["content-type"]
+            assert int(head.headers["content-length"]) > 0
+            assert get.json()
