@@ -42,7 +42,9 @@ def test_what_is_indexed_is_not_fed_again(folder):
         Event("finalized", "one.jpg", one, 1, "image/jpeg"),
         Event("finalized", "sub/two.jpg", two, 2, "image/jpeg"),
     ]
-    assert changes_of(folder, {"one.jpg": one, "sub/two.jpg": two}).look() == []
+    changes = changes_of(folder, {"one.jpg": one, "sub/two.jpg": two})
+    assert changes.look() == []
+    assert changes.outdated == set()
 
 
 def test_only_what_differs_is_fed(folder):

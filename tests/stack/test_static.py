@@ -62,6 +62,7 @@ def test_files_have_their_type_and_head_has_no_body(get, path, content_type, bod
     assert (status, headers["Content-Type"]) == (200, content_type)
     assert headers["Content-Length"] == str(len(body))
     assert found == (body if method == "GET" else b"")
+    assert get("/app.js")[0] == 200  # on the same connection: nothing is left of the answer
 
 
 @pytest.mark.parametrize("name", ["größe 100%.jpg", "a#b?c&d+e.jpg", "'\"\\.jpg", "日本/写真.jpg"])

@@ -16,7 +16,7 @@ from http.client import HTTPException
 from typing import Literal
 from urllib.parse import quote
 
-from tools.run.localhost import opener
+from tools.run.localhost import open_local
 
 TYPE_PREFIX = "google.cloud.storage.object.v1."
 BUCKET = "local-photos"
@@ -148,7 +148,7 @@ class Feeder:
     def _attempt(self, event: Event) -> str | None:
         """Deliver once; None when taken, else what went wrong. Redirects count as trouble."""
         try:
-            with opener.open(event.request(self._url), timeout=ATTEMPT_SECONDS):
+            with open_local(event.request(self._url), ATTEMPT_SECONDS):
                 return None
         except (OSError, HTTPException) as exc:  # HTTPError, anything but 2xx, is an OSError
             return str(exc) or type(exc).__name__

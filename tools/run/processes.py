@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import ROOT
-from tools.run.localhost import HOST, opener
+from tools.run.localhost import HOST, open_local
 from tools.run.options import RunError, UsageError
 
 START_SECONDS = 120.0  # a busy laptop; a function is usually up within one or two
@@ -80,7 +80,7 @@ def wait_until_up(function: Function, path: str, stop: threading.Event) -> None:
     while not stop.is_set():
         check_alive([function])
         try:
-            opener.open(function.url + path, timeout=5).close()
+            open_local(function.url + path, 5).close()
             return
         except urllib.error.HTTPError as answer:
             answer.close()
