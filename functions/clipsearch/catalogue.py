@@ -90,5 +90,5 @@ class Catalogue:
 
 
 def _sortable(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
-    """(m, 2) numbers as (m,) strings of 16 bytes: one column, in the same order."""
-    return keys.astype(">u8").view("S16").reshape(-1)
+    """(m, 2) numbers as (m,) strings of 16 bytes: one column, to sort and search at once."""
+    return np.ascontiguousarray(keys).view("S16").reshape(-1)

@@ -42,15 +42,11 @@ def new_segment_name(time_us: int) -> str:
 
 def write_segment(bucket: Bucket, space: str, entries: Sequence[Entry]) -> str:
     """Store one new segment and return its name. When this returns, the entries are durable."""
-    return write_columns(bucket, space, Entries.from_entries(entries))
-
-
-def write_columns(bucket: Bucket, space: str, entries: Entries) -> str:
-    """As write_segment, for entries that are columns already."""
-    if not len(entries):
+    if not entries:
         raise ValueError("a segment needs at least one entry, not 0")
     name = new_segment_name(time.time_ns() // 1000)
-    bucket.create(segment_path(space, name), segment_bytes(space, entries))
+    data = segment_bytes(space, Entries.from_entries(entries))
+    bucket.create(segment_path(space, name), data)
     return name
 
 

@@ -125,8 +125,12 @@ class SnapshotReader:
             reading = {
                 name: pool.submit(read_segment, self._bucket, self._space, name) for name in names
             }
-            for name, future in reading.items():
-                into[name] = future.result()
+            try:
+                for name, future in reading.items():
+                    into[name] = future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
     def _advance(self, commit: Commit, wanted: set[str], read: dict[str, Entries]) -> Snapshot:
         parts = [read[name] for name in sorted(wanted & read.keys())]
