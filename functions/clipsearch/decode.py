@@ -81,10 +81,10 @@ def decode_photo(data: bytes, for_size: int | None = None) -> Decoded:
         _check_pixels(picture.width, picture.height)
         full = picture.size
         if kind == "JPEG" and for_size:
-            picture.draft(None, (DRAFT_FACTOR * for_size, DRAFT_FACTOR * for_size))
+            _draft(picture, DRAFT_FACTOR * for_size)
         drafted = picture.size
         picture.load()
-        upright = _eight_bits(_upright(picture, kind))
+        upright = eight_bits(_upright(picture, kind))
     except (MemoryError, UnreadablePhoto):
         raise
     except Exception as exc:  # decoders raise anything from OSError to struct.error and KeyError
@@ -125,6 +125,20 @@ def _check_pixels(width: int, height: int) -> None:
         raise UnreadablePhoto(f"a picture of {width} x {height} pixels")
 
 
+def _draft(picture: ImageFile.ImageFile, least: int) -> None:
+    """Let libjpeg scale by 8, 4 or 2, if the shorter side stays `least` pixels or more.
+
+    Only where it divides both sides, as it does for cameras' pictures: elsewhere the last
+    pixels stand for less than the others, and that small stretch changes the features more
+    than the scaling does (a cosine of 0.992 was measured).
+    """
+    for scale in (8, 4, 2):
+        width, height = picture.width // scale, picture.height // scale
+        if (width * scale, height * scale) == picture.size and min(width, height) >= least:
+            picture.draft(None, (width, height))
+            return
+
+
 def _reason(kind: str, exc: Exception) -> Exception:
     from PIL import Image
 
@@ -132,7 +146,8 @@ def _reason(kind: str, exc: Exception) -> Exception:
         return UnreadablePhoto(f"more than {MAX_PIXELS // 1_000_000} megapixels: {exc}")
     if "out of memory" in str(exc):  # Pillow's OSError for it: this machine's fault
         return MemoryError(str(exc))
-    return UnreadablePhoto(f"damaged or cut off {kind}: {exc or type(exc).__name__}")
+    text = " ".join(str(exc).split()) or type(exc).__name__  # libheif ends its lines
+    return UnreadablePhoto(f"damaged or cut off {kind}: {text}")
 
 
 def _upright(picture: Image.Image, kind: str) -> Image.Image:
@@ -157,7 +172,7 @@ def _upright(picture: Image.Image, kind: str) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
+def eight_bits(picture: Image.Image) -> Image.Image:
     """Pillow's own conversion of 16 bits clips at 255, which makes a photo white: here 16-bit
     grey keeps its high byte, 32-bit and float grey are spread from their least to their
     greatest value."""

@@ -33,12 +33,12 @@ def preprocess(image: Image.Image, size: int) -> np.ndarray[Any, np.dtype[np.uin
     # Both back ends of CLIPImageProcessor round the offset down, where torchvision's CenterCrop
     # rounds half to even: they differ by one pixel when the remainder is 3 modulo 4.
     left, top = (width - size) // 2, (height - size) // 2
+    crop = (left, top, left + size, top + size)
     if width * height <= MAX_RESIZED_PIXELS:
-        resized = image.resize((width, height), Image.Resampling.BICUBIC)
-        square = resized.crop((left, top, left + size, top + size))
+        square = image.resize((width, height), Image.Resampling.BICUBIC).crop(crop)
     else:
-        side, scale = min(image.size), min(image.size) / size
-        box = (left * scale, top * scale, left * scale + side, top * scale + side)
+        x, y = image.width / width, image.height / height
+        box = (crop[0] * x, crop[1] * y, crop[2] * x, crop[3] * y)
         square = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
     return np.asarray(square)
 

@@ -1,0 +1,51 @@
+"""The golden files, and where the encoder's own tests get their bundles from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipsearch.encoder import Encoder
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+
+
+@pytest.fixture(scope="session")
+def golden() -> dict[str, np.ndarray]:
+    """Tokens and vectors of the sample texts and pictures, from PyTorch (make golden)."""
+    return dict(np.load(GOLDEN / "encoder.npz"))
+
+
+@pytest.fixture(scope="session")
+def golden_pixels() -> dict[str, np.ndarray]:
+    """CLIPImageProcessor's output at 24 px for each sample picture, by its name."""
+    arrays = np.load(GOLDEN / "preprocessing.npz")
+    return dict(zip(arrays["names"].tolist(), arrays["pixels"], strict=True))
+
+
+@pytest.fixture(scope="session")
+def golden_digests() -> dict[str, dict[str, str]]:
+    """SHA-256 of its output at other sizes: size -> name of the picture -> hex digest."""
+    return json.loads((GOLDEN / "preprocessing.json").read_text())["sha256"]
+
+
+@pytest.fixture(params=["tiny-clip", "tiny-clip-int8"])
+def bundle_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A copy of a CLIP with random weights, in each precision."""
+    return shutil.copytree(GOLDEN / request.param, tmp_path / "bundle")
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    """The one in fp32, shared: its sessions are built once."""
+    return Encoder.from_folder(GOLDEN / "tiny-clip")
+
+
+@pytest.fixture(scope="session")
+def small_encoder() -> Encoder:
+    """The one in 8 bits."""
+    return Encoder.from_folder(GOLDEN / "tiny-clip-int8")
