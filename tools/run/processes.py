@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,16 +107,19 @@ def end_functions(functions: Iterable[Function]) -> None:
     functions = list(functions)
     for function in functions:
         _signal_group(function, signal.SIGTERM)
-    give_up = time.monotonic() + END_SECONDS
-    for function in functions:
-        try:
-            function.process.wait(max(0.0, give_up - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            continue
+    _wait(functions, END_SECONDS)
     for function in functions:
         # also after a good end: a worker may have outlived its master
         _signal_group(function, signal.SIGKILL)
-        function.process.wait()
+    _wait(functions, END_SECONDS)
+
+
+def _wait(functions: Iterable[Function], seconds: float) -> None:
+    """Until all of them have ended, but no longer than `seconds`."""
+    give_up = time.monotonic() + seconds
+    for function in functions:
+        with suppress(subprocess.TimeoutExpired):
+            function.process.wait(max(0.0, give_up - time.monotonic()))
 
 
 def _signal_group(function: Function, number: signal.Signals) -> None:
