@@ -212,7 +212,7 @@ def server(tmp_path_factory, tiny_bundle, filled_folder):
         for _ in range(600):
             assert process.poll() is None, log_file.read_text()
             with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{address}/health").status_code == 200:
+                if httpx.get(f"{address}/health", trust_env=False).status_code == 200:
                     break
             time.sleep(0.1)
         yield address

@@ -259,6 +259,7 @@ STOPPED = """() => new Promise((resolve) => {
   const script = document.createElement("script");
   script.textContent = "document.title = 'taken over'";
   document.head.append(script);
+  setTimeout(() => resolve("nothing was stopped"), 5000);
 })"""
 
 
