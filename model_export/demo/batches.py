@@ -18,6 +18,7 @@ from model_export.demo.drawing import COLOURS, PLACES, THINGS, Placed, paint
 from model_export.demo.scenes import Scene, held_out, lay_out_scene, near_miss, random_scene
 
 IGNORED = -100  # torch's cross_entropy leaves this label out
+MEAN = STD = (0.5, 0.5, 0.5)
 NEAR_MISSES = 7
 PARTS = 2  # captions of a part of a picture, for each caption of the whole
 
@@ -79,8 +80,8 @@ def seen(make: Callable[..., Scene], *arguments: object) -> Scene:
 
 
 def normalise(pixels: np.ndarray) -> torch.Tensor:
-    """uint8 to float32 in [-1, 1]: mean and standard deviation 0.5, as the bundle says."""
-    return torch.from_numpy(pixels).float().div_(127.5).sub_(1.0)
+    """(N, 3, S, S) uint8 to float32, as the bundle says."""
+    return torch.from_numpy(pixels).float().div_(255).sub_(MEAN[0]).div_(STD[0])
 
 
 def attributes(scenes: list[Scene]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

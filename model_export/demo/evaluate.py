@@ -18,6 +18,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from clipsearch.encoder import Encoder
+from model_export.demo import BUNDLE
 from model_export.demo.captions import Facts
 from model_export.demo.drawing import COLOURS, PLACES, THINGS
 from model_export.demo.scenes import (
@@ -30,7 +31,6 @@ from model_export.demo.scenes import (
     random_scene,
 )
 
-BUNDLE = Path(__file__).parent / "bundle"
 DESCRIPTIONS = 1_000
 GALLERY = 5_000
 PICTURE_SIZE = 320  # pixels; larger than what any tower sees

@@ -19,7 +19,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPModel
 
+from model_export.demo import BUNDLE
 from model_export.demo.batches import Batch, make_batch
+from model_export.demo.export import MODEL, TOKENIZER, export_demo
 from model_export.demo.losses import DemoObjective
 from model_export.demo.model import IMAGE_SIZE, PATCH, new_model
 from model_export.demo.tokenizer import train_tokenizer
@@ -143,14 +145,15 @@ def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CL
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/demo-model"))
-    parser.add_argument("--pictures", type=int, default=1_200_000)
+    parser.add_argument("--pictures", type=int, default=330_000)
     parser.add_argument("--seed", type=int, default=2026)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     model = train(arguments.folder, arguments.pictures, arguments.seed)
-    model.save_pretrained(arguments.folder / "model")
-    train_tokenizer(arguments.seed).save(str(arguments.folder / "tokenizer.json"))
+    model.save_pretrained(arguments.folder / MODEL)
+    train_tokenizer(arguments.seed).save(str(arguments.folder / TOKENIZER))
+    export_demo(arguments.folder, BUNDLE, "int8")
 
 
 if __name__ == "__main__":
