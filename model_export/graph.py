@@ -13,14 +13,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 20  # Gelu and LayerNormalization are single operators
 IR_VERSION = 10
 MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
 
-INLINE_BYTES = 1024  # smaller tensors stay in the graph: ORT reads shapes when it opens it
-ALIGNMENT = 4096  # a page, so that ORT can map the weights
+ALIGNMENT = 4096  # a page: ONNX Runtime maps the weights
 
 
 class Graph:
@@ -30,6 +29,7 @@ class Graph:
         self._name = name
         self._nodes: list[onnx.NodeProto] = []
         self._weights: dict[str, np.ndarray] = {}
+        self._matrices: set[str] = set()
         self._count = 0
 
     def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
@@ -55,6 +55,14 @@ class Graph:
         self._weights[name] = values
         return name
 
+    def matrix(self, name: str, values: np.ndarray) -> str:
+        """A tensor that is multiplied with, so one that ONNX Runtime copies into another layout
+        when it makes the session. These, and only these, go into the file beside the graph: it
+        is mapped, and can be given back when the last tensor in it has been copied.
+        """
+        self._matrices.add(self.weight(name, values))
+        return name
+
     def ints(self, *values: int) -> str:
         """A small int64 vector: a shape, the axes."""
         return self._constant(np.array(values, np.int64))
@@ -77,7 +85,12 @@ class Graph:
         """
         data = path.with_name(f"{path.name}.data")
         with data.open("wb") as stream:
-            tensors = [_tensor(n, v, stream, data.name) for n, v in self._weights.items()]
+            tensors = [
+                _external(name, values, stream, data.name)
+                if name in self._matrices
+                else numpy_helper.from_array(values, name)
+                for name, values in self._weights.items()
+            ]
         info = helper.make_tensor_value_info
         graph = helper.make_graph(
             self._nodes,
@@ -93,14 +106,12 @@ class Graph:
         path.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def _tensor(name: str, values: np.ndarray, stream: BinaryIO, location: str) -> onnx.TensorProto:
-    kind = helper.np_dtype_to_tensor_dtype(values.dtype)
-    raw = np.ascontiguousarray(values).tobytes()
-    if len(raw) < INLINE_BYTES:
-        return helper.make_tensor(name, kind, values.shape, raw, raw=True)
+def _external(name: str, values: np.ndarray, stream: BinaryIO, location: str) -> onnx.TensorProto:
     stream.write(bytes(-stream.tell() % ALIGNMENT))
+    raw = np.ascontiguousarray(values).tobytes()
     place = {"location": location, "offset": stream.tell(), "length": len(raw)}
     stream.write(raw)
+    kind = helper.np_dtype_to_tensor_dtype(values.dtype)
     tensor = onnx.TensorProto(name=name, data_type=kind, dims=values.shape)
     tensor.data_location = TensorProto.EXTERNAL
     for key, value in place.items():

@@ -29,14 +29,14 @@ def linear(
     """x @ weight + bias, for x (…, in) and weight (in, out), both float32."""
     bias_name = "" if bias is None else g.weight(f"{name}.bias", bias)
     if scheme == "fp32":
-        y = g.add("MatMul", x, g.weight(f"{name}.weight", weight))
+        y = g.add("MatMul", x, g.matrix(f"{name}.weight", weight))
         return g.add("Add", y, bias_name) if bias_name else y
     if scheme == "dynamic":
         values, scale = quantize_columns(weight)
-        matrix = g.weight(f"{name}.weight", values), g.weight(f"{name}.scale", scale)
+        matrix = g.matrix(f"{name}.weight", values), g.weight(f"{name}.scale", scale)
         return g.add("DynamicQuantizeMatMul", x, *matrix, "", bias_name, domain=MICROSOFT)
     values, scale = quantize_blocks(weight)
-    matrix = g.weight(f"{name}.weight", values), g.weight(f"{name}.scale", scale)
+    matrix = g.matrix(f"{name}.weight", values), g.weight(f"{name}.scale", scale)
     return g.add(
         "MatMulNBits",
         x,
@@ -62,7 +62,7 @@ def linear_on_bytes(
     values, scale = quantize_columns(weight)
     # 128 as zero: the sums stay small, and with them what rounding the weights costs.
     middle = g.scalar(128, np.uint8)
-    y = g.add("MatMulInteger", x, g.weight(f"{name}.weight", values), middle)
+    y = g.add("MatMulInteger", x, g.matrix(f"{name}.weight", values), middle)
     y = g.add("Cast", y, to=TensorProto.FLOAT)
     y = g.add("Mul", y, g.weight(f"{name}.scale", scale))
     return g.add("Add", y, g.weight(f"{name}.bias", bias + 128 * weight.sum(0)))

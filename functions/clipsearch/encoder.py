@@ -6,6 +6,7 @@ and `ingest` never loads the text tower. Never at import: the framework forks af
 
 from __future__ import annotations
 
+import importlib
 import os
 import tempfile
 import threading
@@ -186,10 +187,15 @@ class _TextTower:
 
 
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
-    # ONNX Runtime has read everything once the session exists: what was downloaded can go
-    # (on Cloud Run the file system is memory).
-    with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
-        return build(source.fetch(tower, Path(folder)))
+    with (
+        tempfile.TemporaryDirectory(prefix="clipsearch-") as folder,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        pool.submit(importlib.import_module, "onnxruntime")  # while the files are on their way
+        files = source.fetch(tower, Path(folder))
+        # ONNX Runtime has read everything once the session exists: what was downloaded can go
+        # (on Cloud Run the file system is memory).
+        return build(files)
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

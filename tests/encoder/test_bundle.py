@@ -1,0 +1,191 @@
+"""A bundle in a folder and in a bucket: published whole, checked when it is read."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from clipsearch.bundle import (
+    FILES,
+    MODEL_JSON,
+    current_space,
+    load_bundle,
+    publish_bundle,
+    read_bundle,
+)
+from clipsearch.encoder import Encoder
+from clipsearch.errors import DamagedObject, NoModel, StorageError
+from tests.encoder.conftest import GOLDEN
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return shutil.copytree(GOLDEN / "tiny-clip", tmp_path / "one")
+
+
+@pytest.fixture
+def other(tmp_path):
+    return shutil.copytree(GOLDEN / "tiny-clip-int8", tmp_path / "other")
+
+
+def names(bucket):
+    return [stat.name for stat in bucket.list("models/")]
+
+
+def test_a_published_bundle_encodes_like_the_one_in_the_folder(bucket, folder):
+    space = publish_bundle(folder, bucket)
+    encoder, local = Encoder.from_bucket(bucket), Encoder.from_folder(folder)
+    assert encoder.space == local.space == space
+    assert encoder.bundle == local.bundle
+    text = ["a red car"]
+    assert (encoder.encode_text(text).vectors == local.encode_text(text).vectors).all()
+
+
+def test_publishing_twice_changes_nothing(bucket, folder):
+    space = publish_bundle(folder, bucket)
+    before = [(stat.name, stat.generation) for stat in bucket.list()]
+    assert publish_bundle(folder, bucket) == space
+    assert [(stat.name, stat.generation) for stat in bucket.list()] == before
+
+
+def test_the_same_model_with_another_report_is_the_same_space(bucket, folder):
+    space = publish_bundle(folder, bucket)
+    document = json.loads((folder / MODEL_JSON).read_bytes())
+    document["report"] = {"measured": "again"}
+    (folder / MODEL_JSON).write_text(json.dumps(document))
+    assert publish_bundle(folder, bucket) == space
+
+
+def test_the_last_one_published_is_current(bucket, folder, other):
+    first, second = publish_bundle(folder, bucket), publish_bundle(other, bucket)
+    assert first != second
+    assert current_space(bucket) == second
+    assert load_bundle(bucket).bundle.space == second
+    assert load_bundle(bucket, first).bundle.space == first
+    publish_bundle(folder, bucket)
+    assert current_space(bucket) == first
+    pointers = [name for name in names(bucket) if "/current/" in name]
+    assert pointers == [f"models/current/{number:012d}.json" for number in (1, 2, 3)]
+
+
+def test_a_bundle_can_be_put_beside_the_current_one(bucket, folder, other):
+    first = publish_bundle(folder, bucket)
+    second = publish_bundle(other, bucket, make_current=False)
+    assert current_space(bucket) == first
+    assert load_bundle(bucket, second).bundle.space == second
+
+
+def test_without_a_model_it_says_so(bucket, tmp_path):
+    with pytest.raises(NoModel, match="current model"):
+        Encoder.from_bucket(bucket)
+    with pytest.raises(NoModel, match="0123456789ab"):
+        Encoder.from_bucket(bucket, "0123456789ab")
+    with pytest.raises(NoModel, match=r"model\.json"):
+        Encoder.from_folder(tmp_path / "nowhere")
+
+
+class Stops:
+    """A bucket that fails at its nth create: somebody pulled the plug."""
+
+    def __init__(self, bucket, creates):
+        self._bucket, self._left = bucket, creates
+
+    def __getattr__(self, name):
+        return getattr(self._bucket, name)
+
+    def create(self, *args, **kwargs):
+        if not self._left:
+            raise StorageError("the plug was pulled")
+        self._left -= 1
+        return self._bucket.create(*args, **kwargs)
+
+
+@pytest.mark.parametrize("creates", range(len(FILES) + 2))
+def test_an_interrupted_upload_is_never_seen_and_can_be_repeated(bucket, folder, creates):
+    with pytest.raises(StorageError, match="plug"):
+        publish_bundle(folder, Stops(bucket, creates))
+    with pytest.raises(NoModel):
+        load_bundle(bucket)
+    space = publish_bundle(folder, bucket)
+    assert Encoder.from_bucket(bucket).space == space
+
+
+def test_losing_the_race_for_current_means_looking_again(bucket, folder, other):
+    class Raced(Stops):
+        """Another publisher gets in just before our pointer is written."""
+
+        def create(self, name, *args, **kwargs):
+            if name.startswith("models/current/") and self._left:
+                self._left = 0
+                publish_bundle(other, bucket)
+            return self._bucket.create(name, *args, **kwargs)
+
+    space = publish_bundle(folder, Raced(bucket, 1))
+    assert current_space(bucket) == space
+    assert "models/current/000000000002.json" in names(bucket)
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("fault", ["missing", "cut", "bit"])
+def test_a_damaged_file_is_named(folder, tmp_path, file, fault):
+    path = folder / file
+    data = path.read_bytes()
+    if fault == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-1] if fault == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
+    tower = "image" if file.startswith("image") else "text"
+    with pytest.raises(DamagedObject) as caught:
+        read_bundle(folder).fetch(tower, tmp_path)
+    assert caught.value.name == str(path)
+
+
+def test_a_damaged_bundle_is_not_published(bucket, folder):
+    (folder / "image.onnx.data").write_bytes(b"")
+    with pytest.raises(DamagedObject):
+        publish_bundle(folder, bucket)
+    assert names(bucket) == []
+
+
+def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder):
+    space = read_bundle(folder).bundle.space
+    bucket.create(f"models/{space}/tokenizer.json", b"{}")
+    with pytest.raises(DamagedObject, match=r"tokenizer\.json"):
+        publish_bundle(folder, bucket)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": 2}, "format 2"),
+        ({"dim": 41}, "its contents give"),
+        ({"mean": [0.5, 0.5, 0.5]}, "its contents give"),
+        ({"image_size": 32}, "its contents give"),
+        ({"context_length": 77}, "its contents give"),
+        ({"std": [0.5, 0.5]}, "not a model.json"),
+        ({"files": {}}, "not a model.json"),
+        ({"space": "0123456789ab"}, "its contents give"),
+    ],
+    ids=str,
+)
+def test_a_model_json_that_is_not_that_of_its_space_is_refused(folder, change, message):
+    document = json.loads((folder / MODEL_JSON).read_bytes())
+    (folder / MODEL_JSON).write_text(json.dumps({**document, **change}))
+    with pytest.raises(DamagedObject, match=message):
+        read_bundle(folder)
+
+
+@pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"format": 1}'])
+def test_what_is_no_model_json_is_refused(folder, data):
+    (folder / MODEL_JSON).write_bytes(data)
+    with pytest.raises(DamagedObject, match=r"not a model\.json"):
+        read_bundle(folder)
+
+
+def test_a_bundle_under_the_wrong_space_is_refused(bucket, folder):
+    data = (folder / MODEL_JSON).read_bytes()
+    bucket.create("models/0123456789ab/model.json", data)
+    with pytest.raises(DamagedObject, match="it is the bundle of space"):
+        load_bundle(bucket, "0123456789ab")

@@ -1,0 +1,93 @@
+"""Thumbnails: small, upright, in sRGB, and without what the photo says of its owner."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from clipsearch.decode import decode_photo, eight_bits
+from clipsearch.thumbnails import make_thumbnail, thumbnail_name
+from model_export.samples import pictures, texture
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [
+        ((1200, 900), (320, 240)),
+        ((900, 1200), (240, 320)),
+        ((321, 321), (320, 320)),
+        ((200, 100), (200, 100)),
+        ((20_000, 1), (320, 1)),
+    ],
+)
+def test_the_longer_side_is_at_most_320_pixels(size, small):
+    thumbnail = opened(make_thumbnail(Image.new("RGB", size, "red")))
+    assert thumbnail.size == small
+    assert thumbnail.format == "WEBP"
+
+
+@pytest.mark.parametrize("sample", pictures(), ids=lambda sample: sample.name)
+def test_every_mode_has_one(sample):
+    thumbnail = opened(make_thumbnail(eight_bits(sample.image)))
+    assert thumbnail.mode == "RGB"
+    assert thumbnail.size == sample.image.size or max(thumbnail.size) == 320
+
+
+def test_it_holds_no_metadata():
+    image, out = texture(np.random.default_rng(0), 400, 300), io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x010F] = "A camera"
+    exif.get_ifd(0x8825)[1] = "N"  # where it was taken
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.save(out, "JPEG", exif=exif, icc_profile=profile, xmp=b"<xmp/>", comment=b"mine")
+    data = make_thumbnail(decode_photo(out.getvalue()).image)
+    thumbnail = opened(data)
+    assert thumbnail.size == (240, 320)  # upright
+    assert not {"exif", "icc_profile", "xmp", "comment"} & set(thumbnail.info)
+    assert not dict(thumbnail.getexif())
+    assert b"camera" not in data
+
+
+def test_colours_of_another_profile_become_srgb():
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    # in the table of tags, let red's primary be blue's and blue's be red's
+    red, blue = profile.index(b"rXYZ"), profile.index(b"bXYZ")
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    image = Image.new("RGB", (50, 50), "red")
+    image.info["icc_profile"] = bytes(profile)
+    red, green, blue = opened(make_thumbnail(image)).getpixel((25, 25))
+    assert blue > 240
+    assert max(red, green) < 15
+
+
+@pytest.mark.parametrize("profile", [b"no profile", b"\0" * 200])
+def test_a_broken_profile_is_passed_over(profile):
+    image = Image.new("RGB", (50, 50), (60, 60, 60))
+    image.info["icc_profile"] = profile
+    assert opened(make_thumbnail(image)).getpixel((25, 25))[0] in range(58, 63)
+
+
+def test_the_picture_itself_stays_as_it_is():
+    image = Image.new("RGB", (50, 50))
+    image.info["exif"] = b"Exif"
+    make_thumbnail(image)
+    assert image.info == {"exif": b"Exif"}
+
+
+def test_a_name_follows_from_photo_and_generation_and_says_nothing_of_them():
+    names = {thumbnail_name(*photo) for photo in (("a", 1), ("a", 2), ("a1", 1), ("b", 1))}
+    assert len(names) == 4
+    assert all(re.fullmatch(r"[0-9a-f]{32}\.webp", name) for name in names)
+    # the page and the index rely on it: it may never change
+    assert thumbnail_name("größe/ça.jpg", 1) == "876e439a43e9ceb137163d1791d79127.webp"
