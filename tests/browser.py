@@ -21,10 +21,19 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 
+_open: list[Browser] = []
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser. Without one the test is skipped on a person's machine, and fails in CI."""
+    """A browser. Without one the test is skipped on a person's machine, and fails in CI.
+
+    Inside of another `with chromium()` it is the same browser: Playwright cannot be started
+    twice in one thread.
+    """
+    if _open:
+        yield _open[0]
+        return
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         line = "no Chromium here: install it (Debian, Ubuntu: apt-get install chromium)"
@@ -33,7 +42,9 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(line)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        _open.append(browser)
         try:
             yield browser
         finally:
+            _open.clear()
             browser.close()

@@ -86,13 +86,20 @@ def test_a_file_that_cannot_be_read_is_one_line_and_is_mended_by_overwriting(sta
     wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished")
 
 
-def test_a_person_sees_the_photos_in_the_browser(stack, photos, model, tmp_path):
+@pytest.fixture
+def wanted(stack, photos, model):
+    """One more photo, for the time of a test."""
     (photos / "wanted.jpg").write_bytes(model.picture)
     wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is indexed")
+    yield "wanted.jpg"
+    (photos / "wanted.jpg").unlink()
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished")
+
+
+def test_a_person_sees_the_photos_in_the_browser(stack, wanted, model, tmp_path):
     picture = tmp_path / "query.jpg"
     picture.write_bytes(model.picture)
-    with chromium() as browser:
-        page = browser.new_page()
+    with chromium() as browser, browser.new_page() as page:
         complaints = []
         page.on("console", lambda m: complaints.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -100,16 +107,14 @@ def test_a_person_sees_the_photos_in_the_browser(stack, photos, model, tmp_path)
         page.fill("#words", model.words)
         page.press("#words", "Enter")
         first = page.locator("#results li").first
-        first.get_by_text("wanted.jpg").wait_for()
+        first.get_by_text(wanted).wait_for()
         assert page.locator("#results li").count() == COUNT + 1
         page.wait_for_function("document.querySelector('#results li img').naturalWidth > 0")
 
         page.reload()
         page.set_input_files("#picture", picture)
-        first.get_by_text("wanted.jpg").wait_for()
+        first.get_by_text(wanted).wait_for()
         assert complaints == []
-    (photos / "wanted.jpg").unlink()
-    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished")
 
 
 def test_after_ctrl_c_nothing_is_left_and_the_next_start_feeds_only_what_differs(
