@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.errors import PhotoTooLarge, UnreadablePhoto
+from clipsearch.thumbnails import LONGER_SIDE
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -93,6 +94,12 @@ def decode_photo(data: bytes, for_size: int | None = None) -> Decoded:
         return Decoded(upright, *upright.size)
     width, height = full if upright.size == drafted else full[::-1]  # turned by a quarter
     return Decoded(upright, width, height)
+
+
+def decode_for_encoder(data: bytes, image_size: int) -> Decoded:
+    """As `ingest` and `search` both decode: large enough for an encoder of `image_size` and for
+    a thumbnail, and alike, so that a photo finds itself with a cosine of 1."""
+    return decode_photo(data, for_size=max(image_size, LONGER_SIDE // 2))
 
 
 def _format_of(data: bytes) -> str:

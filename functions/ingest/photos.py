@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from clipsearch import thumbnails
-from clipsearch.decode import MAX_BYTES, Decoded, decode_photo
+from clipsearch.decode import MAX_BYTES, Decoded, decode_for_encoder
 from clipsearch.entries import Entry, Kind
 from clipsearch.errors import ObjectExists, ObjectNotFound, PhotoTooLarge, UnreadablePhoto
 from clipsearch.segments import write_segment
@@ -27,9 +27,7 @@ def index(photo: PhotoEvent, services: Services) -> str:
     """
     encoder = services.model.encoder()
     try:
-        data = _read(photo, services)
-        # A JPEG may be decoded smaller, but not below what encoder and thumbnail need.
-        decoded = decode_photo(data, max(encoder.image_size, thumbnails.LONGER_SIDE // 2))
+        decoded = decode_for_encoder(_read(photo, services), encoder.image_size)
     except ObjectNotFound:
         # Its own delete, or its successor, has an event that says all there is to say.
         _remove_thumbnail(photo, services)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from clipsearch.errors import (
+    DamagedObject,
     NoModel,
     NotReady,
     PhotoNotIndexed,
@@ -94,6 +95,7 @@ TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
     (Busy, 503, None),
     (NoModel, 503, "no model has been published yet"),
     (NotReady, 503, None),
+    (DamagedObject, 503, "an object of the index or the model is damaged; the log says which"),
     (StorageError, 503, "the storage does not answer as it should; try again in a moment"),
 )
 _UNEXPECTED = "something went wrong here; the log of the function says what"
@@ -115,7 +117,7 @@ def _headers(error: Exception) -> dict[str, str]:
         return {"Allow": error.allow}
     if isinstance(error, Busy):
         return {"Retry-After": str(RETRY_BUSY)}
-    if isinstance(error, NotReady | StorageError):
+    if isinstance(error, NotReady | StorageError | DamagedObject):
         return {"Retry-After": str(RETRY_NOT_READY)}
     return {}
 

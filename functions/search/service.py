@@ -12,7 +12,7 @@ import numpy as np
 
 from clipsearch import thumbnails
 from clipsearch.bundle import Tower
-from clipsearch.decode import decode_photo
+from clipsearch.decode import decode_for_encoder
 from clipsearch.errors import NotReady
 from clipsearch.index import Hit
 from clipsearch.settings import Settings
@@ -94,9 +94,7 @@ def _vector(query: Query, state: State, timing: Timing) -> tuple["Vector", bool]
     vectors, truncated = [], False
     if query.image is not None:
         with _encoding("image", state, timing):
-            # the size that ingest decodes for, so that a photo finds itself with a cosine of 1
-            size = max(state.encoder.image_size, thumbnails.LONGER_SIDE // 2)
-            photo = decode_photo(query.image, for_size=size)
+            photo = decode_for_encoder(query.image, state.encoder.image_size)
             vectors.append(state.encoder.encode_image([photo.image])[0])
     if query.words is not None:
         with _encoding("text", state, timing):

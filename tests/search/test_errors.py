@@ -258,22 +258,25 @@ def test_storage_trouble_is_a_503_that_keeps_its_cause_to_the_log(
     assert [r["name"] for r in client.get("/?q=red").json()["results"]] == ["red.jpg"]
 
 
-def test_the_unexpected_is_a_500_that_keeps_its_cause_to_the_log(gallery, client_of, caplog):
+def test_a_damaged_segment_is_a_503_and_named_in_the_log(gallery, client_of, caplog):
     segment = next(gallery.folder.rglob("*.npz"))
     segment.write_bytes(b"damaged")
-    with caplog.at_level(logging.ERROR, "clipsearch"):
-        response = client_of(gallery).get("/?q=red")
-    assert_problem(response, 500, "something went wrong")
+    response = client_of(gallery).get("/?q=red")
+    assert_problem(response, 503, "an object of the index or the model is damaged")
+    assert int(response.headers["retry-after"]) > 0
     assert segment.name not in response.text
     assert segment.name in caplog.text
-    assert "Traceback" in caplog.text
 
 
-def test_a_missing_setting_is_a_500_that_a_browser_can_read(gallery, client_of, caplog):
+def test_the_unexpected_is_a_500_that_keeps_its_cause_to_the_log(gallery, client_of, caplog):
     del gallery.environment["CLIPSEARCH_INDEX"]
     client = client_of(gallery)
-    assert_problem(client.get("/?q=red"), 500, "something went wrong")
+    with caplog.at_level(logging.ERROR, "clipsearch"):
+        response = client.get("/?q=red")
+    assert_problem(response, 500, "something went wrong")
+    assert "CLIPSEARCH_INDEX" not in response.text
     assert "CLIPSEARCH_INDEX is not set" in caplog.text
+    assert "Traceback" in caplog.text
     assert client.get("/health").status_code == 200
 
 
