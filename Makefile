@@ -36,8 +36,8 @@ format: $(VENV)/.made ## put the code in the project's form
 demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
 	$(EXPORT)/bin/python -m model_export.demo.train $(ARGS)
 
-evaluate-demo: $(EXPORT)/.made ## measure the demo model; prints the README's numbers [ARGS=…]
-	$(EXPORT)/bin/python -m model_export.demo.evaluate $(ARGS)
+evaluate-demo: $(VENV)/.made ## measure the demo model; prints the README's numbers [ARGS=…]
+	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
 
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
 	$(EXPORT)/bin/python -m model_export.golden $(ARGS)
