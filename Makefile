@@ -9,7 +9,8 @@ ARGS   ?=
 export PHOTOS PORT MODEL COUNT
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-export check format demo-model evaluate-demo golden bench-encoder clean
+.PHONY: help run test test-export check format demo-model evaluate-demo golden \
+	bench-encoder screenshot clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +45,9 @@ golden: $(EXPORT)/.made ## write tests/golden again from the reference implement
 
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m tools.bench_encoder $(ARGS)
+
+screenshot: $(VENV)/.made ## take the README's picture of the page, while make run runs [PORT=8080]
+	$(VENV)/bin/python -m tools.screenshot http://127.0.0.1:$(or $(PORT),8080) docs/screenshot.png
 
 clean: ## remove the environments, build/ and caches
 	rm -rf $(VENV) $(EXPORT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
