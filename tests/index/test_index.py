@@ -164,6 +164,13 @@ def test_scores_stay_between_minus_one_and_one() -> None:
         assert library.index.search(-vector, 500)[-1].score == -1.0
 
 
+def test_a_vector_that_is_a_little_too_long_scores_one() -> None:
+    library = Library()
+    library.add(photo("a", 1, QUERY * np.float32(1.0005)))
+    assert library.index.search(QUERY, 1)[0].score == 1.0
+    assert library.index.search(-QUERY, 1)[0].score == -1.0
+
+
 def test_no_score_is_minus_zero() -> None:
     library = Library()
     library.add(photo("a", 1, unit(0, 1, 0)), photo("b", 1, unit(-1e-9, 1, 0)))
@@ -206,7 +213,9 @@ def test_memory_of_what_no_longer_counts_is_given_back() -> None:
         library.add(*(photo(str(i), generation, vectors[i]) for i in range(100)))
     held = sum(len(shard.rows) for shard in library.index._state.shards)
     assert held <= 200
-    library.add(*(tombstone(str(i), 30) for i in range(100)))
+    library.add(*(tombstone(str(i), 30) for i in range(60)))
+    assert sum(len(shard.rows) for shard in library.index._state.shards) == 40
+    library.add(*(tombstone(str(i), 30) for i in range(60, 100)))
     assert library.index.search(vectors[0], 5) == []
     assert library.index._state.shards == []
 
