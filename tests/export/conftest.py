@@ -1,0 +1,46 @@
+"""A CLIP with random weights, made once, and how to export it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+from transformers import CLIPModel
+
+from clipsearch.bundle import Bundle
+from model_export.tiny import MEAN, STD, clip_tokenizer, tiny_clip
+from model_export.write_bundle import export_bundle
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Tokenizer:
+    return clip_tokenizer().backend_tokenizer
+
+
+@pytest.fixture
+def model() -> CLIPModel:
+    return tiny_clip()
+
+
+@pytest.fixture
+def export(tmp_path: Path, tokenizer: Tokenizer) -> Callable[..., Bundle]:
+    """export(model, **changes): a bundle in tmp_path / "bundle"."""
+
+    def run(model: CLIPModel, **changes) -> Bundle:
+        arguments = {
+            "name": "tiny",
+            "image_size": model.config.vision_config.image_size,
+            "mean": MEAN,
+            "std": STD,
+            "context_length": model.config.text_config.max_position_embeddings,
+        }
+        return export_bundle(
+            model,
+            changes.pop("tokenizer", tokenizer),
+            tmp_path / "bundle",
+            **{**arguments, **changes},
+        )
+
+    return run
