@@ -32,18 +32,20 @@ def gcs_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudStorageDouble]:
     warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
     double = CloudStorageDouble("photos", page_size=3)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
+    gc.freeze()  # what is older than the test need not be searched below
     yield double
     double.close()
     gc.collect()  # while those connections are still allowed
+    gc.unfreeze()
 
 
-@pytest.fixture(params=["folder", "gcs", "gcs with prefix"])
+@pytest.fixture(params=["folder", "gcs"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bucket]:
     """An empty bucket of each kind."""
     if request.param == "folder":
         yield FolderBucket(tmp_path / "a bucket")
         return
     request.getfixturevalue("gcs_double")
-    gcs = GcsBucket("gs://photos" if request.param == "gcs" else "gs://photos/some where/else")
+    gcs = GcsBucket("gs://photos/some where/else")
     yield gcs
     gcs.close()
