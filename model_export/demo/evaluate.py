@@ -1,4 +1,4 @@
-"""Measure a bundle on scenes it has never seen: `make evaluate-demo`.
+"""Measure a bundle on pictures and descriptions it has never seen: `make evaluate-demo`.
 
 Runs the encoder of the product (ONNX Runtime, no torch). Prints a table and writes the same
 figures to build/bench/demo-model.json.
@@ -39,7 +39,7 @@ BATCH = 64
 
 
 def held_out_scenes(count: int, rng: np.random.Generator) -> list[Scene]:
-    """`count` scenes with distinct descriptions, none of which training has shown."""
+    """`count` scenes with distinct descriptions, held out of training."""
     scenes: dict[str, Scene] = {}
     while len(scenes) < count:
         scene = random_scene(rng)

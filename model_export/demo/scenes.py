@@ -78,7 +78,11 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 
 def held_out(scene: Scene) -> bool:
-    """Whether training never shows or words this scene: one description in twenty, by checksum."""
+    """Whether training never shows this scene, nor words it as the whole of a picture.
+
+    One description in twenty, by checksum. A caption of a part of a scene with two kinds may
+    still read like that of a held-out scene with one.
+    """
     return zlib.crc32(scene.describe().encode()) % 20 == 0
 
 

@@ -124,6 +124,9 @@ def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CL
     steps = pictures // batch_size
     checkpoint = folder / "checkpoint.pt"
     first = trainer.load(checkpoint) if checkpoint.exists() else 0
+    if first >= steps:
+        log.info("%s has been trained on %d batches, %d asked: done", checkpoint, first, steps)
+        return trainer.objective.clip
     log.info("batches %d to %d, checkpoints in %s", first, steps, checkpoint)
     drawn = DrawnBatches(seed, steps, batch_size)
     loader = DataLoader(drawn, sampler=range(first, steps), batch_size=None, num_workers=1)
