@@ -8,6 +8,7 @@ the result with PyTorch.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +22,11 @@ MICROSOFT = "com.microsoft"  # ONNX Runtime's own operators
 
 ALIGNMENT = 4096  # a page: ONNX Runtime maps the weights
 
+# Where weights are: in the graph, or in one of two files beside it. ONNX Runtime copies the
+# matrices into another layout when it makes the session, after which their file can be given
+# back. A table stays mapped, so that only the rows that are read take memory.
+MATRICES, TABLES = ".data", ".rows"
+
 
 class Graph:
     """Nodes and weights; a method that adds a node returns the name of its output."""
@@ -29,7 +35,7 @@ class Graph:
         self._name = name
         self._nodes: list[onnx.NodeProto] = []
         self._weights: dict[str, np.ndarray] = {}
-        self._matrices: set[str] = set()
+        self._files: dict[str, str] = {}
         self._count = 0
 
     def add(self, op: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
@@ -48,19 +54,12 @@ class Graph:
         """End the graph with `name`, a float32 output."""
         self._nodes.append(helper.make_node("Identity", [source], [name]))
 
-    def weight(self, name: str, values: np.ndarray) -> str:
-        """A tensor of the model; the name must be new."""
+    def weight(self, name: str, values: np.ndarray, file: str = "") -> str:
+        """A tensor of the model, in the graph or in one of the files beside it; a new name."""
         if name in self._weights:
             raise ValueError(f"there is already a weight named {name!r}")
         self._weights[name] = values
-        return name
-
-    def matrix(self, name: str, values: np.ndarray) -> str:
-        """A tensor that is multiplied with, so one that ONNX Runtime copies into another layout
-        when it makes the session. These, and only these, go into the file beside the graph: it
-        is mapped, and can be given back when the last tensor in it has been copied.
-        """
-        self._matrices.add(self.weight(name, values))
+        self._files[name] = file
         return name
 
     def ints(self, *values: int) -> str:
@@ -73,21 +72,23 @@ class Graph:
     def _constant(self, values: np.ndarray) -> str:
         name = f"{values.dtype}:{values.tolist()}"
         self._weights[name] = values
+        self._files[name] = ""
         return name
 
     def save(
         self, path: Path, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, list[Any]]
     ) -> None:
-        """Write `path` and, with the weights, `path` + ".data". Equal graphs give equal bytes.
+        """Write `path` and, beside it, the files of its weights. Equal graphs give equal bytes.
 
         Inputs are name -> (element type, shape), outputs name -> shape; a dimension that may
         vary has a name instead of a number.
         """
-        data = path.with_name(f"{path.name}.data")
-        with data.open("wb") as stream:
+        files = {file: path.with_name(path.name + file) for file in set(self._files.values())}
+        with contextlib.ExitStack() as stack:
+            streams = {file: stack.enter_context(p.open("wb")) for file, p in files.items() if file}
             tensors = [
-                _external(name, values, stream, data.name)
-                if name in self._matrices
+                _external(name, values, streams[file], files[file].name)
+                if (file := self._files[name])
                 else numpy_helper.from_array(values, name)
                 for name, values in self._weights.items()
             ]

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from onnx import TensorProto
 
-from model_export.graph import MICROSOFT, Graph
+from model_export.graph import MATRICES, MICROSOFT, TABLES, Graph
 
 Scheme = Literal["fp32", "dynamic", "blocks"]
 
@@ -29,14 +29,14 @@ def linear(
     """x @ weight + bias, for x (…, in) and weight (in, out), both float32."""
     bias_name = "" if bias is None else g.weight(f"{name}.bias", bias)
     if scheme == "fp32":
-        y = g.add("MatMul", x, g.matrix(f"{name}.weight", weight))
+        y = g.add("MatMul", x, g.weight(f"{name}.weight", weight, MATRICES))
         return g.add("Add", y, bias_name) if bias_name else y
     if scheme == "dynamic":
         values, scale = quantize_columns(weight)
-        matrix = g.matrix(f"{name}.weight", values), g.weight(f"{name}.scale", scale)
+        matrix = g.weight(f"{name}.weight", values, MATRICES), g.weight(f"{name}.scale", scale)
         return g.add("DynamicQuantizeMatMul", x, *matrix, "", bias_name, domain=MICROSOFT)
     values, scale = quantize_blocks(weight)
-    matrix = g.matrix(f"{name}.weight", values), g.weight(f"{name}.scale", scale)
+    matrix = g.weight(f"{name}.weight", values, MATRICES), g.weight(f"{name}.scale", scale)
     return g.add(
         "MatMulNBits",
         x,
@@ -62,7 +62,7 @@ def linear_on_bytes(
     values, scale = quantize_columns(weight)
     # 128 as zero: the sums stay small, and with them what rounding the weights costs.
     middle = g.scalar(128, np.uint8)
-    y = g.add("MatMulInteger", x, g.matrix(f"{name}.weight", values), middle)
+    y = g.add("MatMulInteger", x, g.weight(f"{name}.weight", values, MATRICES), middle)
     y = g.add("Cast", y, to=TensorProto.FLOAT)
     y = g.add("Mul", y, g.weight(f"{name}.scale", scale))
     return g.add("Add", y, g.weight(f"{name}.bias", bias + 128 * weight.sum(0)))
@@ -71,10 +71,10 @@ def linear_on_bytes(
 def table(g: Graph, name: str, values: np.ndarray, rows: str, scheme: Scheme) -> str:
     """The named rows of a table; in 8 bits each row has its own scale."""
     if scheme == "fp32":
-        return g.add("Gather", g.weight(name, values), rows)
+        return g.add("Gather", g.weight(name, values, TABLES), rows)
     scale = np.maximum(np.abs(values).max(1, keepdims=True), 1e-12) / 127
     small = np.rint(values / scale).astype(np.int8)
-    y = g.add("Cast", g.add("Gather", g.weight(name, small), rows), to=TensorProto.FLOAT)
+    y = g.add("Cast", g.add("Gather", g.weight(name, small, TABLES), rows), to=TensorProto.FLOAT)
     return g.add("Mul", y, g.add("Gather", g.weight(f"{name}.scale", scale), rows))
 
 

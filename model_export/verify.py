@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 from transformers import CLIPModel
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from clipsearch.bundle import FILES, Bundle
+from clipsearch.bundle import Bundle
 from clipsearch.decode import decode_photo
 from clipsearch.encoder import Encoder
 from clipsearch.preprocess import preprocess
@@ -52,7 +52,7 @@ def verify(folder: Path, model: CLIPModel, tokenizer: Tokenizer) -> dict[str, An
     report = {
         "text": _compare_texts(encoder, model, tokenizer, sentences),
         "image": _compare_images(encoder, model, photos),
-        "bytes": {file: (folder / file).stat().st_size for file in FILES},
+        "bytes": dict(bundle.sizes),
         "load_seconds": {tower: _load_seconds(folder, tower) for tower in ("text", "image")},
     }
     problems = _problems(bundle, report)

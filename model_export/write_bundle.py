@@ -12,7 +12,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 from transformers import CLIPModel
 
-from clipsearch.bundle import FILES, MODEL_JSON, Bundle, read_bundle, space_of
+from clipsearch.bundle import MODEL_JSON, Bundle, read_bundle, space_of
+from clipsearch.manifest import tower_of
 from model_export.onnx_export import Precision, UnsupportedModel, export_image, export_text
 from model_export.verify import verify
 
@@ -47,7 +48,8 @@ def export_bundle(
         export_image(model, new / "image.onnx", mean, std, image_precision)
         export_text(model, new / "text.onnx", end_token, text_precision)
         tokenizer.save(str(new / "tokenizer.json"), pretty=False)
-        digests = {file: _sha256(new / file) for file in FILES}
+        files = sorted(path.name for path in new.iterdir())
+        digests = {file: _sha256(new / file) for file in files}
         dim = model.config.projection_dim
         space = space_of(
             digests,
@@ -67,7 +69,7 @@ def export_bundle(
             mean=mean,
             std=std,
             files=digests,
-            sizes={file: (new / file).stat().st_size for file in FILES},
+            sizes={file: (new / file).stat().st_size for file in files},
             precision={"image": image_precision, "text": text_precision},
             report={},
         )
@@ -124,5 +126,8 @@ def _move(source: Path, folder: Path) -> None:
     """model.json goes first and comes last: whoever looks in between finds no bundle."""
     folder.mkdir(exist_ok=True)
     (folder / MODEL_JSON).unlink(missing_ok=True)
-    for file in (*FILES, MODEL_JSON):
-        shutil.move(source / file, folder / file)
+    for old in folder.iterdir():
+        if tower_of(old.name):
+            old.unlink()
+    for new in sorted(source.iterdir(), key=lambda path: path.name == MODEL_JSON):
+        shutil.move(new, folder / new.name)

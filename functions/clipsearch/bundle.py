@@ -1,7 +1,7 @@
 """A model as files, in a folder or in the index bucket: model.json, two ONNX graphs with
 their weights beside them, and the tokenizer.
 
-    models/<space>/{image.onnx, image.onnx.data, text.onnx, text.onnx.data, tokenizer.json}
+    models/<space>/{image.onnx, image.onnx.data, text.onnx, text.onnx.data, tokenizer.json, …}
     models/<space>/model.json               written last: a bundle without it does not exist
     models/current/<12 digits>.json         which bundle is current; the greatest number counts
 """
@@ -21,7 +21,6 @@ from clipsearch.errors import DamagedObject, NoModel, ObjectExists, ObjectNotFou
 from clipsearch.manifest import (
     FILES,
     MODEL_JSON,
-    TOWER_FILES,
     Bundle,
     Tower,
     parse_bundle,
@@ -55,9 +54,8 @@ class LocalBundle:
 
     def fetch(self, tower: Tower, folder: Path) -> Path:
         """The folder that holds the tower's files, after checking them (DamagedObject)."""
-        files = TOWER_FILES[tower]
-        with ThreadPoolExecutor(len(files)) as pool:
-            list(pool.map(lambda file: self._check(file), files))
+        for file in self.bundle.files_of(tower):
+            self._check(file)
         return self.folder
 
     def _check(self, file: str) -> None:
@@ -78,7 +76,7 @@ class RemoteBundle:
         """Download the tower's files into `folder`, concurrently, and return it.
 
         DamagedObject if one is missing or is not what model.json says; StorageError."""
-        files = TOWER_FILES[tower]
+        files = self.bundle.files_of(tower)
         with ThreadPoolExecutor(len(files)) as pool:
             list(pool.map(lambda file: self._fetch(file, folder), files))
         return folder
@@ -157,9 +155,9 @@ def publish_bundle(folder: Path, bucket: Bucket, make_current: bool = True) -> s
     """
     local = read_bundle(folder)
     space = local.bundle.space
-    for tower in TOWER_FILES:
-        local.fetch(tower, folder)
-    for file in (*FILES, MODEL_JSON):
+    local.fetch("image", folder)
+    local.fetch("text", folder)
+    for file in (*local.bundle.files, MODEL_JSON):
         name = f"models/{space}/{file}"
         kind = "application/json" if file.endswith(".json") else "application/octet-stream"
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,11 +17,17 @@ MODEL_JSON = "model.json"
 
 Tower = Literal["image", "text"]
 
-TOWER_FILES: dict[Tower, tuple[str, ...]] = {
-    "image": ("image.onnx", "image.onnx.data"),
-    "text": ("text.onnx", "text.onnx.data", "tokenizer.json"),
-}
-FILES = tuple(file for files in TOWER_FILES.values() for file in files)
+# What every bundle has. The graphs' weights may be in more files, named after their graph.
+FILES = ("image.onnx", "image.onnx.data", "text.onnx", "text.onnx.data", "tokenizer.json")
+
+
+def tower_of(file: str) -> Tower | None:
+    """The tower that a file of a bundle belongs to; None if it is no file of a bundle."""
+    if re.fullmatch(r"image\.onnx(\.[a-z]+)?", file):
+        return "image"
+    if re.fullmatch(r"text\.onnx(\.[a-z]+)?|tokenizer\.json", file):
+        return "text"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +46,9 @@ class Bundle:
     sizes: Mapping[str, int]
     precision: Mapping[str, str]
     report: Mapping[str, Any]
+
+    def files_of(self, tower: Tower) -> list[str]:
+        return [file for file in self.files if tower_of(file) == tower]
 
     def to_json(self) -> bytes:
         document = {
@@ -102,12 +112,14 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             image_size=int(document["image_size"]),
             mean=(red, green, blue),
             std=(std_red, std_green, std_blue),
-            files={file: str(document["files"][file]["sha256"]) for file in FILES},
-            sizes={file: int(document["files"][file]["bytes"]) for file in FILES},
+            files={file: str(entry["sha256"]) for file, entry in document["files"].items()},
+            sizes={file: int(entry["bytes"]) for file, entry in document["files"].items()},
             precision=dict(document["precision"]),
             report=dict(document["report"]),
         )
-    except (ValueError, KeyError, TypeError) as exc:
+        if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
+            raise ValueError(f"the files {list(bundle.files)}")
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise DamagedObject(where, f"not a model.json: {type(exc).__name__} {exc}") from exc
     space = space_of(
         bundle.files,

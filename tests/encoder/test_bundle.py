@@ -102,7 +102,7 @@ class Stops:
         return self._bucket.create(*args, **kwargs)
 
 
-@pytest.mark.parametrize("creates", range(len(FILES) + 2))
+@pytest.mark.parametrize("creates", range(len(FILES) + 3))
 def test_an_interrupted_upload_is_never_seen_and_can_be_repeated(bucket, folder, creates):
     with pytest.raises(StorageError, match="plug"):
         publish_bundle(folder, Stops(bucket, creates))
@@ -166,6 +166,7 @@ def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder)
         ({"context_length": 77}, "its contents give"),
         ({"std": [0.5, 0.5]}, "not a model.json"),
         ({"files": {}}, "not a model.json"),
+        ({"files": {"../text.onnx": {"sha256": "", "bytes": 0}}}, "not a model.json"),
         ({"space": "0123456789ab"}, "its contents give"),
     ],
     ids=str,
