@@ -58,8 +58,8 @@ def test_only_what_differs_is_fed(folder):
     (folder / "removed.jpg").unlink()
     assert new > old
     assert changes.look() == [
-        Event("finalized", "changed.jpg", new, 3, "image/jpeg"),
         Event("deleted", "changed.jpg", old, is_replaced=True),
+        Event("finalized", "changed.jpg", new, 3, "image/jpeg"),
         Event("deleted", "removed.jpg", removed),
     ]
     assert generation(folder, "same.jpg") == same
@@ -103,6 +103,23 @@ def test_what_came_back_unchanged_is_named_because_the_index_would_not_take_it(f
     os.utime(folder / "album" / "a.jpg")
     assert [event.kind for event in changes.look()] == ["finalized"]
     assert changes.outdated == set()
+
+
+def test_an_older_photo_under_a_known_name_is_not_shown_as_the_newer_one(folder, tmp_path):
+    older = write(tmp_path, "elsewhere/a.jpg", b"older")
+    settle()
+    changes = changes_of(folder)
+    newer = write(folder, "album/a.jpg", b"newer")
+    changes.look()
+    (folder / "album").rename(tmp_path / "away")
+    (tmp_path / "elsewhere").rename(folder / "album")
+    assert generation(folder, "album/a.jpg") == older < newer
+    assert changes.look() == [Event("deleted", "album/a.jpg", newer)]
+    assert changes.outdated == {"album/a.jpg"}
+    assert changes.look() == []  # said once
+    settle()
+    os.utime(folder / "album" / "a.jpg")
+    assert [event.kind for event in changes.look()] == ["finalized"]
 
 
 def test_hidden_files_are_no_photos(folder):

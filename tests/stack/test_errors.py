@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from tests.stack.running import ROOT
+from tests.stack.running import ROOT, wait_for
 from tools.run.options import UsageError, parse_options
+from tools.run.stack import GONE_AT_ONCE
 
 
 @pytest.fixture
@@ -118,18 +119,78 @@ def test_a_damaged_model_is_one_line(model, folder, tmp_path, port):
     assert "text.onnx' is damaged" in line
 
 
-def test_a_photos_folder_that_goes_ends_it_and_its_photos_are_kept(
-    start_stack, model, tmp_path, port
-):
-    photos, state = tmp_path / "drive" / "photos", tmp_path / "run"
-    photos.mkdir(parents=True)
-    (photos / "a.jpg").write_bytes(model.picture)
-    arguments = ("--photos", photos, "--model", model.folder, "--state", state)
-    stack = start_stack(*arguments, "--port", port)
-    stack.wait_until_ready()
-    photos.parent.rename(tmp_path / "unplugged")
-    (photos.parent).mkdir()
+@pytest.fixture
+def watched(start_stack, model, folder, tmp_path, port):
+    """Starts the stack, again and again with the same index, and waits until it is ready."""
+
+    def start():
+        arguments = ("--photos", folder, "--model", model.folder, "--state", tmp_path / "run")
+        return start_stack(*arguments, "--port", port)
+
+    return start
+
+
+def assert_ended_without_deletes(stack, tmp_path, text):
     assert stack.process.wait(180) == 1
-    assert f"clipsearch: the photos folder {photos} is gone" in stack.output()
-    [log] = state.glob("*/ingest.log")
+    assert text in stack.output()
+    assert "Traceback" not in stack.output()
+    [log] = (tmp_path / "run").glob("*/ingest.log")
     assert "deleted" not in log.read_text()
+
+
+def test_a_photos_folder_that_goes_ends_it_and_its_photos_are_kept(
+    watched, folder, model, tmp_path
+):
+    (folder / "a.jpg").write_bytes(model.picture)
+    stack = watched()
+    stack.wait_until_ready()
+    folder.rename(tmp_path / "unplugged")
+    line = f"clipsearch: the photos folder {folder} is gone"
+    assert_ended_without_deletes(stack, tmp_path, line)
+
+
+def test_an_unplugged_drive_loses_no_photo_while_it_runs_nor_at_the_next_start(
+    watched, folder, model, tmp_path
+):
+    (folder / "a.jpg").write_bytes(model.picture)
+    stack = watched()
+    stack.wait_until_ready()
+    mount_point = tmp_path / "mount point"
+    mount_point.mkdir()
+    os.rename(folder, tmp_path / "unplugged")
+    os.rename(mount_point, folder)
+    assert stack.process.wait(180) == 1
+    assert f"the photos folder {folder}" in stack.output()
+
+    stack = watched()
+    line = f"clipsearch: the photos folder {folder} is empty, but the index knows 1 photos of it"
+    assert_ended_without_deletes(stack, tmp_path, line)
+    assert f"remove {tmp_path / 'run'}" in stack.output()
+
+    folder.rmdir()
+    (tmp_path / "unplugged").rename(folder)
+    stack = watched()
+    stack.wait_until_ready()
+    assert stack.counts() == (1, 0)
+
+
+def test_many_photos_that_go_at_once_and_leave_none_are_kept(watched, folder, model, tmp_path):
+    for number in range(GONE_AT_ONCE + 1):
+        (folder / f"{number}.jpg").write_bytes(model.picture)
+    album, elsewhere = folder / "album", tmp_path / "elsewhere"
+    album.mkdir()
+    for photo in folder.glob("*.jpg"):
+        photo.rename(album / photo.name)
+    stack = watched()
+    stack.wait_until_ready()
+    album.rename(elsewhere)
+    assert_ended_without_deletes(stack, tmp_path, "is empty, but the index knows 21 photos")
+
+
+def test_the_last_photo_may_be_deleted(watched, folder, model):
+    (folder / "a.jpg").write_bytes(model.picture)
+    stack = watched()
+    stack.wait_until_ready()
+    (folder / "a.jpg").unlink()
+    wait_for(lambda: stack.counts() == (0, 0), "the photo has vanished")
+    assert stack.end() == 0

@@ -25,38 +25,46 @@ class FolderChanges:
         self._photos = photos
         self._told = indexed
         self._removed = removed
+        self.seen = 0  # files that the last look found
         self.unsettled = False  # the last look left something out
         self.outdated: set[str] = set()  # what the index would not take: see below
 
     def look(self, settled_after_us: int = 0) -> list[Event]:
         """The events since the last look. An overwrite gives two, as in the cloud.
 
+        The delete of what was overwritten comes first: whoever is stopped between the two finds
+        both again at the next start, and no old thumbnail is left for ever.
+
         What has changed within the last `settled_after_us` is left for the next look.
         """
+        self.seen = 0
         self.unsettled = False
         self.outdated = set()
         events: list[Event] = []
         gone = dict(self._told)
         now_us = time.time_ns() // 1000
         for stat in self._photos.list():
+            self.seen += 1
             told = gone.pop(stat.name, 0)
             if stat.generation == told:
                 continue
             if 0 <= now_us - stat.generation < settled_after_us:
                 self.unsettled = True
                 continue
+            if told:
+                events.append(self._removal(stat.name, is_replaced=stat.generation > told))
             if stat.generation <= max(told, self._removed.get(stat.name, 0)):
-                # A folder that was moved out and back: its files keep their times.
+                # A folder that was moved here: its files keep their times, and the index takes
+                # nothing older than what it knew under the name.
                 self.outdated.add(stat.name)
                 continue
             events.append(
                 Event("finalized", stat.name, stat.generation, stat.size, stat.content_type)
             )
-            if told:
-                events.append(Event("deleted", stat.name, told, is_replaced=True))
             self._told[stat.name] = stat.generation
-        for name, generation in gone.items():
-            events.append(Event("deleted", name, generation))
-            self._removed[name] = generation
-            del self._told[name]
+        events += [self._removal(name) for name in gone]
         return events
+
+    def _removal(self, name: str, is_replaced: bool = False) -> Event:
+        generation = self._removed[name] = self._told.pop(name)
+        return Event("deleted", name, generation, is_replaced=is_replaced)

@@ -39,8 +39,8 @@ class Report:
         if new:
             example = min(new)
             self.say(
-                f"not indexed: {len(new)} photos came back as old as when they were removed, "
-                f"such as {example}; `touch` them"
+                f"not indexed: {len(new)} photos are not newer than what the index knew under "
+                f"their names, such as {example}; `touch` them"
             )
         self._outdated |= outdated
         if self._is_ready or not events:

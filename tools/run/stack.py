@@ -39,6 +39,7 @@ from tools.run.static import StaticServer
 
 TICK_SECONDS = 0.1
 LOOK_AT_LEAST_EVERY = 30.0  # seconds; a network drive may send no notices
+GONE_AT_ONCE = 20  # photos; see _check_emptied
 TROUBLED_AFTER = 4  # deliveries of one event
 
 
@@ -73,15 +74,19 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     report = Report(reader, feeder, ingest.log)
     ends.callback(report.close)
     dirty = _watch(options.photos, stop)
+    identity = _identity(options.photos)
+    is_first_look = True
     next_look = 0.0
     ready = False
     while not stop.wait(TICK_SECONDS):
         check_alive(functions)
-        _check_folder(options.photos)
+        _check_same(options.photos, identity)
         if dirty.is_set() or time.monotonic() >= next_look:
             dirty.clear()
             events = changes.look(SETTLED_AFTER_US if ready else 0)
-            _check_folder(options.photos)  # again: one that went meanwhile looked empty
+            _check_same(options.photos, identity)  # again: one unplugged meanwhile looked empty
+            _check_emptied(options, changes, len(events), 0 if is_first_look else GONE_AT_ONCE)
+            is_first_look = False
             soon = SETTLED_AFTER_US / 1e6
             next_look = time.monotonic() + (soon if changes.unsettled else LOOK_AT_LEAST_EVERY)
             feeder.put(events)
@@ -119,10 +124,39 @@ def _start_static(options: Options) -> StaticServer:
     return StaticServer(HOST, options.port, folders, {"/config.js": config})
 
 
-def _check_folder(photos: Path) -> None:
+def _identity(photos: Path) -> tuple[int, int]:
+    """What tells this folder from another that takes its place, such as a bare mount point."""
+    try:
+        status = photos.stat()
+    except OSError as error:
+        raise RunError(f"the photos folder {photos} is gone") from error
+    return status.st_dev, status.st_ino
+
+
+def _check_same(photos: Path, identity: tuple[int, int]) -> None:
     """A drive that was unplugged is not a person who deleted all photos."""
-    if not photos.is_dir():
-        raise RunError(f"the photos folder {photos} is gone")
+    if _identity(photos) != identity:
+        raise RunError(
+            f"another folder is now where the photos folder {photos} was; "
+            "if its drive was unplugged, start again when it is back"
+        )
+
+
+def _check_emptied(options: Options, changes: FolderChanges, gone: int, allowed: int) -> None:
+    """RunError when nothing is left of more than `allowed` photos that the index knows.
+
+    A drive that is not mounted is an empty folder. To delete its photos from the index would be
+    for ever: when it is back they are not newer than their deletion. At the start nothing tells
+    it from a person who has deleted all of them, so any number is refused. Later the folder
+    itself tells (_check_same), except where a mount keeps its identity and loses its content;
+    then a person who deletes the last photos by hand is told from it by their number.
+    """
+    if not changes.seen and gone > allowed:
+        raise RunError(
+            f"the photos folder {options.photos} is empty, but the index knows {gone} photos of "
+            "it; if its drive is not mounted, mount it and start again; if you deleted them "
+            f"all, remove {options.state} to start afresh"
+        )
 
 
 def _watch(photos: Path, stop: threading.Event) -> threading.Event:
