@@ -122,6 +122,13 @@ def test_an_older_photo_under_a_known_name_is_not_shown_as_the_newer_one(folder,
     assert [event.kind for event in changes.look()] == ["finalized"]
 
 
+def test_a_folder_may_have_a_name_that_is_not_utf_8(tmp_path):
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    folder.mkdir()
+    write(folder, "a.jpg")
+    assert [event.name for event in changes_of(folder).look()] == ["a.jpg"]
+
+
 def test_hidden_files_are_no_photos(folder):
     (folder / ".cache").mkdir()
     for name in (".DS_Store", ".cache/a.jpg"):

@@ -6,13 +6,14 @@ Whoever implements `Bucket` passes tests/storage/test_contract.py.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from clipsearch.errors import BadObjectName
 
@@ -99,7 +100,7 @@ def folder_path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
-    path = Path(unquote(parts.path))
+    path = Path(os.fsdecode(unquote_to_bytes(parts.path)))  # its bytes need not be UTF-8
     if not path.is_absolute() or path == Path("/"):
         raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
     return path
