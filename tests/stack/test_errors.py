@@ -54,6 +54,26 @@ def test_a_photos_folder_that_is_not_there_is_one_line(model):
     assert lines == ["clipsearch: the photos folder /none/such does not exist"]
 
 
+def test_a_state_folder_that_cannot_be_made_is_one_line(folder, model, tmp_path, port):
+    (tmp_path / "run").write_text("a file")
+    code, lines = run_stack(
+        *("--photos", folder, "--model", model.folder),
+        *("--state", tmp_path / "run", "--port", port),
+    )
+    assert code == 1
+    [line] = lines
+    assert line.startswith("clipsearch: ")
+    assert f"{tmp_path / 'run'}" in line
+
+
+def test_demo_photos_that_cannot_be_drawn_are_one_line(model, tmp_path, port):
+    (tmp_path / "demo-photos").write_text("a file")
+    code, lines = run_stack("--model", model.folder, "--state", tmp_path / "run", "--port", port)
+    assert code == 1
+    assert len(lines) == 1
+    assert f"{tmp_path / 'demo-photos'}" in lines[0]
+
+
 def refusal(*arguments):
     with pytest.raises(UsageError) as error:
         parse_options([str(argument) for argument in arguments])

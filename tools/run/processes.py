@@ -47,9 +47,13 @@ def check_port(port: int, what: str) -> None:
         try:
             probe.bind((HOST, port))
         except OSError as exc:
-            raise UsageError(
-                f"port {port} ({what}) cannot be used: {exc.strerror}; choose others with PORT="
-            ) from exc
+            raise port_error(port, what, exc) from exc
+
+
+def port_error(port: int, what: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"port {port} ({what}) cannot be used: {error.strerror}; choose others with PORT="
+    )
 
 
 def start_function(name: str, port: int, settings: Mapping[str, str], log: Path) -> Function:

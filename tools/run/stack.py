@@ -31,6 +31,7 @@ from tools.run.processes import (
     check_alive,
     check_port,
     end_functions,
+    port_error,
     start_function,
     wait_until_up,
 )
@@ -48,13 +49,15 @@ def run(options: Options) -> None:
     check_port(options.port, "page")
     check_port(options.search_port, "search")
     check_port(options.ingest_port, "ingest")
-    if options.demo_count:
-        draw_demo_photos(options.photos, options.demo_count)
     try:
+        if options.demo_count:
+            draw_demo_photos(options.photos, options.demo_count)
         with _set_by_signals() as stop, ExitStack() as ends:
             _run(options, stop, ends)
     except ClipsearchError as error:
         raise RunError(f"{error} ({options.state})") from error
+    except OSError as error:  # such as a state folder that cannot be written, or a full disk
+        raise RunError(str(error)) from error
 
 
 def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
@@ -121,7 +124,10 @@ def _start_static(options: Options) -> StaticServer:
         "/thumbnails/": options.state / "thumbnails",
     }
     config = f'export const SEARCH_URL = "http://{HOST}:{options.search_port}";\n'
-    return StaticServer(HOST, options.port, folders, {"/config.js": config})
+    try:
+        return StaticServer(HOST, options.port, folders, {"/config.js": config})
+    except OSError as error:  # taken since check_port
+        raise port_error(options.port, "page", error) from error
 
 
 def _identity(photos: Path) -> tuple[int, int]:
@@ -165,7 +171,13 @@ def _watch(photos: Path, stop: threading.Event) -> threading.Event:
 
     def wait_for_changes() -> None:
         try:
-            for _ in watchfiles.watch(photos, watch_filter=None, debounce=400, stop_event=stop):
+            for _ in watchfiles.watch(
+                photos,
+                watch_filter=None,
+                debounce=400,
+                stop_event=stop,
+                ignore_permission_denied=True,  # such as lost+found at the root of a drive
+            ):
                 dirty.set()
         except (OSError, RuntimeError) as error:  # too many folders for the system's limit
             tqdm.write(f"no notices of changes ({error}): looking every {LOOK_AT_LEAST_EVERY} s")
