@@ -6,10 +6,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
-from clipsearch.entries import Entries, Kind
+from clipsearch.entries import Kind
 from tools.run.feeder import Event, Feeder
 from tools.run.options import DEMO_MODEL, Options
 
@@ -93,16 +92,20 @@ class Report:
             )
 
     def _say_outcomes(self, delivered: list[Event], failures_only: bool) -> None:
-        reasons = _reasons(self._snapshot().entries)
+        catalogue = self._snapshot().catalogue
         indexed, removed, failed = [], [], []
         for event in delivered:
             if event.kind == "deleted":
                 if not event.is_replaced:
                     removed.append(f"removed {event.name}")
-            elif reason := reasons.get((event.name, event.generation)):
-                failed.append(f"cannot be indexed: {event.name}: {reason}")
-            else:
+                continue
+            row = catalogue.row_of(event.name)
+            if row is None or catalogue.rows.generations[row] != event.generation:
+                continue  # gone or replaced meanwhile; there is an event for that, too
+            if catalogue.rows.kinds[row] == Kind.VECTOR:
                 indexed.append(f"indexed {event.name}")
+            elif reason := catalogue.rows.reason(row):
+                failed.append(f"cannot be indexed: {event.name}: {reason}")
         for lines in (failed,) if failures_only else (indexed, removed, failed):
             for line in lines[:LINES_AT_ONCE]:
                 self.say(line)
@@ -125,11 +128,3 @@ def known_generations(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int
         known = tombstones if entries.kinds[row] == Kind.TOMBSTONE else photos
         known[entries.name(row)] = int(entries.generations[row])
     return photos, tombstones
-
-
-def _reasons(entries: Entries) -> dict[tuple[str, int], str]:
-    """Why photos cannot be indexed, by name and generation."""
-    return {
-        (entries.name(row), int(entries.generations[row])): entries.reason(row) or ""
-        for row in np.flatnonzero(entries.kinds == Kind.FAILURE).tolist()
-    }

@@ -1,0 +1,54 @@
+"""What the terminal says became of the photos."""
+
+import pytest
+
+from clipsearch.segments import write_segment
+from clipsearch.snapshot import SnapshotReader
+from clipsearch.storage import open_bucket
+from tests.index.making import failure, photo, tombstone
+from tests.stack.running import wait_for
+from tests.stack.test_feeder import Ingest
+from tools.run.feeder import Event, Feeder
+from tools.run.report import Report
+
+
+@pytest.fixture
+def said(tmp_path, capsys):
+    """The lines said after these events were delivered and the index had these entries."""
+    server = Ingest()
+    feeder = Feeder(server.url)
+    index = open_bucket(tmp_path.as_uri())
+
+    def lines(events, *entries):
+        write_segment(index, "space", entries)
+        report = Report(SnapshotReader(index, "space"), feeder, tmp_path / "ingest.log")
+        feeder.put(events)
+        wait_for(lambda: not feeder.waiting(), "all events are delivered")
+        report.show()
+        return sorted(capsys.readouterr().out.splitlines())
+
+    yield lines
+    feeder.close()
+    server.shutdown()
+    server.server_close()
+
+
+def test_each_photo_is_said_to_be_what_the_index_says(said):
+    events = [
+        Event("finalized", "good.jpg", 1),
+        Event("finalized", "bad.jpg", 1),
+        Event("deleted", "gone.jpg", 1),
+        Event("deleted", "good.jpg", 0, is_replaced=True),
+    ]
+    entries = (photo("good.jpg"), failure("bad.jpg", reason="cut off"), tombstone("gone.jpg"))
+    assert said(events, *entries) == [
+        "cannot be indexed: bad.jpg: cut off",
+        "indexed good.jpg",
+        "removed gone.jpg",
+    ]
+
+
+def test_what_was_not_indexed_is_not_said_to_be(said):
+    # removed before it was read, replaced while it was, or no photo for the index
+    events = [Event("finalized", f"{name}.jpg", 1) for name in ("gone", "replaced", "unknown")]
+    assert said(events, tombstone("gone.jpg", 1), photo("replaced.jpg", 2)) == []
