@@ -122,6 +122,22 @@ def test_an_older_photo_under_a_known_name_is_not_shown_as_the_newer_one(folder,
     assert [event.kind for event in changes.look()] == ["finalized"]
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_photos_in_a_folder_that_may_not_be_read_are_not_deleted(folder):
+    changes = changes_of(folder)
+    write(folder, "album/sub/a.jpg")
+    write(folder, "b.jpg")
+    changes.look()
+    (folder / "album").chmod(0)
+    (folder / "b.jpg").unlink()
+    try:
+        assert [event.name for event in changes.look()] == ["b.jpg"]
+    finally:
+        (folder / "album").chmod(0o700)
+    (folder / "album" / "sub" / "a.jpg").unlink()
+    assert [event.name for event in changes.look()] == ["album/sub/a.jpg"]
+
+
 def test_a_folder_may_have_a_name_that_is_not_utf_8(tmp_path):
     folder = tmp_path / os.fsdecode(b"caf\xe9")
     folder.mkdir()

@@ -150,6 +150,20 @@ def test_after_ctrl_c_nothing_is_left_and_the_next_start_feeds_only_what_differs
     assert again.end(signal.SIGTERM) == 0
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_does_not_stop_the_others(start_stack, model, tmp_path):
+    photos = tmp_path / "photos"
+    (photos / "lost+found").mkdir(parents=True)
+    (photos / "lost+found").chmod(0)
+    arguments = ("--photos", photos, "--state", tmp_path / "run", "--model", model.folder)
+    stack = start_stack(*arguments, "--port", free_port())
+    stack.wait_until_ready()
+    (photos / "a.jpg").write_bytes(model.picture)
+    wait_for(lambda: stack.counts() == (1, 0), "the upload is found", SOON)
+    (photos / "lost+found").chmod(0o700)
+    assert stack.end() == 0
+
+
 def test_a_function_that_dies_ends_everything(start_stack, state, model):
     stack = start_stack(
         *("--count", 2, "--state", state, "--model", model.folder, "--port", free_port())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
+from functools import cache
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from clipsearch.storage import folder_path
 from tools.run.feeder import Event
 
 if TYPE_CHECKING:
@@ -62,9 +66,19 @@ class FolderChanges:
                 Event("finalized", stat.name, stat.generation, stat.size, stat.content_type)
             )
             self._told[stat.name] = stat.generation
-        events += [self._removal(name) for name in gone]
+        can_be_read = cache(_can_be_read)
+        root = folder_path(self._photos.url)
+        for name in gone:
+            # list() leaves out a folder that may not be read: its photos are not deleted
+            if all(can_be_read(root / folder) for folder in PurePosixPath(name).parents):
+                events.append(self._removal(name))
         return events
 
     def _removal(self, name: str, is_replaced: bool = False) -> Event:
         generation = self._removed[name] = self._told.pop(name)
         return Event("deleted", name, generation, is_replaced=is_replaced)
+
+
+def _can_be_read(folder: Path) -> bool:
+    """Or is not there at all."""
+    return os.access(folder, os.R_OK | os.X_OK) or not os.access(folder, os.F_OK)
