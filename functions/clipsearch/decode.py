@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.errors import PhotoTooLarge, UnreadablePhoto
-from clipsearch.thumbnails import LONGER_SIDE
+from clipsearch.preprocess import DECODED_SIZE, to_rgb
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -23,6 +23,7 @@ MAX_PIXELS = 50_000_000
 
 # The shorter side of a JPEG that libjpeg scales while decoding stays at least this many times
 # the size asked for: at 2 the features keep a cosine above 0.999 (tests/encoder/test_draft.py).
+# Another value means another PREPROCESSING.
 DRAFT_FACTOR = 2
 
 # Format -> module and class of its decoder. The classes are used directly, not through
@@ -85,7 +86,7 @@ def decode_photo(data: bytes, for_size: int | None = None) -> Decoded:
             _draft(picture, DRAFT_FACTOR * for_size)
         drafted = picture.size
         picture.load()
-        upright = eight_bits(_upright(picture, kind))
+        upright = _opaque(eight_bits(_upright(picture, kind)))
     except (MemoryError, UnreadablePhoto):
         raise
     except Exception as exc:  # decoders raise anything from OSError to struct.error and KeyError
@@ -99,7 +100,7 @@ def decode_photo(data: bytes, for_size: int | None = None) -> Decoded:
 def decode_for_encoder(data: bytes, image_size: int) -> Decoded:
     """As `ingest` and `search` both decode: large enough for an encoder of `image_size` and for
     a thumbnail, and alike, so that a photo finds itself with a cosine of 1."""
-    return decode_photo(data, for_size=max(image_size, LONGER_SIDE // 2))
+    return decode_photo(data, for_size=max(image_size, DECODED_SIZE))
 
 
 def _format_of(data: bytes) -> str:
@@ -177,6 +178,15 @@ def _upright(picture: Image.Image, kind: str) -> Image.Image:
         8: turn.ROTATE_90,
     }.get(orientation)
     return picture if method is None else picture.transpose(method)
+
+
+def _opaque(picture: Image.Image) -> Image.Image:
+    """Without transparency: here, because damaged transparency fails only when it is applied."""
+    if "A" not in picture.getbands() and picture.info.get("transparency") is None:
+        return picture
+    opaque = to_rgb(picture)
+    opaque.info["icc_profile"] = picture.info.get("icc_profile")
+    return opaque
 
 
 def eight_bits(picture: Image.Image) -> Image.Image:

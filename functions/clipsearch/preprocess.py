@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 # Changes whenever the pixels that come out change: part of the embedding space (bundle.py).
 PREPROCESSING = 1
 
+# What a JPEG is decoded for at least, so that a thumbnail of 320 can be made of it, too. It
+# decides about pixels that the encoder sees: another value means another PREPROCESSING.
+DECODED_SIZE = 160
+
 # A picture that would be resized to more pixels than this is cropped first (1 x 100,000).
 MAX_RESIZED_PIXELS = 16_000_000
 

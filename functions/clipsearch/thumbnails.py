@@ -45,8 +45,9 @@ def make_thumbnail(image: Image.Image) -> bytes:
     return out.getvalue()
 
 
-def _srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    if profile:
+def _srgb(image: Image.Image, profile: object) -> Image.Image:
+    """`profile` is what a file says it is: bytes, or anything in a damaged TIFF."""
+    if isinstance(profile, bytes) and profile:
         from PIL import ImageCms
 
         try:

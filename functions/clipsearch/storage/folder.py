@@ -38,6 +38,7 @@ class FolderBucket:
         self.root = Path(os.path.realpath(root))
         self.url = self.root.as_uri()
         self._temporary = self.root / ".tmp"
+        self._left_out: set[bytes] = set()
         self._swept = False
 
     def create(
@@ -100,10 +101,32 @@ class FolderBucket:
     def _children(self, folder: str) -> Sequence[tuple[str, os.DirEntry[str]]]:
         """Sorted by name; a folder's name has its slash, as "a.jpg" comes before "a/b.jpg"."""
         with suppress(ObjectNotFound), self._translated("list", folder):
-            with os.scandir(self.root / folder) as entries:
-                named = [(_name(folder, e), e) for e in entries if _can_be_object(e)]
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    named = [(_name(folder, e), e) for e in entries if self._can_be_object(e)]
+            except PermissionError:
+                if not folder:
+                    raise
+                # Such as lost+found at the root of a drive.
+                self._leave_out(self.root / folder, "it may not be read")
+                return []
             return sorted(named, key=lambda child: child[0])
         return []
+
+    def _can_be_object(self, entry: os.DirEntry[str]) -> bool:
+        try:
+            entry.name.encode()
+        except UnicodeEncodeError:
+            self._leave_out(entry.path, "its name is not UTF-8")
+            return False
+        return not entry.name.startswith(".")
+
+    def _leave_out(self, path: str | Path, reason: str) -> None:
+        """Say so once, not at every listing."""
+        encoded = os.fsencode(path)
+        if encoded not in self._left_out:
+            self._left_out.add(encoded)
+            _log.warning("%r is left out: %s", encoded, reason)
 
     def _stat_entry(self, name: str, entry: os.DirEntry[str]) -> Stat:
         with self._translated("list", name):
@@ -178,15 +201,6 @@ def _stat(name: str, status: os.stat_result) -> Stat:
         content_type=mimetypes.guess_type(name)[0],
         updated=datetime.fromtimestamp(status.st_mtime, UTC),
     )
-
-
-def _can_be_object(entry: os.DirEntry[str]) -> bool:
-    try:
-        entry.name.encode()
-    except UnicodeEncodeError:
-        _log.warning("%r is left out: its name is not UTF-8", os.fsencode(entry.path))
-        return False
-    return not entry.name.startswith(".")
 
 
 def _name(folder: str, entry: os.DirEntry[str]) -> str:

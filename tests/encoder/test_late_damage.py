@@ -1,0 +1,54 @@
+"""Damage that shows only after decoding is the photo's fault, too: a failure, never a retry."""
+
+import io
+import struct
+import zlib
+
+import pytest
+from PIL import Image, TiffImagePlugin
+
+from clipsearch.decode import decode_photo
+from clipsearch.errors import UnreadablePhoto
+from clipsearch.thumbnails import make_thumbnail
+
+ICC_PROFILE_TAG = 34675
+ASCII = 2
+
+
+def png_with_too_much_transparency() -> bytes:
+    file = io.BytesIO()
+    Image.new("P", (40, 30), 3).save(file, "PNG")
+    data = file.getvalue()
+    chunk = b"tRNS" + bytes(300)
+    at = data.index(b"IDAT") - 4
+    framed = struct.pack(">I", 300) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return data[:at] + framed + data[at:]
+
+
+def tiff_with_a_text_for_a_profile() -> bytes:
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags.tagtype[ICC_PROFILE_TAG] = ASCII
+    tags[ICC_PROFILE_TAG] = "no profile"
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), "red").save(file, "TIFF", tiffinfo=tags)
+    return file.getvalue()
+
+
+def test_a_transparency_longer_than_a_palette_is_a_reason() -> None:
+    with pytest.raises(UnreadablePhoto, match="damaged or cut off PNG"):
+        decode_photo(png_with_too_much_transparency())
+
+
+def test_a_text_in_place_of_a_colour_profile_does_not_matter() -> None:
+    image = decode_photo(tiff_with_a_text_for_a_profile()).image
+    assert isinstance(image.info["icc_profile"], str)
+    thumbnail = Image.open(io.BytesIO(make_thumbnail(image)))
+    assert thumbnail.getpixel((20, 15))[0] > 200
+
+
+def test_a_transparent_picture_keeps_its_colour_profile() -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (8, 8), (255, 0, 0, 128)).save(file, "PNG", icc_profile=b"some profile")
+    image = decode_photo(file.getvalue()).image
+    assert image.mode == "RGB"
+    assert image.info["icc_profile"] == b"some profile"
