@@ -8,6 +8,7 @@ Entries, and `format` and `space`.
 from __future__ import annotations
 
 import io
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -38,6 +39,11 @@ def segment_path(space: str, name: str) -> str:
 def new_segment_name(time_us: int) -> str:
     """Sorts by time (µs since 1970), as far as clocks agree; unique by 48 random bits."""
     return f"{time_us:016x}-{secrets.token_hex(6)}.npz"
+
+
+def is_segment_name(name: str) -> bool:
+    """Whether new_segment_name could have made it: what else lies there is not ours."""
+    return re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{12}\.npz", name) is not None
 
 
 def write_segment(bucket: Bucket, space: str, entries: Sequence[Entry]) -> str:

@@ -24,7 +24,7 @@ from clipsearch.catalogue import Catalogue
 from clipsearch.commits import Commit, newest_commit
 from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError
-from clipsearch.segments import read_segment, segment_path, segments_prefix
+from clipsearch.segments import is_segment_name, read_segment, segment_path, segments_prefix
 from clipsearch.storage import Bucket
 
 ATTEMPTS = 5  # each lost one means that a whole compaction ended while we were reading
@@ -58,7 +58,7 @@ class Snapshot:
     """The state of all photos of one space at one time; it never changes.
 
     `photos`, `failures`: how many are indexed, and how many cannot be. `updated`: when the
-    newest entry was written, None without any. `damaged`: names of unusable segments.
+    newest entry was written, None without any.
     """
 
     space: str
@@ -68,7 +68,6 @@ class Snapshot:
     photos: int
     failures: int
     updated: datetime | None
-    damaged: tuple[str, ...] = ()
 
     @cached_property
     def entries(self) -> Entries:
@@ -80,9 +79,11 @@ class Snapshot:
 class SnapshotReader:
     """Reads the index of one space, and later only what is new. Any thread may refresh."""
 
-    def __init__(self, bucket: Bucket, space: str) -> None:
+    def __init__(self, bucket: Bucket, space: str, keep_vectors: bool = True) -> None:
+        """`keep_vectors`: for a PhotoIndex, which takes them; False for who wants the entries."""
         self._bucket = bucket
         self._space = space
+        self._keep_vectors = keep_vectors
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._fresh = FreshVectors()
@@ -116,7 +117,8 @@ class SnapshotReader:
 
     def _list_segments(self) -> set[str]:
         prefix = segments_prefix(self._space)
-        return {stat.name.removeprefix(prefix) for stat in self._bucket.list(prefix)}
+        names = (stat.name.removeprefix(prefix) for stat in self._bucket.list(prefix))
+        return {name for name in names if is_segment_name(name)}
 
     def _read(self, names: Sequence[str], into: dict[str, Entries]) -> None:
         if not names:
@@ -134,11 +136,12 @@ class SnapshotReader:
 
     def _advance(self, commit: Commit, wanted: set[str], read: dict[str, Entries]) -> Snapshot:
         parts = [read[name] for name in sorted(wanted & read.keys())]
-        self._check_dimensions(read)
+        self._dimension = self._common_dimension(read)
         if parts or commit.number != self._snapshot.commit:
             catalogue, chunks = self._merge(parts)
             self._snapshot = self._snapshot_of(catalogue, commit.number)
-            self._fresh.put(chunks)
+            if self._keep_vectors:
+                self._fresh.put(chunks)
         self._seen = wanted
         return self._snapshot
 
@@ -155,13 +158,15 @@ class SnapshotReader:
                 chunks.append((vector_rows[counts], vectors))
         return catalogue, chunks
 
-    def _check_dimensions(self, read: dict[str, Entries]) -> None:
+    def _common_dimension(self, read: dict[str, Entries]) -> int | None:
+        dimension = self._dimension
         for name, entries in read.items():
             found = entries.vectors.shape[1] if len(entries.vectors) else None
-            if found and self._dimension and found != self._dimension:
-                reason = f"its vectors have {found} numbers, those of others {self._dimension}"
+            if found and dimension and found != dimension:
+                reason = f"its vectors have {found} numbers, those of others {dimension}"
                 raise DamagedObject(segment_path(self._space, name), reason)
-            self._dimension = self._dimension or found
+            dimension = dimension or found
+        return dimension
 
     def _snapshot_of(self, catalogue: Catalogue, commit: int) -> Snapshot:
         times = catalogue.rows.times

@@ -3,6 +3,7 @@
 Imported on the first search, not with main.py: it brings numpy, faiss and the storage client.
 """
 
+import logging
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clipsearch.bundle import current_space
 from clipsearch.encoder import Encoder
-from clipsearch.errors import ClipsearchError
+from clipsearch.errors import ClipsearchError, DamagedObject, StorageError
 from clipsearch.index import PhotoIndex
 from clipsearch.settings import Settings
 from clipsearch.snapshot import Snapshot, SnapshotReader
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+log = logging.getLogger("clipsearch")
+
 # Seconds. An upload must be found two seconds after its event was answered.
 REFRESH_EVERY = 1.0
+# Who finds another thread refreshing waits this long before taking the present state.
+WAIT_FOR_REFRESH = 0.5
 # A switch to another model is rare and may take a little longer to be seen.
 LOOK_FOR_MODEL_EVERY = 5.0
 
@@ -81,18 +86,25 @@ class StateKeeper:
         self._tried = self._looked_for_model = float("-inf")
 
     def state(self) -> State:
-        """At most REFRESH_EVERY seconds old. Raises NotReady, StorageError, DamagedObject.
+        """At most REFRESH_EVERY seconds old, or older while the storage is in trouble.
 
+        Raises NotReady, and as long as there is no state at all StorageError, DamagedObject.
         Whoever waited for a refresh gets what came of it, a failure too: storage may take
         half a minute to give up, and that must not add up.
         """
-        with self._lock:
+        present = self._state
+        if not self._lock.acquire(timeout=-1 if present is None else WAIT_FOR_REFRESH):
+            assert present is not None
+            return present
+        try:
             if time.monotonic() - self._tried >= REFRESH_EVERY:
                 self._try_to_refresh()
             if self._failure is not None:
                 raise self._failure
             assert self._state is not None
             return self._state
+        finally:
+            self._lock.release()
 
     def _try_to_refresh(self) -> None:
         # the time before reading: what is written meanwhile may not be seen
@@ -102,6 +114,10 @@ class StateKeeper:
             self._failure, self._tried = None, now
         except ClipsearchError as error:
             self._failure, self._tried = error, time.monotonic()
+            if self._state is not None and isinstance(error, StorageError | DamagedObject):
+                # What is known stays true of some moments ago, which is better than no answer.
+                log.warning("the index stays as it was, it cannot be refreshed: %s", error)
+                self._failure = None
 
     def _refresh(self, now: float) -> State:
         state = self._state

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from search.state import REFRESH_EVERY
 from tests.search.conftest import Gallery
 from tests.tiny_bundle import make_tiny_bundle
 
@@ -77,3 +78,19 @@ def test_a_model_asked_for_by_its_space_stays(gallery, other_gallery, client_of)
     client = client_of(gallery, CLIPSEARCH_MODEL=gallery.space)
     assert client.get("/status").json()["space"] == gallery.space
     assert "scarlet.jpg" not in names(client, "red")
+
+
+def test_while_storage_is_in_trouble_the_known_index_still_answers(gallery, client_of, caplog):
+    client = client_of(gallery)
+    before = client.get("/?q=red").json()["results"]
+    segment = next(gallery.folder.rglob("*.npz"))
+    damaged = segment.with_name("0" * 16 + "-" + "0" * 12 + ".npz")
+    damaged.write_bytes(b"damaged")
+    time.sleep(REFRESH_EVERY)
+    assert client.get("/?q=red").json()["results"] == before
+    assert damaged.name in caplog.text
+
+    damaged.unlink()
+    gallery.add(scarlet="red")
+    time.sleep(REFRESH_EVERY)
+    assert "scarlet.jpg" in [r["name"] for r in client.get("/?q=red").json()["results"]]

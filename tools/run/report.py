@@ -20,7 +20,10 @@ TROUBLE_EVERY = 10.0  # seconds between two lines about events that ingest does 
 
 
 class Report:
-    """Reads from the index what became of the events that `feeder` delivered."""
+    """Reads from the index what became of the events that `feeder` delivered.
+
+    `reader` keeps no vectors: nobody searches here.
+    """
 
     def __init__(self, reader: SnapshotReader, feeder: Feeder, log: Path) -> None:
         self._reader = reader
@@ -66,7 +69,7 @@ class Report:
         self.close()
         self._is_ready = True
         self._say_outcomes(self._fed, failures_only=True)
-        photos = self._snapshot().photos
+        photos = self._reader.refresh().photos
         self.say(f"{photos} photos of {options.photos} can be found; watching that folder")
         if options.model == DEMO_MODEL and not options.demo_count:
             self.say("the demo model knows drawings, not photographs; MODEL= takes a real one")
@@ -92,7 +95,7 @@ class Report:
             )
 
     def _say_outcomes(self, delivered: list[Event], failures_only: bool) -> None:
-        catalogue = self._snapshot().catalogue
+        catalogue = self._reader.refresh().catalogue
         indexed, removed, failed = [], [], []
         for event in delivered:
             if event.kind == "deleted":
@@ -111,12 +114,6 @@ class Report:
                 self.say(line)
             if len(lines) > LINES_AT_ONCE:
                 self.say(f"… and {len(lines) - LINES_AT_ONCE} more")
-
-    def _snapshot(self) -> Snapshot:
-        snapshot = self._reader.refresh()
-        while snapshot.fresh.next(len(snapshot.catalogue.rows)):
-            snapshot.fresh.taken()  # nobody searches here: the vectors are let go
-        return snapshot
 
 
 def known_generations(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int]]:

@@ -63,7 +63,7 @@ def run(options: Options) -> None:
 def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     options.state.mkdir(parents=True, exist_ok=True)
     index = open_bucket((options.state / "index").as_uri())
-    reader = SnapshotReader(index, publish_bundle(options.model, index))
+    reader = SnapshotReader(index, publish_bundle(options.model, index), keep_vectors=False)
     search, ingest = functions = _start_functions(options, ends)
     ends.callback(_start_static(options).close)
     wait_until_up(search, "health", stop)
