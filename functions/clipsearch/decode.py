@@ -57,7 +57,7 @@ HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """A decoded photo. `width` and `height` are those of the whole upright photo, in pixels;
-    `image` may be smaller when `for_size` was given."""
+    `image` (RGB, L or CMYK, opaque) may be smaller when `for_size` was given."""
 
     image: Image.Image
     width: int
@@ -86,7 +86,7 @@ def decode_photo(data: bytes, for_size: int | None = None) -> Decoded:
             _draft(picture, DRAFT_FACTOR * for_size)
         drafted = picture.size
         picture.load()
-        upright = _opaque(eight_bits(_upright(picture, kind)))
+        upright = _plain(eight_bits(_upright(picture, kind)))
     except (MemoryError, UnreadablePhoto):
         raise
     except Exception as exc:  # decoders raise anything from OSError to struct.error and KeyError
@@ -180,13 +180,14 @@ def _upright(picture: Image.Image, kind: str) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def _opaque(picture: Image.Image) -> Image.Image:
-    """Without transparency: here, because damaged transparency fails only when it is applied."""
-    if "A" not in picture.getbands() and picture.info.get("transparency") is None:
+def _plain(picture: Image.Image) -> Image.Image:
+    """RGB, grey or CMYK, opaque: here, because a damaged palette or transparency fails only
+    when it is applied."""
+    if picture.mode in ("RGB", "L", "CMYK") and picture.info.get("transparency") is None:
         return picture
-    opaque = to_rgb(picture)
-    opaque.info["icc_profile"] = picture.info.get("icc_profile")
-    return opaque
+    plain = to_rgb(picture)
+    plain.info["icc_profile"] = picture.info.get("icc_profile")
+    return plain
 
 
 def eight_bits(picture: Image.Image) -> Image.Image:

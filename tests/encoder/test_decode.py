@@ -18,6 +18,8 @@ from PIL import Image
 from clipsearch import decode
 from clipsearch.decode import MAX_BYTES, decode_photo
 from clipsearch.errors import PhotoTooLarge, UnreadablePhoto
+from clipsearch.preprocess import preprocess
+from clipsearch.thumbnails import make_thumbnail
 from model_export.samples import texture
 
 pillow_heif.register_heif_opener()  # for writing; decoding must work without
@@ -181,7 +183,9 @@ def test_damage_gives_a_picture_or_a_reason_and_nothing_else(kind):
         for position in random.integers(0, len(data), 4):
             damaged[position] = random.integers(256)
         with contextlib.suppress(UnreadablePhoto):
-            decode_photo(bytes(damaged))
+            image = decode_photo(bytes(damaged)).image
+            make_thumbnail(image)
+            preprocess(image, 32)
 
 
 def png_header(width: int, height: int) -> bytes:

@@ -9,6 +9,7 @@ from PIL import Image, TiffImagePlugin
 
 from clipsearch.decode import decode_photo
 from clipsearch.errors import UnreadablePhoto
+from clipsearch.preprocess import preprocess
 from clipsearch.thumbnails import make_thumbnail
 
 ICC_PROFILE_TAG = 34675
@@ -52,3 +53,14 @@ def test_a_transparent_picture_keeps_its_colour_profile() -> None:
     image = decode_photo(file.getvalue()).image
     assert image.mode == "RGB"
     assert image.info["icc_profile"] == b"some profile"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "F"])
+def test_nothing_is_left_to_convert_that_could_fail(mode: str) -> None:
+    file = io.BytesIO()
+    Image.new(mode, (8, 8)).save(file, "TIFF")
+    image = decode_photo(file.getvalue()).image
+    assert image.mode in ("RGB", "L", "CMYK")
+    assert "transparency" not in image.info
+    make_thumbnail(image)
+    assert preprocess(image, 8).shape == (8, 8, 3)
