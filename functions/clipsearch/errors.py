@@ -5,6 +5,7 @@
     ├── StorageError              storage trouble; the same call may work later
     │   ├── ObjectNotFound        no such object, or no such generation of it
     │   ├── ObjectExists          create(): a different object already has the name
+    │   ├── ObjectUnreadable      the object is there, but this user may not read it
     │   └── BadObjectName         no object can ever have this name (also a ValueError)
     ├── DamagedObject             a segment, commit or model file is not what it must be
     ├── NotReady                  no model or no index yet
@@ -59,6 +60,16 @@ class BadObjectName(StorageError, ValueError):
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
         super().__init__(f"{name!r} cannot be the name of an object: {reason}")
+
+
+class ObjectUnreadable(StorageError):
+    """The object `name` is there and may not be read, because of `reason`, until it is changed.
+
+    Only a folder says so: in the cloud permissions belong to the bucket, not to an object."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"the object {name!r} may not be read: {reason}")
 
 
 class DamagedObject(ClipsearchError):

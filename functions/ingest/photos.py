@@ -12,7 +12,14 @@ from typing import Any
 from clipsearch import thumbnails
 from clipsearch.decode import MAX_BYTES, Decoded, decode_for_encoder
 from clipsearch.entries import Entry, Kind
-from clipsearch.errors import ObjectExists, ObjectNotFound, PhotoTooLarge, UnreadablePhoto
+from clipsearch.errors import (
+    BadObjectName,
+    ObjectExists,
+    ObjectNotFound,
+    ObjectUnreadable,
+    PhotoTooLarge,
+    UnreadablePhoto,
+)
 from clipsearch.segments import write_segment
 from ingest.events import PhotoEvent
 from ingest.services import Services
@@ -56,10 +63,14 @@ def remove(photo: PhotoEvent, services: Services) -> str:
 
 def _read(photo: PhotoEvent, services: Services) -> bytes:
     """The bytes of this very generation; what is too large is not read."""
-    size = photo.size if photo.size is not None else services.photos.stat(photo.name).size
-    if size > MAX_BYTES:
-        raise PhotoTooLarge(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")
-    return services.photos.read(photo.name, photo.generation)
+    try:
+        size = photo.size if photo.size is not None else services.photos.stat(photo.name).size
+        if size > MAX_BYTES:
+            raise PhotoTooLarge(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")
+        return services.photos.read(photo.name, photo.generation)
+    except (BadObjectName, ObjectUnreadable) as exc:
+        # For ever: a file whose name or permissions are mended has another generation.
+        raise UnreadablePhoto(f"the file cannot be read: {exc.reason}") from exc
 
 
 def _is_there(photo: PhotoEvent, services: Services) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from clipsearch.decode import MAX_BYTES
 from clipsearch.entries import Kind
+from clipsearch.errors import BadObjectName, ObjectUnreadable
 from tests.ingest.conftest import jpeg, picture
 
 
@@ -95,3 +96,28 @@ def test_a_failure_goes_when_its_file_goes(cloud):
     cloud.send(event)
     cloud.send(*cloud.delete("notes.txt"))
     assert cloud.reasons() == {}
+
+
+@pytest.mark.parametrize("error", [ObjectUnreadable, BadObjectName])
+def test_a_file_that_may_not_be_read_is_a_failure_until_it_is_another(cloud, error):
+    class Locked:
+        def read(self, name, generation):
+            raise error(name, "Permission denied")
+
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.client
+    photos, cloud.services.photos = cloud.services.photos, Locked()
+    assert cloud.send(event) == 200
+    assert cloud.reasons() == {"a.jpg": "the file cannot be read: Permission denied"}
+
+    cloud.services.photos = photos
+    for mended in cloud.put("a.jpg", jpeg()):
+        cloud.send(mended)
+    assert list(cloud.photos_found()) == ["a.jpg"]
+
+
+def test_a_path_longer_than_any_object_name_is_a_failure(cloud):
+    name = "/".join(["a" * 200] * 6)
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.send(event, name=name) == 200
+    assert "1024 are allowed" in cloud.reasons()[name]

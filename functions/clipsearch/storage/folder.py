@@ -18,12 +18,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO
 
-from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.errors import (
+    BadObjectName,
+    ObjectExists,
+    ObjectNotFound,
+    ObjectUnreadable,
+    StorageError,
+)
 from clipsearch.storage import Stat, check_name
 
 STALE_AFTER_S = 3600  # a temporary file this old has lost its writer: writing takes seconds
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
+_LEFT_OUT = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _log = logging.getLogger("clipsearch")
 
 
@@ -61,7 +69,7 @@ class FolderBucket:
         return self.stat(name)
 
     def read(self, name: str, generation: int | None = None) -> bytes:
-        with self._translated("read", name), self._existing(name).open("rb") as file:
+        with self._translated("read", name), self._opened(name) as file:
             before = _generation(os.fstat(file.fileno()))
             data = file.read()
             after = _generation(os.fstat(file.fileno()))
@@ -71,7 +79,7 @@ class FolderBucket:
 
     def download(self, name: str, path: Path) -> None:
         with self._translated("download", name):
-            source = self._existing(name).open("rb")
+            source = self._opened(name)
         with source, path.open("wb") as target:
             while chunk := source.read(1 << 20):
                 target.write(chunk)
@@ -90,7 +98,7 @@ class FolderBucket:
 
     def _walk(self, folder: str, prefix: str, start: str) -> Iterator[Stat]:
         """What lies in `folder` ("" or "a/b/") in order; opens only folders that can match."""
-        for name, entry in self._children(folder):
+        for name, entry in self._children(folder, prefix):
             if name.endswith("/"):
                 if name[: len(prefix)] == prefix[: len(name)] and name >= start[: len(name)]:
                     yield from self._walk(name, prefix, start)
@@ -98,17 +106,21 @@ class FolderBucket:
                 with suppress(ObjectNotFound):  # removed since the folder was read, or no file
                     yield self._stat_entry(name, entry)
 
-    def _children(self, folder: str) -> Sequence[tuple[str, os.DirEntry[str]]]:
-        """Sorted by name; a folder's name has its slash, as "a.jpg" comes before "a/b.jpg"."""
+    def _children(self, folder: str, prefix: str) -> Sequence[tuple[str, os.DirEntry[str]]]:
+        """Sorted by name; a folder's name has its slash, as "a.jpg" comes before "a/b.jpg".
+
+        A folder that may not be read (lost+found at the root of a drive) or not even be entered
+        is left out, unless it was asked for: an index must not seem empty.
+        """
         with suppress(ObjectNotFound), self._translated("list", folder):
             try:
+                os.stat(os.path.join(self.root, folder, "."))  # may it be entered?
                 with os.scandir(self.root / folder) as entries:
                     named = [(_name(folder, e), e) for e in entries if self._can_be_object(e)]
-            except PermissionError:
-                if not folder:
+            except OSError as exc:
+                if prefix.startswith(folder) or exc.errno not in _LEFT_OUT:
                     raise
-                # Such as lost+found at the root of a drive.
-                self._leave_out(self.root / folder, "it may not be read")
+                self._leave_out(self.root / folder, exc.strerror)
                 return []
             return sorted(named, key=lambda child: child[0])
         return []
@@ -151,6 +163,13 @@ class FolderBucket:
         if not modes.S_ISREG(target.stat().st_mode):
             raise ObjectNotFound(name)
         return path
+
+    def _opened(self, name: str) -> BinaryIO:
+        path = self._existing(name)
+        try:
+            return path.open("rb")
+        except PermissionError as exc:
+            raise ObjectUnreadable(name, str(exc.strerror)) from exc
 
     def _write_temporary(self, data: bytes) -> Path:
         self._temporary.mkdir(parents=True, exist_ok=True)
