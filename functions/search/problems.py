@@ -4,6 +4,7 @@ RequestError                the request is at fault (or, for Busy, comes at a ba
 ├── BadRequest        400   parameters, cursor, a body that is not the form it says it is
 ├── UnknownPath       404
 ├── WrongMethod       405   with Allow
+├── TooSlow           408   the body did not arrive in time
 ├── TooLarge          413
 ├── WrongContentType  415
 └── Busy              503   too many requests wait already; with Retry-After
@@ -51,6 +52,10 @@ class WrongMethod(RequestError):
         super().__init__(f"{method} is not answered here; allowed: {self.allow}")
 
 
+class TooSlow(RequestError):
+    pass
+
+
 class TooLarge(RequestError):
     pass
 
@@ -88,6 +93,7 @@ TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
     (UnknownPath, 404, None),
     (PhotoNotIndexed, 404, None),
     (WrongMethod, 405, None),
+    (TooSlow, 408, None),
     (TooLarge, 413, None),
     (PhotoTooLarge, 413, None),
     (WrongContentType, 415, None),

@@ -189,6 +189,17 @@ def client(gallery, client_of):
     return client_of(gallery)
 
 
+@pytest.fixture
+def stalled():
+    """Arguments of a POST whose body begins and never goes on."""
+
+    async def body():
+        yield b"--edge\r\n"
+        await asyncio.Event().wait()
+
+    return {"content": body(), "headers": form()["headers"]}
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, tiny_bundle, filled_folder):
     """The address of the function, started as the cloud does, over a model and four photos."""

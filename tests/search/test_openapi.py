@@ -5,6 +5,7 @@ import re
 import pytest
 
 from clipsearch.decode import DECODERS, MAX_BYTES, MAX_PIXELS
+from search.body import MAX_ARRIVAL
 from search.main import ROUTES
 from search.parameters import GET_PARAMETERS, LIMIT_DEFAULT, LIMIT_MAX, POST_PARAMETERS
 from search.problems import TABLE
@@ -149,6 +150,8 @@ def test_numbers_and_formats_in_the_prose_are_those_of_the_code(document):
     for text in (image, refused):
         assert f"{MAX_PIXELS // 1_000_000} megapixels" in text
         assert set(re.findall("|".join(DECODERS), text)) == set(DECODERS)
+    too_slow = document["components"]["responses"]["TooSlow"]["description"]
+    assert f"{MAX_ARRIVAL} seconds" in too_slow
     assert schemas["Status"]["properties"]["failures"]["maxItems"] == FAILURES_SHOWN
 
 
@@ -169,8 +172,13 @@ def test_answers_are_as_described(gallery, client, document):
         assert_described(document, method, path, response)
 
 
-def test_errors_are_as_described(gallery, empty_gallery, client_of, client, document):
-    asked = [
+def test_errors_are_as_described(
+    gallery, empty_gallery, client_of, client, document, stalled, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("search.body.MAX_ARRIVAL", 0.1)
+        asked = [("POST", "/", client.post(**stalled))]
+    asked += [
         ("GET", "/", client.get("/?q=")),
         ("GET", "/", client.get("/?q=", headers={"Accept": "text/html"})),
         ("GET", "/", client.get("/?like=nobody.jpg")),
@@ -195,7 +203,7 @@ def test_errors_are_as_described(gallery, empty_gallery, client_of, client, docu
         assert response.status_code >= 400
         assert_described(document, method, path, response)
     found = {response.status_code for _, _, response in asked}
-    assert found == {400, 404, 413, 415, 422, 500, 503}
+    assert found == {400, 404, 408, 413, 415, 422, 500, 503}
 
 
 def test_the_checker_finds_what_is_not_as_described(document, client):
