@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import BoundedSemaphore
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
 
 from search.problems import Busy
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -35,10 +34,8 @@ class Pool:
         finally:
             self._places.release()
 
-    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """`function(…)` in a thread, with this request's context (its id in the logs)."""
+    async def run(self, function: Callable[[], T]) -> T:
+        """`function()` in a thread, with this request's context (its id in the logs)."""
         context = contextvars.copy_context()
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._threads, lambda: context.run(function, *args, **kwargs)
-        )
+        return await loop.run_in_executor(self._threads, context.run, function)

@@ -23,7 +23,8 @@ class Timing:
             self._phases[name] += time.perf_counter() - start
 
     def milliseconds(self) -> dict[str, float]:
-        """The phases and `total`, which counts waiting and writing too."""
+        """The phases, and `total` since the start: with what lies between them, too, as reading
+        the request and waiting for a thread."""
         total = time.perf_counter() - self._start
         return {name: round(1000 * s, 2) for name, s in (self._phases | {"total": total}).items()}
 
