@@ -34,6 +34,10 @@ MALFORMED = {
     "a word as generation": ({"generation": "new"}, "generation 'new'"),
     "a truth as generation": ({"generation": True}, "generation True"),
     "a negative generation": ({"generation": "-1"}, "generation '-1'"),
+    "spaces around the generation": ({"generation": " 12 "}, "generation ' 12 '"),
+    "a generation as Python writes it": ({"generation": "1_000"}, "generation '1_000'"),
+    "a generation in other digits": ({"generation": "١٢"}, "generation '١٢'"),
+    "a generation of more than 64 bits": ({"generation": str(2**63)}, "generation '92"),
     "a word as size": ({"size": "large"}, "size 'large'"),
 }
 
