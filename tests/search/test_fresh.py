@@ -1,11 +1,14 @@
 """What changes in the bucket is seen without a restart."""
 
+import threading
 import time
 
 import pytest
 
-from search.state import REFRESH_EVERY
-from tests.search.conftest import Gallery
+from clipsearch.settings import Settings
+from clipsearch.storage.folder import FolderBucket
+from search import state
+from tests.search.conftest import REFRESH_EVERY, Gallery
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -94,3 +97,57 @@ def test_while_storage_is_in_trouble_the_known_index_still_answers(gallery, clie
     gallery.add(scarlet="red")
     time.sleep(REFRESH_EVERY)
     assert "scarlet.jpg" in [r["name"] for r in client.get("/?q=red").json()["results"]]
+
+
+class SlowBucket(FolderBucket):
+    """Its listings wait for `goes_on`; `is_asked` says that one does."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.goes_on, self.is_asked = threading.Event(), threading.Event()
+        self.goes_on.set()
+
+    def list(self, prefix="", start=""):
+        self.is_asked.set()
+        assert self.goes_on.wait(60)
+        return super().list(prefix, start)
+
+
+def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery, monkeypatch):
+    bucket = SlowBucket(gallery.folder / "index")
+    monkeypatch.setattr(state, "open_bucket", lambda _: bucket)
+    keeper = state.StateKeeper(Settings.from_env(gallery.environment))
+    known = keeper.state()
+    gallery.add(new="yellow")
+    time.sleep(REFRESH_EVERY)
+    bucket.goes_on.clear()
+    bucket.is_asked.clear()
+    fresh = []
+    refreshing = threading.Thread(target=lambda: fresh.append(keeper.state()))
+    refreshing.start()
+    try:
+        assert bucket.is_asked.wait(60)
+        assert keeper.state() is known
+    finally:
+        bucket.goes_on.set()
+        refreshing.join()
+    assert fresh[0].snapshot.photos == known.snapshot.photos + 1
+
+
+def test_a_quick_refresh_is_waited_for(gallery, monkeypatch):
+    bucket = SlowBucket(gallery.folder / "index")
+    monkeypatch.setattr(state, "open_bucket", lambda _: bucket)
+    monkeypatch.setattr(state, "WAIT_FOR_REFRESH", 60)
+    keeper = state.StateKeeper(Settings.from_env(gallery.environment))
+    known = keeper.state()
+    gallery.add(new="yellow")
+    time.sleep(REFRESH_EVERY)
+    bucket.goes_on.clear()
+    found = []
+    asking = [threading.Thread(target=lambda: found.append(keeper.state())) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    bucket.goes_on.set()
+    for thread in asking:
+        thread.join()
+    assert {answer.snapshot.photos for answer in found} == {known.snapshot.photos + 1}
