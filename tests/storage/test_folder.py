@@ -203,9 +203,11 @@ def test_a_folder_that_may_not_be_read_or_entered_is_left_out_with_one_warning(
 ) -> None:
     for name in ("a", "lost+found/x", "z"):
         without_privileges.create(name, b"")
+    (without_privileges.root / "link").symlink_to(without_privileges.root / "lost+found" / "x")
     (without_privileges.root / "lost+found").chmod(mode)
     assert names(without_privileges) == names(without_privileges) == ["a", "z"]
-    assert caplog.text.count("lost+found") == 1
+    assert caplog.text.count("lost+found' is left out") == 1
+    assert caplog.text.count("link' is left out") == 1
 
 
 def test_a_folder_that_is_asked_for_and_may_not_be_read_is_an_error(

@@ -53,7 +53,8 @@ class Bucket(Protocol):
         """
 
     def read(self, name: str, generation: int | None = None) -> bytes:
-        """The bytes. ObjectNotFound if there are none, or none of that generation any more."""
+        """The bytes. ObjectNotFound if there are none, or none of that generation any more;
+        ObjectUnreadable if a file's own permissions forbid it."""
 
     def download(self, name: str, path: Path) -> None:
         """Write the bytes to the local file `path` without holding them in memory."""

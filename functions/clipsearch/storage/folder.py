@@ -120,7 +120,7 @@ class FolderBucket:
             except OSError as exc:
                 if prefix.startswith(folder) or exc.errno not in _LEFT_OUT:
                     raise
-                self._leave_out(self.root / folder, exc.strerror)
+                self._leave_out(self.root / folder, str(exc.strerror))
                 return []
             return sorted(named, key=lambda child: child[0])
         return []
@@ -143,6 +143,11 @@ class FolderBucket:
     def _stat_entry(self, name: str, entry: os.DirEntry[str]) -> Stat:
         with self._translated("list", name):
             if not entry.is_file(follow_symlinks=False):
+                try:
+                    entry.stat()
+                except PermissionError as exc:  # a link into a folder that may not be entered
+                    self._leave_out(entry.path, str(exc.strerror))
+                    raise ObjectNotFound(name) from exc
                 return self.stat(name)
             return _stat(name, entry.stat(follow_symlinks=False))
 
