@@ -7,8 +7,9 @@ import io
 import numpy as np
 import pytest
 
-from clipsearch.decode import DRAFT_FACTOR, decode_photo
+from clipsearch.decode import DRAFT_FACTOR, decode_for_encoder, decode_photo
 from clipsearch.encoder import Encoder
+from clipsearch.thumbnails import LONGER_SIDE
 from model_export import ROOT
 from model_export.demo.scenes import draw, random_scene
 from model_export.samples import photo
@@ -58,6 +59,12 @@ def test_a_photo_is_scaled_only_where_every_pixel_stands_for_the_same(shape):
 def test_a_scaled_photo_stays_large_enough(for_size):
     shorter = min(decode_photo(PHOTO, for_size=for_size).image.size)
     assert shorter == 1200 or shorter >= DRAFT_FACTOR * for_size
+
+
+def test_a_thumbnail_of_a_scaled_photo_is_as_large_as_of_the_whole():
+    scaled = decode_for_encoder(PHOTO, image_size=24).image
+    assert max(scaled.size) < 1600
+    assert min(scaled.size) >= LONGER_SIDE
 
 
 PHOTO = photo(np.random.default_rng(0), 1600, 1200)

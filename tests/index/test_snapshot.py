@@ -284,6 +284,16 @@ def test_a_segment_of_another_dimension_is_damaged(bucket: Bucket) -> None:
     assert caught.value.name == segment_path(SPACE, name)
 
 
+def test_what_a_failed_refresh_saw_of_dimensions_is_forgotten(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    wrong = write_segment(bucket, SPACE, [photo("a", vector=unit(1, 0))])
+    write_segment(bucket, SPACE, [photo("b", vector=unit(1, 0, 0, 0))])
+    with pytest.raises(DamagedObject):
+        reader.refresh()
+    bucket.delete(segment_path(SPACE, wrong))
+    assert state(reader.refresh()).keys() == {"b"}
+
+
 def test_many_threads_may_refresh_while_others_write(bucket: Bucket) -> None:
     reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
 
