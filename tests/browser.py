@@ -1,25 +1,13 @@
 """Chromium for the tests of the page: what everyone who can install a package has."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-# No GPU, and no requests of its own to the network.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
+from tools.screenshot import CHROMIUM_FLAGS, find_chromium
 
 _open: list[Browser] = []
 
@@ -34,14 +22,14 @@ def chromium() -> Iterator[Browser]:
     if _open:
         yield _open[0]
         return
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    path = find_chromium()
     if path is None:
         line = "no Chromium here: install it (Debian, Ubuntu: apt-get install chromium)"
         if os.environ.get("CI") == "true":
             pytest.fail(line)
         pytest.skip(line)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
         _open.append(browser)
         try:
             yield browser

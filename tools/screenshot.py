@@ -14,7 +14,8 @@ from playwright.sync_api import Error, sync_playwright
 
 QUESTION = "two blue mushrooms"
 WIDTH, HEIGHT = 1100, 760  # CSS pixels
-# Without these Chromium asks Google's servers for updates and the like at every start.
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# No GPU, and no requests of its own to the network.
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -24,6 +25,10 @@ CHROMIUM_FLAGS = [
     "--no-first-run",
     "--disable-quic",
 ]
+
+
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
 def take(page_url: str, target: Path, chromium: str) -> None:
@@ -46,7 +51,7 @@ def main() -> int:
     parser.add_argument("page", nargs="?", default="http://127.0.0.1:8080")
     parser.add_argument("target", nargs="?", type=Path, default=Path("docs/screenshot.png"))
     options = parser.parse_args()
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     if chromium is None:
         print("no chromium found; on Debian: apt-get install chromium", file=sys.stderr)
         return 2
