@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Sequence
 
 import torch
 from tokenizers import Tokenizer, pre_tokenizers, trainers
@@ -73,14 +74,15 @@ def _lively(model: CLIPModel) -> CLIPModel:
     return model.eval()
 
 
-def clip_tokenizer(vocabulary: int = 600) -> CLIPTokenizer:
-    """CLIP's tokenizer with merges learnt from the sample texts, its vocabulary in CLIP's order:
-    bytes, bytes that end a word, merges, start, end. Filled up with merges that few texts have.
+def clip_tokenizer(vocabulary: int = 600, words: Sequence[str] = ()) -> CLIPTokenizer:
+    """CLIP's tokenizer with merges learnt from `words` (each becomes one token) and the sample
+    texts, its vocabulary in CLIP's order: bytes, bytes that end a word, merges, start, end.
+    Filled up with merges that few texts have.
     """
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokens = dict.fromkeys([*alphabet, *(letter + WORD_END for letter in alphabet)])
     merges = []
-    learnt = _learn_merges(alphabet)
+    learnt = _learn_merges(alphabet, [*texts(count=200), *words, *words])
     middles = list(dict.fromkeys(left for left, _ in learnt))
     filling = ((left, right) for right in list(tokens) for left in middles)
     for left, right in itertools.chain(learnt, filling):
@@ -97,7 +99,7 @@ def clip_tokenizer(vocabulary: int = 600) -> CLIPTokenizer:
     )
 
 
-def _learn_merges(alphabet: list[str]) -> list[tuple[str, str]]:
+def _learn_merges(alphabet: list[str], sentences: list[str]) -> list[tuple[str, str]]:
     learner = Tokenizer.from_str(CLIPTokenizer().backend_tokenizer.to_str())
     trainer = trainers.BpeTrainer(
         vocab_size=4000,
@@ -105,5 +107,5 @@ def _learn_merges(alphabet: list[str]) -> list[tuple[str, str]]:
         end_of_word_suffix=WORD_END,
         show_progress=False,
     )
-    learner.train_from_iterator(texts(count=200), trainer)
+    learner.train_from_iterator(sentences, trainer)
     return [tuple(merge) for merge in json.loads(learner.to_str())["model"]["merges"]]

@@ -44,7 +44,8 @@ def make() -> None:
     from model_export.write_bundle import export_bundle
 
     shutil.rmtree(MODELS, ignore_errors=True)
-    model, tokenizer = vit_b32(), clip_tokenizer(CLIP_VOCABULARY)
+    words = " ".join(QUERIES).split()  # single tokens of CLIP's own tokenizer, too
+    model, tokenizer = vit_b32(), clip_tokenizer(CLIP_VOCABULARY, words)
     model.save_pretrained(MODELS / "hf")
     CLIPProcessor(CLIPImageProcessorPil(), tokenizer).save_pretrained(MODELS / "hf")
     for precision in PRECISIONS:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import importlib
 import os
-import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from clipsearch.background import Background
 from clipsearch.bundle import Bundle, LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
 from clipsearch.preprocess import preprocess
 
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
     from clipsearch.storage import Bucket
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
+    Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 T = TypeVar("T")
 
-# In 8 bits everything is encoded one by one: activations are rounded by their range, so that
-# in a batch a vector would depend on its neighbours. On a CPU a batch is no faster anyway.
-MAX_BATCH = 32  # pictures at a time in fp32: bounds the memory
+MAX_BATCH = 16  # pictures at a time: bounds the memory, and more are no faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,7 @@ class Encoder:
         if not texts:
             return TextEmbedding(np.empty((0, self.dim), np.float32), [])
         rows, truncated = self.tokenize(texts)
+        # In 8 bits activations are rounded by their range: a vector would depend on its batch.
         batches = [[row] for row in rows] if self.bundle.precision["text"] == "int8" else [rows]
         vectors = np.concatenate([self._text.get().encode(batch) for batch in batches])
         return TextEmbedding(vectors, truncated)
@@ -120,13 +120,9 @@ class Encoder:
 
         if not images:
             return np.empty((0, self.dim), np.float32)
-        batch = 1 if self.bundle.precision["image"] == "int8" else MAX_BATCH
-        vectors = []
-        for start in range(0, len(images), batch):
-            part = images[start : start + batch]
-            pixels = np.stack([preprocess(image, self.image_size) for image in part])
-            vectors.append(self._image.get().encode(pixels))
-        return np.concatenate(vectors)
+        batches = [images[i : i + MAX_BATCH] for i in range(0, len(images), MAX_BATCH)]
+        squares = (_preprocessed(batch, self.image_size) for batch in batches)
+        return np.concatenate([self._image.get().encode(pixels) for pixels in squares])
 
 
 class _Lazy(Generic[T]):
@@ -149,7 +145,7 @@ class _ImageTower:
     def __init__(self, folder: Path) -> None:
         self._session = _session(folder / "image.onnx")
 
-    def encode(self, pixels: np.ndarray[Any, np.dtype[np.uint8]]) -> Floats:
+    def encode(self, pixels: Pixels) -> Floats:
         """(N, S, S, 3) uint8 -> (N, D)."""
         vectors: Floats = self._session.run(None, {"pixels": pixels})[0]
         return vectors
@@ -157,9 +153,11 @@ class _ImageTower:
 
 class _TextTower:
     def __init__(self, folder: Path) -> None:
-        # One after the other: at the same time is no faster, and takes a third more memory.
-        self._tokenizer = _tokenizer(folder / "tokenizer.json")
-        self._session = _session(folder / "text.onnx")
+        session = Background(lambda: _session(folder / "text.onnx"))
+        try:
+            self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        finally:
+            self._session = session.result()
 
     def tokenize(
         self, texts: Sequence[str], context_length: int
@@ -185,16 +183,28 @@ class _TextTower:
         return vectors
 
 
+def _preprocessed(images: Sequence[Image.Image], size: int) -> Pixels:
+    """(N, size, size, 3), on all cores: Pillow resizes outside the GIL."""
+    import numpy as np
+
+    if len(images) == 1:
+        return preprocess(images[0], size)[None]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_cpus()) as pool:
+        return np.stack(list(pool.map(preprocess, images, repeat(size))))
+
+
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
-    with (
-        tempfile.TemporaryDirectory(prefix="clipsearch-") as folder,
-        ThreadPoolExecutor(1) as pool,
-    ):
-        files = pool.submit(source.fetch, tower, Path(folder))
-        importlib.import_module("onnxruntime")  # while they are on their way
+    imported = Background(lambda: importlib.import_module("onnxruntime"))
+    try:
         # ONNX Runtime has copied the matrices once the session exists: what was downloaded can
         # go (on Cloud Run the file system is memory).
-        return build(files.result())
+        with source.files(tower) as folder:
+            imported.result()
+            return build(folder)
+    finally:
+        imported.result()
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -202,8 +212,11 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = _cpus()
-    # Spinning threads take the cores from the other requests of this process.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Waiting threads spin until the next operator, but no longer: left to itself, ONNX Runtime
+    # lets them spin on, and take the cores from the other requests. Without any spinning a
+    # picture takes a quarter longer.
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "200")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3  # errors
     # By path, never as bytes: those would be held twice (measured: twice the load time too).
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
