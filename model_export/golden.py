@@ -3,6 +3,7 @@ pictures, so that `make test` can compare without torch. Run by `make golden`.
 
     tiny-clip/, tiny-clip-int8/   bundles of a CLIP with random weights
     encoder.npz                   its tokens and vectors from PyTorch
+    logits.npz                    its logits_per_image and logits_per_text of the same
     preprocessing.npz             CLIPImageProcessor's pixels of every sample picture at 24 px
     preprocessing.json            SHA-256 of the same at larger sizes, and the versions used
 """
@@ -98,6 +99,13 @@ def write_encoder(folder: Path) -> None:
         tokens=ids,
         text=reference_text(model, ids),
         image=reference_image(model, pixels["pixel_values"]),
+    )
+    with torch.inference_mode():
+        logits = model(input_ids=torch.from_numpy(ids), pixel_values=pixels["pixel_values"])
+    np.savez_compressed(
+        folder / "logits.npz",
+        per_image=logits.logits_per_image.numpy(),
+        per_text=logits.logits_per_text.numpy(),
     )
 
 

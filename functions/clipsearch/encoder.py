@@ -45,6 +45,16 @@ class TextEmbedding:
     truncated: list[bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Logits:
+    """`per_image` (N, M), `per_text` (M, N) float32: CLIPModel's logits_per_image and
+    logits_per_text, the cosines times the checkpoint's logit scale. `truncated` as above."""
+
+    per_image: Floats
+    per_text: Floats
+    truncated: list[bool]
+
+
 class Encoder:
     """A bundle ready to encode. Cheap to make; safe to share between threads.
 
@@ -123,6 +133,13 @@ class Encoder:
         batches = [images[i : i + MAX_BATCH] for i in range(0, len(images), MAX_BATCH)]
         squares = (_preprocessed(batch, self.image_size) for batch in batches)
         return np.concatenate([self._image.get().encode(pixels) for pixels in squares])
+
+    def logits(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Logits:
+        """How well each of N pictures goes with each of M texts; a softmax over a row of
+        `per_image` gives the probability of each text, if one of them is the right one."""
+        text = self.encode_text(texts)
+        per_image = self.logit_scale * (self.encode_image(images) @ text.vectors.T)
+        return Logits(per_image, per_image.T, text.truncated)
 
 
 class _Lazy(Generic[T]):

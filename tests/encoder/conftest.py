@@ -21,6 +21,12 @@ def golden() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
+def golden_logits() -> dict[str, np.ndarray]:
+    """CLIPModel's logits_per_image and logits_per_text for the same."""
+    return dict(np.load(GOLDEN / "logits.npz"))
+
+
+@pytest.fixture(scope="session")
 def golden_pixels() -> dict[str, np.ndarray]:
     """CLIPImageProcessor's output at 24 px for each sample picture, by its name."""
     arrays = np.load(GOLDEN / "preprocessing.npz")

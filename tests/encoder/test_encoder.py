@@ -65,6 +65,22 @@ def test_in_8_bits_the_vectors_are_close(small_encoder, golden):
         assert cosines(vectors, reference).min() > 0.97
 
 
+def test_logits_are_those_of_pytorch_at_the_checkpoints_own_scale(encoder, golden_logits):
+    logits = encoder.logits(IMAGES, texts())
+    assert logits.per_image.dtype == logits.per_text.dtype == np.float32
+    # the scale of this checkpoint is 14: an error of 1e-5 in a cosine
+    for found, name in ((logits.per_image, "per_image"), (logits.per_text, "per_text")):
+        np.testing.assert_allclose(found, golden_logits[name], rtol=0, atol=2e-4)
+    assert logits.truncated == encoder.encode_text(texts()).truncated
+
+
+def test_logits_of_nothing_have_no_rows(encoder):
+    logits = encoder.logits([], texts()[:3])
+    assert (logits.per_image.shape, logits.per_text.shape) == ((0, 3), (3, 0))
+    logits = encoder.logits(IMAGES[:2], [])
+    assert (logits.per_image.shape, logits.per_text.shape) == ((2, 0), (0, 2))
+
+
 @pytest.mark.parametrize("which", ["encoder", "small_encoder"])
 def test_a_batch_gives_what_one_by_one_gives(which, request):
     encoder = request.getfixturevalue(which)
