@@ -60,6 +60,13 @@ class Catalogue:
         at, known = self._find(_sortable(np.array([key_of(name)], np.uint64)))
         return int(self._key_rows[at[0]]) if known[0] else None
 
+    def rows_of(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+        """(m, 2) keys of names -> (m,) the row that counts for each photo, -1 where unknown."""
+        at, known = self._find(_sortable(keys))
+        rows = np.full(len(keys), -1)
+        rows[known] = self._key_rows[at[known]]
+        return rows
+
     def count(self, kind: Kind) -> int:
         """How many photos are in the state `kind`."""
         return int(np.count_nonzero(self.live & (self.rows.kinds == kind)))
