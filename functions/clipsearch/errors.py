@@ -7,6 +7,7 @@
     │   ├── ObjectExists          create(): a different object already has the name
     │   ├── ObjectUnreadable      the object is there, but this user may not read it
     │   └── BadObjectName         no object can ever have this name (also a ValueError)
+    ├── TopicError                a message was not published; the same call may work later
     ├── DamagedObject             a segment, commit or model file is not what it must be
     ├── NotReady                  no model or no index yet
     │   └── NoModel
@@ -70,6 +71,10 @@ class ObjectUnreadable(StorageError):
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
         super().__init__(f"the object {name!r} may not be read: {reason}")
+
+
+class TopicError(ClipsearchError):
+    """The topic did not take a message; the sentence names the topic and says why."""
 
 
 class DamagedObject(ClipsearchError):

@@ -18,6 +18,7 @@ from clipsearch.storage import folder_path, gs_parts
 
 PREFIX = "CLIPSEARCH_"
 BUCKET_FORM = "gs://BUCKET, gs://BUCKET/PREFIX or file:///ABSOLUTE/FOLDER"
+TOPIC_FORM = "projects/PROJECT/topics/TOPIC"
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
@@ -50,6 +51,11 @@ SETTINGS = (
         "*",
         "who may call search from a browser: *, or origins separated by commas",
     ),
+    Setting(
+        "CLIPSEARCH_TOPIC",
+        "",
+        f"where ingest publishes maintenance: {TOPIC_FORM}; without, ingest does it itself",
+    ),
 )
 
 
@@ -64,6 +70,7 @@ class Settings:
     thumbnails_url: str
     model: str
     allowed_origins: tuple[str, ...]
+    topic: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,6 +86,7 @@ class Settings:
             thumbnails_url=_public_url(values, "CLIPSEARCH_THUMBNAILS"),
             model=_model(values),
             allowed_origins=_origins(values),
+            topic=_topic(values),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)
@@ -134,6 +142,13 @@ def _origins(values: Mapping[str, str | None]) -> tuple[str, ...]:
         allowed = "'*' or origins such as https://example.org, separated by commas"
         raise SettingsError("CLIPSEARCH_ALLOWED_ORIGINS", value, allowed)
     return origins
+
+
+def _topic(values: Mapping[str, str | None]) -> str:
+    value = values["CLIPSEARCH_TOPIC"] or ""
+    if value and not re.fullmatch(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][\w.~+%-]{2,254}", value):
+        raise SettingsError("CLIPSEARCH_TOPIC", value, f"{TOPIC_FORM}, or empty")
+    return value
 
 
 def _refuse_writing_among_photos(photos: str, name: str, url: str) -> None:

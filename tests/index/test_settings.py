@@ -35,6 +35,7 @@ def test_every_setting_can_be_set() -> None:
     more = {
         "CLIPSEARCH_MODEL": "0123456789ab",
         "CLIPSEARCH_ALLOWED_ORIGINS": "https://example.org, http://localhost:8080",
+        "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
     }
     assert {*LOCAL, *more} == {setting.name for setting in SETTINGS}
     assert Settings.from_env({**LOCAL, **more}) == Settings(
@@ -45,6 +46,7 @@ def test_every_setting_can_be_set() -> None:
         thumbnails_url="http://127.0.0.1:8080/thumbnails",
         model="0123456789ab",
         allowed_origins=("https://example.org", "http://localhost:8080"),
+        topic="projects/my-project/topics/maintenance",
     )
 
 
@@ -80,6 +82,8 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_ALLOWED_ORIGINS", "example.org", "'*' or origins"),
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org/", "'*' or origins"),
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org,*", "'*' or origins"),
+        ("CLIPSEARCH_TOPIC", "maintenance", "projects/PROJECT/topics/TOPIC"),
+        ("CLIPSEARCH_TOPIC", "projects/p/topics/t/x", "projects/PROJECT/topics/TOPIC"),
     ],
 )
 def test_an_invalid_setting_is_named_with_its_value_and_what_is_allowed(

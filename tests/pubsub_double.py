@@ -1,0 +1,107 @@
+"""Pub/Sub's REST API in this process: the one call that `ingest` makes, and what it leads to.
+
+It keeps what was published and delivers it as Eventarc does, at least once, when the test
+says so. Shapes: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+LOST = "lost"  # a fault: publish, but break the connection instead of answering
+LARGEST_EVENT = 512_000  # bytes; https://cloud.google.com/functions/quotas
+
+
+class PubSubDouble:
+    """A server on a free port; `host` is what PUBSUB_EMULATOR_HOST must be.
+
+    `messages` are those published and not taken yet. `faults` are used up by the next
+    requests, one each: a status to answer with, or LOST.
+    """
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.messages: deque[bytes] = deque()
+        self.faults: deque[int | str] = deque()
+        self.requests = 0
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.double = self
+        self.host = f"127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def take(self) -> list[bytes]:
+        """What was published since the last call."""
+        return [self.messages.popleft() for _ in range(len(self.messages))]
+
+
+def event_of(data: bytes, id_: str = "1") -> tuple[dict[str, str], dict[str, Any]]:
+    """Headers and body of the CloudEvent for a message with this data."""
+    topic = "projects/p/topics/t"
+    headers = {
+        "Content-Type": "application/json",
+        "ce-specversion": "1.0",
+        "ce-id": id_,
+        "ce-type": "google.cloud.pubsub.topic.v1.messagePublished",
+        "ce-source": f"//pubsub.googleapis.com/{topic}",
+        "ce-time": "2026-11-23T12:00:00.000Z",
+    }
+    body = {
+        "message": {
+            "data": base64.b64encode(data).decode(),
+            "messageId": id_,
+            "publishTime": "2026-11-23T12:00:00.000Z",
+        },
+        "subscription": "projects/p/subscriptions/eventarc-s",
+    }
+    assert len(json.dumps(body)) < LARGEST_EVENT
+    return headers, body
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    double: PubSubDouble
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    server: _Server
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        double = self.server.double
+        double.requests += 1
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        fault = double.faults.popleft() if double.faults else None
+        status = fault if isinstance(fault, int) else self._publish(double, body)
+        self.close_connection = True
+        if fault == LOST:
+            return
+        content = json.dumps({"messageIds": []} if status == 200 else {"error": {}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def _publish(self, double: PubSubDouble, body: bytes) -> int:
+        if self.path != f"/v1/{double.topic}:publish":
+            return 404
+        messages = json.loads(body)["messages"]
+        if not 1 <= len(messages) <= 1000 or len(body) > 10_000_000:
+            return 400
+        double.messages += [base64.b64decode(m["data"], validate=True) for m in messages]
+        return 200
