@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,26 +22,44 @@ FORMAT = 1
 class Commit:
     """The index of `space` after `number` commits; number 0 is the empty one before the first.
 
-    `segments`, `replaced`: names of segments. The replaced ones have been merged into others
-    and may still exist; a reader leaves them out.
+    `segments`: names of segments. `sizes`: how many entries each of them has.
+    `replaced`: a segment that was merged into another, and the name of that one. It may still
+    exist; a reader leaves it out. All that were merged into one segment come and go together,
+    so whoever knows all sources of a segment knows what is in it.
+    `packs`: a segment and the whole name of the object with its compressed vectors, made with
+    the object `quantizer`.
+    `purged`: when the last search for entries that no longer count was finished.
     """
 
     space: str
     number: int
     segments: tuple[str, ...] = ()
-    replaced: tuple[str, ...] = ()
+    replaced: Mapping[str, str] = field(default_factory=dict)
+    packs: Mapping[str, str] = field(default_factory=dict)
+    quantizer: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    purged: datetime | None = None
     created: datetime | None = None
+
+
+def commits_prefix(space: str) -> str:
+    return f"{space}/commits/"
 
 
 def commit_path(space: str, number: int) -> str:
     """The name of the object: sorts by number, up to 12 digits."""
-    return f"{space}/commits/{number:012d}.json"
+    return f"{commits_prefix(space)}{number:012d}.json"
 
 
 def newest_commit(bucket: Bucket, space: str) -> Commit:
     """The commit with the greatest number; number 0 if there is none. Raises DamagedObject."""
-    names = [stat.name for stat in bucket.list(f"{space}/commits/")]
-    return _parse(names[-1], space, bucket.read(names[-1])) if names else Commit(space, 0)
+    names = [stat.name for stat in bucket.list(commits_prefix(space))]
+    return read_commit(bucket, space, names[-1]) if names else Commit(space, 0)
+
+
+def read_commit(bucket: Bucket, space: str, path: str) -> Commit:
+    """The commit that the object `path` is. Raises DamagedObject and ObjectNotFound."""
+    return _parse(path, space, bucket.read(path))
 
 
 def publish_commit(bucket: Bucket, commit: Commit) -> None:
@@ -54,7 +73,11 @@ def publish_commit(bucket: Bucket, commit: Commit) -> None:
         "number": commit.number,
         "created": created.isoformat(),
         "segments": list(commit.segments),
-        "replaced": list(commit.replaced),
+        "sizes": dict(commit.sizes),
+        "replaced": dict(commit.replaced),
+        "packs": dict(commit.packs),
+        "quantizer": commit.quantizer,
+        "purged": commit.purged and commit.purged.isoformat(),
     }
     data = json.dumps(document, indent=1).encode()
     bucket.create(commit_path(commit.space, commit.number), data, "application/json")
@@ -65,23 +88,60 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
         document = json.loads(data)
         commit = Commit(
             space=space,
-            number=int(path.removeprefix(f"{space}/commits/").removesuffix(".json")),
+            number=int(path.removeprefix(commits_prefix(space)).removesuffix(".json")),
             segments=_names(document["segments"]),
-            replaced=_names(document["replaced"]),
-            created=datetime.fromisoformat(document["created"]),
+            replaced=_pairs(document["replaced"]),
+            packs=_pairs(document.get("packs", {}), f"{space}/.+"),
+            quantizer=_quantizer(document.get("quantizer"), space),
+            sizes=_sizes(document.get("sizes", {})),
+            purged=_time(document["purged"]) if document.get("purged") else None,
+            created=_time(document["created"]),
         )
         expected = {"format": FORMAT, "space": space, "number": commit.number}
         found = {key: document[key] for key in expected}
         if found != expected:
             raise ValueError(f"it says {found!r} instead of {expected!r}")
-    except (ValueError, KeyError, TypeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise DamagedObject(path, f"it is not a commit of this space: {exc!r}") from exc
     return commit
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(
-        isinstance(name, str) and re.fullmatch(r"[^/]+", name) for name in value
-    ):
+    if not isinstance(value, list) or not all(_matches(name, "[^/]+") for name in value):
         raise ValueError(f"{value!r} is not a list of names of segments")
     return tuple(value)
+
+
+def _pairs(value: Any, form: str = "[^/]+") -> dict[str, str]:
+    """From names of segments to names of the given form."""
+    if not isinstance(value, dict) or not all(
+        _matches(key, "[^/]+") and _matches(name, form) for key, name in value.items()
+    ):
+        raise ValueError(f"{value!r} does not lead from names of segments to names {form!r}")
+    return value
+
+
+def _sizes(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict) or not all(
+        type(size) is int and size > 0 for size in value.values()
+    ):
+        raise ValueError(f"{value!r} does not say how many entries segments have")
+    return value
+
+
+def _quantizer(value: Any, space: str) -> str | None:
+    if value is not None and not _matches(value, f"{space}/.+"):
+        raise ValueError(f"{value!r} is not the name of a quantizer")
+    return None if value is None else str(value)
+
+
+def _time(value: str) -> datetime:
+    """A time that says its zone: others cannot be compared."""
+    time = datetime.fromisoformat(value)
+    if time.tzinfo is None:
+        raise ValueError(f"the time {value!r} does not say its zone")
+    return time
+
+
+def _matches(value: Any, form: str) -> bool:
+    return isinstance(value, str) and re.fullmatch(form, value) is not None

@@ -104,7 +104,7 @@ class SnapshotReader:
                 listed = self._list_segments()
                 try:
                     commit = newest_commit(self._bucket, self._space)
-                    wanted = set(commit.segments) | (listed - set(commit.replaced))
+                    wanted = set(commit.segments) | (listed - commit.replaced.keys())
                     self._read(sorted(wanted - self._seen - read.keys()), read)
                 except ObjectNotFound as exc:
                     vanished = exc

@@ -2,15 +2,25 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from clipsearch.commits import Commit, newest_commit, publish_commit
+from clipsearch.commits import Commit, commit_path, newest_commit, publish_commit
 from clipsearch.errors import DamagedObject, ObjectExists
 from clipsearch.storage import Bucket
 from tests.index.making import SPACE
+
+SHORTEST = {
+    "format": 1,
+    "space": SPACE,
+    "number": 1,
+    "created": "2026-03-01T00:00:00+00:00",
+    "segments": ["a.npz"],
+    "replaced": {},
+}
 
 
 def test_before_the_first_commit_there_is_the_empty_one(bucket: Bucket) -> None:
@@ -19,7 +29,10 @@ def test_before_the_first_commit_there_is_the_empty_one(bucket: Bucket) -> None:
 
 def test_the_newest_commit_is_the_one_with_the_greatest_number(bucket: Bucket) -> None:
     created = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    commits = [Commit(SPACE, i, (f"{i}.npz",), ("0.npz",), created) for i in range(1, 13)]
+    commits = [
+        Commit(SPACE, i, (f"{i}.npz",), {"0.npz": f"{i}.npz"}, created=created)
+        for i in range(1, 13)
+    ]
     for commit in commits:
         publish_commit(bucket, commit)
     assert newest_commit(bucket, SPACE) == commits[-1]
@@ -27,7 +40,12 @@ def test_the_newest_commit_is_the_one_with_the_greatest_number(bucket: Bucket) -
 
 
 def test_a_commit_is_json_that_anyone_can_read(bucket: Bucket) -> None:
-    publish_commit(bucket, Commit(SPACE, 1, ("b.npz", "a.npz"), ("c.npz",)))
+    packs, quantizer = {"b.npz": f"{SPACE}/packs/b-q.npz"}, f"{SPACE}/quantizers/q.npz"
+    purged = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    commit = Commit(
+        SPACE, 1, ("b.npz", "a.npz"), {"c.npz": "a.npz"}, packs, quantizer, {"a.npz": 7}, purged
+    )
+    publish_commit(bucket, commit)
     (stat,) = bucket.list()
     assert stat.name == f"{SPACE}/commits/000000000001.json"
     document = json.loads(bucket.read(stat.name))
@@ -38,8 +56,20 @@ def test_a_commit_is_json_that_anyone_can_read(bucket: Bucket) -> None:
         "space": SPACE,
         "number": 1,
         "segments": ["b.npz", "a.npz"],
-        "replaced": ["c.npz"],
+        "replaced": {"c.npz": "a.npz"},
+        "packs": packs,
+        "quantizer": quantizer,
+        "sizes": {"a.npz": 7},
+        "purged": "2026-03-01T12:00:00+00:00",
     }
+    assert newest_commit(bucket, SPACE) == replace(commit, created=created)
+
+
+def test_a_commit_need_not_say_what_it_has_not(bucket: Bucket) -> None:
+    bucket.create(commit_path(SPACE, 1), json.dumps(SHORTEST).encode())
+    assert newest_commit(bucket, SPACE) == Commit(
+        SPACE, 1, ("a.npz",), created=datetime(2026, 3, 1, tzinfo=UTC)
+    )
 
 
 def test_of_many_who_publish_one_number_exactly_one_wins(bucket: Bucket) -> None:
@@ -74,22 +104,24 @@ def test_number_zero_cannot_be_published(bucket: Bucket) -> None:
         ({"segments": [1]}, "1"),
         ({"segments": ["../a.npz"]}, "../a.npz"),
         ({"replaced": None}, "None"),
+        ({"replaced": ["a.npz"]}, "a.npz"),
+        ({"replaced": {"b.npz": 1}}, "b.npz"),
+        ({"replaced": {"../b.npz": "a.npz"}}, "../b.npz"),
+        ({"packs": {"a.npz": "ffffffffffff/packs/a.npz"}}, "ffffffffffff/packs"),
+        ({"quantizer": "ffffffffffff/quantizers/q.npz"}, "ffffffffffff/quantizers"),
+        ({"quantizer": ""}, "''"),
+        ({"sizes": {"a.npz": 0}}, "0"),
+        ({"sizes": ["a.npz"]}, "a.npz"),
+        ({"purged": "today"}, "today"),
         ({"created": "yesterday"}, "yesterday"),
+        ({"created": "2026-03-01T00:00:00"}, "zone"),
     ],
 )
 def test_a_commit_that_is_not_what_it_must_be_is_named(
     bucket: Bucket, change: dict[str, Any], problem: str
 ) -> None:
-    good = {
-        "format": 1,
-        "space": SPACE,
-        "number": 1,
-        "created": "2026-03-01T00:00:00+00:00",
-        "segments": ["a.npz"],
-        "replaced": [],
-    }
-    path = f"{SPACE}/commits/000000000001.json"
-    bucket.create(path, json.dumps({**good, **change}).encode())
+    path = commit_path(SPACE, 1)
+    bucket.create(path, json.dumps({**SHORTEST, **change}).encode())
     with pytest.raises(DamagedObject) as caught:
         newest_commit(bucket, SPACE)
     assert caught.value.name == path
@@ -98,7 +130,7 @@ def test_a_commit_that_is_not_what_it_must_be_is_named(
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff"])
 def test_what_is_no_commit_at_all_is_named(bucket: Bucket, data: bytes) -> None:
-    path = f"{SPACE}/commits/000000000001.json"
+    path = commit_path(SPACE, 1)
     bucket.create(path, data)
     with pytest.raises(DamagedObject, match=path):
         newest_commit(bucket, SPACE)

@@ -51,7 +51,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
 def merge(bucket: Bucket, *names: str, number: int = 1, entries: list[Entry]) -> str:
     """What compaction does, but for deleting: write the merged segment, publish."""
     merged = write_segment(bucket, SPACE, entries)
-    publish_commit(bucket, Commit(SPACE, number, (merged,), names))
+    publish_commit(bucket, Commit(SPACE, number, (merged,), dict.fromkeys(names, merged)))
     return merged
 
 
@@ -195,7 +195,7 @@ def test_a_running_reader_follows_a_merge(bucket: Bucket) -> None:
     assert len(after.catalogue.rows) == 3  # the merged copies are not held again
     for name in names:
         bucket.delete(segment_path(SPACE, name))
-    publish_commit(bucket, Commit(SPACE, 2, (merge_name(bucket),), ()))
+    publish_commit(bucket, Commit(SPACE, 2, (merge_name(bucket),)))
     assert facts_of(reader.refresh()) == facts_of(before)
 
 
@@ -238,7 +238,7 @@ def test_a_segment_that_vanishes_makes_the_reader_look_again(interrupted: Interr
         interrupted.then = nothing
         merged = merge(interrupted, old, entries=[photo("a"), photo("b")])
         interrupted.delete(segment_path(SPACE, old))
-        publish_commit(interrupted, Commit(SPACE, 2, (merged,), ()))
+        publish_commit(interrupted, Commit(SPACE, 2, (merged,)))
 
     interrupted.then = compact
     snapshot = SnapshotReader(interrupted, SPACE).refresh()
