@@ -50,6 +50,9 @@ __all__ = [
 ]
 
 
+MISSING = "missing, though model.json names it"
+
+
 @dataclass(frozen=True, slots=True)
 class LocalBundle:
     """A bundle in a folder; its files are used where they are."""
@@ -63,7 +66,7 @@ class LocalBundle:
         for file in self.bundle.files_of(tower):
             path = self.folder / file
             if not path.is_file():
-                raise DamagedObject(str(path), "missing, though model.json names it")
+                raise DamagedObject(str(path), MISSING)
             _check(self.bundle, path, str(path))
         yield self.folder
 
@@ -83,6 +86,18 @@ class RemoteBundle:
         with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
             self.fetch(tower, Path(folder))
             yield Path(folder)
+
+    def check_complete(self) -> None:
+        """A look at the listing: is every file there, as long as model.json says? What the
+        files hold is checked when they are fetched. DamagedObject, StorageError."""
+        prefix = f"models/{self.bundle.space}/"
+        found = {stat.name.removeprefix(prefix): stat.size for stat in self.bucket.list(prefix)}
+        for file, size in self.bundle.sizes.items():
+            if file not in found:
+                raise DamagedObject(f"{prefix}{file}", MISSING)
+            if found[file] != size:
+                reason = f"it has {found[file]:,} bytes, model.json says {size:,}"
+                raise DamagedObject(f"{prefix}{file}", reason)
 
     def fetch(self, tower: Tower, folder: Path) -> None:
         """Download the tower's files into `folder`, at the same time, and check them.
@@ -105,7 +120,7 @@ class RemoteBundle:
         try:
             self.bucket.download(name, folder / file)
         except ObjectNotFound as exc:
-            raise DamagedObject(name, "missing, though model.json names it") from exc
+            raise DamagedObject(name, MISSING) from exc
         _check(self.bundle, folder / file, name)
 
 

@@ -17,7 +17,7 @@ FORM_TYPE = "multipart/form-data"
 # Bytes of everything in a form that is not the picture. Werkzeug's limit for text fields must
 # exceed its read buffer (64 KiB), for it counts what it has not looked at yet.
 FORM_OVERHEAD = 262_144
-MAX_PARTS = 16
+MAX_PARTS = 256  # a picture and its labels are 101
 
 # Seconds. A body takes one of the pool's places while it arrives; stalled uploads would starve
 # every search. The largest picture comes in time at 5.4 Mbit/s.

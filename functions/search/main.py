@@ -8,7 +8,7 @@ import functools
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import functions_framework.aio
 from starlette.requests import ClientDisconnect, Request
@@ -20,9 +20,16 @@ from clipsearch.settings import Settings
 from search import openapi, page
 from search.body import parse_form, read_body
 from search.cors import ANYONE, cors_headers, preflight_headers
-from search.parameters import Query, checked, query_of_get, query_of_post
+from search.parameters import (
+    Query,
+    checked,
+    described_of,
+    labels_of,
+    query_of_get,
+    query_of_post,
+)
 from search.pool import Pool
-from search.problems import MEDIA_TYPE, UnknownPath, WrongMethod, problem_of
+from search.problems import MEDIA_TYPE, BadRequest, UnknownPath, WrongMethod, problem_of
 from search.timing import Timing, server_timing
 
 if TYPE_CHECKING:
@@ -33,6 +40,8 @@ if TYPE_CHECKING:
 WORKERS = min(8, 2 + (os.cpu_count() or 1))
 WAITING = 16
 
+T = TypeVar("T")
+Pairs = list[tuple[str, str]]
 Handler = Callable[[Request, Timing], Awaitable[Response]]
 
 pool = Pool(WORKERS, WAITING)
@@ -55,7 +64,7 @@ async def _answer(request: Request) -> Response:
     handlers = ROUTES.get(request.url.path)
     if handlers is None:
         raise UnknownPath(f"nothing is at {request.url.path!r}; there are {', '.join(ROUTES)}")
-    methods = [*handlers, "HEAD", "OPTIONS"]
+    methods = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=preflight_headers(methods))
     handler = handlers.get("GET" if request.method == "HEAD" else request.method)
@@ -72,16 +81,47 @@ async def _search_by_address(request: Request, timing: Timing) -> Response:
 
 
 async def _search_by_form(request: Request, timing: Timing) -> Response:
+    def work(pairs: Pairs, image: bytes | None) -> tuple[Query, dict[str, Any]]:
+        query = query_of_post(pairs, image)
+        return query, _service(timing).answer(query, timing)
+
+    query, answer = await _with_form(request, work)
+    return _answered(request, query, answer)
+
+
+async def _classify(request: Request, timing: Timing) -> Response:
+    def work(pairs: Pairs, image: bytes | None) -> dict[str, Any]:
+        labels = labels_of(pairs)
+        if image is None:
+            raise BadRequest("nothing to classify: give a picture as the field image")
+        return _service(timing).classify(image, labels, timing)
+
+    return _json(await _with_form(request, work))
+
+
+async def _embed_by_address(request: Request, timing: Timing) -> Response:
+    described = described_of(request.query_params.multi_items())
+    with pool.place():
+        return _json(await pool.run(lambda: _service(timing).embed(described, timing)))
+
+
+async def _embed_by_form(request: Request, timing: Timing) -> Response:
+    def work(pairs: Pairs, image: bytes | None) -> dict[str, Any]:
+        return _service(timing).embed(described_of(pairs, image), timing)
+
+    return _json(await _with_form(request, work))
+
+
+async def _with_form(request: Request, work: Callable[[Pairs, bytes | None], T]) -> T:
+    """`work`, in a thread, with the text fields and the address's parameters, and the picture."""
     with pool.place():
         body = await read_body(request, MAX_BYTES)
 
-        def work() -> tuple[Query, dict[str, Any]]:
+        def parse_and_work() -> T:
             fields, image = parse_form(request.headers, body)
-            query = query_of_post([*request.query_params.multi_items(), *fields], image)
-            return query, _service(timing).answer(query, timing)
+            return work([*request.query_params.multi_items(), *fields], image)
 
-        query, answer = await pool.run(work)
-    return _answered(request, query, answer)
+        return await pool.run(parse_and_work)
 
 
 async def _status(request: Request, timing: Timing) -> Response:
@@ -101,6 +141,8 @@ async def _openapi(request: Request, timing: Timing) -> Response:
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/": {"GET": _search_by_address, "POST": _search_by_form},
+    "/classify": {"POST": _classify},
+    "/embed": {"GET": _embed_by_address, "POST": _embed_by_form},
     "/status": {"GET": _status},
     "/health": {"GET": _health},
     "/openapi.json": {"GET": _openapi},
@@ -108,10 +150,14 @@ ROUTES: dict[str, dict[str, Handler]] = {
 
 
 def _answered(request: Request, query: Query, answer: dict[str, Any]) -> Response:
-    headers = {"Server-Timing": server_timing(answer["timing_ms"])}
     if page.wants_page(request.headers.get("accept")):
+        headers = {"Server-Timing": server_timing(answer["timing_ms"])}
         return HTMLResponse(page.answer_page(query, answer), headers=headers | page.HEADERS)
-    return JSONResponse(answer, headers=headers)
+    return _json(answer)
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timing_ms"])})
 
 
 def _problem(request: Request, error: Exception) -> Response:

@@ -11,6 +11,9 @@ LIMIT_MAX = 100
 
 GET_PARAMETERS = ("q", "like", "limit", "cursor")
 POST_PARAMETERS = ("q", "limit", "cursor")
+EMBED_PARAMETERS = ("q",)
+LABEL = "label"
+MIN_LABELS, MAX_LABELS = 2, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +53,41 @@ def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Quer
     if query.words is None and query.image is None:
         raise BadRequest("nothing to look for: give a picture as the field image, or words as q")
     return query
+
+
+@dataclass(frozen=True)
+class Described:
+    """What `/embed` is to turn into a vector: `words` or `image`, the other is None."""
+
+    words: str | None
+    image: bytes | None
+
+
+def described_of(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Described:
+    """What to embed; an empty q beside a picture means no words. Raises BadRequest."""
+    words = checked(pairs, EMBED_PARAMETERS).get("q", "").strip() or None
+    if words is None and image is None:
+        raise BadRequest("nothing to embed: give q (words), or post a picture as the field image")
+    if words is not None and image is not None:
+        raise BadRequest("words and a picture are two vectors; ask for one of them")
+    return Described(words, image)
+
+
+def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """The labels of `/classify`, in their order. Raises BadRequest."""
+    labels: list[str] = []
+    for name, value in pairs:
+        if name != LABEL:
+            raise BadRequest(f"unknown parameter {quoted(name)}; allowed: {LABEL}")
+        label = value.strip()
+        if not label:
+            raise BadRequest(f"{LABEL} is empty")
+        if label in labels:
+            raise BadRequest(f"{LABEL} {quoted(label)} is given more than once")
+        labels.append(label)
+    if not MIN_LABELS <= len(labels) <= MAX_LABELS:
+        raise BadRequest(f"{MIN_LABELS} to {MAX_LABELS} labels are needed, not {len(labels)}")
+    return labels
 
 
 def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from clipsearch.errors import (
+    ClipsearchError,
     DamagedObject,
     NoModel,
     NotReady,
@@ -99,9 +100,9 @@ TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
     (WrongContentType, 415, None),
     (UnreadablePhoto, 422, None),
     (Busy, 503, None),
-    (NoModel, 503, "no model has been published yet"),
+    (NoModel, 503, "no model has been published yet, or not all of it is there"),
     (NotReady, 503, None),
-    (DamagedObject, 503, "an object of the index or the model is damaged; the log says which"),
+    (DamagedObject, 503, None),
     (StorageError, 503, "the storage does not answer as it should; try again in a moment"),
 )
 _UNEXPECTED = "something went wrong here; the log of the function says what"
@@ -111,11 +112,16 @@ def problem_of(error: Exception) -> Problem:
     """The answer to `error`; what nobody foresaw is a 500 that says nothing of its cause."""
     for kind, status, detail in TABLE:
         if isinstance(error, kind):
-            if detail is not None:
+            if isinstance(error, NotReady | StorageError | DamagedObject):
                 log.warning("%s: %s", type(error).__name__, error)
             return Problem(status, detail or str(error), _headers(error))
     log.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
     return Problem(500, _UNEXPECTED)
+
+
+def detail_of(error: ClipsearchError) -> str:
+    """What anyone may know of an error that TABLE has."""
+    return next(detail or str(error) for kind, _, detail in TABLE if isinstance(error, kind))
 
 
 def _headers(error: Exception) -> dict[str, str]:

@@ -4,73 +4,95 @@ Imported on the first search, not with main.py (see search.state).
 """
 
 import hashlib
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-import numpy as np
-
 from clipsearch import thumbnails
-from clipsearch.bundle import Tower
-from clipsearch.decode import decode_for_encoder
 from clipsearch.errors import NotReady
-from clipsearch.index import Hit
 from clipsearch.settings import Settings
+from search import embedding
 from search.cursor import Cursor, encode_cursor, fingerprint
-from search.parameters import Query
-from search.problems import BadRequest
-from search.state import State, StateKeeper
-from search.status import status_of
+from search.model import Embedding, Model, ModelKeeper
+from search.parameters import Described, Query
+from search.problems import BadRequest, detail_of
+from search.state import State
 from search.timing import Timing
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Vector = NDArray[np.float32]
+    from clipsearch.index import Hit
 
 
 class Service:
-    """Everything a request needs. Safe to use from several threads."""
+    """Everything a request needs. Safe to use from several threads.
+
+    Whatever a method answers comes from one Model, so from one space.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keeper = StateKeeper(settings)
+        self._keeper = ModelKeeper(settings)
 
     def status(self) -> dict[str, Any]:
-        return status_of(self._keeper.state())
+        from search.status import status_of
+
+        status = status_of(self._keeper.model().keeper.state())
+        refused = self._keeper.refused
+        if refused is not None:
+            status["refused_model"] = {
+                "space": refused.space,
+                "reason": detail_of(refused.error),
+            }
+        return status
 
     def answer(self, query: Query, timing: Timing) -> dict[str, Any]:
         """The answer as HTTP gives it.
 
-        Raises BadRequest, PhotoNotIndexed, UnreadablePhoto, NotReady, StorageError.
+        Raises BadRequest, PhotoNotIndexed, UnreadablePhoto, NotReady, DamagedObject,
+        StorageError.
         """
         with timing.phase("load"):
-            state = self._keeper.state()
-        if not state.has_index:
-            raise NotReady("an index of photos")
-        mark = _fingerprint(query, state.encoder.space)
+            model = self._keeper.model()
+        mark = _fingerprint(query, model.space)
         if query.cursor is not None and query.cursor.fingerprint != mark:
             raise BadRequest("cursor belongs to another query, or the model has changed since")
-        vector, truncated = _vector(query, state, timing)
+        state, looked_for = _state_and_embedding(query, model, timing)
         with timing.phase("search"):
-            hits, more = _search(query, vector, state)
+            hits, more = _search(query, looked_for, state)
 
         next_cursor = Cursor(hits[-1].score, hits[-1].name, mark) if more else None
         answer: dict[str, Any] = {
             "results": [self._result(hit) for hit in hits],
             "next_cursor": encode_cursor(next_cursor) if next_cursor else None,
             "index": {
-                "space": state.encoder.space,
+                "space": model.space,
                 "commit": state.snapshot.commit,
                 "photos": state.snapshot.photos,
             },
             "timing_ms": timing.milliseconds(),
         }
-        if truncated:
+        if looked_for.truncated:
             answer["truncated"] = True
         return answer
 
-    def _result(self, hit: Hit) -> dict[str, Any]:
+    def classify(self, image: bytes, labels: list[str], timing: Timing) -> dict[str, Any]:
+        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+        with timing.phase("load"):
+            model = self._keeper.model()
+        answer, truncated = embedding.classified(image, labels, model, timing)
+        return _described(model, {"labels": answer}, truncated, timing)
+
+    def embed(self, described: Described, timing: Timing) -> dict[str, Any]:
+        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+        with timing.phase("load"):
+            model = self._keeper.model()
+        found = embedding.embedded(described.words, described.image, model, timing)
+        # nine digits are a float32, exactly
+        numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
+        answer = {"embedding": numbers, "dim": len(numbers)}
+        return _described(model, answer, found.truncated, timing)
+
+    def _result(self, hit: "Hit") -> dict[str, Any]:
         thumbnail = thumbnails.thumbnail_name(hit.name, hit.generation)
         return {
             "name": hit.name,
@@ -83,44 +105,50 @@ class Service:
         }
 
 
-def _vector(query: Query, state: State, timing: Timing) -> tuple["Vector", bool]:
-    """(the unit vector to look for (D,), whether the words were cut).
+def _described(
+    model: Model, answer: dict[str, Any], truncated: bool, timing: Timing
+) -> dict[str, Any]:
+    """`answer` with what goes with every vector and every logit."""
+    answer |= {
+        "space": model.space,
+        "model": model.encoder.name,
+        "timing_ms": timing.milliseconds(),
+    }
+    return answer | {"truncated": True} if truncated else answer
 
-    Words and a picture together: the normalised sum of the two unit vectors, each with the
-    same weight.
-    """
+
+def _state_and_embedding(query: Query, model: Model, timing: Timing) -> tuple[State, Embedding]:
+    """The index, and the vector to look for in it. On a cold start encoder and index are loaded
+    at the same time; of their errors, the index's counts."""
     if query.like is not None:
-        return state.index.vector_of(query.like), False
-    vectors, truncated = [], False
-    if query.image is not None:
-        with _encoding("image", state, timing):
-            photo = decode_for_encoder(query.image, state.encoder.image_size)
-            vectors.append(state.encoder.encode_image([photo.image])[0])
-    if query.words is not None:
-        with _encoding("text", state, timing):
-            words = state.words.encode(query.words)
-        vectors.append(words.vector)
-        truncated = words.truncated
-    if len(vectors) == 1:
-        return vectors[0], truncated
-    total = np.sum(vectors, axis=0)
-    # opposite vectors have no direction between them; anything but a division by zero will do
-    return total / max(float(np.linalg.norm(total)), 1e-6), truncated
+        state = _indexed(model, timing)
+        return state, Embedding(state.index.vector_of(query.like), False)
+    if model.keeper.is_loaded:
+        state = _indexed(model, timing)
+        return state, embedding.embedded(query.words, query.image, model, timing)
+    with ThreadPoolExecutor(1, "search-encoder") as beside:
+        encoding = beside.submit(embedding.embedded, query.words, query.image, model, Timing())
+        state = _indexed(model, timing)
+        with timing.phase("load"):
+            return state, encoding.result()
 
 
-def _encoding(tower: Tower, state: State, timing: Timing) -> AbstractContextManager[None]:
-    """The first use of a tower loads it, which takes far longer than the encoding."""
-    return timing.phase("encode" if tower in state.encoder.loaded else "load")
+def _indexed(model: Model, timing: Timing) -> State:
+    with timing.phase("load"):
+        state = model.keeper.state()
+    if not state.has_index:
+        raise NotReady("an index of photos")
+    return state
 
 
-def _search(query: Query, vector: "Vector", state: State) -> tuple[list[Hit], bool]:
+def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hit"], bool]:
     """(the hits of this part of the answer, whether another part follows).
 
     The photo of `like` is left out of the photos like it.
     """
     after = (query.cursor.score, query.cursor.name) if query.cursor else None
     # one more than asked tells whether more follow; one more, for the photo left out
-    hits = state.index.search(vector, query.limit + 2, after)
+    hits = state.index.search(looked_for.vector, query.limit + 2, after)
     others = [hit for hit in hits if hit.name != query.like]
     return others[: query.limit], len(others) > query.limit
 

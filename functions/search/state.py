@@ -1,61 +1,24 @@
-"""What answers come from, kept fresh: the encoder, the index and the snapshot of one space.
+"""The index of one space, kept fresh.
 
-Imported on the first search, not with main.py: it brings numpy, faiss and the storage client.
+Imported on the first search, not with main.py. faiss comes with the first index, not with this
+module: the text encoder is loaded meanwhile (search.service).
 """
 
-import logging
-import threading
-import time
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from clipsearch.bundle import current_space
 from clipsearch.encoder import Encoder
-from clipsearch.errors import ClipsearchError, DamagedObject, StorageError
-from clipsearch.index import PhotoIndex
-from clipsearch.settings import Settings
-from clipsearch.snapshot import Snapshot, SnapshotReader
-from clipsearch.storage import open_bucket
+from clipsearch.storage import Bucket
+from search.fresh import Fresh
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-log = logging.getLogger("clipsearch")
+    from clipsearch.index import PhotoIndex
+    from clipsearch.snapshot import Snapshot, SnapshotReader
 
 # Seconds. An upload must be found two seconds after its event was answered.
 REFRESH_EVERY = 1.0
 # Who finds another thread refreshing waits this long before taking the present state.
 WAIT_FOR_REFRESH = 0.5
-# A switch to another model is rare and may take a little longer to be seen.
-LOOK_FOR_MODEL_EVERY = 5.0
-
-# Paging and "back" ask for the same words again. A vector has 2 KB, so this is a few MB;
-# texts longer than people type are not remembered.
-WORDS_KEPT = 1024
-LONGEST_KEPT = 256
-
-
-@dataclass(frozen=True)
-class Words:
-    vector: "NDArray[np.float32]"  # (D,), unit length
-    truncated: bool
-
-
-class WordEncoder:
-    """Text to vectors, the last ones remembered. Belongs to one encoder, so to one space."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self._encoder = encoder
-        self._remembering = lru_cache(WORDS_KEPT)(self._encode)
-
-    def encode(self, text: str) -> Words:
-        return self._remembering(text) if len(text) <= LONGEST_KEPT else self._encode(text)
-
-    def _encode(self, text: str) -> Words:
-        encoded = self._encoder.encode_text([text])
-        return Words(encoded.vectors[0], bool(encoded.truncated[0]))
 
 
 @dataclass(frozen=True)
@@ -63,10 +26,9 @@ class State:
     """All of one space: whoever holds a State cannot mix two models."""
 
     encoder: Encoder
-    words: WordEncoder
-    reader: SnapshotReader
-    index: PhotoIndex
-    snapshot: Snapshot
+    reader: "SnapshotReader"
+    index: "PhotoIndex"
+    snapshot: "Snapshot"
 
     @property
     def has_index(self) -> bool:
@@ -75,66 +37,33 @@ class State:
 
 
 class StateKeeper:
-    """Makes the state on first use and refreshes it; one thread works, the others share it."""
+    """Makes the state of the encoder's space on first use, and reads what is new."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._bucket = open_bucket(settings.index)
-        self._lock = threading.Lock()
-        self._state: State | None = None
-        self._failure: ClipsearchError | None = None
-        self._tried = self._looked_for_model = float("-inf")
+    def __init__(self, bucket: Bucket, encoder: Encoder) -> None:
+        self._bucket, self._encoder = bucket, encoder
+        self._state = Fresh("the index", self._refreshed, REFRESH_EVERY, WAIT_FOR_REFRESH)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._state.value is not None
 
     def state(self) -> State:
         """At most REFRESH_EVERY seconds old, or older while the storage is in trouble.
 
-        Raises NotReady, and as long as there is no state at all StorageError, DamagedObject.
-        Whoever waited for a refresh gets what came of it, a failure too: storage may take
-        half a minute to give up, and that must not add up.
+        Raises StorageError, DamagedObject as long as there is no state at all.
         """
-        present = self._state
-        if not self._lock.acquire(timeout=-1 if present is None else WAIT_FOR_REFRESH):
-            assert present is not None
-            return present
-        try:
-            if time.monotonic() - self._tried >= REFRESH_EVERY:
-                self._try_to_refresh()
-            if self._failure is not None:
-                raise self._failure
-            assert self._state is not None
-            return self._state
-        finally:
-            self._lock.release()
+        return self._state.get()
 
-    def _try_to_refresh(self) -> None:
-        # the time before reading: what is written meanwhile may not be seen
-        now = time.monotonic()
-        try:
-            self._state = self._refresh(now)
-            self._failure, self._tried = None, now
-        except ClipsearchError as error:
-            self._failure, self._tried = error, time.monotonic()
-            if self._state is not None and isinstance(error, StorageError | DamagedObject):
-                # What is known stays true of some moments ago, which is better than no answer.
-                log.warning("the index stays as it was, it cannot be refreshed: %s", error)
-                self._failure = None
-
-    def _refresh(self, now: float) -> State:
-        state = self._state
-        if state is None or now - self._looked_for_model >= LOOK_FOR_MODEL_EVERY:
-            space = self._space()
-            if state is None or state.encoder.space != space:
-                state = self._load(space)
-            self._looked_for_model = now
+    def _refreshed(self, state: State | None) -> State:
+        if state is None:
+            state = self._empty()
         snapshot = state.reader.refresh()
         state.index.update(snapshot)
         return replace(state, snapshot=snapshot)
 
-    def _space(self) -> str:
-        model = self._settings.model
-        return current_space(self._bucket) if model == "current" else model
+    def _empty(self) -> State:
+        from clipsearch.index import PhotoIndex
+        from clipsearch.snapshot import SnapshotReader
 
-    def _load(self, space: str) -> State:
-        encoder = Encoder.from_bucket(self._bucket, space)
-        reader = SnapshotReader(self._bucket, space)
-        return State(encoder, WordEncoder(encoder), reader, PhotoIndex(), reader.refresh())
+        reader = SnapshotReader(self._bucket, self._encoder.space)
+        return State(self._encoder, reader, PhotoIndex(), reader.refresh())

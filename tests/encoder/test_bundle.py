@@ -17,6 +17,7 @@ from clipsearch.bundle import (
 )
 from clipsearch.encoder import Encoder
 from clipsearch.errors import DamagedObject, NoModel, StorageError
+from clipsearch.storage.folder import FolderBucket
 from tests.encoder.conftest import GOLDEN
 
 
@@ -190,3 +191,22 @@ def test_a_bundle_under_the_wrong_space_is_refused(bucket, folder):
     bucket.create("models/0123456789ab/model.json", data)
     with pytest.raises(DamagedObject, match="it is the bundle of space"):
         load_bundle(bucket, "0123456789ab")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_an_incomplete_bundle_shows_in_the_listing(tmp_path, folder, file):
+    bucket = FolderBucket(tmp_path / "bucket")
+    space = publish_bundle(folder, bucket)
+    remote = load_bundle(bucket)
+    remote.check_complete()
+    path = tmp_path / "bucket" / "models" / space / file
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(DamagedObject, match=r"has [\d,]+ bytes, model\.json says") as caught:
+        remote.check_complete()
+    assert caught.value.name == f"models/{space}/{file}"
+    path.unlink()
+    with pytest.raises(DamagedObject, match="missing"):
+        remote.check_complete()
+    path.write_bytes(data)
+    remote.check_complete()

@@ -147,6 +147,12 @@ class Client:
         return self.post(files={"image": ("picture", data)}, data=fields)
 
 
+def classify(client, image, *labels):
+    """What POST /classify answers."""
+    files = {"image": ("picture", image)}
+    return client.post("/classify", files=files, data={"label": list(labels)})
+
+
 @pytest.fixture
 def empty_gallery(tmp_path, tiny_bundle):
     """Folders that do not exist yet: no model, no index."""

@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from clipsearch.settings import Settings
 from clipsearch.storage.folder import FolderBucket
 from search import state
 from tests.search.conftest import REFRESH_EVERY, Gallery
@@ -62,8 +61,8 @@ def test_another_current_model_takes_over_with_its_own_index(
     gallery, other_gallery, client_of, monkeypatch
 ):
     client = client_of(gallery)
+    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
     before = client.get("/?q=red&limit=1").json()
-    monkeypatch.setattr("search.state.LOOK_FOR_MODEL_EVERY", 0)
     other_gallery.add(scarlet="red", navy="blue")
     other_gallery.publish()
     eventually(lambda: client.get("/status").json()["space"] == other_gallery.space)
@@ -113,10 +112,9 @@ class SlowBucket(FolderBucket):
         return super().list(prefix, start)
 
 
-def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery, monkeypatch):
+def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery):
     bucket = SlowBucket(gallery.folder / "index")
-    monkeypatch.setattr(state, "open_bucket", lambda _: bucket)
-    keeper = state.StateKeeper(Settings.from_env(gallery.environment))
+    keeper = state.StateKeeper(bucket, gallery.encoder)
     known = keeper.state()
     gallery.add(new="yellow")
     time.sleep(REFRESH_EVERY)
@@ -136,9 +134,8 @@ def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery, monkeypat
 
 def test_a_quick_refresh_is_waited_for(gallery, monkeypatch):
     bucket = SlowBucket(gallery.folder / "index")
-    monkeypatch.setattr(state, "open_bucket", lambda _: bucket)
     monkeypatch.setattr(state, "WAIT_FOR_REFRESH", 60)
-    keeper = state.StateKeeper(Settings.from_env(gallery.environment))
+    keeper = state.StateKeeper(bucket, gallery.encoder)
     known = keeper.state()
     gallery.add(new="yellow")
     time.sleep(REFRESH_EVERY)

@@ -7,10 +7,19 @@ import pytest
 from clipsearch.decode import DECODERS, MAX_BYTES, MAX_PIXELS
 from search.body import MAX_ARRIVAL
 from search.main import ROUTES
-from search.parameters import GET_PARAMETERS, LIMIT_DEFAULT, LIMIT_MAX, POST_PARAMETERS
+from search.parameters import (
+    EMBED_PARAMETERS,
+    GET_PARAMETERS,
+    LABEL,
+    LIMIT_DEFAULT,
+    LIMIT_MAX,
+    MAX_LABELS,
+    MIN_LABELS,
+    POST_PARAMETERS,
+)
 from search.problems import TABLE
 from search.status import FAILURES_SHOWN
-from tests.search.conftest import form, png
+from tests.search.conftest import classify, form, png
 
 TYPES = {
     "object": dict,
@@ -100,14 +109,21 @@ def test_paths_and_methods_are_those_of_the_function(document):
 
 
 def test_parameters_are_those_of_the_function(document):
-    def named(method):
-        operation = document["paths"]["/"][method]
+    def named(method, path="/"):
+        operation = document["paths"][path][method]
         return [resolved(document, p)["name"] for p in operation["parameters"]]
 
     assert tuple(named("get")) == GET_PARAMETERS
     assert tuple(named("post")) == POST_PARAMETERS
     form_schema = document["components"]["schemas"]["Form"]
     assert form_schema["properties"].keys() == {"image", *POST_PARAMETERS}
+    assert tuple(named("get", "/embed")) == tuple(named("post", "/embed")) == EMBED_PARAMETERS
+    schemas = document["components"]["schemas"]
+    assert schemas["EmbedForm"]["properties"].keys() == {"image", *EMBED_PARAMETERS}
+    assert named("post", "/classify") == [LABEL]
+    assert schemas["ClassifyForm"]["properties"].keys() == {"image", LABEL}
+    labels = schemas["ClassifyForm"]["properties"][LABEL]
+    assert (labels["minItems"], labels["maxItems"]) == (MIN_LABELS, MAX_LABELS)
     limits = [document["components"]["parameters"]["limit"]["schema"]]
     limits.append(form_schema["properties"]["limit"])
     for limit in limits:
@@ -142,7 +158,7 @@ def test_every_reference_leads_somewhere_and_everything_is_referred_to(document)
 
 def test_numbers_and_formats_in_the_prose_are_those_of_the_code(document):
     schemas = document["components"]["schemas"]
-    image = schemas["Form"]["properties"]["image"]["description"]
+    image = schemas["Picture"]["description"]
     refused = document["components"]["responses"]["UnreadablePhoto"]["description"]
     too_large = document["components"]["responses"]["TooLarge"]["description"]
     assert f"{MAX_BYTES:,} bytes" in image
@@ -163,6 +179,9 @@ def test_answers_are_as_described(gallery, client, document):
         ("GET", "/", client.get("/?like=blue.jpg")),
         ("GET", "/", client.get("/?q=blue", headers={"Accept": "text/html"})),
         ("POST", "/", client.post_image(png("blue"), q="red", limit=1)),
+        ("POST", "/classify", classify(client, png("blue"), "red", "blue " * 50)),
+        ("GET", "/embed", client.get("/embed", params={"q": "blue " * 50})),
+        ("POST", "/embed", client.post("/embed", files={"image": png("blue")})),
         ("GET", "/status", client.get("/status")),
         ("GET", "/health", client.get("/health")),
         ("GET", "/openapi.json", client.get("/openapi.json")),
@@ -187,6 +206,10 @@ def test_errors_are_as_described(
         ("POST", "/", client.post(**form())),
         ("POST", "/", client.post(content=b"{}", headers={"Content-Type": "application/json"})),
         ("POST", "/", client.post_image(b"words")),
+        ("POST", "/classify", classify(client, png("blue"), "red")),
+        ("POST", "/classify", classify(client, b"words", "red", "blue")),
+        ("GET", "/embed", client.get("/embed?q=")),
+        ("POST", "/embed", client.post("/embed", files={"image": b"words"})),
         ("POST", "/", client.post_image(png("blue") + bytes(20_000_000))),
     ]
     index = gallery.environment.pop("CLIPSEARCH_INDEX")
@@ -199,6 +222,8 @@ def test_errors_are_as_described(
     waiting = client_of(gallery)
     asked += [("GET", "/", waiting.get("/?q=red")), ("GET", "/status", waiting.get("/status"))]
     asked.append(("POST", "/", waiting.post_image(png("blue"))))
+    asked.append(("POST", "/classify", classify(waiting, png("blue"), "red", "blue")))
+    asked.append(("GET", "/embed", waiting.get("/embed?q=red")))
     for method, path, response in asked:
         assert response.status_code >= 400
         assert_described(document, method, path, response)

@@ -1,0 +1,77 @@
+"""Words and pictures to vectors, and how well labels go with a picture.
+
+Imported on the first search, not with main.py.
+"""
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from clipsearch.bundle import Tower
+from search.model import Embedding, Model
+from search.timing import Timing
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float32]
+
+
+def embedded(words: str | None, image: bytes | None, model: Model, timing: Timing) -> Embedding:
+    """At least one of the two. Words and a picture together: the normalised sum of the two
+    unit vectors, each with the same weight. Raises UnreadablePhoto, DamagedObject, StorageError.
+    """
+    if words is None:
+        assert image is not None
+        return Embedding(_of_image(image, model, timing), False)
+    if image is None:
+        return _of_words(words, model, timing)
+    import numpy as np
+
+    picture, text = _of_image(image, model, timing), _of_words(words, model, timing)
+    total = picture + text.vector
+    # opposite vectors have no direction between them; anything but a division by zero will do
+    return Embedding(total / max(float(np.linalg.norm(total)), 1e-6), text.truncated)
+
+
+def classified(
+    image: bytes, labels: list[str], model: Model, timing: Timing
+) -> tuple[list[dict[str, Any]], bool]:
+    """(each label with its logit and its probability, most probable first; whether one was
+    cut). As Encoder.logits, but labels that were asked before need no encoding."""
+    import numpy as np
+
+    picture = _of_image(image, model, timing)
+    texts = [_of_words(label, model, timing) for label in labels]
+    vectors = np.stack([text.vector for text in texts]).astype(np.float64)
+    logits = model.encoder.logit_scale * (vectors @ picture)
+    odds = np.exp(logits - logits.max())
+    probabilities = odds / odds.sum()
+    answer = [
+        {
+            "label": labels[best],
+            "logit": round(float(logits[best]), 4),
+            "probability": round(float(probabilities[best]), 6),
+        }
+        for best in np.argsort(-logits, kind="stable").tolist()
+    ]
+    return answer, any(text.truncated for text in texts)
+
+
+def _of_image(image: bytes, model: Model, timing: Timing) -> "Vector":
+    from clipsearch.decode import decode_for_encoder
+
+    with _encoding("image", model, timing):
+        photo = decode_for_encoder(image, model.encoder.image_size)
+        vector: Vector = model.encoder.encode_image([photo.image])[0]
+        return vector
+
+
+def _of_words(words: str, model: Model, timing: Timing) -> Embedding:
+    with _encoding("text", model, timing):
+        return model.words(words)
+
+
+def _encoding(tower: Tower, model: Model, timing: Timing) -> AbstractContextManager[None]:
+    """The first use of a tower loads it, which takes far longer than the encoding."""
+    return timing.phase("encode" if tower in model.encoder.loaded else "load")
