@@ -16,7 +16,9 @@ def test_a_space_without_photos_has_a_status_of_zeros(empty_gallery, client_of):
         "commit": 0,
         "updated": None,
         "photos": {"objects": None, "indexed": 0, "failed": 0, "pending": None},
+        "reconciled": None,
         "failures": [],
+        "damaged": [],
     }
 
 

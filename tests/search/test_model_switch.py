@@ -1,0 +1,164 @@
+"""Another model becomes current while the function answers: not one answer mixes the two."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from clipsearch.decode import decode_photo
+from tests.search.conftest import Gallery, classify, png
+from tests.search.test_fresh import eventually
+from tests.tiny_bundle import make_tiny_bundle
+
+PHOTOS = {"red": "red", "green": "lime", "blue": "blue", "white": "white"}  # as in filled_folder
+WORDS = "the photo of a red picture"
+PICTURE = png((200, 90, 30))
+LABELS = ["red", "the green", "photo"]
+
+
+@pytest.fixture
+def galleries(gallery, tmp_path):
+    """Three models over the same folders; the last one's index is empty."""
+    others = [make_tiny_bundle(tmp_path / str(seed), seed=seed) for seed in (1, 2)]
+    second, empty = (Gallery(gallery.folder, bundle) for bundle in others)
+    second.add(**PHOTOS)
+    return gallery, second, empty
+
+
+def expected(gallery):
+    """What the model of `gallery` must answer to each question, from its encoder alone."""
+    from tests.search.conftest import jpeg
+
+    encoder = gallery.encoder
+    pictures = [decode_photo(jpeg(colour)).image for colour in PHOTOS.values()]
+    photos = encoder.encode_image(pictures)
+    picture = decode_photo(PICTURE).image
+    questions = {
+        "words": encoder.encode_text([WORDS]).vectors[0],
+        "picture": encoder.encode_image([picture])[0],
+        "like": photos[0],
+    }
+    scores = {
+        question: {f"{name}.jpg": score for name, score in zip(PHOTOS, photos @ v, strict=True)}
+        for question, v in questions.items()
+    }
+    del scores["like"]["red.jpg"]
+    logits = encoder.logits([picture], LABELS).per_image[0]
+    return scores | {
+        "labels": dict(zip(LABELS, logits, strict=True)),
+        "embedding": dict(enumerate(questions["words"])),
+    }
+
+
+def ask(client, question):
+    if question == "words":
+        return client.get("/", params={"q": WORDS})
+    if question == "picture":
+        return client.post_image(PICTURE)
+    if question == "like":
+        return client.get("/?like=red.jpg")
+    if question == "labels":
+        return classify(client, PICTURE, *LABELS)
+    return client.get("/embed", params={"q": WORDS})
+
+
+def facts(question, answer):
+    """(the space that an answer says it is of, its numbers)."""
+    if question == "labels":
+        return answer["space"], {entry["label"]: entry["logit"] for entry in answer["labels"]}
+    if question == "embedding":
+        return answer["space"], dict(enumerate(answer["embedding"]))
+    return answer["index"]["space"], {r["name"]: r["score"] for r in answer["results"]}
+
+
+def test_each_answer_under_load_is_of_one_model(galleries, client_of, monkeypatch):
+    client = client_of(galleries[0])
+    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0.02)
+    wanted = {gallery.space: expected(gallery) for gallery in galleries}
+    answers, stop = [], threading.Event()
+
+    def read(question):
+        while not stop.is_set():
+            answers.append((question, ask(client, question)))
+
+    def served():
+        return client.get("/embed?q=red").json()["space"]
+
+    first, second, empty = galleries
+    questions = [*wanted[first.space]]
+    with ThreadPoolExecutor(len(questions)) as readers:
+        reading = [readers.submit(read, question) for question in questions]
+        try:
+            for current in (first, second, first, empty, second):
+                current.publish()
+                eventually(lambda space=current.space: served() == space)
+                since = len(answers)
+                eventually(lambda since=since: len(answers) > since + 3 * len(questions))
+        finally:
+            stop.set()
+    for reader in reading:
+        reader.result()
+
+    seen = set()
+    for question, response in answers:
+        if response.status_code == 503:
+            assert question in ("words", "picture", "like"), response.text
+            assert response.json()["detail"] == "an index of photos is not there yet"
+            continue
+        assert response.status_code == 200, response.text
+        space, found = facts(question, response.json())
+        right = wanted[space][question]
+        assert found.keys() == right.keys()
+        for key in right:
+            assert abs(found[key] - right[key]) < (1e-3 if question == "labels" else 1e-5)
+        seen.add((question, space))
+    assert {(q, g.space) for q in questions for g in (first, second)} <= seen
+    assert ("words", 503) in {(q, r.status_code) for q, r in answers}
+
+
+def test_the_numbers_tell_the_models_apart(galleries):
+    """Else the test above could not fail."""
+    first, second, _ = (expected(gallery) for gallery in galleries)
+    for question, numbers in first.items():
+        difference = [numbers[key] - second[question][key] for key in numbers]
+        assert np.abs(difference).max() > 0.01, question
+
+
+def test_a_search_begun_with_one_model_ends_with_it(galleries, client_of, monkeypatch):
+    """The switch comes between the index and the vector: the request keeps what it has."""
+    first, second, _ = galleries
+    client = client_of(first)
+    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    assert client.get("/?q=red").status_code == 200
+    from search import embedding
+
+    begun, goes_on = threading.Event(), threading.Event()
+    embedded = embedding.embedded
+
+    def slow(*args):
+        begun.set()
+        assert goes_on.wait(60)
+        return embedded(*args)
+
+    monkeypatch.setattr("search.embedding.embedded", slow)
+    with ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(ask, client, "words")
+        assert begun.wait(60)
+        monkeypatch.setattr("search.embedding.embedded", embedded)
+        second.publish()
+        eventually(lambda: client.get("/status").json()["space"] == second.space)
+        goes_on.set()
+        space, found = facts("words", answering.result().json())
+    assert space == first.space
+    assert found == pytest.approx(expected(first)["words"], abs=1e-5)
+
+
+def test_a_cold_instance_finds_the_index_of_a_new_model_empty(galleries, client_of):
+    empty = galleries[2]
+    empty.publish()
+    client = client_of(empty)
+    assert client.get("/?q=red").status_code == 503
+    assert client.get("/embed?q=red").json()["space"] == empty.space
+    empty.add(red="red")
+    eventually(lambda: client.get("/?q=red").status_code == 200)
