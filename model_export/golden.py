@@ -22,15 +22,15 @@ import torch
 import transformers
 
 from model_export import ROOT
-from model_export.samples import pictures, texts
-from model_export.tiny import MEAN, STD, clip_tokenizer, tiny_clip
-from model_export.verify import (
+from model_export.reference import (
     as_viewed,
     image_processor,
     reference_image,
     reference_text,
     reference_tokens,
 )
+from model_export.samples import pictures, texts
+from model_export.tiny import MEAN, STD, clip_tokenizer, tiny_clip
 from model_export.write_bundle import export_bundle
 
 GOLDEN = ROOT / "tests" / "golden"

@@ -8,20 +8,27 @@ import json
 import math
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import onnxruntime
+import tokenizers
+import torch
+import transformers
 from tokenizers import Tokenizer
-from transformers import CLIPModel
+from transformers import CLIPModel, CLIPTokenizer
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from clipsearch.bundle import MODEL_JSON, Bundle, read_bundle, space_of
+from clipsearch.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.manifest import tower_of
 from model_export.onnx_export import Precision, UnsupportedModel, export_image, export_text
-from model_export.verify import verify
+from model_export.reference import Reference, image_processor
+from model_export.verify import expect, verify, verify_exact
 
 
 def export_bundle(
     model: CLIPModel,
-    tokenizer: Tokenizer | Path,
+    tokenizer: Tokenizer | CLIPTokenizer | Path,
     folder: Path,
     *,
     name: str,
@@ -31,54 +38,79 @@ def export_bundle(
     context_length: int,
     image_precision: Precision = "fp32",
     text_precision: Precision = "fp32",
+    processor: CLIPImageProcessorPil | None = None,
+    source: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Bundle:
     """Write a verified bundle into `folder` and return it; its report is in `Bundle.report`.
 
     `tokenizer` adds the start and end tokens itself; it may be the path of a tokenizer.json.
+    `processor` is what the pictures are compared with, if the checkpoint has its own; `source`
+    says in the report where the model is from; `say` is told each step.
     A bundle that is already in `folder` is replaced, and stays as it is if this raises:
     UnsupportedModel, or verify.NotEqual when the result is too far from PyTorch.
     """
     if isinstance(tokenizer, Path):
         tokenizer = Tokenizer.from_file(str(tokenizer))
-    end_token = _end_token(model, tokenizer)
-    _check_sizes(model, tokenizer, image_size, context_length)
-    model = model.eval()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
-        new = Path(temporary)
-        export_image(model, new / "image.onnx", mean, std, image_precision)
-        export_text(model, new / "text.onnx", end_token, text_precision)
-        (new / "tokenizer.json").write_text(_tokenizer_json(tokenizer), encoding="utf-8")
-        files = sorted(path.name for path in new.iterdir())
-        digests = {file: _sha256(new / file) for file in files}
-        dim = model.config.projection_dim
-        space = space_of(
-            digests,
-            dim=dim,
-            context_length=context_length,
-            image_size=image_size,
-            mean=mean,
-            std=std,
-        )
+    processor = processor or image_processor(image_size, mean, std)
+    reference = Reference(model.eval(), tokenizer, processor, context_length)
+    backend = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
+    end_token = _end_token(model, backend)
+    _check_sizes(model, backend, image_size, context_length)
+
+    def write(into: Path, precision: dict[Tower, Precision]) -> Bundle:
+        into.mkdir()
+        export_image(model, into / "image.onnx", mean, std, precision["image"])
+        export_text(model, into / "text.onnx", end_token, precision["text"])
+        (into / "tokenizer.json").write_text(_tokenizer_json(backend), encoding="utf-8")
+        facts = {
+            "dim": model.config.projection_dim,
+            "context_length": context_length,
+            "image_size": image_size,
+            "mean": mean,
+            "std": std,
+        }
+        files = sorted(path.name for path in into.iterdir())
+        digests = {file: _sha256(into / file) for file in files}
         bundle = Bundle(
-            space=space,
+            space=space_of(digests, **facts),
             name=name,
-            dim=dim,
+            **facts,
             logit_scale=math.exp(model.logit_scale.item()),
-            context_length=context_length,
-            image_size=image_size,
-            mean=mean,
-            std=std,
             files=digests,
-            sizes={file: (new / file).stat().st_size for file in files},
-            precision={"image": image_precision, "text": text_precision},
+            sizes={file: (into / file).stat().st_size for file in files},
+            precision=precision,
             report={},
         )
-        (new / MODEL_JSON).write_bytes(bundle.to_json())
-        bundle = dataclasses.replace(bundle, report=verify(new, model, tokenizer))
-        (new / MODEL_JSON).write_bytes(bundle.to_json())
+        (into / MODEL_JSON).write_bytes(bundle.to_json())
+        return bundle
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
+        new = exact = Path(temporary) / "fp32"
+        say("running PyTorch on the samples")
+        expected = expect(reference)
+        say("writing the towers in fp32, to compare them with PyTorch")
+        bundle = write(exact, {"image": "fp32", "text": "fp32"})
+        exact_report = verify_exact(exact, expected)
+        if (image_precision, text_precision) != ("fp32", "fp32"):
+            say(f"writing the image tower in {image_precision}, the text tower in {text_precision}")
+            new = Path(temporary) / "bundle"
+            bundle = write(new, {"image": image_precision, "text": text_precision})
+        say("comparing and timing the result")
+        report = verify(new, reference, expected)
+        for tower in ("image", "text"):
+            report[tower]["fp32_max_difference"] = exact_report[tower]["max_difference"]
+        report |= {"source": dict(source or {}), "versions": _versions()}
+        (new / MODEL_JSON).write_bytes(dataclasses.replace(bundle, report=report).to_json())
         _move(new, folder)
     return read_bundle(folder).bundle
+
+
+def _versions() -> dict[str, str]:
+    """What made and compared it."""
+    modules = (onnxruntime, tokenizers, torch, transformers)
+    return {module.__name__: module.__version__ for module in modules}
 
 
 def _end_token(model: CLIPModel, tokenizer: Tokenizer) -> int:
@@ -105,6 +137,11 @@ def _check_sizes(
     model: CLIPModel, tokenizer: Tokenizer, image_size: int, context_length: int
 ) -> None:
     text, vision = model.config.text_config, model.config.vision_config
+    if vision.image_size % vision.patch_size or vision.num_channels != 3:
+        raise UnsupportedModel(
+            f"an image_size of {vision.image_size} in patches of {vision.patch_size} and "
+            f"{vision.num_channels} channels; whole patches of 3 channels are supported"
+        )
     if image_size != vision.image_size:
         raise UnsupportedModel(f"image_size {image_size}; the model's is {vision.image_size}")
     if not 3 <= context_length <= text.max_position_embeddings:

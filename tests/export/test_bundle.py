@@ -179,7 +179,7 @@ def test_a_swapped_normalisation_is_refused(export, model, tmp_path, monkeypatch
         real(model, path, std, mean, precision)
 
     monkeypatch.setattr(write_bundle, "export_image", swapped)
-    assert_refused(export, tmp_path, model, "image: a value differs by")
+    assert_refused(export, tmp_path, model, "image in fp32: a value differs by")
 
 
 def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
@@ -192,7 +192,7 @@ def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
         real(model, path, end_token - 1, precision)
 
     monkeypatch.setattr(write_bundle, "export_text", shifted)
-    assert_refused(export, tmp_path, model, "text: a value differs by")
+    assert_refused(export, tmp_path, model, "text in fp32: a value differs by")
 
 
 def test_a_wrong_crop_is_refused(export, model, tmp_path, monkeypatch):
@@ -213,7 +213,7 @@ def test_bad_8_bit_weights_are_refused(export, model, tmp_path, monkeypatch):
             real(weight)[1] * np.linspace(0.5, 1.5, len(real(weight)[1]), dtype=np.float32),
         ),
     )
-    with pytest.raises(NotEqual, match="text: a cosine of"):
+    with pytest.raises(NotEqual, match="text in int8: a noise of"):
         export(model, text_precision="int8")
     assert not (tmp_path / "bundle").exists()
 

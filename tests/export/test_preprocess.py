@@ -10,9 +10,9 @@ from PIL import Image
 
 from clipsearch.decode import decode_photo
 from clipsearch.preprocess import preprocess
+from model_export.reference import as_viewed, image_processor
 from model_export.samples import MODES, in_mode, pictures, texture
 from model_export.tiny import MEAN, STD
-from model_export.verify import as_viewed, image_processor
 
 
 def reference(image: Image.Image, size: int) -> np.ndarray:

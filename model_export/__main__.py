@@ -1,0 +1,118 @@
+"""A CLIP checkpoint -> a verified ONNX bundle: `make export`, or
+
+python -m model_export openai/clip-vit-base-patch32 [--out FOLDER] [--to gs://…|file://…]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from clipsearch.bundle import publish_bundle
+from clipsearch.errors import ClipsearchError
+from model_export.errors import ExportError
+from model_export.exported import SOURCE, source_of
+from model_export.options import Options, UsageError, parse_options
+
+if TYPE_CHECKING:
+    from clipsearch.bundle import Bundle
+    from model_export.checkpoint import Checkpoint
+
+START = time.monotonic()
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0, 1 where the export failed, 2 where it cannot be asked for."""
+    try:
+        options = parse_options(arguments)
+        bundle = export(options)
+        if options.bucket:
+            size = sum(bundle.sizes.values())
+            say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
+            publish_bundle(options.out, options.bucket)
+            say(f"{options.bucket.url}: space {bundle.space} is current")
+    except UsageError as error:
+        return _fail(error, 2)
+    except (ExportError, ClipsearchError) as error:
+        return _fail(error, 1)
+    except OSError as error:  # such as a full disk
+        place = error.filename or options.out
+        return _fail(f"{place}: {error.strerror or error}", 1)
+    except KeyboardInterrupt:
+        return _fail("stopped", 130)
+    return 0
+
+
+def export(options: Options) -> Bundle:
+    """Write the bundle into `options.out`. ExportError, OSError."""
+    say(f"exporting {options.model} to {options.out}")
+    source = source_of(options.model)  # before it is read: what changes later is news
+    revision = {}
+    folder = options.folder
+    # Slow to import, so not before it is known that there is something to do.
+    if folder is None:
+        from model_export.hub import fetch
+
+        fetched = fetch(options.model, say)
+        folder, revision = fetched.folder, {"revision": fetched.revision}
+    say("importing PyTorch and loading the checkpoint")
+    from model_export.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(folder, options.model)
+    bundle = _export(options, checkpoint, {"model": _name(options), **revision})
+    (options.out / SOURCE).write_text(json.dumps(source, indent=1) + "\n")
+    from model_export.report import table
+
+    print(table(bundle.report), flush=True)
+    say(f"{options.out}: space {bundle.space}, {sum(bundle.sizes.values()) / 1e6:.1f} MB")
+    return bundle
+
+
+def _export(options: Options, checkpoint: Checkpoint, source: dict[str, str]) -> Bundle:
+    from model_export.onnx_export import UnsupportedModel
+    from model_export.report import table
+    from model_export.verify import NotEqual
+    from model_export.write_bundle import export_bundle
+
+    preprocessing = checkpoint.preprocessing
+    try:
+        return export_bundle(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            options.out,
+            name=_name(options),
+            image_size=preprocessing.size,
+            mean=preprocessing.mean,
+            std=preprocessing.std,
+            context_length=checkpoint.model.config.text_config.max_position_embeddings,
+            image_precision=options.precision["image"],
+            text_precision=options.precision["text"],
+            processor=checkpoint.processor,
+            source=source,
+            say=say,
+        )
+    except UnsupportedModel as exc:
+        raise ExportError(f"{options.model} is not supported: {exc}") from exc
+    except NotEqual as exc:
+        print(table(exc.report), flush=True)
+        raise ExportError(f"{exc}; no bundle was written") from exc
+
+
+def _name(options: Options) -> str:
+    """Of the model, for people; a path of this machine is nobody's business."""
+    return options.folder.name if options.folder else options.model
+
+
+def say(line: str) -> None:
+    print(f"{time.monotonic() - START:6.1f} s  {line}", flush=True)
+
+
+def _fail(message: object, code: int) -> int:
+    print(f"export: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

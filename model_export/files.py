@@ -1,0 +1,25 @@
+"""Which files of a checkpoint in transformers' layout the export reads."""
+
+from __future__ import annotations
+
+# The first of these that is there: transformers looks for them in this order.
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
+
+# The preprocessing is in one of the two: transformers 5 writes it into the second.
+PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+
+SMALL_FILES = (
+    "config.json",
+    *PREPROCESSORS,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+)

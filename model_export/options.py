@@ -1,0 +1,79 @@
+"""What the command line of `make export` asks for, checked before anything heavy is imported."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from clipsearch.storage import Bucket, open_bucket
+from model_export.errors import ExportError
+from model_export.exported import checkpoint_folder, foreign_files, place_of
+
+PRECISIONS = ("fp32", "int8")
+DEFAULT_PRECISION = {"image": "int8", "text": "int8"}
+
+
+class UsageError(ExportError):
+    """What was asked for cannot be done; asking for something else can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`folder` is the checkpoint's, None if `model` is an id of the hub; `bucket` is where the
+    bundle goes, besides `out`. `precision` by tower."""
+
+    model: str
+    folder: Path | None
+    out: Path
+    bucket: Bucket | None
+    precision: dict[str, str]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def parse_options(arguments: list[str]) -> Options:
+    """The options in `arguments`; UsageError for what cannot work."""
+    parser = _Parser(
+        prog="python -m model_export",
+        description="Export a CLIP checkpoint to a verified ONNX bundle.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("model", help="an id of the Hugging Face hub, or a folder in that layout")
+    parser.add_argument("--out", type=Path, help="folder of the bundle (default: build/models/…)")
+    parser.add_argument("--to", metavar="URL", help="index bucket to put it into: gs:// or file://")
+    parser.add_argument("--precision", choices=PRECISIONS, help="of both towers")
+    for tower, default in DEFAULT_PRECISION.items():
+        parser.add_argument(
+            f"--{tower}-precision", choices=PRECISIONS, help=f"of this tower (default: {default})"
+        )
+    given = parser.parse_args(arguments)
+    if not given.model:
+        raise UsageError("which model? MODEL= takes an id of the Hugging Face hub, or a folder")
+    folder = checkpoint_folder(given.model)
+    if folder and not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}")
+    out = (given.out or place_of(given.model)).expanduser().resolve()
+    if foreign := foreign_files(out):
+        raise UsageError(f"{out} holds what is no bundle, such as {foreign[0]}: choose another")
+    return Options(
+        model=given.model,
+        folder=folder,
+        out=out,
+        bucket=_bucket(given.to),
+        precision={
+            tower: getattr(given, f"{tower}_precision") or given.precision or default
+            for tower, default in DEFAULT_PRECISION.items()
+        },
+    )
+
+
+def _bucket(url: str | None) -> Bucket | None:
+    try:
+        return open_bucket(url) if url else None
+    except ValueError as exc:
+        raise UsageError(f"--to: {exc}") from exc

@@ -1,0 +1,210 @@
+"""What is no CLIP checkpoint that can be exported is refused in one line that says why."""
+
+from __future__ import annotations
+
+import json
+import resource
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from model_export.__main__ import main
+from model_export.preprocessing import UnsupportedPreprocessing, parse_preprocessing
+from model_export.tiny import MEAN, STD, tiny_clip
+from tests.export.checkpoints import change_json, old_preprocessing, save_new, save_old
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    return save_new(tmp_path / "checkpoint", tiny_clip())
+
+
+@pytest.fixture
+def refused(capsys, tmp_path):
+    """Exports the folder and returns the one line of the refusal, of which no bundle is left."""
+
+    def run(folder: Path, *arguments: str, code: int = 1) -> str:
+        out = tmp_path / "models" / "out"
+        assert main([str(folder), "--out", str(out), *arguments]) == code
+        [line] = capsys.readouterr().err.splitlines()
+        assert not out.exists()
+        assert not list(tmp_path.glob("models/.export-*"))
+        return line
+
+    return run
+
+
+@pytest.mark.parametrize("kind", ["bert", "siglip", "chinese_clip", None])
+def test_another_kind_of_model_is_no_clip(checkpoint, refused, kind):
+    change_json(checkpoint / "config.json", model_type=kind)
+    line = refused(checkpoint)
+    assert line == (
+        f"export: {checkpoint} is not a CLIP: the model_type in its config.json is {kind!r}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["config.json"], "has no config.json: it is not a model of transformers"),
+        (["tokenizer.json"], "has no tokenizer: no tokenizer.json, nor vocab.json and merges.txt"),
+        (["processor_config.json"], "says nothing of its pictures: no preprocessor_config.json"),
+        (["model.safetensors"], "has no weights: none of model.safetensors, "),
+    ],
+    ids=str,
+)
+def test_a_missing_file_is_named(checkpoint, refused, files, message):
+    for file in files:
+        (checkpoint / file).unlink()
+    assert f"export: {checkpoint} {message}" in refused(checkpoint)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("config.json", "has a damaged config.json: "),
+        ("tokenizer.json", "has a damaged tokenizer: "),
+        ("processor_config.json", "has a damaged processor_config.json: "),
+        ("model.safetensors", "has weights that cannot be read: "),
+    ],
+    ids=str,
+)
+def test_a_file_that_is_cut_off_is_named(checkpoint, refused, file, message):
+    data = (checkpoint / file).read_bytes()
+    (checkpoint / file).write_bytes(data[: len(data) // 2])
+    assert f"export: {checkpoint} {message}" in refused(checkpoint)
+
+
+def test_a_pytorch_file_that_is_cut_off_is_named(tmp_path, refused):
+    folder = save_old(tmp_path / "old", tiny_clip())
+    data = (folder / "pytorch_model.bin").read_bytes()
+    (folder / "pytorch_model.bin").write_bytes(data[: len(data) // 2])
+    assert "has weights that cannot be read: " in refused(folder)
+
+
+# transformers itself only warns about these, and fills up with random numbers.
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda weights: weights.pop("visual_projection.weight"),
+            "missing: visual_projection.weight",
+        ),
+        (
+            lambda weights: weights.update({"vision_model.more": torch.zeros(2)}),
+            "unexpected: vision_model.more",
+        ),
+        (
+            lambda weights: weights.update({"text_projection.weight": torch.zeros(3, 2)}),
+            "of another shape: text_projection.weight (3, 2) instead of (40, 32)",
+        ),
+    ],
+    ids=["missing", "unexpected", "another shape"],
+)
+def test_weights_that_do_not_fit_are_refused(checkpoint, refused, change, message):
+    weights = load_file(checkpoint / "model.safetensors")
+    change(weights)
+    save_file(weights, checkpoint / "model.safetensors", {"format": "pt"})
+    line = refused(checkpoint)
+    assert line == (f"export: {checkpoint} has weights that do not fit its config.json: {message}")
+
+
+def test_more_layers_in_the_configuration_than_in_the_weights_are_refused(checkpoint, refused):
+    config = json.loads((checkpoint / "config.json").read_text())
+    config["text_config"]["num_hidden_layers"] = 3
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    assert "missing: text_model.encoder.layers.2." in refused(checkpoint)
+    assert " and 13 more" in refused(checkpoint)
+
+
+def test_another_tokenizer_than_clips_is_refused(checkpoint, refused):
+    change_json(checkpoint / "tokenizer_config.json", tokenizer_class="XLMRobertaTokenizer")
+    assert "has a XLMRobertaTokenizer; CLIPTokenizer is supported" in refused(checkpoint)
+
+
+def test_pictures_of_another_size_than_the_models_are_refused(tmp_path, refused):
+    folder = save_old(tmp_path / "old", tiny_clip())
+    change_json(folder / "preprocessor_config.json", size=32, crop_size=32)
+    assert "is not supported: image_size 32; the model's is 24" in refused(folder)
+
+
+def test_a_disk_that_takes_no_more_is_one_line(checkpoint, refused):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        line = refused(checkpoint)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert line.endswith("File too large")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(checkpoint, capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert main([str(checkpoint), "--out", str(tmp_path / "file" / "out")]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(tmp_path / "file") in line
+
+
+def test_what_cannot_be_asked_for_is_one_line(checkpoint, refused, tmp_path):
+    assert "there is no folder /none/such" in refused(Path("/none/such"), code=2)
+    assert "--to: 'ftp://x' is not file://" in refused(checkpoint, "--to", "ftp://x", code=2)
+    assert "invalid choice: 'fp16'" in refused(checkpoint, "--precision", "fp16", code=2)
+
+
+def test_a_folder_with_other_things_is_not_written_into(checkpoint, capsys):
+    before = sorted(checkpoint.iterdir())
+    assert main([str(checkpoint), "--out", str(checkpoint)]) == 2
+    assert "holds what is no bundle, such as config.json" in capsys.readouterr().err
+    assert sorted(checkpoint.iterdir()) == before
+
+
+# --- preprocessing ------------------------------------------------------------------------
+
+
+def test_the_old_and_the_new_form_say_the_same():
+    new = {
+        "size": {"shortest_edge": 224},
+        "crop_size": {"height": 224, "width": 224},
+        "do_rescale": True,
+        "rescale_factor": 0.00392156862745098,
+        "do_convert_rgb": True,
+        "image_processor_type": "CLIPImageProcessor",
+        "feature_extractor_type": None,
+    }
+    old = parse_preprocessing(old_preprocessing(224))
+    assert parse_preprocessing({**old_preprocessing(224), **new}) == old
+    assert (old.size, old.mean, old.std) == (224, MEAN, STD)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"resample": 2}, "resample 2; it must be 3"),
+        ({"size": {"height": 24, "width": 24}}, "size {'height': 24, 'width': 24}; it must be N"),
+        ({"size": {"shortest_edge": 28}}, "size 28 and crop_size 24; they must be equal"),
+        ({"crop_size": {"height": 24, "width": 20}}, "crop_size {'height': 24, 'width': 20}"),
+        ({"do_center_crop": False}, "do_center_crop is False"),
+        ({"do_normalize": False}, "do_normalize is False"),
+        ({"do_convert_rgb": False}, "do_convert_rgb is False"),
+        ({"rescale_factor": 1.0}, "rescale_factor 1.0; it must be 1/255"),
+        ({"image_mean": [0.5, 0.5]}, "image_mean [0.5, 0.5]; it must be three numbers"),
+        ({"image_std": None}, "image_std None; it must be three numbers"),
+        ({"image_std": [0.5, 0.0, 0.5]}, "image_std [0.5, 0.0, 0.5]; it must be above 0"),
+        ({"feature_extractor_type": "ViTFeatureExtractor"}, "'ViTFeatureExtractor'"),
+        ({"image_processor_type": "SiglipImageProcessor"}, "'SiglipImageProcessor'"),
+        ({"do_pad": True}, "do_pad True is not known here"),
+    ],
+    ids=str,
+)
+def test_preprocessing_that_is_not_ours_is_refused_by_name(change, message):
+    with pytest.raises(UnsupportedPreprocessing) as error:
+        parse_preprocessing({**old_preprocessing(24), **change})
+    assert message in str(error.value)
+
+
+def test_preprocessing_that_is_not_ours_is_refused_by_the_command(tmp_path, refused):
+    folder = save_old(tmp_path / "old", tiny_clip())
+    change_json(folder / "preprocessor_config.json", resample=2)
+    assert "has preprocessing that is not supported: resample 2" in refused(folder)
