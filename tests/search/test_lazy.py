@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
+from clipsearch.storage.folder import FolderBucket
 from tests.search.conftest import MAIN, REFRESH_EVERY, png
 
 HEAVY = {
@@ -84,6 +86,48 @@ def test_like_and_status_need_no_encoder(gallery, client_of):
     client = client_of(gallery)
     assert client.get("/?like=red.jpg").status_code == 200
     assert client.get("/status").status_code == 200
+
+
+class MeetingBucket(FolderBucket):
+    """Who reads the text encoder and who reads the index wait for each other, once."""
+
+    def __init__(self, root):
+        super().__init__(root)
+        self.meeting = threading.Barrier(2, timeout=30)
+        self.met = set()
+
+    def _meet(self, who):
+        if who not in self.met:
+            self.met.add(who)
+            self.meeting.wait()
+
+    def list(self, prefix="", start=""):
+        if "segments" in prefix:
+            self._meet("index")
+        return super().list(prefix, start)
+
+    def download(self, name, path):
+        if name.endswith("/text.onnx"):
+            self._meet("text")
+        super().download(name, path)
+
+
+def test_the_first_search_loads_encoder_and_index_at_the_same_time(gallery, client_of, monkeypatch):
+    bucket = MeetingBucket(gallery.folder / "index")
+    client = client_of(gallery)
+    monkeypatch.setattr("search.model.open_bucket", lambda _: bucket)
+    answer = client.get("/?q=red").json()
+    assert bucket.met == {"index", "text"}
+    assert answer["results"][0]["name"] == "red.jpg"
+    timing = answer["timing_ms"]
+    assert timing["load"] + timing["encode"] + timing["search"] <= timing["total"] + 0.1
+
+
+def test_of_two_errors_of_a_first_search_the_one_of_the_index_is_told(gallery, client_of):
+    lose(gallery, "text.onnx")
+    for segment in gallery.folder.rglob("*.npz"):
+        segment.write_bytes(b"damaged")
+    assert "segments/" in client_of(gallery).get("/?q=red").json()["detail"]
 
 
 def test_loading_counts_as_load_and_not_as_encoding(client):

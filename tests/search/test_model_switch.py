@@ -126,26 +126,26 @@ def test_the_numbers_tell_the_models_apart(galleries):
 
 
 def test_a_search_begun_with_one_model_ends_with_it(galleries, client_of, monkeypatch):
-    """The switch comes between the index and the vector: the request keeps what it has."""
+    """The switch comes after it has found its model, and before it reads the index."""
     first, second, _ = galleries
     client = client_of(first)
     monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
     assert client.get("/?q=red").status_code == 200
-    from search import embedding
+    from search.state import StateKeeper
 
     begun, goes_on = threading.Event(), threading.Event()
-    embedded = embedding.embedded
+    state = StateKeeper.state
 
-    def slow(*args):
+    def slow(keeper):
         begun.set()
         assert goes_on.wait(60)
-        return embedded(*args)
+        return state(keeper)
 
-    monkeypatch.setattr("search.embedding.embedded", slow)
+    monkeypatch.setattr(StateKeeper, "state", slow)
     with ThreadPoolExecutor(1) as pool:
         answering = pool.submit(ask, client, "words")
         assert begun.wait(60)
-        monkeypatch.setattr("search.embedding.embedded", embedded)
+        monkeypatch.setattr(StateKeeper, "state", state)
         second.publish()
         eventually(lambda: client.get("/status").json()["space"] == second.space)
         goes_on.set()
