@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clipsearch.errors import DamagedObject
-from clipsearch.storage import Bucket
+from clipsearch.storage import Bucket, Stat
 
 FORMAT = 1
 
@@ -51,10 +51,22 @@ def commit_path(space: str, number: int) -> str:
     return f"{commits_prefix(space)}{number:012d}.json"
 
 
+def commit_number(path: str, space: str) -> int:
+    """The number of the commit that the object `path` is; 0 if it is none."""
+    found = re.fullmatch(re.escape(commits_prefix(space)) + r"([0-9]{12})\.json", path)
+    return int(found[1]) if found else 0
+
+
+def list_commits(bucket: Bucket, space: str) -> list[Stat]:
+    """The objects that are commits, by number. Compaction sees to it that they are not many."""
+    stats = bucket.list(commits_prefix(space))
+    return [stat for stat in stats if commit_number(stat.name, space)]
+
+
 def newest_commit(bucket: Bucket, space: str) -> Commit:
     """The commit with the greatest number; number 0 if there is none. Raises DamagedObject."""
-    names = [stat.name for stat in bucket.list(commits_prefix(space))]
-    return read_commit(bucket, space, names[-1]) if names else Commit(space, 0)
+    stats = list_commits(bucket, space)
+    return read_commit(bucket, space, stats[-1].name) if stats else Commit(space, 0)
 
 
 def read_commit(bucket: Bucket, space: str, path: str) -> Commit:
@@ -88,7 +100,7 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
         document = json.loads(data)
         commit = Commit(
             space=space,
-            number=int(path.removeprefix(commits_prefix(space)).removesuffix(".json")),
+            number=commit_number(path, space),
             segments=_names(document["segments"]),
             replaced=_pairs(document["replaced"]),
             packs=_pairs(document.get("packs", {}), f"{space}/.+"),

@@ -1,0 +1,138 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""The purge: once a day full segments, too, lose what no longer counts.
+
+It reads the whole index without the vectors, and needs some 100 bytes of memory per entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.commits import Commit
+from clipsearch.compaction.ledger import Ledger, advance, read_ledger
+from clipsearch.compaction.run import Run, in_parallel
+from clipsearch.entries import Entries, Kind
+from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.segments import read_segment
+
+EVERY = timedelta(days=1)
+# Far longer than an event can be late: Cloud Storage gives up after a day.
+TOMBSTONES = timedelta(days=7)
+# Of a segment, what no longer counts; less is not worth to be written again.
+WORTH_IT = 0.3
+# With more the index is just being filled, and a calmer time will come.
+MAX_OBJECTS = 4096
+LARGE = 1 << 20  # bytes; larger segments are read one by one
+
+Mask = npt.NDArray[np.bool_]
+
+
+def purge(run: Run) -> bool:
+    """Rewrite the segments with much that no longer counts; False if that was not finished.
+
+    Purges never overlap: each publishes `purged`, and one that finds a foreign value there
+    gives up. Otherwise, of two equal entries in two segments, two purges might drop one each.
+    """
+    ledger = read_ledger(run.bucket, run.space)
+    before = ledger.commit.purged
+    if not ledger.commit.segments or (before and run.now - before < EVERY):
+        return True
+    if len(ledger.listed) > MAX_OBJECTS or not run.in_time():
+        return False
+    keep = kept_rows(run, ledger)
+    for name in keep:
+        if not run.in_time() or not _rewrite(run, name, keep[name], before):
+            return False
+        before = run.now
+    if not keep:
+        advance(run.bucket, run.space, lambda newest: replace(newest, purged=run.now))
+    return True
+
+
+def kept_rows(run: Run, ledger: Ledger) -> dict[str, Mask]:
+    """The segments that are worth to be rewritten, and which of their n rows stay: (n,)."""
+    committed = _facts(run, ledger, ledger.commit.segments)
+    others = _facts(run, ledger, ledger.listed.keys() - set(ledger.commit.segments))
+    table = Entries.concat(list(committed.values()))
+    # What is in no commit does not count here: its owner may have other plans with it.
+    keep = table.winners()
+    if not run.aside:  # or something might be known of the photo that cannot be read
+        keys = np.sort(np.concatenate([_sortable(e) for e in (table, *others.values())]))
+        keep &= ~_forgettable(table, keys, run.now)
+    result, start = {}, 0
+    for name, entries in committed.items():
+        rows = keep[start : start + len(entries)]
+        start += len(entries)
+        if np.count_nonzero(~rows) >= WORTH_IT * len(rows):
+            rows[-1] |= not rows.any()  # a segment has at least one entry
+            if not rows.all():
+                result[name] = rows
+    return result
+
+
+def _forgettable(table: Entries, keys: npt.NDArray[Any], now: datetime) -> Mask:
+    """(n,) the old tombstones of which nothing else is known; `keys`: all there are, sorted."""
+    oldest = int((now - TOMBSTONES).timestamp() * 1e6)
+    found: Mask = (table.kinds == Kind.TOMBSTONE) & (table.times <= oldest)
+    mine = _sortable(table)[found]
+    occurrences = np.searchsorted(keys, mine, "right") - np.searchsorted(keys, mine, "left")
+    found[found] = occurrences == 1
+    return found
+
+
+def _rewrite(run: Run, name: str, rows: Mask, purged: datetime | None) -> bool:
+    entries = run.read([name]).get(name)
+    if entries is None:
+        return False
+
+    def is_valid(newest: Commit) -> bool:
+        return name in newest.segments and newest.purged == purged
+
+    done = run.replace([name], entries.take(rows), is_valid, purged=run.now)
+    run.report.purged_entries += int(np.count_nonzero(~rows)) if done else 0
+    return done
+
+
+def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entries]:
+    """What the merge rule needs of these segments. Those that cannot be read are set aside."""
+
+    def read_one(name: str) -> Entries | DamagedObject | None:
+        try:
+            return _bare(read_segment(run.bucket, run.space, name))
+        except DamagedObject as damaged:
+            return damaged
+        except ObjectNotFound:
+            return None
+
+    def is_large(name: str) -> bool:
+        return name in ledger.listed and ledger.listed[name].size > LARGE
+
+    names = sorted(set(names) - run.aside, key=is_large)
+    small = [name for name in names if not is_large(name)]
+    read = in_parallel(read_one, small) + [read_one(name) for name in names[len(small) :]]
+    for name, found in zip(names, read, strict=True):
+        if not isinstance(found, Entries):
+            run.set_aside(name, found)
+    return {n: found for n, found in zip(names, read, strict=True) if isinstance(found, Entries)}
+
+
+def _bare(entries: Entries) -> Entries:
+    nothing = Entries.from_entries([])
+    return replace(
+        nothing,
+        keys=entries.keys,
+        generations=entries.generations,
+        kinds=entries.kinds,
+        times=entries.times,
+    )
+
+
+def _sortable(entries: Entries) -> npt.NDArray[Any]:
+    """The keys as (n,) strings of 16 bytes."""
+    return np.ascontiguousarray(entries.keys).view("S16").reshape(-1)

@@ -1,0 +1,128 @@
+"""A bucket in memory, with a clock that tests set and a place to get in between two requests."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from clipsearch.errors import ObjectExists, ObjectNotFound
+from clipsearch.storage import Stat, check_name
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class MemoryBucket:
+    """Bucket says what the methods promise; each is one atomic step, a listing page by page."""
+
+    page = 1000
+
+    def __init__(self) -> None:
+        self.url = "memory://bucket"
+        self.now = START
+        self.objects: dict[str, tuple[bytes, Stat]] = {}
+        self._lock = threading.Lock()
+        self._generations = itertools.count(1)
+
+    def later(self, time: timedelta) -> None:
+        self.now += time
+
+    def names(self, prefix: str = "") -> list[str]:
+        return sorted(name for name in list(self.objects) if name.startswith(prefix))
+
+    def create(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+    ) -> Stat:
+        check_name(name)
+        with self._lock:
+            if name in self.objects and self.objects[name][0] != data:
+                raise ObjectExists(name)
+            stat = Stat(name, next(self._generations), len(data), content_type, self.now)
+            return self.objects.setdefault(name, (data, stat))[1]
+
+    def read(self, name: str, generation: int | None = None) -> bytes:
+        data, stat = self._found(name)
+        if generation not in (None, stat.generation):
+            raise ObjectNotFound(name, generation)
+        return data
+
+    def download(self, name: str, path: Path) -> None:
+        path.write_bytes(self.read(name))
+
+    def stat(self, name: str) -> Stat:
+        return self._found(name)[1]
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        after = ""
+        while names := [n for n in self.names(prefix) if n >= start and n > after][: self.page]:
+            yield from [self.objects[name][1] for name in names]
+            after = names[-1]
+
+    def delete(self, name: str, generation: int | None = None) -> None:
+        with self._lock:
+            if name in self.objects and generation in (None, self.objects[name][1].generation):
+                del self.objects[name]
+
+    def _found(self, name: str) -> tuple[bytes, Stat]:
+        check_name(name)
+        with self._lock:
+            if name not in self.objects:
+                raise ObjectNotFound(name)
+            return self.objects[name]
+
+
+class HookedBucket:
+    """Another bucket, with something happening before and after each request.
+
+    `before` and `after` get the name of the method and of the object, or the prefix.
+    """
+
+    def __init__(
+        self,
+        bucket: MemoryBucket,
+        before: Callable[[str, str], None] = lambda method, name: None,
+        after: Callable[[str, str], None] = lambda method, name: None,
+    ) -> None:
+        self.url = bucket.url
+        self._bucket, self._before, self._after = bucket, before, after
+
+    def create(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+    ) -> Stat:
+        self._before("create", name)
+        stat = self._bucket.create(name, data, content_type, cache_control)
+        self._after("create", name)
+        return stat
+
+    def read(self, name: str, generation: int | None = None) -> bytes:
+        self._before("read", name)
+        data = self._bucket.read(name, generation)
+        self._after("read", name)
+        return data
+
+    def download(self, name: str, path: Path) -> None:
+        path.write_bytes(self.read(name))
+
+    def stat(self, name: str) -> Stat:
+        self._before("stat", name)
+        return self._bucket.stat(name)
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        self._before("list", prefix)
+        yield from self._bucket.list(prefix, start)
+        self._after("list", prefix)
+
+    def delete(self, name: str, generation: int | None = None) -> None:
+        self._before("delete", name)
+        self._bucket.delete(name, generation)
+        self._after("delete", name)

@@ -1,0 +1,512 @@
+"""What one run of compaction does, and what it must not do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clipsearch import compaction
+from clipsearch.commits import Commit, commit_path, list_commits, newest_commit, publish_commit
+from clipsearch.compaction import Report, merging, purging, run
+from clipsearch.entries import Entries, Entry, Kind
+from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.segments import (
+    new_segment_name,
+    read_segment,
+    segment_path,
+    segments_prefix,
+    write_segment,
+)
+from clipsearch.snapshot import SnapshotReader
+from tests.index.making import (
+    SPACE,
+    Facts,
+    facts,
+    failure,
+    photo,
+    random_units,
+    tombstone,
+    unit,
+)
+from tests.index.memory import START, HookedBucket, MemoryBucket
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def now_us(bucket: MemoryBucket) -> int:
+    return int(bucket.now.timestamp() * 1e6)
+
+
+def compact(bucket: Any, memory: MemoryBucket | None = None, seconds: float = 60) -> Report:
+    now = (memory or bucket).now
+    return compaction.compact(bucket, SPACE, time.monotonic() + seconds, now)
+
+
+def settle(bucket: MemoryBucket) -> None:
+    """Two runs with more than GRACE before each: what can be cleaned up is."""
+    for _ in range(2):
+        bucket.later(run.GRACE)
+        assert compact(bucket).finished
+
+
+def segments(bucket: MemoryBucket) -> list[str]:
+    return [n.removeprefix(segments_prefix(SPACE)) for n in bucket.names(segments_prefix(SPACE))]
+
+
+def truth(bucket: MemoryBucket) -> Facts:
+    """The index by the merge rule, over all objects: what every reader must see."""
+    parts = []
+    for name in segments(bucket):
+        with suppress(DamagedObject):
+            parts.append(read_segment(bucket, SPACE, name))
+    entries = Entries.concat(parts)
+    return facts(entries.take(entries.winners()))
+
+
+def seen(bucket: MemoryBucket) -> Facts:
+    return facts(SnapshotReader(bucket, SPACE).refresh().entries, vectors=False)
+
+
+def without_vectors(found: Facts) -> Facts:
+    return {(*fact[:6], None, fact[7]) for fact in found}
+
+
+@pytest.fixture
+def bucket() -> Iterator[MemoryBucket]:
+    return MemoryBucket()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiers of 2, 4 and 8 entries, and full segments of more: merges of few entries."""
+    monkeypatch.setattr(merging, "FANOUT", 2)
+    monkeypatch.setattr(merging, "MAX_SEGMENT", 16)
+
+
+def fill(bucket: MemoryBucket, count: int, start: int = 0) -> list[str]:
+    vectors = random_units(count, 4, seed=start)
+    return [
+        write_segment(bucket, SPACE, [photo(f"p{start + i}", 1, vector, now_us(bucket))])
+        for i, vector in enumerate(vectors)
+    ]
+
+
+def test_few_segments_wait_for_more(bucket: MemoryBucket) -> None:
+    fill(bucket, merging.FANOUT - 1)
+    assert compact(bucket) == Report(finished=True)
+    assert bucket.names() == bucket.names(segments_prefix(SPACE))
+
+
+def test_many_small_segments_become_one_with_the_same_entries(bucket: MemoryBucket) -> None:
+    write_segment(bucket, SPACE, [failure("bad", 3, "broken"), tombstone("gone", 2)])
+    sources = sorted([*segments(bucket), *fill(bucket, 40)])
+    before = truth(bucket)
+    report = compact(bucket)
+    assert (report.merges, report.merged_entries, report.finished) == (1, 42, True)
+    commit = newest_commit(bucket, SPACE)
+    (merged,) = commit.segments
+    assert (commit.number, commit.sizes) == (2, {merged: 42})  # 2: the purge was noted
+    assert commit.replaced == dict.fromkeys(sources, merged)
+    assert facts(read_segment(bucket, SPACE, merged)) == before
+    assert seen(bucket) == without_vectors(before)
+
+
+def test_a_few_are_merged_too_when_they_have_waited_long_enough(bucket: MemoryBucket) -> None:
+    fill(bucket, 3)
+    bucket.later(run.GRACE)
+    fill(bucket, 2, start=3)
+    assert compact(bucket).merged_entries == 5
+
+
+def test_a_merge_drops_what_lost_and_keeps_tombstones(bucket: MemoryBucket) -> None:
+    for generation in range(1, 20):
+        write_segment(bucket, SPACE, [photo("a", generation), photo("b", generation)])
+    write_segment(bucket, SPACE, [tombstone("b", 19)])
+    compact(bucket)
+    (merged,) = newest_commit(bucket, SPACE).segments
+    entries = read_segment(bucket, SPACE, merged)
+    assert {(f[0], f[1], f[2]) for f in facts(entries)} == {
+        ("a", 19, Kind.VECTOR),
+        ("b", 19, Kind.TOMBSTONE),
+    }
+
+
+def test_replaced_segments_and_old_commits_are_deleted_after_the_grace(
+    bucket: MemoryBucket, small: None
+) -> None:
+    for start in range(0, 30, 3):
+        fill(bucket, 3, start)
+        compact(bucket)
+        bucket.later(timedelta(minutes=5))
+    before = truth(bucket)
+    assert len(segments(bucket)) > 30  # nothing is deleted yet
+    settle(bucket)
+    commit = newest_commit(bucket, SPACE)
+    assert set(segments(bucket)) == set(commit.segments)
+    assert len(list_commits(bucket, SPACE)) <= 2
+    assert truth(bucket) == before
+    assert seen(bucket) == without_vectors(before)
+    fill(bucket, 3, start=30)
+    compact(bucket)
+    assert newest_commit(bucket, SPACE).replaced.keys() & set(commit.replaced) == set()
+
+
+def test_nothing_is_deleted_before_the_grace_is_over(bucket: MemoryBucket) -> None:
+    sources = fill(bucket, 20)
+    compact(bucket)
+    bucket.later(run.GRACE - timedelta(seconds=1))
+    compact(bucket)
+    assert set(sources) < set(segments(bucket))
+    bucket.later(timedelta(seconds=1))
+    assert compact(bucket).deleted_objects >= 20
+    assert not set(sources) & set(segments(bucket))
+
+
+def test_every_entry_is_written_once_per_tier(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "FANOUT", 4)
+    monkeypatch.setattr(merging, "MAX_SEGMENT", 4**4)
+    written = 0
+    for start in range(0, 512, 4):
+        fill(bucket, 4, start)
+        written += compact(bucket).merged_entries
+    assert 2 * 512 < written <= 4 * 512
+    commit = newest_commit(bucket, SPACE)
+    assert sum(commit.sizes.values()) == 512
+    assert max(commit.sizes.values()) <= 4**4
+    assert len(commit.segments) <= 3 * 4 + 4
+
+
+def test_a_full_segment_is_not_merged_again(bucket: MemoryBucket, small: None) -> None:
+    for start in range(0, 96, 8):
+        fill(bucket, 8, start)
+        compact(bucket)
+    assert max(newest_commit(bucket, SPACE).sizes.values()) <= 16
+    full = {name for name, size in newest_commit(bucket, SPACE).sizes.items() if size > 8}
+    assert full
+    fill(bucket, 8, start=96)
+    compact(bucket)
+    assert full <= set(newest_commit(bucket, SPACE).segments)
+
+
+def test_a_merge_takes_no_more_than_a_segment_may_hold(bucket: MemoryBucket, small: None) -> None:
+    for start in (0, 10, 20):
+        write_segment(bucket, SPACE, [photo(f"p{start + i}") for i in range(10)])
+    assert compact(bucket).finished
+    assert list(newest_commit(bucket, SPACE).sizes.values()) == [10, 10]  # one waits
+
+
+def test_a_run_ends_at_its_deadline_and_the_next_one_goes_on(
+    bucket: MemoryBucket, small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MAX_SOURCES", 4)
+    fill(bucket, 12)
+    ends = time.monotonic() + 3600
+    hooked = HookedBucket(bucket, after=lambda method, name: end_after_commit(method, name))
+    one = run.Run(hooked, SPACE, ends, bucket.now)
+
+    def end_after_commit(method: str, name: str) -> None:
+        if method == "create" and "/commits/" in name:
+            one.deadline = time.monotonic()
+
+    assert not merging.merge_all(one)
+    assert one.report.merges == 1
+    assert compact(bucket, seconds=0) == Report()
+    assert compact(bucket).merges > 1
+    assert len(seen(bucket)) == 12
+
+
+def test_who_loses_the_race_for_a_number_takes_the_next(bucket: MemoryBucket) -> None:
+    fill(bucket, 20)
+    other = write_segment(bucket, "other", [photo("x")])
+
+    def be_faster(method: str, name: str) -> None:
+        if name == commit_path(SPACE, 1) and not list_commits(bucket, SPACE):
+            publish_commit(bucket, Commit(SPACE, 1, (), {"unrelated.npz": other}))
+
+    compact(HookedBucket(bucket, before=be_faster), bucket)
+    commit = newest_commit(bucket, SPACE)
+    assert (commit.number, len(commit.segments), len(commit.replaced)) == (3, 1, 21)
+
+
+def test_of_two_merges_of_the_same_segments_one_counts(bucket: MemoryBucket) -> None:
+    fill(bucket, 20)
+    before = truth(bucket)
+
+    def be_faster(method: str, name: str) -> None:
+        if name == commit_path(SPACE, 1) and not list_commits(bucket, SPACE):
+            compact(bucket)
+
+    compact(HookedBucket(bucket, before=be_faster), bucket)
+    assert len(newest_commit(bucket, SPACE).segments) == 1
+    assert len(segments(bucket)) == 22  # that of the loser is loose, and does no harm
+    assert seen(bucket) == without_vectors(before)
+    settle(bucket)
+    bucket.later(DAY)
+    settle(bucket)
+    assert truth(bucket) == before
+    assert sum(newest_commit(bucket, SPACE).sizes.values()) <= 21
+
+
+def test_a_merge_is_not_written_when_others_were_faster(bucket: MemoryBucket) -> None:
+    fill(bucket, 20)
+
+    def be_faster(method: str, name: str) -> None:
+        if method == "read" and not list_commits(bucket, SPACE):
+            compact(bucket)
+
+    compact(HookedBucket(bucket, before=be_faster), bucket)
+    assert len(segments(bucket)) == 21
+
+
+def test_what_a_killed_run_left_is_merged_like_any_other(bucket: MemoryBucket) -> None:
+    class Killed(BaseException):
+        pass
+
+    def kill(method: str, name: str) -> None:
+        if method == "create" and "/commits/" in name:
+            raise Killed
+
+    fill(bucket, 20)
+    before = truth(bucket)
+    with pytest.raises(Killed):
+        compact(HookedBucket(bucket, before=kill), bucket)
+    assert len(segments(bucket)) == 21
+    assert seen(bucket) == without_vectors(before)
+    settle(bucket)
+    assert len(segments(bucket)) == 1
+    assert truth(bucket) == before
+
+
+def test_a_damaged_segment_is_reported_and_left_alone(bucket: MemoryBucket) -> None:
+    path = segment_path(SPACE, new_segment_name(1))
+    bucket.create(path, b"not a segment")
+    fill(bucket, 20)
+    report = compact(bucket)
+    assert report.finished
+    assert [line.split(":")[0] for line in report.damaged] == [path]
+    assert sum(newest_commit(bucket, SPACE).sizes.values()) == 20
+    assert path.rsplit("/")[-1] not in newest_commit(bucket, SPACE).replaced
+    settle(bucket)
+    assert bucket.read(path) == b"not a segment"
+
+
+def test_a_segment_of_another_dimension_is_reported_and_left_alone(bucket: MemoryBucket) -> None:
+    wrong = write_segment(bucket, SPACE, [photo("wrong", vector=unit(1, 0))])
+    fill(bucket, 20)
+    (line,) = compact(bucket).damaged
+    assert wrong in line
+    assert "2 numbers, those of others 4" in line
+    assert wrong not in newest_commit(bucket, SPACE).replaced
+
+
+def test_after_a_damaged_commit_the_index_starts_over_from_its_segments(
+    bucket: MemoryBucket,
+) -> None:
+    fill(bucket, 40)
+    compact(bucket)
+    write_segment(bucket, SPACE, [tombstone("p3", 1, now_us(bucket))])
+    before = truth(bucket)
+    bucket.create(commit_path(SPACE, 7), b"damaged")
+    compact(bucket)
+    assert newest_commit(bucket, SPACE).number > 7
+    assert seen(bucket) == without_vectors(before)
+    settle(bucket)
+    assert truth(bucket) == before
+    assert set(segments(bucket)) == set(newest_commit(bucket, SPACE).segments)
+
+
+def test_what_is_no_segment_and_no_commit_is_left_alone(bucket: MemoryBucket) -> None:
+    notes = f"{SPACE}/segments/notes.txt", f"{SPACE}/commits/notes.txt"
+    for name in notes:
+        bucket.create(name, b"who put this here?")
+    fill(bucket, 20)
+    compact(bucket)
+    settle(bucket)
+    assert set(notes) < set(bucket.names())
+    assert newest_commit(bucket, SPACE).number > 0
+
+
+# The purge
+
+
+def filled(bucket: MemoryBucket, deleted: int) -> None:
+    """20 photos in one segment, of which the first have been deleted; all sources are gone."""
+    fill(bucket, 20)
+    compact(bucket)
+    for i in range(deleted):
+        write_segment(bucket, SPACE, [tombstone(f"p{i}", 1, now_us(bucket))])
+    settle(bucket)
+    assert len(segments(bucket)) == (2 if deleted else 1)
+
+
+def test_a_segment_is_rewritten_when_a_third_of_it_is_dead(bucket: MemoryBucket) -> None:
+    filled(bucket, deleted=6)
+    before = truth(bucket)
+    bucket.later(DAY)
+    assert compact(bucket).purged_entries == 6
+    assert sorted(newest_commit(bucket, SPACE).sizes.values()) == [6, 14]
+    assert truth(bucket) == before
+    assert seen(bucket) == without_vectors(before)
+    settle(bucket)
+    assert len(segments(bucket)) == 2
+    assert truth(bucket) == before
+
+
+def test_a_segment_with_less_is_not_rewritten(bucket: MemoryBucket) -> None:
+    filled(bucket, deleted=5)
+    bucket.later(DAY)
+    assert compact(bucket).purged_entries == 0
+    assert sorted(newest_commit(bucket, SPACE).sizes.values()) == [5, 20]
+
+
+def test_the_index_is_purged_once_a_day(bucket: MemoryBucket) -> None:
+    fill(bucket, 20)
+    compact(bucket)
+    number = newest_commit(bucket, SPACE).number
+    bucket.later(DAY - timedelta(seconds=1))
+    compact(bucket)
+    assert newest_commit(bucket, SPACE).number == number
+    bucket.later(timedelta(seconds=1))
+    compact(bucket)
+    assert newest_commit(bucket, SPACE).number == number + 1
+    assert newest_commit(bucket, SPACE).purged == bucket.now
+
+
+def test_tombstones_go_when_nothing_older_can_come_or_is_left(bucket: MemoryBucket) -> None:
+    filled(bucket, deleted=20)
+    for _ in range(6):
+        bucket.later(DAY)
+        compact(bucket)
+    assert {fact[2] for fact in without_vectors(truth(bucket))} == {Kind.TOMBSTONE}
+    bucket.later(DAY)
+    compact(bucket)
+    settle(bucket)
+    # Of each segment one entry stays, as there is no segment without.
+    assert len(truth(bucket)) <= 2
+    assert not any(fact[2] == Kind.VECTOR for fact in truth(bucket))
+
+
+@pytest.mark.parametrize("place", ["loose", "replaced", "committed", "damaged"])
+def test_a_tombstone_stays_while_anything_may_speak_of_its_photo(
+    bucket: MemoryBucket, place: str
+) -> None:
+    filled(bucket, deleted=8)
+    bucket.later(DAY)
+    compact(bucket)  # the vectors of the deleted ones are gone
+    settle(bucket)
+    bucket.later(8 * DAY)
+    alive = write_segment(bucket, SPACE, [photo("p0", 1)])  # a killed run's, say
+    if place == "damaged":
+        bucket.create(segment_path(SPACE, new_segment_name(1)), b"who knows?")
+    if place in ("replaced", "damaged"):
+        newest = newest_commit(bucket, SPACE)
+        replaced = {**newest.replaced, alive: newest.segments[0]}
+        publish_commit(bucket, Commit(SPACE, newest.number + 1, newest.segments, replaced))
+    if place == "committed":
+        newest = newest_commit(bucket, SPACE)
+        both = (*newest.segments, alive)
+        publish_commit(bucket, Commit(SPACE, newest.number + 1, both))
+    compact(bucket)
+    committed = [read_segment(bucket, SPACE, n) for n in newest_commit(bucket, SPACE).segments]
+    tombstones = {
+        fact[0] for entries in committed for fact in facts(entries) if fact[2] == Kind.TOMBSTONE
+    }
+    assert "p0" in tombstones
+    assert ("p1" in tombstones) == (place == "damaged")
+    assert ("p0", Kind.VECTOR) not in {(f[0], f[2]) for f in truth(bucket)}
+
+
+def test_purges_that_overlap_do_not_drop_both_of_two_equal_entries(
+    bucket: MemoryBucket,
+) -> None:
+    same: list[Entry] = [photo("same", time_us=5)]
+    first, second = (write_segment(bucket, SPACE, same) for _ in range(2))
+    publish_commit(bucket, Commit(SPACE, 1, (first, second)))
+    write_segment(bucket, SPACE, [photo("other")])
+    before = truth(bucket)
+
+    def be_faster(method: str, name: str) -> None:
+        hooked._before = lambda method, name: None
+        if method == "create":
+            compact(bucket)
+
+    hooked = HookedBucket(bucket, before=be_faster)
+    compact(hooked, bucket)
+    assert truth(bucket) == before
+    settle(bucket)
+    assert truth(bucket) == before
+
+
+def test_the_purge_waits_while_the_index_is_being_filled(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(purging, "MAX_OBJECTS", 20)
+    fill(bucket, 20)
+    assert not compact(bucket).finished
+    assert newest_commit(bucket, SPACE).purged is None
+
+
+def test_storage_trouble_reaches_the_caller(bucket: MemoryBucket) -> None:
+    def fail(method: str, name: str) -> None:
+        raise StorageError(f"{method} {name}")
+
+    fill(bucket, 20)
+    with pytest.raises(StorageError):
+        compact(HookedBucket(bucket, before=fail), bucket)
+
+
+# Packs
+
+
+def test_packs_of_segments_that_are_gone_go_with_them(bucket: MemoryBucket) -> None:
+    """And what a killed run has packed stays, as the next one may go on with it."""
+    sources = fill(bucket, 20)
+    old, unfinished, outdated, kept = (
+        f"{SPACE}/packs/{name[:-4]}-{quantizer}.npz"
+        for name, quantizer in [(sources[0], "q1"), ("", "q2"), ("", "q1"), ("", "q1b")]
+    )
+    compact(bucket)
+    (merged,) = newest_commit(bucket, SPACE).segments
+    unfinished, outdated, kept = (
+        f"{SPACE}/packs/{merged[:-4]}-{quantizer}.npz" for quantizer in ("q2", "q1", "q1b")
+    )
+    quantizers = [f"{SPACE}/quantizers/{name}.npz" for name in ("old", "used", "next")]
+    for name in (old, outdated, quantizers[0], kept, quantizers[1], unfinished, quantizers[2]):
+        bucket.create(name, name.encode())
+        bucket.later(timedelta(seconds=1))
+    newest = newest_commit(bucket, SPACE)
+    commit = Commit(
+        SPACE,
+        newest.number + 1,
+        newest.segments,
+        newest.replaced,
+        packs={merged: kept},
+        quantizer=quantizers[1],
+        sizes=newest.sizes,
+        purged=newest.purged,
+    )
+    publish_commit(bucket, commit)
+    settle(bucket)
+    left = {*bucket.names(f"{SPACE}/packs/"), *bucket.names(f"{SPACE}/quantizers/")}
+    assert left == {unfinished, kept, *quantizers[1:]}
+
+
+def test_a_merge_of_many_vectors_keeps_them_with_their_names(bucket: MemoryBucket) -> None:
+    vectors = random_units(600, 8, seed=3)
+    for start in range(0, 600, 20):
+        entries = [photo(f"p{i}", 1, vectors[i]) for i in range(start, start + 20)]
+        write_segment(bucket, SPACE, entries)
+    compact(bucket)
+    (merged,) = newest_commit(bucket, SPACE).segments
+    entries = read_segment(bucket, SPACE, merged)
+    for row in range(600):
+        assert np.array_equal(entries.vectors[row], vectors[int(entries.name(row)[1:])])
+    assert bucket.now == START
