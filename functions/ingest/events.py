@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from clipsearch.overruling import MAX_GENERATION
 from clipsearch.storage import gs_parts
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
@@ -71,6 +72,6 @@ def _number(data: Mapping[str, Any], key: str) -> int:
     value = data.get(key)
     # Strictly: int() itself takes " 12 ", "1_000" and the digits of every script.
     digits = str(value) if isinstance(value, (str, int)) else ""
-    if re.fullmatch(r"[0-9]{1,19}", digits) and int(digits) < 2**63:
+    if re.fullmatch(r"[0-9]{1,19}", digits) and int(digits) <= MAX_GENERATION:
         return int(digits)
     raise Refused(f"{key} {value!r} is not a number")

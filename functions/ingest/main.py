@@ -1,4 +1,4 @@
-"""Entry point `ingest`: one storage event in, at most one small segment out.
+"""Entry point `ingest`: one storage event in, at most one small segment out; and maintenance.
 
 An event answered 2xx is done with; an exception is a 500, and the event comes again
 (invariants 1 and 5). Imports nothing heavy: the framework imports this before it forks.
@@ -15,6 +15,7 @@ import functions_framework
 from clipsearch.settings import Settings
 from ingest.events import Refused, parse_event
 from ingest.logs import show_log
+from ingest.messages import PUBLISHED, parse_message
 
 if TYPE_CHECKING:
     from ingest.services import Services
@@ -25,7 +26,8 @@ _services_lock = threading.Lock()
 
 @functions_framework.cloud_event
 def ingest(event: Any) -> None:
-    """Answer a finalized or deleted event; returns when what follows from it is durable."""
+    """Answer an event of the photos bucket, or a message about maintenance; returns when what
+    follows from it is durable."""
     show_log()
     started = time.monotonic()
     level, outcome = logging.ERROR, "error"
@@ -44,6 +46,11 @@ def _handle(event: Any) -> tuple[int, str]:
     """The log level and the outcome in words."""
     services = _services()
     try:
+        if event["type"] == PUBLISHED:
+            message = parse_message(event.data)
+            from ingest import maintenance
+
+            return logging.INFO, maintenance.handle(message, services)
         photo = parse_event(event, services.settings.photos)
     except Refused as refused:
         # Acknowledged: the same event would be refused again, for a day.

@@ -34,64 +34,69 @@ def index(photo: PhotoEvent, services: Services) -> str:
     """
     encoder = services.model.encoder()
     try:
-        decoded = decode_for_encoder(_read(photo, services), encoder.image_size)
+        data = read_photo(photo.name, photo.generation, photo.size, services)
+        decoded = decode_for_encoder(data, encoder.image_size)
     except ObjectNotFound:
         # Its own delete, or its successor, has an event that says all there is to say.
-        _remove_thumbnail(photo, services)
+        remove_thumbnail(photo.name, photo.generation, services)
         return "gone or replaced"
     except UnreadablePhoto as error:
         entry = _entry(photo, Kind.FAILURE, reason=error.reason)
         write_segment(services.index, encoder.space, [entry])
         return f"cannot be indexed: {error.reason}"
 
-    _write_thumbnail(photo, decoded, services)
+    write_thumbnail(photo.name, photo.generation, decoded, services)
     vector = encoder.encode_image([decoded.image])[0]
     entry = _entry(photo, Kind.VECTOR, width=decoded.width, height=decoded.height, vector=vector)
     write_segment(services.index, encoder.space, [entry])
-    if not _is_there(photo, services):
+    if not is_there(photo.name, photo.generation, services):
         # The delete may have looked for the thumbnail before it was written.
-        _remove_thumbnail(photo, services)
+        remove_thumbnail(photo.name, photo.generation, services)
     return f"indexed, {decoded.width} x {decoded.height} pixels"
 
 
 def remove(photo: PhotoEvent, services: Services) -> str:
     """Note that one generation of a photo is gone. A newer one stays, by the merge rule."""
     write_segment(services.index, services.model.space(), [_entry(photo, Kind.TOMBSTONE)])
-    _remove_thumbnail(photo, services)
+    remove_thumbnail(photo.name, photo.generation, services)
     return "removed"
 
 
-def _read(photo: PhotoEvent, services: Services) -> bytes:
-    """The bytes of this very generation; what is too large is not read."""
+def read_photo(name: str, generation: int, size: int | None, services: Services) -> bytes:
+    """The bytes of this very generation; what is too large is not read.
+
+    Raises ObjectNotFound if it is gone or replaced, UnreadablePhoto, StorageError.
+    """
     try:
-        size = photo.size if photo.size is not None else services.photos.stat(photo.name).size
+        size = size if size is not None else services.photos.stat(name).size
         if size > MAX_BYTES:
             raise PhotoTooLarge(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")
-        return services.photos.read(photo.name, photo.generation)
+        return services.photos.read(name, generation)
     except (BadObjectName, ObjectUnreadable) as exc:
         # For ever: a file whose name or permissions are mended has another generation.
         raise UnreadablePhoto(f"the file cannot be read: {exc.reason}") from exc
 
 
-def _is_there(photo: PhotoEvent, services: Services) -> bool:
+def is_there(name: str, generation: int, services: Services) -> bool:
     try:
-        return services.photos.stat(photo.name).generation == photo.generation
+        return services.photos.stat(name).generation == generation
     except ObjectNotFound:
         return False
+
+
+def write_thumbnail(name: str, generation: int, decoded: Decoded, services: Services) -> None:
+    """`generation` is that of the entry, by which search finds the thumbnail."""
+    thumbnail = thumbnails.thumbnail_name(name, generation)
+    data = thumbnails.make_thumbnail(decoded.image)
+    # Another release of the image library may have made other bytes of the same picture.
+    with suppress(ObjectExists):
+        services.thumbnails.create(thumbnail, data, thumbnails.CONTENT_TYPE, FOR_EVER)
+
+
+def remove_thumbnail(name: str, generation: int, services: Services) -> None:
+    services.thumbnails.delete(thumbnails.thumbnail_name(name, generation))
 
 
 def _entry(photo: PhotoEvent, kind: Kind, **facts: Any) -> Entry:
     now_us = time.time_ns() // 1000
     return Entry(photo.name, photo.generation, kind, time_us=now_us, **facts)
-
-
-def _write_thumbnail(photo: PhotoEvent, decoded: Decoded, services: Services) -> None:
-    name = thumbnails.thumbnail_name(photo.name, photo.generation)
-    data = thumbnails.make_thumbnail(decoded.image)
-    # Another release of the image library may have made other bytes of the same picture.
-    with suppress(ObjectExists):
-        services.thumbnails.create(name, data, thumbnails.CONTENT_TYPE, FOR_EVER)
-
-
-def _remove_thumbnail(photo: PhotoEvent, services: Services) -> None:
-    services.thumbnails.delete(thumbnails.thumbnail_name(photo.name, photo.generation))

@@ -10,6 +10,7 @@ from clipsearch.bundle import current_space
 from clipsearch.encoder import Encoder
 from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
+from ingest.topic import Topic
 
 # Seconds. A switch to another model is rare; asking costs one listing.
 LOOK_FOR_MODEL_EVERY = 5.0
@@ -22,6 +23,7 @@ class Services:
         self.index = open_bucket(settings.index)
         self.thumbnails = open_bucket(settings.thumbnails)
         self.model = CurrentModel(self.index, settings.model)
+        self.topic = Topic(settings.topic) if settings.topic else None
 
 
 class CurrentModel:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from clipsearch import thumbnails
 from clipsearch.errors import NotReady
 from clipsearch.settings import Settings
+from clipsearch.storage import open_bucket
 from search import embedding
 from search.cursor import Cursor, encode_cursor, fingerprint
 from search.model import Embedding, Model, ModelKeeper
@@ -21,6 +22,7 @@ from search.timing import Timing
 
 if TYPE_CHECKING:
     from clipsearch.index import Hit
+    from search.status import StatusReader
 
 
 class Service:
@@ -32,11 +34,14 @@ class Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keeper = ModelKeeper(settings)
+        self._status: StatusReader | None = None
 
     def status(self) -> dict[str, Any]:
-        from search.status import status_of
+        from search.status import StatusReader
 
-        status = status_of(self._keeper.model().keeper.state())
+        if self._status is None:
+            self._status = StatusReader(open_bucket(self._settings.index))
+        status = self._status.status(self._keeper.model().keeper.state())
         refused = self._keeper.refused
         if refused is not None:
             status["refused_model"] = {

@@ -3,35 +3,81 @@
 Imported on the first request that needs it, not with main.py (see search.state).
 """
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 
+from clipsearch.coverage import Coverage, CoverageReader
 from clipsearch.entries import Entries, Kind
+from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.snapshot import Snapshot
+from clipsearch.storage import Bucket
 from search.state import State
+
+log = logging.getLogger("clipsearch")
 
 FAILURES_SHOWN = 100
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def status_of(state: State) -> dict[str, Any]:
-    """The answer as HTTP gives it. `objects` and `pending` need a reconcile to be known."""
-    snapshot = state.snapshot
-    return {
-        "model": state.encoder.name,
-        "space": state.encoder.space,
-        "commit": snapshot.commit,
-        "updated": rfc3339(snapshot.updated) if snapshot.updated else None,
-        "photos": {
-            "objects": None,
-            "indexed": snapshot.photos,
-            "failed": snapshot.failures,
-            "pending": None,
-        },
-        "failures": _failures(snapshot.entries),
-    }
+class StatusReader:
+    """Reads what the last reconcile found when somebody asks. Safe to use from several threads."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._records: CoverageReader | None = None
+
+    def status(self, state: State) -> dict[str, Any]:
+        """The answer as HTTP gives it. `objects`, `pending`: null before the first reconcile."""
+        snapshot = state.snapshot
+        coverage, damaged = self._coverage(snapshot.space)
+        pending = None
+        if coverage is not None:
+            pending = len(coverage.pending.still(snapshot.catalogue).keys)
+        return {
+            "model": state.encoder.name,
+            "space": snapshot.space,
+            "commit": snapshot.commit,
+            "updated": rfc3339(snapshot.updated) if snapshot.updated else None,
+            "photos": {
+                "objects": coverage.objects if coverage else None,
+                "indexed": snapshot.photos,
+                "failed": snapshot.failures,
+                "pending": pending,
+            },
+            "reconciled": _reconciled(coverage),
+            "failures": _failures(snapshot.entries),
+            "damaged": [*_damaged(snapshot), *damaged],
+        }
+
+    def _coverage(self, space: str) -> tuple[Coverage | None, list[dict[str, str]]]:
+        """What the newest record says, and the record itself if it is damaged."""
+        records = self._records
+        if records is None or records.space != space:
+            records = self._records = CoverageReader(self._bucket, space)
+        try:
+            return records.newest(), []
+        except DamagedObject as error:
+            return records.known, [{"object": error.name, "reason": error.reason}]
+        except StorageError as error:
+            log.warning("what the last reconcile found cannot be read: %s", error)
+            return records.known, []
+
+
+def _reconciled(coverage: Coverage | None) -> dict[str, str] | None:
+    if coverage is None:
+        return None
+    return {"started": rfc3339(coverage.started), "at": rfc3339(coverage.finished)}
+
+
+def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
+    """The segments and commits that are set aside."""
+    lines: tuple[str, ...] = getattr(snapshot, "damaged", ())
+    pairs = [line.partition(": ") for line in lines]
+    return [{"object": name, "reason": reason} for name, _, reason in pairs]
 
 
 def _failures(entries: Entries) -> list[dict[str, Any]]:

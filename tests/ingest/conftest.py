@@ -1,5 +1,6 @@
 """A cloud in a folder: three buckets, the model, and `ingest` behind the real framework."""
 
+import asyncio
 import io
 import json
 import sys
@@ -7,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from functions_framework import create_app
 from PIL import Image
@@ -17,6 +19,7 @@ from clipsearch.segments import segments_prefix
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
 from clipsearch.thumbnails import thumbnail_name
+from tests.pubsub_double import event_of
 from tests.tiny_bundle import make_tiny_bundle
 from tools.run.feeder import Event
 
@@ -97,6 +100,40 @@ class Cloud:
     def post(self, payload, headers):
         body = payload if isinstance(payload, bytes) else json.dumps(payload)
         return self.client.post("/", data=body, headers=headers).status_code
+
+    def tell(self, message):
+        """Deliver a message about maintenance; returns the HTTP status."""
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        headers, body = event_of(data)
+        return self.post(body, headers)
+
+    def reconcile(self):
+        return self.tell({"action": "reconcile"})
+
+    def status(self):
+        """GET /status of a fresh instance of `search`."""
+        for name in [name for name in sys.modules if name.split(".")[0] == "search"]:
+            del sys.modules[name]
+        transport = httpx.ASGITransport(create_app("search", MAIN))
+
+        async def get():
+            async with httpx.AsyncClient(transport=transport, base_url="http://search") as client:
+                return await client.get("/status")
+
+        return asyncio.run(get()).json()
+
+    def counts(self):
+        """(objects, indexed, failed, pending) as /status has them."""
+        return tuple(self.status()["photos"].values())
+
+    def in_bucket(self):
+        """{name: generation} of the photos."""
+        return {stat.name: stat.generation for stat in self.photos.list()}
+
+    def known(self):
+        """{name: generation} of what the index has as a photo or a failure."""
+        state = self.state().items()
+        return {name: generation for name, (kind, generation) in state if kind != Kind.TOMBSTONE}
 
     def segments(self):
         return list(self.index.list(segments_prefix(self.space)))

@@ -52,6 +52,8 @@ def faults(document, schema, value, where="$"):
     """What is wrong with `value`; of JSON Schema it knows the words that the document uses."""
     schema = resolved(document, schema)
     for word, wanted in schema.items():
+        if value is None and word in ("required", "properties", "additionalProperties"):
+            continue  # they speak of objects; "type" says whether null will do
         if word == "type":
             types = [wanted] if isinstance(wanted, str) else wanted
             if not any(isinstance(value, TYPES[t]) for t in types) or isinstance(value, bool):

@@ -1,0 +1,197 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""What a reconcile found: how many photos there are, and which were not in the index yet.
+
+    <space>/reconciles/<microseconds, 16 hex>-<12 random hex>/<4 digits>.npz
+
+One object per part of the listing, write-once; most buckets are listed in one part. A run
+whose last part is missing was killed, or still goes on: readers take the one before.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+import time
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.catalogue import Catalogue
+from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
+from clipsearch.storage import Bucket
+
+FORMAT = 1
+RUNS_KEPT = 2  # complete ones: whoever has just listed the older one can still read it
+UNFINISHED_KEPT = timedelta(days=1)  # a message that continues a run comes that late at most
+_RUN = "[0-9a-f]{16}-[0-9a-f]{12}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pending:
+    """p photos that were to be looked at: `keys` of their names, the `generations` that their
+    entries will have, and when their messages were `published`, µs since 1970."""
+
+    keys: npt.NDArray[np.uint64]  # (p, 2)
+    generations: npt.NDArray[np.int64]  # (p,)
+    published: npt.NDArray[np.int64]  # (p,)
+
+    @classmethod
+    def concat(cls, parts: list[Pending]) -> Pending:
+        if not parts:
+            none = np.zeros(0, np.int64)
+            return cls(np.zeros((0, 2), np.uint64), none, none)
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
+
+    def still(self, catalogue: Catalogue) -> Pending:
+        """Those that the index does not know yet."""
+        rows = catalogue.rows_of(self.keys)
+        left = rows < 0
+        left[~left] = catalogue.rows.generations[rows[~left]] < self.generations[~left]
+        return Pending(self.keys[left], self.generations[left], self.published[left])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """What was found of the names up to `end`, the last one looked at; "" after the last part.
+
+    `objects` is how many photos are there, `indexed` and `failed` how many of them the index
+    knew; the others are `pending`. Times in µs since 1970.
+    """
+
+    objects: int
+    indexed: int
+    failed: int
+    orphaned: int  # known, but not there
+    started: int
+    finished: int
+    end: str
+    pending: Pending
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage:
+    """All parts of one run."""
+
+    run: str
+    objects: int
+    started: datetime
+    finished: datetime
+    pending: Pending
+
+
+def new_run() -> str:
+    """Sorts by time; unique by 48 random bits."""
+    return f"{time.time_ns() // 1000:016x}-{secrets.token_hex(6)}"
+
+
+def is_run(value: str) -> bool:
+    return re.fullmatch(_RUN, value) is not None
+
+
+def write_part(bucket: Bucket, space: str, run: str, number: int, part: Part) -> Part:
+    """Store the part; returns the one that counts, which is another one if it came first."""
+    columns = {f.name: getattr(part, f.name) for f in fields(Part) if f.name != "pending"}
+    pending = {f.name: getattr(part.pending, f.name) for f in fields(Pending)}
+    file = io.BytesIO()
+    np.savez(file, format=np.int32(FORMAT), space=np.str_(space), **columns, **pending)
+    try:
+        bucket.create(_path(space, run, number), file.getvalue())
+    except ObjectExists:
+        return read_part(bucket, space, run, number) or part
+    return part
+
+
+def read_part(bucket: Bucket, space: str, run: str, number: int) -> Part | None:
+    """None if there is none (yet). Raises DamagedObject."""
+    path = _path(space, run, number)
+    try:
+        data = bucket.read(path)
+    except ObjectNotFound:
+        return None
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+            found: dict[str, Any] = {name: archive[name] for name in archive.files}
+        head = (found.pop("format").item(), found.pop("space").item())
+        if head != (FORMAT, space):
+            raise ValueError(f"it says {head!r} instead of {(FORMAT, space)!r}")
+        pending = Pending(**{f.name: found.pop(f.name) for f in fields(Pending)})
+        if not len(pending.keys) == len(pending.generations) == len(pending.published):
+            raise ValueError("its columns differ in length")
+        return Part(**{name: value.item() for name, value in found.items()}, pending=pending)
+    except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
+        raise DamagedObject(path, f"it is no record of a reconcile ({exc!r})") from exc
+
+
+class CoverageReader:
+    """The newest complete run of a space; what was read once is not read again."""
+
+    def __init__(self, bucket: Bucket, space: str) -> None:
+        self._bucket = bucket
+        self.space = space
+        self.known: Coverage | None = None
+
+    def newest(self) -> Coverage | None:
+        """None before the first reconcile has ended. Raises DamagedObject, StorageError."""
+        for run in reversed(_runs(self._bucket, self.space)):
+            if self.known is not None and run <= self.known.run:
+                break
+            parts = _parts(self._bucket, self.space, run)
+            if parts:
+                self.known = _coverage(run, parts)
+                break
+        return self.known
+
+
+def delete_old_runs(bucket: Bucket, space: str) -> None:
+    """All but the newest complete ones, and those that may still go on."""
+    recent = f"{(time.time_ns() // 1000) - UNFINISHED_KEPT // timedelta(microseconds=1):016x}"
+    kept = 0
+    for run in reversed(_runs(bucket, space)):
+        if kept >= RUNS_KEPT or (run < recent and not _parts(bucket, space, run)):
+            for stat in list(bucket.list(f"{_prefix(space)}{run}/")):
+                bucket.delete(stat.name)
+        elif _parts(bucket, space, run):
+            kept += 1
+
+
+def _runs(bucket: Bucket, space: str) -> list[str]:
+    prefix = _prefix(space)
+    runs = {stat.name.removeprefix(prefix).split("/")[0] for stat in bucket.list(prefix)}
+    return sorted(run for run in runs if is_run(run))
+
+
+def _parts(bucket: Bucket, space: str, run: str) -> list[Part]:
+    """All parts of a run; none at all if one is missing."""
+    parts: list[Part] = []
+    while not parts or parts[-1].end:
+        part = read_part(bucket, space, run, len(parts))
+        if part is None:
+            return []
+        parts.append(part)
+    return parts
+
+
+def _coverage(run: str, parts: list[Part]) -> Coverage:
+    return Coverage(
+        run=run,
+        objects=sum(part.objects for part in parts),
+        started=_time(parts[0].started),
+        finished=_time(parts[-1].finished),
+        pending=Pending.concat([part.pending for part in parts]),
+    )
+
+
+def _time(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
+
+
+def _prefix(space: str) -> str:
+    return f"{space}/reconciles/"
+
+
+def _path(space: str, run: str, number: int) -> str:
+    return f"{_prefix(space)}{run}/{number:04d}.npz"

@@ -1,0 +1,117 @@
+"""What messages about maintenance lead to. Imported on the first one, not with main.py."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+
+from clipsearch.bundle import current_space
+from clipsearch.encoder import Encoder
+from ingest.batches import index_photos, remove_photos
+from ingest.events import Refused
+from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
+from ingest.reconcile import reconcile
+from ingest.services import Services
+from ingest.topic import Topic
+
+# Seconds for one event. Pub/Sub gives a message to somebody else after ten minutes; a person
+# who runs everything on one machine waits for photos that come meanwhile.
+SPREAD_S = 240.0
+ALONE_S = 45.0
+PUBLISHED_AT_ONCE = 20  # messages of at most 200 KB; Pub/Sub takes 10 MB
+
+
+class Unfinished(Exception):
+    """Time is up, and the event must come again: nobody else does the rest."""
+
+
+def handle(message: Message, services: Services) -> str:
+    """Do what the message asks for; says what became of it.
+
+    Raises Refused, Unfinished, and for every fault of the infrastructure: StorageError, NoModel,
+    DamagedObject, TopicError.
+    """
+    if isinstance(message, Compact):
+        return "compact: nothing to do"
+    if isinstance(message, Reconcile):
+        return _reconcile(message, services)
+    if isinstance(message, Index):
+        encoder = _encoder(message.space, services)
+        return f"index: {index_photos(message, services, encoder)}"
+    _check_space(message.space, services)
+    return f"remove: {remove_photos(message, services)}"
+
+
+class Publisher:
+    """Leaves the messages to Pub/Sub, which spreads them over instances."""
+
+    keeps = True
+
+    def __init__(self, topic: Topic) -> None:
+        self._topic = topic
+        self._waiting: list[bytes] = []
+
+    def send(self, message: Message) -> None:
+        self._waiting.append(to_json(message))
+        if len(self._waiting) == PUBLISHED_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._waiting:
+            self._topic.publish(self._waiting)
+        self._waiting = []
+
+
+class Alone:
+    """Does what the messages ask for at once, until `deadline` (time.monotonic())."""
+
+    keeps = False
+
+    def __init__(self, services: Services, deadline: float) -> None:
+        self._services = services
+        self._deadline = deadline
+        self.left = 0  # photos
+
+    def send(self, message: Message) -> None:
+        if isinstance(message, Index | Remove) and time.monotonic() > self._deadline:
+            self.left += len(message.photos)
+        else:
+            handle(message, self._services)
+
+    def flush(self) -> None:
+        pass
+
+
+def _reconcile(message: Reconcile, services: Services) -> str:
+    if message.space:
+        _check_space(message.space, services)
+    else:
+        message = replace(message, space=services.model.space())
+    now = time.monotonic()
+    if services.topic is not None:
+        publisher = Publisher(services.topic)
+        found = reconcile(services.photos, services.index, message, publisher, now + SPREAD_S)
+    else:
+        alone = Alone(services, now + ALONE_S)
+        found = reconcile(services.photos, services.index, message, alone, float("inf"))
+        if alone.left:
+            raise Unfinished(f"reconcile: {alone.left} photos are left")
+    return f"reconcile: {found or 'done before'}"
+
+
+def _encoder(space: str, services: Services) -> Encoder:
+    encoder = services.model.encoder()
+    if encoder.space != space:
+        _check_space(space, services)
+        encoder = services.model.encoder()
+    return encoder
+
+
+def _check_space(space: str, services: Services) -> None:
+    """Refused if the message is about a model that is no longer, or not, the one in use."""
+    if services.model.space() == space:
+        return
+    if services.settings.model == "current" and current_space(services.index) == space:
+        raise Unfinished(f"this instance has not seen the new model {space} yet")
+    raise Refused(f"for the model {space}, not {services.model.space()}", logging.WARNING)
