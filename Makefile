@@ -7,17 +7,23 @@ ARGS   ?=
 
 # What `make run` takes. Through the environment, so that a folder may have any name.
 export PHOTOS PORT MODEL COUNT
+# What `make export` takes besides MODEL.
+export TO PRECISION
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-export check format demo-model evaluate-demo golden \
+.PHONY: help run export test test-export check format demo-model evaluate-demo golden \
 	bench-encoder screenshot clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=bundle folder] [COUNT=500]
+run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
 	@exec $(VENV)/bin/python -m tools.run $${PHOTOS:+--photos "$$PHOTOS"} $${PORT:+--port "$$PORT"} \
 	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"}
+
+export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
+	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \
+	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
 
 test: $(VENV)/.made ## run the tests that need no torch [ARGS="tests/ingest -k late"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export $(ARGS)

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from tests.stack.running import ROOT, wait_for
-from tools.run.options import UsageError, parse_options
+from tools.run.errors import UsageError
+from tools.run.options import parse_options
 from tools.run.stack import GONE_AT_ONCE
 
 
@@ -94,8 +95,24 @@ def test_a_photos_folder_that_may_not_be_read_is_named(model, folder):
     folder.chmod(0o700)
 
 
-def test_a_folder_without_a_model_is_named(tmp_path):
-    assert refusal("--model", tmp_path) == f"{tmp_path} is no model bundle: it has no model.json"
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("empty", "has neither model.json nor config.json"),
+        ("missing", "is no folder"),
+        ("file", "is no folder"),
+    ],
+)
+def test_a_folder_without_a_model_is_named(tmp_path, name, what):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    line = refusal("--model", tmp_path / name)
+    assert line == f"{tmp_path / name} is no model bundle and no CLIP checkpoint: it {what}"
+
+
+def test_what_is_neither_a_folder_nor_an_id_of_the_hub_is_named():
+    line = refusal("--model", "gs://models/clip")
+    assert line == "'gs://models/clip' is no folder, and no id of the Hugging Face hub"
 
 
 def test_photos_that_would_hold_our_own_files_are_refused(model, tmp_path):

@@ -2,7 +2,8 @@
 
 import sys
 
-from tools.run.options import RunError, parse_options
+from tools.run.errors import RunError
+from tools.run.options import parse_options
 from tools.run.stack import run
 
 

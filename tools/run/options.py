@@ -10,31 +10,22 @@ from pathlib import Path
 from typing import NoReturn
 
 from tools import ROOT
+from tools.run.errors import UsageError
+from tools.run.model import choose_model
 
 DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
 STATE = ROOT / "build" / "run"  # the demo photos lie beside it
 
 
-class RunError(Exception):
-    """The stack cannot start, or cannot go on; the message is the one line a person reads."""
-
-    exit_code = 1
-
-
-class UsageError(RunError):
-    """What was asked for cannot be done; asking for something else can."""
-
-    exit_code = 2
-
-
 @dataclass(frozen=True, slots=True)
 class Options:
     """All paths absolute. `demo_count` pictures are drawn into `photos`; 0 when it is a
-    person's own folder."""
+    person's own folder. `checkpoint`, if any, is exported into `model` first."""
 
     photos: Path
     demo_count: int
     model: Path
+    checkpoint: str | None
     state: Path
     port: int
 
@@ -61,7 +52,9 @@ def parse_options(arguments: list[str]) -> Options:
     )
     parser.add_argument("--photos", type=Path, help="a folder of your own (default: drawn ones)")
     parser.add_argument("--count", type=int, default=500, help="demo pictures to draw")
-    parser.add_argument("--model", type=Path, default=DEMO_MODEL, help="folder of a model bundle")
+    parser.add_argument(
+        "--model", help="a bundle, a CLIP checkpoint, an id of the Hugging Face hub"
+    )
     parser.add_argument("--port", type=int, default=8080, help="page; search and ingest: +1, +2")
     parser.add_argument("--state", type=Path, default=STATE, help="index, thumbnails and logs")
     given = parser.parse_args(arguments)
@@ -70,11 +63,11 @@ def parse_options(arguments: list[str]) -> Options:
         raise UsageError(f"port {given.port} is not between 1 and 65533")
     if given.count < 1:
         raise UsageError(f"count {given.count} is not a number of pictures")
-    model = _absolute(given.model)
-    if not (model / "model.json").is_file():
-        raise UsageError(f"{model} is no model bundle: it has no model.json")
-    photos = _photos_folder(given.photos)
     states = _absolute(given.state)
+    model, checkpoint = DEMO_MODEL, None
+    if given.model is not None:
+        model, checkpoint = choose_model(given.model, states.with_name("models"))
+    photos = _photos_folder(given.photos)
     state = states / ("demo" if photos is None else _key(photos))
     if photos is not None and state.is_relative_to(photos):
         # thumbnails would be photos, with thumbnails of their own, and so on for ever
@@ -83,6 +76,7 @@ def parse_options(arguments: list[str]) -> Options:
         photos=photos or states.with_name("demo-photos"),
         demo_count=0 if photos else given.count,
         model=model,
+        checkpoint=checkpoint,
         state=state,
         port=given.port,
     )

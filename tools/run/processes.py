@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import ROOT
+from tools.run.errors import RunError, UsageError
 from tools.run.localhost import HOST, open_local
-from tools.run.options import RunError, UsageError
 
 START_SECONDS = 120.0  # a busy laptop; a function is usually up within one or two
 END_SECONDS = 10.0  # requests in progress may finish; after that, SIGKILL

@@ -23,9 +23,11 @@ from clipsearch.storage import open_bucket
 from tools import ROOT
 from tools.demo_photos import draw_demo_photos
 from tools.run.changes import SETTLED_AFTER_US, FolderChanges
+from tools.run.errors import RunError
 from tools.run.feeder import Feeder
 from tools.run.localhost import HOST
-from tools.run.options import Options, RunError
+from tools.run.model import export_once
+from tools.run.options import Options
 from tools.run.processes import (
     Function,
     check_alive,
@@ -50,6 +52,8 @@ def run(options: Options) -> None:
     check_port(options.search_port, "search")
     check_port(options.ingest_port, "ingest")
     try:
+        if options.checkpoint:
+            export_once(options.checkpoint, options.model)
         if options.demo_count:
             draw_demo_photos(options.photos, options.demo_count)
         with _set_by_signals() as stop, ExitStack() as ends:

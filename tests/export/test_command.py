@@ -1,0 +1,186 @@
+"""The command from a checkpoint to a bundle that is in use, as a person calls it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
+
+from clipsearch.bundle import current_space, read_bundle
+from clipsearch.encoder import Encoder
+from clipsearch.storage.folder import FolderBucket
+from model_export import ROOT
+from model_export.__main__ import main
+from model_export.exported import is_current
+from model_export.tiny import CLIP_VOCABULARY, clip_tokenizer, tiny_clip, vit_b32
+from tests.export.checkpoints import save_new, save_old
+
+
+def other_clip() -> CLIPModel:
+    """As laion's: gelu, projections of another width; odd sizes of patches and pictures."""
+    torch.manual_seed(3)
+    text = CLIPTextConfig(
+        vocab_size=700,
+        hidden_size=64,
+        intermediate_size=256,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=33,
+        hidden_act="gelu",
+        bos_token_id=698,
+        eos_token_id=699,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=72,
+        intermediate_size=200,
+        num_hidden_layers=3,
+        num_attention_heads=6,
+        image_size=70,
+        patch_size=14,
+        hidden_act="gelu",
+    )
+    config = CLIPConfig(
+        text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=48
+    )
+    return CLIPModel(config).eval()
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "model_export", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_vit_b32_of_full_size_from_its_folder_to_the_index(tmp_path):
+    checkpoint = save_new(tmp_path / "vit-b32", vit_b32(), clip_tokenizer(CLIP_VOCABULARY))
+    out, index = tmp_path / "models" / "vit-b32", tmp_path / "index"
+    code, printed, errors = run(checkpoint, "--out", out, "--to", index.as_uri())
+    assert (code, errors) == (0, "")
+    bundle = read_bundle(out).bundle
+    assert (bundle.name, bundle.dim, bundle.image_size) == ("vit-b32", 512, 224)
+    assert bundle.precision == {"image": "int8", "text": "int8"}
+    report = bundle.report
+    for tower in ("text", "image"):
+        assert report[tower]["fp32_max_difference"] < 1e-4
+        assert report[tower]["least_cosine"] > 0.99
+        assert report[tower]["noise"] < 0.15
+        assert report["speed"][f"{tower}_ms"]["ours"] < report["speed"][f"{tower}_ms"]["theirs"]
+    for ranking in report["ranking"].values():
+        assert ranking["overlap"] > 0.9
+    assert sum(bundle.sizes.values()) < 170e6
+    for line in ("least cosine", "text to image", "logit scale", "load, to the first vector"):
+        assert line in printed
+    assert f"space {bundle.space} is current" in printed
+    assert current_space(FolderBucket(index)) == bundle.space
+    assert is_current(out, str(checkpoint))
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("save", [save_new, save_old])
+def test_a_small_clip_with_other_sizes_in_the_layouts_of_all_times(tmp_path, save, precision):
+    model = other_clip()
+    checkpoint = save(tmp_path / "other", model, clip_tokenizer(700))
+    out = tmp_path / "out"
+    assert main([str(checkpoint), "--out", str(out), "--precision", precision]) == 0
+    bundle = read_bundle(out).bundle
+    assert (bundle.dim, bundle.image_size, bundle.context_length) == (48, 70, 33)
+    report = bundle.report
+    assert report["text"]["tokens_equal"] == report["text"]["samples"]
+    assert report["image"]["pixels_equal"] == report["image"]["samples"]
+    for tower in ("text", "image"):
+        assert report[tower]["fp32_max_difference"] < 1e-4
+        if precision == "fp32":
+            assert report[tower]["max_difference"] < 1e-4
+    assert report["logit_scale"]["ours"] == pytest.approx(model.logit_scale.exp().item())
+
+
+def test_each_tower_may_have_its_own_precision(tmp_path):
+    checkpoint = save_new(tmp_path / "tiny", tiny_clip())
+    arguments = ("--precision", "int8", "--text-precision", "fp32")
+    assert main([str(checkpoint), "--out", str(tmp_path / "out"), *arguments]) == 0
+    precision = read_bundle(tmp_path / "out").bundle.precision
+    assert precision == {"image": "int8", "text": "fp32"}
+
+
+def test_a_bundle_is_replaced_and_is_no_longer_current_when_the_checkpoint_changes(tmp_path):
+    checkpoint, out = save_new(tmp_path / "tiny", tiny_clip()), tmp_path / "out"
+    assert main([str(checkpoint), "--out", str(out)]) == 0
+    before = read_bundle(out).bundle.space
+    assert is_current(out, str(checkpoint))
+    tiny_clip(seed=1).save_pretrained(checkpoint)
+    assert not is_current(out, str(checkpoint))
+    assert main([str(checkpoint), "--out", str(out)]) == 0
+    assert read_bundle(out).bundle.space != before
+    assert is_current(out, str(checkpoint))
+
+
+def test_nothing_of_this_machine_is_published(tmp_path):
+    checkpoint = save_new(tmp_path / "tiny", tiny_clip())
+    index = tmp_path / "index"
+    assert main([str(checkpoint), "--out", str(tmp_path / "out"), "--to", index.as_uri()]) == 0
+    published = [path for path in index.rglob("*") if path.is_file()]
+    assert {path.name for path in published} >= {"model.json", "image.onnx", "tokenizer.json"}
+    assert not any(path.name == "source.json" for path in published)
+    assert not any(str(tmp_path).encode() in path.read_bytes() for path in published)
+
+
+def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):
+    from model_export import write_bundle
+
+    checkpoint, out = save_old(tmp_path / "tiny", tiny_clip()), tmp_path / "out"
+    real = write_bundle.export_image
+    monkeypatch.setattr(
+        write_bundle,
+        "export_image",
+        lambda model, path, mean, std, precision: real(model, path, std, mean, precision),
+    )
+    assert main([str(checkpoint), "--out", str(out), "--precision", "int8"]) == 1
+    printed = capsys.readouterr()
+    assert "least cosine" in printed.out
+    [line] = printed.err.splitlines()
+    assert "the export differs from PyTorch: image in fp32: a value differs by" in line
+    assert not out.exists()
+
+
+# --- tokens -------------------------------------------------------------------------------
+
+CONTROL = st.characters(categories=["Cc", "Cf", "Zs", "Zl", "Zp"])
+PIECES = st.sampled_from(
+    ["<|endoftext|>", "<|startoftext|>", "</w>", "'s", "a", "\0", "\uff21", "e\u0301", "🐱"]
+)
+TEXTS = st.one_of(
+    st.text(),
+    st.text(CONTROL),
+    st.lists(PIECES | st.text(max_size=3)).map("".join),
+    st.text(max_size=8).map(lambda text: text * 60),
+)
+
+
+@pytest.fixture(scope="module")
+def tokenizers(tmp_path_factory):
+    """transformers' own, from the checkpoint, and the encoder with the bundle's."""
+    folder = tmp_path_factory.mktemp("tokens")
+    checkpoint = save_old(folder / "tiny", tiny_clip())
+    assert main([str(checkpoint), "--out", str(folder / "out"), "--precision", "fp32"]) == 0
+    reference = CLIPTokenizer.from_pretrained(checkpoint)
+    return reference, Encoder.from_folder(folder / "out")
+
+
+@settings(max_examples=500, deadline=None)
+@given(text=TEXTS)
+def test_tokens_are_transformers_tokens_whatever_the_text(tokenizers, text):
+    reference, encoder = tokenizers
+    length = encoder.bundle.context_length
+    expected = reference([text], truncation=True, max_length=length)["input_ids"]
+    whole = reference([text])["input_ids"]
+    assert encoder.tokenize([text]) == (expected, [len(whole[0]) > length])
