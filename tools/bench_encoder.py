@@ -15,6 +15,7 @@ Prints a table; writes build/bench/encoder.json: theirs divided by ours, and the
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -72,6 +73,7 @@ def main() -> None:
     if not (MODELS / "done").exists():
         print(f"making the models in {MODELS} (once; a minute)")
         subprocess.run([sys.executable, "-m", "tools.bench_encoder_sides", "make"], check=True)
+    compileall.compile_dir(ROOT / "functions", quiet=1)  # as the deployment's build does, too
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     sides = ["theirs", *PRECISIONS]
     for _ in tqdm(range(rounds), unit="round"):

@@ -8,10 +8,12 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import os
 import shutil
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -96,15 +98,26 @@ def theirs(folder: str) -> tuple[Encode, Encode]:
 
 
 def ours(folder: Path) -> tuple[Encode, Encode]:
-    """The same with the code of `functions/`."""
-    from clipsearch.decode import decode_photo
+    """The same with the code of `functions/`; several photos are decoded as `ingest` does it."""
+    from PIL import Image
+
+    from clipsearch.decode import decode_for_encoder
     from clipsearch.encoder import Encoder
+    from clipsearch.preprocess import preprocess
 
     encoder = Encoder.from_folder(folder)
+    pool = ThreadPoolExecutor(os.cpu_count())
+
+    def decode(photo: bytes) -> Image.Image:
+        return decode_for_encoder(photo, encoder.image_size).image
+
+    def shrink(photo: bytes) -> Image.Image:
+        return Image.fromarray(preprocess(decode(photo), encoder.image_size))
 
     def encode_images(photos: list[bytes]) -> Any:
-        size = encoder.image_size
-        return encoder.encode_image([decode_photo(photo, for_size=size).image for photo in photos])
+        if len(photos) == 1:
+            return encoder.encode_image([decode(photos[0])])
+        return encoder.encode_image(list(pool.map(shrink, photos)))
 
     return lambda text: encoder.encode_text([text]).vectors, encode_images
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_BATCH = 16  # pictures at a time: bounds the memory, and more are no faster
+MAX_BATCH = 16  # at a time: bounds the memory, and more are no faster
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +119,8 @@ class Encoder:
 
         if not rows:
             return TextEmbedding(np.empty((0, self.dim), np.float32), [])
-        # In 8 bits activations are rounded by their range: a vector would depend on its batch.
-        batches = [[row] for row in rows] if self.bundle.precision["text"] == "int8" else [rows]
-        vectors = np.concatenate([self._text.get().encode(batch) for batch in batches])
-        return TextEmbedding(vectors, truncated)
+        vectors = [self._text.get().encode(part) for part in _cut(rows, self._batch("text"))]
+        return TextEmbedding(np.concatenate(vectors), truncated)
 
     def encode_image(self, images: Sequence[Image.Image]) -> Floats:
         """Upright pictures of any size and mode (decode.py) -> (N, dim), rows of length 1."""
@@ -130,9 +128,11 @@ class Encoder:
 
         if not images:
             return np.empty((0, self.dim), np.float32)
-        batches = [images[i : i + MAX_BATCH] for i in range(0, len(images), MAX_BATCH)]
-        squares = (_preprocessed(batch, self.image_size) for batch in batches)
-        return np.concatenate([self._image.get().encode(pixels) for pixels in squares])
+        vectors = []
+        for some in _cut(images, MAX_BATCH):
+            pixels = _preprocessed(some, self.image_size)
+            vectors += [self._image.get().encode(p) for p in _cut(pixels, self._batch("image"))]
+        return np.concatenate(vectors)
 
     def logits(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Logits:
         """How well each of N pictures goes with each of M texts; a softmax over a row of
@@ -140,6 +140,16 @@ class Encoder:
         text = self.encode_text(texts)
         per_image = self.logit_scale * (self.encode_image(images) @ text.vectors.T)
         return Logits(per_image, per_image.T, text.truncated)
+
+    def _batch(self, tower: Tower) -> int:
+        """How many go through a tower at once. In 8 bits one: activations are rounded by their
+        range, so a vector would depend on its neighbours, and a photo would not find itself."""
+        return 1 if self.bundle.precision[tower] == "int8" else MAX_BATCH
+
+
+def _cut(items: Any, size: int) -> list[Any]:
+    """A sequence or an array, in pieces of `size`."""
+    return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 class _Lazy(Generic[T]):
