@@ -55,11 +55,11 @@ def _handle(event: Any) -> tuple[int, str]:
     except Refused as refused:
         # Acknowledged: the same event would be refused again, for a day.
         return refused.level, f"refused: {refused}"
-    from ingest import photos
+    from ingest import compaction, photos
 
-    if photo.finalized:
-        return logging.INFO, photos.index(photo, services)
-    return logging.INFO, photos.remove(photo, services)
+    outcome = (photos.index if photo.finalized else photos.remove)(photo, services)
+    compaction.now_and_then(services)
+    return logging.INFO, outcome
 
 
 def _services() -> "Services":

@@ -9,6 +9,7 @@ from dataclasses import replace
 from clipsearch.bundle import current_space
 from clipsearch.encoder import Encoder
 from ingest.batches import index_photos, remove_photos
+from ingest.compaction import compact_for
 from ingest.events import Refused
 from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
 from ingest.reconcile import reconcile
@@ -20,6 +21,8 @@ from ingest.topic import Topic
 SPREAD_S = 240.0
 ALONE_S = 45.0
 PUBLISHED_AT_ONCE = 20  # messages of at most 200 KB; Pub/Sub takes 10 MB
+
+_log = logging.getLogger("clipsearch")
 
 
 class Unfinished(Exception):
@@ -33,7 +36,7 @@ def handle(message: Message, services: Services) -> str:
     DamagedObject, TopicError.
     """
     if isinstance(message, Compact):
-        return "compact: nothing to do"
+        return _compact(services)
     if isinstance(message, Reconcile):
         return _reconcile(message, services)
     if isinstance(message, Index):
@@ -81,6 +84,17 @@ class Alone:
 
     def flush(self) -> None:
         pass
+
+
+def _compact(services: Services) -> str:
+    report = compact_for(services, SPREAD_S if services.topic else ALONE_S)
+    for damaged in report.damaged:
+        _log.error("left as it is: %s", damaged)
+    return (
+        f"compact: {report.merges} merges of {report.merged_entries} entries, "
+        f"{report.purged_entries} entries purged, {report.deleted_objects} objects deleted"
+        f"{'' if report.finished else ', not finished'}"
+    )
 
 
 def _reconcile(message: Reconcile, services: Services) -> str:

@@ -34,10 +34,11 @@ class Topic:
         self._lock = threading.Lock()
         self._session: Any = None
 
-    def publish(self, messages: Sequence[bytes]) -> None:
-        """Raises TopicError. If an answer is lost, messages may be there twice."""
+    def publish(self, messages: Sequence[bytes], seconds: float | None = None) -> None:
+        """Raises TopicError, after trying again for so many `seconds` (RETRY_S). If an answer
+        is lost, messages may be there twice."""
         body = {"messages": [{"data": base64.b64encode(data).decode()} for data in messages]}
-        give_up = time.monotonic() + RETRY_S
+        give_up = time.monotonic() + (RETRY_S if seconds is None else seconds)
         wait = FIRST_WAIT_S
         while trouble := self._attempt(body):
             if time.monotonic() + wait > give_up:

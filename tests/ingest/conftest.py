@@ -1,6 +1,7 @@
 """A cloud in a folder: three buckets, the model, and `ingest` behind the real framework."""
 
 import asyncio
+import importlib
 import io
 import json
 import sys
@@ -48,6 +49,7 @@ class Cloud:
 
     root: Path
     space: str = ""
+    compact_one_in: int = 10**9  # uploads; not by chance in the middle of a test
     newest: dict = field(default_factory=dict)
     _client: object = None
 
@@ -65,6 +67,7 @@ class Cloud:
                 if name.split(".")[0] in ("main", "ingest", "search"):
                     del sys.modules[name]
             self._client = create_app("ingest", MAIN).test_client()
+            importlib.import_module("ingest.compaction").ONE_IN = self.compact_one_in
         return self._client
 
     @property

@@ -1,0 +1,55 @@
+"""When `ingest` compacts the index: on a message, and now and then after an upload."""
+
+import json
+
+from clipsearch.commits import newest_commit
+from tests.ingest.conftest import jpeg
+from tests.pubsub_double import PubSubDouble
+
+TOPIC = "projects/p/topics/maintenance"
+
+
+def test_a_message_compacts_the_index(cloud, caplog):
+    for number in range(20):
+        cloud.send(*cloud.put(f"{number}.jpg", jpeg()))
+    before = cloud.known()
+    assert cloud.tell({"action": "compact"}) == 200
+    commit = newest_commit(cloud.index, cloud.space)
+    assert len(commit.segments) < 20
+    assert cloud.known() == before
+    assert cloud.status()["commit"] == commit.number > 0
+    assert "compact: " in caplog.records[-1].getMessage()
+
+
+def test_small_segments_do_not_pile_up(cloud):
+    cloud.compact_one_in = 1
+    for number in range(40):
+        cloud.send(*cloud.put(f"{number}.jpg", jpeg()))
+    commit = newest_commit(cloud.index, cloud.space)
+    names = {segment.name.rsplit("/", 1)[1] for segment in cloud.segments()}
+    read = set(commit.segments) | (names - set(commit.replaced))
+    assert len(read) < 20
+    assert cloud.known() == cloud.in_bucket()
+
+
+def test_with_a_topic_it_is_left_to_a_message(cloud, monkeypatch):
+    pubsub = PubSubDouble(TOPIC)
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub.host)
+    monkeypatch.setenv("CLIPSEARCH_TOPIC", TOPIC)
+    cloud.compact_one_in = 1
+    cloud.send(*cloud.put("a.jpg", jpeg()))
+    assert [json.loads(message) for message in pubsub.take()] == [{"action": "compact"}]
+    assert newest_commit(cloud.index, cloud.space).number == 0
+    cloud.services.topic.close()
+    pubsub.close()
+
+
+def test_trouble_with_it_is_not_the_events(cloud, monkeypatch, caplog):
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    monkeypatch.setenv("CLIPSEARCH_TOPIC", TOPIC)
+    cloud.compact_one_in = 1
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.send(event) == 200
+    assert "segments pile up" in caplog.text
+    assert cloud.photos_found() == {"a.jpg": event.generation}
+    cloud.services.topic.close()
