@@ -3,11 +3,13 @@
 Imported on the first search, not with main.py.
 """
 
+import importlib
 import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from clipsearch.background import Background
 from clipsearch.bundle import RemoteBundle, current_space, load_bundle
 from clipsearch.encoder import Encoder
 from clipsearch.errors import ClipsearchError, DamagedObject
@@ -95,9 +97,9 @@ class ModelKeeper:
         return self._model.get()
 
     def _refreshed(self, present: Model | None) -> Model:
-        space = current_space(self._bucket) if self._wanted == "current" else self._wanted
         if present is None:
-            return Model(self._bucket, load_bundle(self._bucket, space))
+            return self._first()
+        space = self._space()
         if present.space == space:
             self.refused = None
             return present
@@ -109,6 +111,18 @@ class ModelKeeper:
         log.info("the model is now %r, space %s", model.encoder.name, space)
         self.refused = None
         return model
+
+    def _first(self) -> Model:
+        # Two threads that import numpy at once can find it half done. So it is there, with all
+        # that needs it here, before there is a Model; meanwhile the storage is asked for one.
+        importing = Background(lambda: importlib.import_module("clipsearch.index"))
+        try:
+            return Model(self._bucket, load_bundle(self._bucket, self._space()))
+        finally:
+            importing.result()
+
+    def _space(self) -> str:
+        return current_space(self._bucket) if self._wanted == "current" else self._wanted
 
     def _successor(self, present: Model, space: str) -> Model:
         """The model of `space`, as ready as the present one: a damaged bundle is not taken, nor

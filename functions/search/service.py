@@ -37,11 +37,12 @@ class Service:
         self._status: StatusReader | None = None
 
     def status(self) -> dict[str, Any]:
-        from search.status import StatusReader
+        state = self._keeper.model().keeper.state()
+        from search.status import StatusReader  # brings numpy: not before the model (search.model)
 
         if self._status is None:
             self._status = StatusReader(open_bucket(self._settings.index))
-        status = self._status.status(self._keeper.model().keeper.state())
+        status = self._status.status(state)
         refused = self._keeper.refused
         if refused is not None:
             status["refused_model"] = {

@@ -1,10 +1,9 @@
 """The index of one space, kept fresh.
 
-Imported on the first search, not with main.py. faiss comes with the first index, not with this
-module: the text encoder is loaded meanwhile (search.service).
+Imported on the first search, not with main.py; brings no numpy (see search.model).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clipsearch.encoder import Encoder
@@ -56,14 +55,12 @@ class StateKeeper:
 
     def _refreshed(self, state: State | None) -> State:
         if state is None:
-            state = self._empty()
-        snapshot = state.reader.refresh()
-        state.index.update(snapshot)
-        return replace(state, snapshot=snapshot)
+            from clipsearch.index import PhotoIndex
+            from clipsearch.snapshot import SnapshotReader
 
-    def _empty(self) -> State:
-        from clipsearch.index import PhotoIndex
-        from clipsearch.snapshot import SnapshotReader
-
-        reader = SnapshotReader(self._bucket, self._encoder.space)
-        return State(self._encoder, reader, PhotoIndex(), reader.refresh())
+            reader, index = SnapshotReader(self._bucket, self._encoder.space), PhotoIndex()
+        else:
+            reader, index = state.reader, state.index
+        snapshot = reader.refresh()
+        index.update(snapshot)
+        return State(self._encoder, reader, index, snapshot)

@@ -61,6 +61,45 @@ def test_a_search_loads_what_health_does_not(gallery):
     assert "PIL" not in modules
 
 
+AT_ONCE = """
+import asyncio, io, sys
+import functions_framework, httpx
+from PIL import Image
+
+picture = io.BytesIO()
+Image.new("RGB", (64, 64), "red").save(picture, "JPEG")
+files = {"image": ("a.jpg", picture.getvalue())}
+app = functions_framework.create_app("search", MAIN)
+import search.service
+assert "numpy" not in sys.modules
+
+async def ask():
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://search.test") as client:
+        answers = await asyncio.gather(
+            client.get("/?q=red"),
+            client.post("/", files=files),
+            client.get("/status"),
+            client.post("/classify?label=red&label=blue", files=files),
+            client.get("/embed?q=blue"),
+        )
+    for answer in answers:
+        assert answer.status_code == 200, answer.text
+
+asyncio.run(ask())
+"""
+
+
+def test_first_requests_of_every_kind_may_come_at_once(gallery):
+    """numpy fails, now and then, when two threads import it at the same time."""
+    for _ in range(3):
+        subprocess.run(
+            [sys.executable, "-c", AT_ONCE.replace("MAIN", repr(MAIN))],
+            env=os.environ | gallery.environment,
+            check=True,
+        )
+
+
 def lose(gallery, *names):
     for name in names:
         for file in gallery.folder.glob(f"index/models/*/{name}*"):
