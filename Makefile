@@ -7,12 +7,14 @@ ARGS   ?=
 
 # What `make run` takes. Through the environment, so that a folder may have any name.
 export PHOTOS PORT MODEL COUNT
+# What `make reconcile` and `make status` take besides.
+export INDEX THUMBNAILS PLAN URL
 # What `make export` takes besides MODEL.
 export TO PRECISION
 
 .DEFAULT_GOAL := help
 .PHONY: help run export test test-export check format demo-model evaluate-demo golden \
-	bench-encoder screenshot clean
+	bench-encoder reconcile screenshot status clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +26,13 @@ run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=f
 export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
 	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
+
+reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PLAN=1] [PHOTOS=…] [INDEX=…] [THUMBNAILS=…]
+	@$(VENV)/bin/python -m tools.reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
+	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${PLAN:+--plan} $(ARGS)
+
+status: $(VENV)/.made ## print what search says about its index [URL=http://127.0.0.1:8081]
+	@$(VENV)/bin/python -m tools.status $${URL:+"$$URL"}
 
 test: $(VENV)/.made ## run the tests that need no torch [ARGS="tests/ingest -k late"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export $(ARGS)
