@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -46,11 +46,17 @@ class MemoryBucket:
             stat = Stat(name, next(self._generations), len(data), content_type, self.now)
             return self.objects.setdefault(name, (data, stat))[1]
 
-    def read(self, name: str, generation: int | None = None) -> bytes:
+    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
         data, stat = self._found(name)
         if generation not in (None, stat.generation):
             raise ObjectNotFound(name, generation)
-        return data
+        return data[start:]
+
+    def read_into(self, name: str, buffer: memoryview) -> int:
+        data, _ = self._found(name)
+        size = min(len(data), len(buffer))
+        buffer[:size] = data[:size]
+        return size
 
     def download(self, name: str, path: Path) -> None:
         path.write_bytes(self.read(name))
@@ -59,9 +65,19 @@ class MemoryBucket:
         return self._found(name)[1]
 
     def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        for page in self.pages(prefix, start):
+            yield from page
+
+    def pages(self, prefix: str = "", start: str = "") -> Iterator[Sequence[Stat]]:
+        """What `list` gives, as the requests bring it: each page as it is when it is asked for."""
         after = ""
-        while names := [n for n in self.names(prefix) if n >= start and n > after][: self.page]:
-            yield from [self.objects[name][1] for name in names]
+        while True:
+            with self._lock:
+                names = [n for n in self.names(prefix) if n >= start and n > after][: self.page]
+                stats = [self.objects[name][1] for name in names]
+            yield stats
+            if len(names) < self.page:
+                return
             after = names[-1]
 
     def delete(self, name: str, generation: int | None = None) -> None:
@@ -104,11 +120,15 @@ class HookedBucket:
         self._after("create", name)
         return stat
 
-    def read(self, name: str, generation: int | None = None) -> bytes:
+    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
         self._before("read", name)
-        data = self._bucket.read(name, generation)
+        data = self._bucket.read(name, generation, start)
         self._after("read", name)
         return data
+
+    def read_into(self, name: str, buffer: memoryview) -> int:
+        self._before("read", name)
+        return self._bucket.read_into(name, buffer)
 
     def download(self, name: str, path: Path) -> None:
         path.write_bytes(self.read(name))

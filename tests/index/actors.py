@@ -1,0 +1,145 @@
+"""Work on a bucket that goes on one request at a time, when the test says so.
+
+Several actors stand for several processes: which of them takes the next step decides how they
+interleave, down to the single request and the single page of a listing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from clipsearch.storage import Stat
+from tests.index.memory import MemoryBucket
+
+PATIENCE_S = 60
+
+
+class Killed(BaseException):
+    """What a request of a killed actor raises: nothing of ours catches it."""
+
+
+class Actor:
+    """`work` in a thread of its own; it stops before each request until `step` lets it pass."""
+
+    def __init__(self, bucket: MemoryBucket, work: Callable[[Any], Any]) -> None:
+        self.started = bucket.now
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.is_done = False
+        self._killed = False
+        self._waiting = self._permits = self._busy = 0
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._run, args=(work, _Stepped(bucket, self)))
+        self._thread.start()
+
+    def step(self, requests: int = 1) -> bool:
+        """Let so many requests pass; whether the work is done."""
+        for _ in range(requests):
+            with self._changed:
+                self._wait_until_still()
+                if self.is_done:
+                    break
+                self._permits += 1
+                self._changed.notify_all()
+                self._wait_for(lambda: not self._permits)
+                self._wait_until_still()
+        return self.is_done
+
+    def finish(self) -> Any:
+        """Let it run to its end; its result, or its error."""
+        while not self.step():
+            pass
+        self._thread.join()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def kill(self) -> None:
+        with self._changed:
+            self._killed = True
+            self._changed.notify_all()
+        self._thread.join(PATIENCE_S)
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Around one request."""
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._permits or self._killed)
+            self._waiting -= 1
+            if self._killed:
+                raise Killed
+            self._permits -= 1
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def _wait_until_still(self) -> None:
+        self._wait_for(lambda: self.is_done or (self._waiting and not self._busy))
+
+    def _wait_for(self, condition: Callable[[], Any]) -> None:
+        assert self._changed.wait_for(condition, PATIENCE_S), "an actor hangs"
+
+    def _run(self, work: Callable[[Any], Any], bucket: _Stepped) -> None:
+        try:
+            self.result = work(bucket)
+        except BaseException as error:
+            self.error = error
+        with self._changed:
+            self.is_done = True
+            self._changed.notify_all()
+
+
+class _Stepped:
+    """The bucket as one actor sees it."""
+
+    def __init__(self, bucket: MemoryBucket, actor: Actor) -> None:
+        self.url = bucket.url
+        self._bucket, self._actor = bucket, actor
+
+    def create(
+        self,
+        name: str,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+    ) -> Stat:
+        with self._actor.passing():
+            return self._bucket.create(name, data, content_type, cache_control)
+
+    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+        with self._actor.passing():
+            return self._bucket.read(name, generation, start)
+
+    def read_into(self, name: str, buffer: memoryview) -> int:
+        with self._actor.passing():
+            return self._bucket.read_into(name, buffer)
+
+    def download(self, name: str, path: Path) -> None:
+        path.write_bytes(self.read(name))
+
+    def stat(self, name: str) -> Stat:
+        with self._actor.passing():
+            return self._bucket.stat(name)
+
+    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
+        pages = self._bucket.pages(prefix, start)
+        while True:
+            with self._actor.passing():
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from page
+
+    def delete(self, name: str, generation: int | None = None) -> None:
+        with self._actor.passing():
+            self._bucket.delete(name, generation)

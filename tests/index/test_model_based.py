@@ -1,0 +1,297 @@
+"""Any interleaving of everything that happens to an index, against a model of it.
+
+Photos come, change and go; their events come late, twice, out of order, or not at all;
+writers, compactions, readers and reconciling go on at once, one request at a time; some are
+killed. Every reader sees only what was true while it looked, and after one reconcile the
+index is the bucket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+
+from clipsearch.commits import list_commits, newest_commit
+from clipsearch.compaction import compact, merging, run
+from clipsearch.entries import Entry, Kind
+from clipsearch.errors import StorageError
+from clipsearch.index import PhotoIndex
+from clipsearch.segments import segments_prefix, write_segment
+from clipsearch.snapshot import Snapshot, SnapshotReader
+from tests.index.actors import Actor
+from tests.index.making import SPACE, photo, tombstone
+from tests.index.memory import MemoryBucket
+
+NAMES = ["a", "b", "c", "d"]
+State = tuple[int, int, int]  # generation, kind, time: what decides between entries
+AN_EVENT_IS_LATE = timedelta(hours=1)  # at most, once its photo has been looked for
+
+
+def vector_of(name: str, generation: int) -> np.ndarray[Any, Any]:
+    """A vector that tells whose it is."""
+    digest = hashlib.sha256(f"{name}@{generation}".encode()).digest()
+    numbers = np.frombuffer(digest[:4], np.uint8).astype(np.float32) + 1
+    return numbers / np.linalg.norm(numbers)
+
+
+class Reader:
+    """A search: its reader and index, and what the model knew when its refresh began."""
+
+    def __init__(self, bucket: MemoryBucket) -> None:
+        self.bucket = bucket
+        self.stepped: SnapshotReader | None = None
+        self.index = PhotoIndex()
+        self.refreshing: Actor | None = None
+        self.known_before: dict[str, State] = {}
+
+
+class Index(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(merging, "FANOUT", 2)
+        self.patch.setattr(merging, "MAX_SEGMENT", 8)
+        self.patch.setattr(merging, "MAX_SOURCES", 4)
+        self.patch.setattr(run, "REQUESTS", 1)  # so that a run of the test can be repeated
+        self.bucket = MemoryBucket()
+        self.bucket.page = 3
+        self.photos: dict[str, int] = {}
+        self.generation = 0
+        self.events: list[tuple[str, str, int]] = []
+        self.writing: list[tuple[Any, Entry]] = []  # looked for the photo, not yet written
+        self.truth: dict[str, State] = {}
+        self.compactions: list[Actor] = []
+        self.readers: list[Reader] = []
+
+    # The photos bucket, and what it tells.
+
+    @rule(name=st.sampled_from(NAMES))
+    def upload(self, name: str) -> None:
+        if name in self.photos:
+            self.events.append(("deleted", name, self.photos[name]))
+        self.generation += 1
+        self.photos[name] = self.generation
+        self.events.append(("finalized", name, self.generation))
+
+    @rule(name=st.sampled_from(NAMES))
+    def delete(self, name: str) -> None:
+        if name in self.photos:
+            self.events.append(("deleted", name, self.photos.pop(name)))
+
+    @precondition(lambda self: self.events)
+    @rule(data=st.data(), again=st.booleans())
+    def deliver(self, data: st.DataObject, again: bool) -> None:
+        event = data.draw(st.sampled_from(self.events))
+        if not again:
+            self.events.remove(event)
+        self.take(*event)
+
+    @precondition(lambda self: self.events)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        self.events.remove(data.draw(st.sampled_from(self.events)))
+
+    # Ingest.
+
+    def take(self, kind: str, name: str, generation: int) -> None:
+        time_us = int(self.bucket.now.timestamp() * 1e6)
+        if kind == "deleted":
+            self.write(tombstone(name, generation, time_us))
+        elif self.photos.get(name) == generation:
+            entry = photo(name, generation, vector_of(name, generation), time_us)
+            self.writing.append((self.bucket.now, entry))
+
+    @precondition(lambda self: self.writing)
+    @rule(data=st.data())
+    def finish_writing(self, data: st.DataObject) -> None:
+        _, entry = self.writing.pop(data.draw(st.integers(0, len(self.writing) - 1)))
+        self.write(entry)
+
+    @precondition(lambda self: self.writing)
+    @rule()
+    def kill_a_writer(self) -> None:
+        _, entry = self.writing.pop()
+        self.events.append(("finalized", entry.name, entry.generation))  # it was not answered
+
+    def write(self, *entries: Entry) -> None:
+        write_segment(self.bucket, SPACE, entries)
+        for entry in entries:
+            state = entry.generation, int(entry.kind), entry.time_us
+            self.truth[entry.name] = max(state, self.truth.get(entry.name, state))
+
+    # Compaction.
+
+    @rule()
+    def begin_compaction(self) -> None:
+        if len(self.compactions) < 3:
+            now, deadline = self.bucket.now, time.monotonic() + 3600
+            self.compactions.append(
+                Actor(self.bucket, lambda bucket: compact(bucket, SPACE, deadline, now))
+            )
+
+    @precondition(lambda self: self.compactions)
+    @rule(which=st.integers(0, 2), requests=st.integers(1, 30))
+    def go_on_compacting(self, which: int, requests: int) -> None:
+        actor = self.compactions[which % len(self.compactions)]
+        if actor.step(requests):
+            self.end(actor)
+
+    @precondition(lambda self: self.compactions)
+    @rule(which=st.integers(0, 2))
+    def kill_a_compaction(self, which: int) -> None:
+        self.compactions.pop(which % len(self.compactions)).kill()
+
+    def end(self, actor: Actor) -> None:
+        self.compactions.remove(actor)
+        actor.finish()
+
+    # Time. Nothing that works on the index lasts as long as its bounds say it may not.
+
+    @rule(hours=st.sampled_from([0.5, 2.5, 26, 8 * 24]))
+    def later(self, hours: float) -> None:
+        time = timedelta(hours=hours)
+        for actor in list(self.compactions):
+            if self.bucket.now + time - actor.started > run.GRACE / 2:
+                self.end(actor)
+        for begun, entry in list(self.writing):
+            if self.bucket.now + time - begun > AN_EVENT_IS_LATE:
+                self.writing.remove((begun, entry))
+                self.write(entry)
+        if hours > 24:  # after a day without a refresh a reader starts over
+            for reader in self.readers:
+                self.finish_reading(reader)
+            self.readers.clear()
+        self.bucket.later(time)
+
+    # Readers.
+
+    @rule()
+    def begin_reading(self) -> None:
+        if len(self.readers) < 3:
+            self.readers.append(Reader(self.bucket))
+
+    @precondition(lambda self: self.readers)
+    @rule(which=st.integers(0, 2), requests=st.integers(1, 12))
+    def go_on_reading(self, which: int, requests: int) -> None:
+        reader = self.readers[which % len(self.readers)]
+        if reader.refreshing is None:
+            reader.known_before = dict(self.truth)
+            reader.refreshing = Actor(self.bucket, lambda bucket: refresh(reader, bucket))
+        if reader.refreshing.step(requests):
+            self.finish_reading(reader)
+
+    def finish_reading(self, reader: Reader) -> None:
+        if reader.refreshing is None:
+            return
+        try:
+            found = reader.refreshing.finish()
+        except StorageError:
+            return  # a 503: it looks again
+        finally:
+            reader.refreshing = None
+        reader.index.update(found)
+        self.check(found, reader.index, reader.known_before)
+
+    # Reconciling, in its simplest form.
+
+    def reconcile(self) -> None:
+        known = states(SnapshotReader(self.bucket, SPACE, keep_vectors=False).refresh())
+        time_us = int(self.bucket.now.timestamp() * 1e6)
+        for name, generation in self.photos.items():
+            if known.get(name, (0, 0, 0))[:2] != (generation, Kind.VECTOR):
+                self.write(photo(name, generation, vector_of(name, generation), time_us))
+        for name, (generation, kind, _) in known.items():
+            if name not in self.photos and kind != Kind.TOMBSTONE:
+                self.write(tombstone(name, generation, time_us))
+
+    # What must be true.
+
+    def check(self, found: Snapshot, index: PhotoIndex, before: dict[str, State]) -> None:
+        """What a reader saw is no older than what was true when it began, no newer than now."""
+        seen = states(found)
+        for name in {*seen, *before}:
+            if name not in seen:
+                assert before[name][1] == Kind.TOMBSTONE, f"{name} is missing"
+                continue
+            assert seen[name] <= self.truth[name], f"{name}: nobody wrote that"
+            assert seen[name] >= before.get(name, seen[name]), f"{name} is back from the past"
+        hits = index.search(np.array([1, 0, 0, 0], np.float32), 100)
+        photos = {name: state[0] for name, state in seen.items() if state[1] == Kind.VECTOR}
+        assert sorted((hit.name, hit.generation) for hit in hits) == sorted(photos.items())
+        assert found.photos == len(photos)
+        for name, generation in photos.items():
+            assert np.array_equal(index.vector_of(name), vector_of(name, generation))
+
+    def teardown(self) -> None:
+        try:
+            self.end_of_everything()
+        finally:
+            for actor in self.compactions:
+                actor.kill()
+            for reader in self.readers:
+                if reader.refreshing:
+                    reader.refreshing.kill()
+            self.patch.undo()
+
+    def end_of_everything(self) -> None:
+        for actor in list(self.compactions):
+            self.end(actor)
+        for reader in self.readers:
+            self.finish_reading(reader)
+        for _, entry in self.writing:
+            self.write(entry)
+        self.reconcile()  # the events that were not delivered are lost
+        for _ in range(3):
+            self.check_fresh()
+            assert compact(self.bucket, SPACE, time.monotonic() + 3600, self.bucket.now).finished
+            self.bucket.later(run.GRACE)
+        self.check_fresh()
+        segments = {n.removeprefix(segments_prefix(SPACE)) for n in self.bucket.names()}
+        assert set(newest_commit(self.bucket, SPACE).segments) == segments - commits(self.bucket)
+
+    def check_fresh(self) -> None:
+        found, index = SnapshotReader(self.bucket, SPACE).refresh(), PhotoIndex()
+        index.update(found)
+        self.check(found, index, self.truth)
+        photos = {n: s[0] for n, s in states(found).items() if s[1] == Kind.VECTOR}
+        assert photos == self.photos
+
+
+def refresh(reader: Reader, bucket: Any) -> Snapshot:
+    if reader.stepped is None:
+        reader.stepped = SnapshotReader(bucket, SPACE)
+    reader.stepped._bucket = bucket  # this refresh's steps
+    return reader.stepped.refresh()
+
+
+def states(found: Snapshot) -> dict[str, State]:
+    entries = found.entries
+    result = {
+        entries.name(row): (
+            int(entries.generations[row]),
+            int(entries.kinds[row]),
+            int(entries.times[row]),
+        )
+        for row in range(len(entries))
+    }
+    assert len(result) == len(entries), "a photo is there twice"
+    return result
+
+
+def commits(bucket: MemoryBucket) -> set[str]:
+    return {stat.name for stat in list_commits(bucket, SPACE)}
+
+
+TestIndex = Index.TestCase
+TestIndex.settings = settings(
+    max_examples=int(os.environ.get("EXAMPLES", "60")), stateful_step_count=50, deadline=None
+)
