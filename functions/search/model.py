@@ -5,6 +5,7 @@ Imported on the first search, not with main.py.
 
 import importlib
 import logging
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ log = logging.getLogger("clipsearch")
 
 # Seconds. A switch to another model is rare and may take a little longer to be seen.
 LOOK_FOR_MODEL_EVERY = 5.0
+# One that was refused is tried again after so long: that downloads it, and one request waits.
+TRY_REFUSED_EVERY = 60.0
 
 # Paging and "back" ask for the same words again, and classifying for the same labels. A vector
 # has 2 KB, so this is a few MB; texts longer than people type are not remembered.
@@ -80,6 +83,7 @@ class Refused:
 
     space: str
     error: ClipsearchError
+    at: float  # time.monotonic()
 
 
 class ModelKeeper:
@@ -103,10 +107,13 @@ class ModelKeeper:
         if present.space == space:
             self.refused = None
             return present
+        refused = self.refused if self.refused and self.refused.space == space else None
+        if refused is not None and time.monotonic() - refused.at < TRY_REFUSED_EVERY:
+            raise refused.error
         try:
             model = self._successor(present, space)
         except ClipsearchError as error:
-            self.refused = Refused(space, error)
+            self.refused = Refused(space, error, time.monotonic())
             raise
         log.info("the model is now %r, space %s", model.encoder.name, space)
         self.refused = None

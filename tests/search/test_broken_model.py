@@ -94,6 +94,12 @@ def point_to(gallery):
     gallery.index.create("models/current/000000000002.json", pointer)
 
 
+def look_at_once(monkeypatch):
+    """Every request looks for the current model, and tries one that was refused."""
+    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    monkeypatch.setattr("search.model.TRY_REFUSED_EVERY", 0)
+
+
 def asked(client):
     return [
         client.get("/?q=red"),
@@ -125,7 +131,7 @@ def test_a_broken_successor_leaves_the_model_that_serves(
     gallery, successor, client_of, monkeypatch, caplog, file, spoil, said
 ):
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    look_at_once(monkeypatch)
     assert spaces(asked(client)) == {gallery.space}
 
     spoiled = Spoiled(successor, file, spoil)
@@ -149,7 +155,7 @@ def test_a_broken_successor_leaves_the_model_that_serves(
 def test_a_file_nobody_used_yet_must_be_there_too(gallery, successor, client_of, monkeypatch):
     """Only words were asked for, and still a model without its image encoder is not taken."""
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    look_at_once(monkeypatch)
     assert client.get("/?q=red").status_code == 200
     spoiled = Spoiled(successor, "image.onnx.data", cut)
     point_to(successor)
@@ -163,7 +169,7 @@ def test_a_successor_whose_index_cannot_be_read_is_not_taken(
     gallery, successor, client_of, monkeypatch
 ):
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    look_at_once(monkeypatch)
     assert client.get("/?q=red").status_code == 200
     segment = next((gallery.folder / "index" / successor.space).rglob("*.npz"))
     segment.write_bytes(b"damaged")
@@ -172,9 +178,26 @@ def test_a_successor_whose_index_cannot_be_read_is_not_taken(
     assert "segments/" in client.get("/status").json()["refused_model"]["reason"]
 
 
-def test_pointing_back_ends_the_refusal(gallery, successor, client_of, monkeypatch):
+def test_a_refused_model_is_not_downloaded_again_and_again(
+    gallery, successor, client_of, monkeypatch
+):
     client = client_of(gallery)
     monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    assert client.get("/?q=red").status_code == 200
+    spoiled = Spoiled(successor, "text.onnx.data", flip)
+    point_to(successor)
+    assert client.get("/?q=red").json()["index"]["space"] == gallery.space
+    spoiled.heal()
+    for _ in range(3):
+        assert client.get("/?q=red").json()["index"]["space"] == gallery.space
+    assert "SHA-256" in client.get("/status").json()["refused_model"]["reason"]
+    monkeypatch.setattr("search.model.TRY_REFUSED_EVERY", 0)
+    assert client.get("/?q=red").json()["index"]["space"] == successor.space
+
+
+def test_pointing_back_ends_the_refusal(gallery, successor, client_of, monkeypatch):
+    client = client_of(gallery)
+    look_at_once(monkeypatch)
     assert client.get("/?q=red").status_code == 200
     Spoiled(successor, "model.json", remove)
     point_to(successor)
@@ -185,7 +208,7 @@ def test_pointing_back_ends_the_refusal(gallery, successor, client_of, monkeypat
 
 def test_a_pointer_that_is_damaged_or_gone_leaves_the_model_too(gallery, client_of, monkeypatch):
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    look_at_once(monkeypatch)
     assert client.get("/?q=red").status_code == 200
     [pointer] = (gallery.folder / "index/models/current").glob("*.json")
     pointer.write_bytes(b"{")
@@ -211,7 +234,7 @@ def test_a_successor_is_as_ready_as_the_model_before_and_no_more(
 ):
     """No request waits for encoders twice, and words still load no image encoder."""
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    look_at_once(monkeypatch)
     assert client.get("/?q=red").status_code == 200
     point_to(successor)
     timing = client.get("/?q=blue").json()["timing_ms"]
