@@ -55,7 +55,9 @@ def source_of(model: str) -> dict[str, Any]:
 def is_current(bundle: Path, model: str) -> bool:
     """Is there a bundle that this code can use, made from `model` as it is now?"""
     try:
-        read_bundle(bundle)
+        sizes = read_bundle(bundle).bundle.sizes
+        if any((bundle / file).stat().st_size != size for file, size in sizes.items()):
+            return False
         return bool(json.loads((bundle / SOURCE).read_bytes()) == source_of(model))
     except (ClipsearchError, OSError, ValueError):
         return False

@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
     HFValidationError,
     HTTPError,
     RepositoryNotFoundError,
+    XetDownloadError,
 )
 
 from model_export.errors import HubError, first_line
@@ -61,6 +62,8 @@ def fetch(model: str, say: Callable[[str], None]) -> Fetched:
                 "look at HF_TOKEN, or `hf auth login` again"
             ) from exc
         return _from_cache(model, f"answers {_status(exc)}", exc, say)
+    except (XetDownloadError, RuntimeError) as exc:  # what the downloader in Rust raises
+        raise HubError(f"the download of {model} broke off: {first_line(exc)}") from exc
     except (HTTPError, EntryNotFoundError, ConnectionError, TimeoutError) as exc:
         return _from_cache(model, f"cannot be reached ({_cause(exc)})", exc, say)
 

@@ -9,6 +9,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import onnxruntime
@@ -55,56 +56,72 @@ def export_bundle(
     processor = processor or image_processor(image_size, mean, std)
     reference = Reference(model.eval(), tokenizer, processor, context_length)
     backend = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
-    end_token = _end_token(model, backend)
+    _end_token(model, backend)  # refused before the long work
     _check_sizes(model, backend, image_size, context_length)
-
-    def write(into: Path, precision: dict[Tower, Precision]) -> Bundle:
-        into.mkdir()
-        export_image(model, into / "image.onnx", mean, std, precision["image"])
-        export_text(model, into / "text.onnx", end_token, precision["text"])
-        (into / "tokenizer.json").write_text(_tokenizer_json(backend), encoding="utf-8")
-        facts = {
-            "dim": model.config.projection_dim,
-            "context_length": context_length,
-            "image_size": image_size,
-            "mean": mean,
-            "std": std,
-        }
-        files = sorted(path.name for path in into.iterdir())
-        digests = {file: _sha256(into / file) for file in files}
-        bundle = Bundle(
-            space=space_of(digests, **facts),
-            name=name,
-            **facts,
-            logit_scale=math.exp(model.logit_scale.item()),
-            files=digests,
-            sizes={file: (into / file).stat().st_size for file in files},
-            precision=precision,
-            report={},
-        )
-        (into / MODEL_JSON).write_bytes(bundle.to_json())
-        return bundle
-
+    writer = _Writer(model, backend, name, image_size, mean, std, context_length)
+    precision: dict[Tower, Precision] = {"image": image_precision, "text": text_precision}
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".export-") as temporary:
-        new = exact = Path(temporary) / "fp32"
         say("running PyTorch on the samples")
         expected = expect(reference)
-        say("writing the towers in fp32, to compare them with PyTorch")
-        bundle = write(exact, {"image": "fp32", "text": "fp32"})
-        exact_report = verify_exact(exact, expected)
-        if (image_precision, text_precision) != ("fp32", "fp32"):
+        say("writing both towers in fp32, to compare them with PyTorch")
+        new = Path(temporary) / "fp32"
+        bundle = writer.write(new, dict.fromkeys(precision, "fp32"))
+        exact = verify_exact(new, expected)
+        if precision != bundle.precision:
             say(f"writing the image tower in {image_precision}, the text tower in {text_precision}")
             new = Path(temporary) / "bundle"
-            bundle = write(new, {"image": image_precision, "text": text_precision})
+            bundle = writer.write(new, precision)
         say("comparing and timing the result")
         report = verify(new, reference, expected)
-        for tower in ("image", "text"):
-            report[tower]["fp32_max_difference"] = exact_report[tower]["max_difference"]
+        for tower in precision:
+            report[tower]["fp32_max_difference"] = exact[tower]["max_difference"]
         report |= {"source": dict(source or {}), "versions": _versions()}
         (new / MODEL_JSON).write_bytes(dataclasses.replace(bundle, report=report).to_json())
         _move(new, folder)
     return read_bundle(folder).bundle
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes one model as a bundle, in any precision."""
+
+    model: CLIPModel
+    tokenizer: Tokenizer
+    name: str
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    context_length: int
+
+    def write(self, folder: Path, precision: Mapping[Tower, Precision]) -> Bundle:
+        """Into a new folder; without a report."""
+        folder.mkdir()
+        end_token = _end_token(self.model, self.tokenizer)
+        export_image(self.model, folder / "image.onnx", self.mean, self.std, precision["image"])
+        export_text(self.model, folder / "text.onnx", end_token, precision["text"])
+        (folder / "tokenizer.json").write_text(_tokenizer_json(self.tokenizer), encoding="utf-8")
+        facts = {
+            "dim": self.model.config.projection_dim,
+            "context_length": self.context_length,
+            "image_size": self.image_size,
+            "mean": self.mean,
+            "std": self.std,
+        }
+        files = sorted(path.name for path in folder.iterdir())
+        digests = {file: _sha256(folder / file) for file in files}
+        bundle = Bundle(
+            space=space_of(digests, **facts),
+            name=self.name,
+            **facts,
+            logit_scale=math.exp(self.model.logit_scale.item()),
+            files=digests,
+            sizes={file: (folder / file).stat().st_size for file in files},
+            precision=dict(precision),
+            report={},
+        )
+        (folder / MODEL_JSON).write_bytes(bundle.to_json())
+        return bundle
 
 
 def _versions() -> dict[str, str]:

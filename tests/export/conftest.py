@@ -6,12 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer
 from transformers import CLIPModel
 
 from clipsearch.bundle import Bundle
 from model_export.tiny import MEAN, STD, clip_tokenizer, tiny_clip
 from model_export.write_bundle import export_bundle
+
+# The models here are tiny: threads that wait for each other take longer than the work, many
+# times so where somebody else uses the cores too.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -162,47 +162,96 @@ def test_an_unknown_activation_is_refused(export):
 # --- a wrong export is not shipped --------------------------------------------------------
 
 
-def assert_refused(export, tmp_path, model, what):
+IN_EACH = pytest.mark.parametrize("precision", ["fp32", "int8"])
+
+
+def assert_refused(export, tmp_path, model, what, precision="fp32"):
     """There is no bundle afterwards, or the one from before."""
     bundle = tmp_path / "bundle"
     before = {file.name: file.read_bytes() for file in bundle.glob("*")}
     with pytest.raises(NotEqual, match=what):
-        export(model)
+        export(model, image_precision=precision, text_precision=precision)
     assert {file.name: file.read_bytes() for file in bundle.glob("*")} == before
     assert not list(tmp_path.glob(".export-*"))
 
 
-def test_a_swapped_normalisation_is_refused(export, model, tmp_path, monkeypatch):
+@IN_EACH
+def test_a_swapped_normalisation_is_refused(export, model, tmp_path, monkeypatch, precision):
     real = write_bundle.export_image
 
-    def swapped(model, path, mean, std, precision):
-        real(model, path, std, mean, precision)
+    def swapped(model, path, mean, std, scheme):
+        real(model, path, std, mean, scheme)
 
     monkeypatch.setattr(write_bundle, "export_image", swapped)
-    assert_refused(export, tmp_path, model, "image in fp32: a value differs by")
+    assert_refused(export, tmp_path, model, "image in fp32: a value differs by", precision)
 
 
+@IN_EACH
 def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
-    export, model, tmp_path, monkeypatch
+    export, model, tmp_path, monkeypatch, precision
 ):
     export(model)
     real = write_bundle.export_text
 
-    def shifted(model, path, end_token, precision):
-        real(model, path, end_token - 1, precision)
+    def shifted(model, path, end_token, scheme):
+        real(model, path, end_token - 1, scheme)
 
     monkeypatch.setattr(write_bundle, "export_text", shifted)
-    assert_refused(export, tmp_path, model, "text in fp32: a value differs by")
+    assert_refused(export, tmp_path, model, "text in fp32: a value differs by", precision)
 
 
-def test_a_wrong_crop_is_refused(export, model, tmp_path, monkeypatch):
+@IN_EACH
+def test_a_wrong_crop_is_refused(export, model, tmp_path, monkeypatch, precision):
     def off(image, size):
         wide = image.resize((image.width + 1, image.height))
         return preprocess_module.preprocess(wide, size)
 
     monkeypatch.setattr("model_export.verify.preprocess", off)
     monkeypatch.setattr("clipsearch.encoder.preprocess", off)
-    assert_refused(export, tmp_path, model, r"image: pixels_equal for \d+ of \d+")
+    assert_refused(export, tmp_path, model, r"image: pixels_equal for \d+ of \d+", precision)
+
+
+@IN_EACH
+def test_colours_in_another_order_are_refused(export, model, tmp_path, monkeypatch, precision):
+    real = onnx_export._patch_kernel
+    monkeypatch.setattr(
+        onnx_export, "_patch_kernel", lambda kernel, *rest: real(kernel[:, ::-1], *rest)
+    )
+    assert_refused(export, tmp_path, model, "image in fp32: a value differs by", precision)
+
+
+@IN_EACH
+def test_texts_cut_a_token_too_early_are_refused(export, model, tmp_path, monkeypatch, precision):
+    real = Encoder.tokenize
+
+    def early(self, texts):
+        rows, cut = real(self, texts)
+        return [row[:-2] + row[-1:] if c else row for row, c in zip(rows, cut, strict=True)], cut
+
+    monkeypatch.setattr(Encoder, "tokenize", early)
+    assert_refused(export, tmp_path, model, r"text: tokens_equal for \d+ of 40", precision)
+
+
+def test_another_logit_scale_is_refused(export, model, tmp_path, monkeypatch):
+    class Wrong(write_bundle.Bundle):
+        def __init__(self, **facts) -> None:
+            super().__init__(**{**facts, "logit_scale": 100.0})
+
+    monkeypatch.setattr(write_bundle, "Bundle", Wrong)
+    assert_refused(export, tmp_path, model, "logit scale: 100.0, PyTorch's is 14.28")
+
+
+def test_weights_that_are_no_numbers_are_refused(export, model):
+    with torch.no_grad():
+        model.visual_projection.weight[0, 0] = float("nan")
+    with pytest.raises(UnsupportedModel, match="no numbers for the image samples"):
+        export(model)
+
+
+def test_a_model_whose_patches_do_not_fill_the_picture_is_refused(export, model):
+    model.config.vision_config.patch_size = 7
+    with pytest.raises(UnsupportedModel, match="24 in patches of 7"):
+        export(model)
 
 
 def test_bad_8_bit_weights_are_refused(export, model, tmp_path, monkeypatch):

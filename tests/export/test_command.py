@@ -13,6 +13,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, C
 
 from clipsearch.bundle import current_space, read_bundle
 from clipsearch.encoder import Encoder
+from clipsearch.storage import open_bucket
 from clipsearch.storage.folder import FolderBucket
 from model_export import ROOT
 from model_export.__main__ import main
@@ -132,6 +133,19 @@ def test_nothing_of_this_machine_is_published(tmp_path):
     assert {path.name for path in published} >= {"model.json", "image.onnx", "tokenizer.json"}
     assert not any(path.name == "source.json" for path in published)
     assert not any(str(tmp_path).encode() in path.read_bytes() for path in published)
+
+
+def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):
+    checkpoint = save_new(tmp_path / "tiny", tiny_clip())
+    arguments = [str(checkpoint), "--out", str(tmp_path / "out"), "--to"]
+    assert main([*arguments, "gs://photos/an index"]) == 0
+    bucket = open_bucket("gs://photos/an index")
+    assert current_space(bucket) == read_bundle(tmp_path / "out").bundle.space
+    bucket.close()
+    capsys.readouterr()
+    assert main([*arguments, "gs://none"]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "none" in line
 
 
 def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):

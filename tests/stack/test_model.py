@@ -28,6 +28,9 @@ def test_a_bundle_that_was_made_of_something_else_is_not_used(model, tmp_path):
     (bundle / SOURCE).write_text(json.dumps({"model": "someone/clip"}))
     assert is_current(bundle, "someone/clip")
     assert not is_current(bundle, "someone/other")
+    (bundle / "image.onnx.data").rename(tmp_path / "image.onnx.data")
+    assert not is_current(bundle, "someone/clip")
+    (tmp_path / "image.onnx.data").rename(bundle / "image.onnx.data")
     (bundle / "model.json").write_text("{}")
     assert not is_current(bundle, "someone/clip")
 
