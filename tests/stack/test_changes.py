@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from clipsearch.overruling import overruling
 from clipsearch.storage import open_bucket
 from tools.run.changes import SETTLED_AFTER_US, FolderChanges
 from tools.run.feeder import Event
@@ -90,19 +91,19 @@ def test_a_moved_folder_is_deletes_and_uploads(folder):
     ]
 
 
-def test_what_came_back_unchanged_is_named_because_the_index_would_not_take_it(folder, tmp_path):
+def test_what_came_back_unchanged_is_left_to_a_reconcile(folder, tmp_path):
     changes = changes_of(folder)
-    write(folder, "album/a.jpg")
+    old = write(folder, "album/a.jpg")
     changes.look()
     (folder / "album").rename(tmp_path / "elsewhere")
     assert [event.kind for event in changes.look()] == ["deleted"]
     (tmp_path / "elsewhere").rename(folder / "album")
     assert changes.look() == []
     assert changes.outdated == {"album/a.jpg"}
-    settle()
-    os.utime(folder / "album" / "a.jpg")
-    assert [event.kind for event in changes.look()] == ["finalized"]
-    assert changes.outdated == set()
+    assert changes.look() == []
+    assert changes.outdated == set()  # said once
+    (folder / "album" / "a.jpg").unlink()
+    assert changes.look() == [Event("deleted", "album/a.jpg", overruling(old, old))]
 
 
 def test_an_older_photo_under_a_known_name_is_not_shown_as_the_newer_one(folder, tmp_path):
@@ -116,10 +117,25 @@ def test_an_older_photo_under_a_known_name_is_not_shown_as_the_newer_one(folder,
     assert generation(folder, "album/a.jpg") == older < newer
     assert changes.look() == [Event("deleted", "album/a.jpg", newer)]
     assert changes.outdated == {"album/a.jpg"}
-    assert changes.look() == []  # said once
+    assert changes.look() == []
+
+
+def test_what_a_reconcile_indexed_is_known_at_the_next_start(folder):
+    old = write(folder, "a.jpg")
+    changes = changes_of(folder, {"a.jpg": overruling(old + 5, old)})
+    assert changes.look() == []
+    assert changes.outdated == set()
+
+
+def test_a_change_right_after_a_reconcile_is_not_lost(folder):
+    """What overrules may lie some seconds ahead of the clock."""
+    old = write(folder, "a.jpg")
+    changes = changes_of(folder, {"a.jpg": overruling(old, old)})
     settle()
-    os.utime(folder / "album" / "a.jpg")
-    assert [event.kind for event in changes.look()] == ["finalized"]
+    write(folder, "a.jpg", b"new")
+    [gone, *came] = changes.look()
+    assert gone == Event("deleted", "a.jpg", overruling(old, old), is_replaced=bool(came))
+    assert [event.name for event in came] or changes.outdated == {"a.jpg"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

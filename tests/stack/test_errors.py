@@ -1,6 +1,7 @@
 """What cannot work is said in one line, before anything is started."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -172,7 +173,8 @@ def assert_ended_without_deletes(stack, tmp_path, text):
     assert text in stack.output()
     assert "Traceback" not in stack.output()
     [log] = (tmp_path / "run").glob("*/ingest.log")
-    assert "deleted" not in log.read_text()
+    assert "object.v1.deleted" not in log.read_text()
+    assert not re.search("[1-9] orphaned", log.read_text())
 
 
 def test_a_photos_folder_that_goes_ends_it_and_its_photos_are_kept(

@@ -8,8 +8,11 @@ import time
 import pytest
 from cloudevents.http import from_http
 
+from ingest.messages import PUBLISHED, Reconcile, parse_message
 from tools.run import feeder as feeder_module
+from tools.run import schedule as schedule_module
 from tools.run.feeder import Event, Feeder, wait_before
+from tools.run.schedule import Maintenance, Schedule
 
 
 class Ingest(http.server.ThreadingHTTPServer):
@@ -26,14 +29,14 @@ class Ingest(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/"
 
     def names(self):
-        return [event.data["name"] for event in self.received]
+        return [event.data.get("name") for event in self.received]
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         event = from_http(dict(self.headers.items()), body)
-        attempt = self.server.names().count(event.data["name"]) + 1
+        attempt = self.server.names().count(event.data.get("name")) + 1
         self.server.received.append(event)
         self.send_response(self.server.answer(event, attempt))
         self.send_header("Content-Length", "0")
@@ -134,3 +137,24 @@ def test_waits_double_up_to_a_limit(monkeypatch):
     monkeypatch.setattr(feeder_module.random, "uniform", lambda low, high: high)
     assert [wait_before(n) for n in range(1, 5)] == [0.25, 0.5, 1.0, 2.0]
     assert wait_before(50) == feeder_module.LONGEST_WAIT
+
+
+def test_maintenance_looks_as_a_message_of_pubsub(ingest, feeder):
+    feeder.put([Maintenance("reconcile")])
+    wait_for(lambda: ingest.received and not feeder.waiting())
+    [event] = ingest.received
+    assert event["type"] == PUBLISHED
+    assert parse_message(event.data) == Reconcile()
+    assert feeder.take_delivered() == []  # it is no photo
+
+
+def test_maintenance_comes_at_the_start_and_when_it_is_asked_for(monkeypatch):
+    schedule = Schedule()
+    assert [message.action for message in schedule.due()] == ["reconcile", "compact"]
+    assert schedule.due() == []
+    schedule.ask()
+    assert [message.action for message in schedule.due()] == ["reconcile"]
+    assert schedule.due() == []
+    monkeypatch.setattr(schedule_module, "EVERY", 0.0)
+    schedule = Schedule()
+    assert len(schedule.due()) == len(schedule.due()) == 2

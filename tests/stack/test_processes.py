@@ -10,7 +10,7 @@ import pytest
 
 from tests.stack.running import is_running
 from tools.run import processes
-from tools.run.options import RunError
+from tools.run.errors import RunError
 from tools.run.processes import Function, check_alive, end_functions
 
 STUBBORN = """

@@ -43,6 +43,25 @@ def test_the_demo_pictures_can_be_found_when_it_is_ready(stack):
     assert set(stack.names(q="a picture", limit=100)) == {file_name(n) for n in range(COUNT)}
 
 
+def test_index_and_folder_are_compared_before_it_is_ready(stack):
+    status = stack.status()
+    assert status["photos"] == {"objects": COUNT, "indexed": COUNT, "failed": 0, "pending": 0}
+    assert status["reconciled"]["at"]
+
+
+def test_an_album_that_is_moved_away_and_back_is_found_again(stack, photos, model, tmp_path):
+    album, away = photos / "album", photos.with_name("away")
+    album.mkdir()
+    (album / "a.jpg").write_bytes(model.picture)
+    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is indexed", SOON)
+    album.rename(away)
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished", SOON)
+    away.rename(album)
+    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is back", SOON)
+    (album / "a.jpg").unlink()
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished again", SOON)
+
+
 def test_photos_thumbnails_and_page_are_served_at_the_addresses_in_the_answers(stack):
     [result, *_] = stack.results(q="red")
     for url in (result["url"], result["thumbnail_url"]):

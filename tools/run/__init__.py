@@ -6,5 +6,6 @@ processes the two functions, started as the cloud starts them, and ended without
 static    the web server for page, photos and thumbnails
 changes   what is different between the photos folder and the index, as events
 feeder    delivers events to ingest, with retries, as Eventarc does
+schedule  maintenance, as Cloud Scheduler asks for it
 stack     puts these together and runs until Ctrl-C
 """

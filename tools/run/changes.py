@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from clipsearch.overruling import overruling, stands_for
 from clipsearch.storage import folder_path
 from tools.run.feeder import Event
 
@@ -31,7 +32,7 @@ class FolderChanges:
         self._removed = removed
         self.seen = 0  # files that the last look found
         self.unsettled = False  # the last look left something out
-        self.outdated: set[str] = set()  # what the index would not take: see below
+        self.outdated: set[str] = set()  # what the last look left to a reconcile: see below
 
     def look(self, settled_after_us: int = 0) -> list[Event]:
         """The events since the last look. An overwrite gives two, as in the cloud.
@@ -50,17 +51,19 @@ class FolderChanges:
         for stat in self._photos.list():
             self.seen += 1
             told = gone.pop(stat.name, 0)
-            if stat.generation == told:
+            if told and stands_for(told, stat.generation):
                 continue
             if 0 <= now_us - stat.generation < settled_after_us:
                 self.unsettled = True
                 continue
             if told:
                 events.append(self._removal(stat.name, is_replaced=stat.generation > told))
-            if stat.generation <= max(told, self._removed.get(stat.name, 0)):
+            known = max(told, self._removed.get(stat.name, 0))
+            if stat.generation <= known:
                 # A folder that was moved here: its files keep their times, and the index takes
-                # nothing older than what it knew under the name.
+                # nothing older than what it knows under the name, but from a reconcile.
                 self.outdated.add(stat.name)
+                self._told[stat.name] = overruling(known, stat.generation)
                 continue
             events.append(
                 Event("finalized", stat.name, stat.generation, stat.size, stat.content_type)

@@ -1,4 +1,4 @@
-"""Delivers storage events to ingest as Eventarc does: at least once, again after a failure."""
+"""Delivers events to ingest as Eventarc does: at least once, again after a failure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import HTTPException
@@ -17,6 +18,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from tools.run.localhost import open_local
+from tools.run.schedule import Maintenance
 
 TYPE_PREFIX = "google.cloud.storage.object.v1."
 BUCKET = "local-photos"
@@ -43,6 +45,9 @@ class Event:
     content_type: str | None = None
     is_replaced: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
+
+    def __str__(self) -> str:
+        return self.name
 
     def request(self, url: str) -> urllib.request.Request:
         """The binary-mode HTTP request, as Cloud Storage's events look."""
@@ -74,7 +79,7 @@ class Event:
 
 @dataclass(slots=True)
 class _Delivery:
-    event: Event
+    event: Event | Maintenance
     attempts: int = 0
     trouble: str = ""
 
@@ -93,7 +98,7 @@ class Feeder:
         for number in range(DELIVERIES_AT_ONCE):
             threading.Thread(target=self._work, name=f"feeder-{number}", daemon=True).start()
 
-    def put(self, events: list[Event]) -> None:
+    def put(self, events: Sequence[Event | Maintenance]) -> None:
         with self._changed:
             for event in events:
                 delivery = self._open[event.id] = _Delivery(event)
@@ -101,7 +106,7 @@ class Feeder:
             self._changed.notify_all()
 
     def take_delivered(self) -> list[Event]:
-        """The events answered 2xx since the last call."""
+        """The events of photos answered 2xx since the last call."""
         with self._changed:
             delivered, self._delivered = self._delivered, []
             return delivered
@@ -111,7 +116,7 @@ class Feeder:
         with self._changed:
             return len(self._open)
 
-    def troubled(self, attempts: int) -> list[tuple[Event, str]]:
+    def troubled(self, attempts: int) -> list[tuple[Event | Maintenance, str]]:
         """The events that failed at least `attempts` times, each with what went wrong last."""
         with self._changed:
             return [(d.event, d.trouble) for d in self._open.values() if d.attempts >= attempts]
@@ -128,7 +133,8 @@ class Feeder:
             with self._changed:
                 if trouble is None:
                     del self._open[delivery.event.id]
-                    self._delivered.append(delivery.event)
+                    if isinstance(delivery.event, Event):
+                        self._delivered.append(delivery.event)
                     continue
                 delivery.trouble = trouble
                 delivery.attempts += 1
@@ -145,7 +151,7 @@ class Feeder:
                 self._changed.wait(wait)
             return None
 
-    def _attempt(self, event: Event) -> str | None:
+    def _attempt(self, event: Event | Maintenance) -> str | None:
         """Deliver once; None when taken, else what went wrong. Redirects count as trouble."""
         try:
             with open_local(event.request(self._url), ATTEMPT_SECONDS):

@@ -32,19 +32,15 @@ class Report:
         self._bar: tqdm[None] | None = None
         self._fed: list[Event] = []  # while the bar is shown
         self._is_ready = False
-        self._outdated: set[str] = set()
         self._next_trouble = 0.0
 
     def found(self, events: list[Event], outdated: set[str]) -> None:
         """Take note of what a look at the folder gave."""
-        new = outdated - self._outdated
-        if new:
-            example = min(new)
+        if outdated:
             self.say(
-                f"not indexed: {len(new)} photos are not newer than what the index knew under "
-                f"their names, such as {example}; `touch` them"
+                f"{len(outdated)} photos have older times than what the index knew under their "
+                f"names, such as {min(outdated)}; the index is compared with the folder"
             )
-        self._outdated |= outdated
         if self._is_ready or not events:
             return
         if self._bar is None:
@@ -90,7 +86,7 @@ class Report:
             self._next_trouble = time.monotonic() + TROUBLE_EVERY
             event, trouble = troubled[0]
             self.say(
-                f"{len(troubled)} photos wait for ingest, such as {event.name} ({trouble}); "
+                f"{len(troubled)} events wait for ingest, such as {event} ({trouble}); "
                 f"see {self._log}"
             )
 

@@ -38,6 +38,7 @@ from tools.run.processes import (
     wait_until_up,
 )
 from tools.run.report import Report, known_generations
+from tools.run.schedule import Schedule
 from tools.run.static import StaticServer
 
 TICK_SECONDS = 0.1
@@ -82,6 +83,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     ends.callback(report.close)
     dirty = _watch(options.photos, stop)
     identity = _identity(options.photos)
+    schedule = Schedule()
     is_first_look = True
     next_look = 0.0
     ready = False
@@ -98,8 +100,14 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
             next_look = time.monotonic() + (soon if changes.unsettled else LOOK_AT_LEAST_EVERY)
             feeder.put(events)
             report.found(events, changes.outdated)
+            if changes.outdated:
+                schedule.ask()
         report.show()
-        if not ready and feeder.waiting() <= len(feeder.troubled(TROUBLED_AFTER)):
+        if feeder.waiting() > len(feeder.troubled(TROUBLED_AFTER)):
+            continue
+        messages = schedule.due()
+        feeder.put(messages)
+        if not ready and not messages:
             ready = True
             report.ready(f"http://{HOST}:{options.port}", search.url, options)
 
@@ -155,11 +163,11 @@ def _check_same(photos: Path, identity: tuple[int, int]) -> None:
 def _check_emptied(options: Options, changes: FolderChanges, gone: int, allowed: int) -> None:
     """RunError when nothing is left of more than `allowed` photos that the index knows.
 
-    A drive that is not mounted is an empty folder. To delete its photos from the index would be
-    for ever: when it is back they are not newer than their deletion. At the start nothing tells
-    it from a person who has deleted all of them, so any number is refused. Later the folder
-    itself tells (_check_same), except where a mount keeps its identity and loses its content;
-    then a person who deletes the last photos by hand is told from it by their number.
+    A drive that is not mounted is an empty folder. Its photos would be deleted from the index,
+    and all of them indexed again when it is back. At the start nothing tells it from a person
+    who has deleted all of them, so any number is refused. Later the folder itself tells
+    (_check_same), except where a mount keeps its identity and loses its content; then a person
+    who deletes the last photos by hand is told from it by their number.
     """
     if not changes.seen and gone > allowed:
         raise RunError(
