@@ -23,8 +23,8 @@ from search.cors import ANYONE, cors_headers, preflight_headers
 from search.parameters import (
     Query,
     checked,
-    described_of,
     labels_of,
+    query_of_embed,
     query_of_get,
     query_of_post,
 )
@@ -100,14 +100,14 @@ async def _classify(request: Request, timing: Timing) -> Response:
 
 
 async def _embed_by_address(request: Request, timing: Timing) -> Response:
-    described = described_of(request.query_params.multi_items())
+    query = query_of_embed(request.query_params.multi_items())
     with pool.place():
-        return _json(await pool.run(lambda: _service(timing).embed(described, timing)))
+        return _json(await pool.run(lambda: _service(timing).embed(query, timing)))
 
 
 async def _embed_by_form(request: Request, timing: Timing) -> Response:
     def work(pairs: Pairs, image: bytes | None) -> dict[str, Any]:
-        return _service(timing).embed(described_of(pairs, image), timing)
+        return _service(timing).embed(query_of_embed(pairs, image), timing)
 
     return _json(await _with_form(request, work))
 

@@ -55,22 +55,14 @@ def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Quer
     return query
 
 
-@dataclass(frozen=True)
-class Described:
-    """What `/embed` is to turn into a vector: `words` or `image`, the other is None."""
-
-    words: str | None
-    image: bytes | None
-
-
-def described_of(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Described:
-    """What to embed; an empty q beside a picture means no words. Raises BadRequest."""
+def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
+    """The words or the picture to embed, one of them; an empty q means no words. BadRequest."""
     words = checked(pairs, EMBED_PARAMETERS).get("q", "").strip() or None
     if words is None and image is None:
         raise BadRequest("nothing to embed: give q (words), or post a picture as the field image")
     if words is not None and image is not None:
         raise BadRequest("words and a picture are two vectors; ask for one of them")
-    return Described(words, image)
+    return Query(words=words, image=image)
 
 
 def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:

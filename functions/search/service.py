@@ -15,7 +15,7 @@ from clipsearch.storage import open_bucket
 from search import embedding
 from search.cursor import Cursor, encode_cursor, fingerprint
 from search.model import Embedding, Model, ModelKeeper
-from search.parameters import Described, Query
+from search.parameters import Query
 from search.problems import BadRequest, detail_of
 from search.state import State
 from search.timing import Timing
@@ -88,11 +88,11 @@ class Service:
         answer, truncated = embedding.classified(image, labels, model, timing)
         return _described(model, {"labels": answer}, truncated, timing)
 
-    def embed(self, described: Described, timing: Timing) -> dict[str, Any]:
+    def embed(self, query: Query, timing: Timing) -> dict[str, Any]:
         """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
         with timing.phase("load"):
             model = self._keeper.model()
-        found = embedding.embedded(described.words, described.image, model, timing)
+        found = embedding.embedded(query.words, query.image, model, timing)
         # nine digits are a float32, exactly
         numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
         answer = {"embedding": numbers, "dim": len(numbers)}
