@@ -1,0 +1,117 @@
+"""Processes that work on one bucket at the same time, and can be killed at any moment.
+
+They are forked from a server that has imported everything, so that starting one is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clipsearch.commits import newest_commit
+from clipsearch.compaction import compact, merging, run
+from clipsearch.entries import Kind
+from clipsearch.segments import segments_prefix, write_segment
+from clipsearch.snapshot import SnapshotReader
+from clipsearch.storage import open_bucket
+from tests.index.making import SPACE, photo, random_units, tombstone
+
+NAMES = 12
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["tests.index.workers", "clipsearch.storage.gcs"])
+
+State = tuple[int, int]  # generation and kind
+
+
+@contextmanager
+def processes(*work: tuple[Any, ...]) -> Iterator[list[ForkServerProcess]]:
+    """Each is a function of this module with its arguments. They do not outlive the block."""
+    with pytest.MonkeyPatch.context() as patch:
+        # Before Python 3.13 the server does not get our path, and then imports nothing.
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        forkserver.ensure_running()
+    running = [context.Process(target=function, args=args) for function, *args in work]
+    for process in running:
+        process.start()
+    try:
+        yield running
+    finally:
+        for process in running:
+            process.kill()
+            process.join()
+
+
+def write_for_ever(url: str, acknowledged: Path, seed: int, count: int = 1 << 30) -> None:
+    """One event after the other; a line in the file `acknowledged` for each that is answered."""
+    chance, bucket = random.Random(seed), open_bucket(url)
+    log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    for _ in range(count):
+        name, generation = f"p{chance.randrange(NAMES)}", time.time_ns() // 1000
+        vector = random_units(1, 4, seed=chance.randrange(1000))[0]
+        is_there = chance.random() < 0.7
+        entry = photo(name, generation, vector) if is_there else tombstone(name, generation)
+        write_segment(bucket, SPACE, [entry])
+        os.write(log, json.dumps([name, generation, int(entry.kind)]).encode() + b"\n")
+
+
+def compact_for_ever(url: str) -> None:
+    """With small tiers, and as if the grace were over: everything that can happen does."""
+    merging.FANOUT, merging.MAX_SEGMENT, merging.MAX_SOURCES = 2, 32, 8
+    bucket = open_bucket(url)
+    while True:
+        compact(bucket, SPACE, time.monotonic() + 60, datetime.now(UTC))
+
+
+def told(acknowledged: Path) -> dict[str, State]:
+    """The newest of each photo that was answered. A line that a kill has cut was not."""
+    result: dict[str, State] = {}
+    lines = acknowledged.read_text().splitlines() if acknowledged.exists() else []
+    for line in lines:
+        name, generation, kind = json.loads(line)
+        result[name] = max((generation, kind), result.get(name, (0, 0)))
+    return result
+
+
+def seen(url: str) -> dict[str, State]:
+    entries = SnapshotReader(open_bucket(url), SPACE).refresh().entries
+    names = [entries.name(row) for row in range(len(entries))]
+    assert len(set(names)) == len(names)
+    return {
+        name: (int(entries.generations[row]), int(entries.kinds[row]))
+        for row, name in enumerate(names)
+    }
+
+
+def assert_nothing_lost(url: str, acknowledged: Path) -> None:
+    """What was answered is there, unless something newer is (which need not be answered)."""
+    found = seen(url)
+    for name, state in told(acknowledged).items():
+        assert found[name] >= state
+
+
+def assert_nothing_is_left_behind(url: str) -> None:
+    """After the grace there is nothing but the newest commits and the segments they name."""
+    before, bucket = seen(url), open_bucket(url)
+    for hours in (3, 6):
+        later = datetime.now(UTC) + timedelta(hours=hours)
+        assert compact(bucket, SPACE, time.monotonic() + 60, later).finished
+    prefix = segments_prefix(SPACE)
+    segments = {stat.name.removeprefix(prefix) for stat in bucket.list(prefix)}
+    assert segments == set(newest_commit(bucket, SPACE).segments)
+    assert len(list(bucket.list())) <= len(segments) + 2
+    assert seen(url) == before
+    assert {kind for _, kind in before.values()} <= {Kind.VECTOR, Kind.TOMBSTONE}
+    assert timedelta(hours=3) > run.GRACE
