@@ -151,11 +151,17 @@ def delete_old_runs(bucket: Bucket, space: str) -> None:
     recent = f"{(time.time_ns() // 1000) - UNFINISHED_KEPT // timedelta(microseconds=1):016x}"
     kept = 0
     for run in reversed(_runs(bucket, space)):
-        if kept >= RUNS_KEPT or (run < recent and not _parts(bucket, space, run)):
-            for stat in list(bucket.list(f"{_prefix(space)}{run}/")):
-                bucket.delete(stat.name)
-        elif _parts(bucket, space, run):
-            kept += 1
+        if kept < RUNS_KEPT:
+            try:
+                is_complete = bool(_parts(bucket, space, run))
+                is_useless = not is_complete and run < recent
+            except DamagedObject:
+                is_complete, is_useless = False, kept > 0
+            kept += is_complete
+            if not is_useless:
+                continue
+        for stat in list(bucket.list(f"{_prefix(space)}{run}/")):
+            bucket.delete(stat.name)
 
 
 def _runs(bucket: Bucket, space: str) -> list[str]:

@@ -1,0 +1,131 @@
+"""Reconciling on Cloud Storage: long listings in pages, faults, and what it costs."""
+
+import gc
+import warnings
+
+import pytest
+
+from clipsearch.bundle import publish_bundle
+from clipsearch.entries import Kind
+from clipsearch.segments import write_segment
+from clipsearch.storage import open_bucket
+from tests.gcs_double import LOST, CloudStorageDouble
+from tests.index.making import failure, photo, random_units, tombstone
+from tests.ingest.conftest import Cloud, jpeg
+from tests.tiny_bundle import DIM
+
+PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"
+
+
+@pytest.fixture
+def storage(monkeypatch):
+    # Google's client does not close a connection after a download that was refused.
+    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+    storage = CloudStorageDouble("my-photos", "my-index", "my-site")
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
+    yield storage
+    storage.close()
+    gc.collect()  # while those connections are still allowed
+
+
+@pytest.fixture
+def cloud(storage, tmp_path, model_folder, monkeypatch):
+    monkeypatch.setenv("CLIPSEARCH_PHOTOS", PHOTOS)
+    monkeypatch.setenv("CLIPSEARCH_INDEX", INDEX)
+    monkeypatch.setenv("CLIPSEARCH_THUMBNAILS", THUMBNAILS)
+    cloud = Cloud(tmp_path)
+    cloud.photos, cloud.index = open_bucket(PHOTOS), open_bucket(INDEX)
+    cloud.thumbnails = open_bucket(THUMBNAILS)
+    cloud.space = publish_bundle(model_folder, cloud.index)
+    yield cloud
+    services = cloud.services
+    for bucket in (
+        *(cloud.photos, cloud.index, cloud.thumbnails),
+        *(services.photos, services.index, services.thumbnails),
+    ):
+        bucket.close()
+
+
+def test_five_thousand_photos_are_compared_in_pages(cloud, storage):
+    vectors = random_units(5000, DIM)
+    entries = []
+    for number in range(5000):
+        name = f"{number:04}/größe.jpg"
+        stored = storage.put("my-photos", f"mine/{name}", b"not read")
+        entries.append(photo(name, stored.generation, vectors[number]))
+    # One of each kind, at the borders of the pages and in the middle
+    for number in (0, 999, 4999):
+        name = f"{number:04}/größe.jpg"
+        stored = storage.put("my-photos", f"mine/{name}", jpeg())  # outdated
+    entries[1000] = failure("1000/größe.jpg", entries[1000].generation)
+    entries[1001] = tombstone("1001/größe.jpg", entries[1001].generation - 1)
+    del entries[2500]
+    for name in ("", "4999/z.jpg", "~.jpg", "0000/a.jpg"):
+        entries.append(photo(name or "2500.jpg", 7, vectors[0]))  # orphans
+    for begin in range(0, len(entries), 1000):
+        write_segment(cloud.index, cloud.space, entries[begin : begin + 1000])
+    for beside in ("mine", "mine/", "mine/9999/", "mines/a.jpg", "other.jpg"):
+        storage.put("my-photos", beside, b"not ours")
+
+    before = len(storage.requests)
+    assert cloud.reconcile() == 200
+    reads = [path for method, path in storage.requests[before:] if "/b/my-photos/" in path]
+    pages = [path for path in reads if "/o?" in path]
+    assert len(pages) == 6
+    # a failure, three outdated, two missing: each is read, and looked at again if it is a photo
+    assert len(reads) - len(pages) <= 2 * 6
+    known, found = cloud.known(), cloud.in_bucket()
+    found = {name: generation for name, generation in found.items() if name[-1:] not in ("", "/")}
+    assert known == found
+    kinds = [kind for kind, _ in cloud.state().values()]
+    assert (kinds.count(Kind.VECTOR), kinds.count(Kind.FAILURE)) == (4997, 3)
+    assert cloud.counts() == (5000, 4997, 3, 0)
+
+
+def test_faults_in_passing_change_nothing(cloud, storage):
+    for number in range(20):
+        storage.put("my-photos", f"mine/{number:02}.jpg", jpeg())
+    storage.page_size = 3
+    storage.faults += [503, LOST, 429, LOST, 500, 503, LOST]
+    assert cloud.reconcile() == 200
+    assert cloud.known() == cloud.in_bucket()
+    assert cloud.counts() == (20, 20, 0, 0)
+
+
+def test_a_bucket_that_is_not_there_is_trouble_and_no_deletion(cloud, storage, monkeypatch):
+    storage.put("my-photos", "mine/a.jpg", jpeg())
+    assert cloud.reconcile() == 200
+    objects = storage._objects.pop("my-photos")
+    assert cloud.reconcile() == 500
+    assert list(cloud.known()) == ["a.jpg"]
+    storage._objects["my-photos"] = objects
+
+
+def test_what_a_damaged_segment_held_is_indexed_again(cloud, storage):
+    for number in range(6):
+        storage.put("my-photos", f"mine/{number}.jpg", jpeg())
+    assert cloud.reconcile() == 200
+    [segment] = cloud.segments()
+    data = cloud.index.read(segment.name)
+    storage.put("my-index", segment.name, data[: len(data) // 2])
+    assert cloud.counts() == (6, 0, 0, 6)
+    assert [damaged["object"] for damaged in cloud.status()["damaged"]] == [segment.name]
+
+    assert cloud.reconcile() == 200
+    assert cloud.photos_found() == cloud.in_bucket()
+    status = cloud.status()
+    assert [*status["photos"].values()] == [6, 6, 0, 0]
+    assert [damaged["object"] for damaged in status["damaged"]] == [segment.name]
+
+
+def test_a_damaged_record_is_shown_and_the_next_one_counts(cloud, storage):
+    storage.put("my-photos", "mine/a.jpg", jpeg())
+    assert cloud.reconcile() == 200
+    [record] = cloud.index.list(f"{cloud.space}/reconciles/")
+    storage.put("my-index", record.name, b"damaged")
+    status = cloud.status()
+    assert [*status["photos"].values()] == [None, 1, 0, None]
+    assert [damaged["object"] for damaged in status["damaged"]] == [record.name]
+    assert cloud.reconcile() == 200
+    status = cloud.status()
+    assert ([*status["photos"].values()], status["damaged"]) == ([1, 1, 0, 0], [])
