@@ -18,7 +18,8 @@ from clipsearch.storage.folder import FolderBucket
 from model_export import ROOT
 from model_export.__main__ import main
 from model_export.exported import is_current
-from model_export.tiny import CLIP_VOCABULARY, clip_tokenizer, tiny_clip, vit_b32
+from model_export.preprocessing import Preprocessing
+from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
 from tests.export.checkpoints import save_new, save_old
 
 
@@ -164,6 +165,16 @@ def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):
     [line] = printed.err.splitlines()
     assert "the export differs from PyTorch: image in fp32: a value differs by" in line
     assert not out.exists()
+
+
+def test_preprocessing_that_was_misread_is_refused(tmp_path, monkeypatch, capsys):
+    """transformers reads the same file by itself."""
+    checkpoint = save_old(tmp_path / "tiny", tiny_clip())
+    monkeypatch.setattr(
+        "model_export.checkpoint.parse_preprocessing", lambda config: Preprocessing(24, STD, MEAN)
+    )
+    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 1
+    assert "image in fp32: a value differs by" in capsys.readouterr().err
 
 
 # --- tokens -------------------------------------------------------------------------------

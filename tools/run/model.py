@@ -55,7 +55,7 @@ def _python_with_torch() -> str:
         return sys.executable
     target = f"{EXPORT_ENVIRONMENT}/.made"
     try:
-        made = subprocess.run(["make", "--no-print-directory", target], cwd=ROOT).returncode == 0
+        made = subprocess.run(["make", "--silent", target], cwd=ROOT).returncode == 0
     except OSError as exc:
         raise RunError(f"make, which makes {EXPORT_ENVIRONMENT}: {exc.strerror}") from exc
     if not made:
