@@ -14,7 +14,7 @@ export TO PRECISION
 
 .DEFAULT_GOAL := help
 .PHONY: help run export test test-export check format demo-model evaluate-demo golden \
-	bench-encoder reconcile screenshot status clean
+	bench-encoder bench-precision reconcile screenshot status clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ golden: $(EXPORT)/.made ## write tests/golden again from the reference implement
 
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m tools.bench_encoder $(ARGS)
+
+bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
+	$(EXPORT)/bin/python -m tools.bench_precision
 
 screenshot: $(VENV)/.made ## take the README's picture of the page, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m tools.screenshot http://127.0.0.1:$(or $(PORT),8080) docs/screenshot.png

@@ -2,4 +2,5 @@
 
 from pathlib import Path
 
-BUNDLE = Path(__file__).parent / "bundle"
+WEIGHTS = Path(__file__).parent / "weights"  # what training leaves, in half precision
+BUNDLE = Path(__file__).parent / "bundle"  # what is made of it and runs

@@ -19,9 +19,9 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from transformers import CLIPModel
 
-from model_export.demo import BUNDLE
+from model_export.demo import BUNDLE, WEIGHTS
 from model_export.demo.batches import Batch, make_batch
-from model_export.demo.export import MODEL, TOKENIZER, export_demo
+from model_export.demo.export import TOKENIZER, export_demo
 from model_export.demo.losses import DemoObjective
 from model_export.demo.model import IMAGE_SIZE, PATCH, new_model
 from model_export.demo.tokenizer import train_tokenizer
@@ -32,7 +32,13 @@ LEARNING_RATE = 1.5e-3
 MUON_LEARNING_RATE = 3e-3
 WARMUP = 200  # batches
 DECAY = 0.3  # share of the run
-WEIGHTS = {"text_to_image": 1.0, "image_to_text": 1.0, "pooled": 0.5, "joint": 0.25, "patches": 0.5}
+LOSS_WEIGHTS = {
+    "text_to_image": 1.0,
+    "image_to_text": 1.0,
+    "pooled": 0.5,
+    "joint": 0.25,
+    "patches": 0.5,
+}
 LOG_EVERY = 20  # batches
 SECONDS_BETWEEN_CHECKPOINTS = 120
 
@@ -94,7 +100,7 @@ class Trainer:
             parts = self.objective(batch)
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
-        torch.stack([WEIGHTS[name] * part for name, part in parts.items()]).sum().backward()
+        torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.objective.parameters(), 1.0)
         for optimizer in self._optimizers:
             optimizer.step()
@@ -154,9 +160,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     arguments.folder.mkdir(parents=True, exist_ok=True)
     model = train(arguments.folder, arguments.pictures, arguments.seed)
-    model.save_pretrained(arguments.folder / MODEL)
-    train_tokenizer(arguments.seed).save(str(arguments.folder / TOKENIZER))
-    export_demo(arguments.folder, BUNDLE, "int8")
+    model.half().save_pretrained(WEIGHTS)
+    train_tokenizer(arguments.seed).save(str(WEIGHTS / TOKENIZER))
+    export_demo(BUNDLE)
 
 
 if __name__ == "__main__":
