@@ -18,7 +18,7 @@ from clipsearch.commits import (
     publish_commit,
     read_commit,
 )
-from clipsearch.errors import DamagedObject, ObjectExists
+from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
 from clipsearch.segments import is_segment_name, segments_prefix
 from clipsearch.storage import Bucket, Stat
 
@@ -71,7 +71,7 @@ def settled_commit(
         return None, []
     try:
         return read_commit(bucket, space, paths[-1]), paths[:-1]
-    except DamagedObject:
+    except (DamagedObject, ObjectNotFound):  # another run has swept it
         return None, []  # a later one will be settled, too
 
 

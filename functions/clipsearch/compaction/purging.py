@@ -113,7 +113,7 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
     def is_large(name: str) -> bool:
         return name in ledger.listed and ledger.listed[name].size > LARGE
 
-    names = sorted(set(names) - run.aside, key=is_large)
+    names = sorted(sorted(set(names) - run.aside), key=is_large)
     small = [name for name in names if not is_large(name)]
     read = in_parallel(read_one, small) + [read_one(name) for name in names[len(small) :]]
     for name, found in zip(names, read, strict=True):
