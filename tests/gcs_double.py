@@ -273,7 +273,16 @@ class _Handler(BaseHTTPRequestHandler):
             return _resource_answer(bucket, name, stored)
         checksums = f"crc32c={stored.crc32c},md5={stored.md5}"
         headers = {"X-Goog-Generation": str(stored.generation), "X-Goog-Hash": checksums}
-        return 200, {**headers, "Content-Type": stored.content_type or ""}, stored.data
+        headers["Content-Type"] = stored.content_type or ""
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if asked is None:
+            return 200, headers, stored.data
+        start, end = int(asked[1]), int(asked[2] or len(stored.data)) + 1
+        if start >= len(stored.data):
+            raise Refused(416, "The requested range cannot be satisfied.")
+        part = stored.data[start:end]
+        headers["Content-Range"] = f"bytes {start}-{start + len(part) - 1}/{len(stored.data)}"
+        return 206, headers, part
 
     def _upload(
         self, double: CloudStorageDouble, bucket: str, query: Mapping[str, str], body: bytes

@@ -25,7 +25,8 @@ class Catalogue:
 
     rows: Entries  # n of them, without vectors
     live: npt.NDArray[np.bool_]  # (n,)
-    _keys: npt.NDArray[np.bytes_]  # (p,) S16, sorted
+    _first: npt.NDArray[np.uint64]  # (p,) first halves of the keys, which are sorted
+    _second: npt.NDArray[np.uint64]  # (p,)
     _key_rows: npt.NDArray[np.int64]  # (p,) the live row of each key
 
     @classmethod
@@ -33,7 +34,8 @@ class Catalogue:
         return cls(
             rows=Entries.from_entries([]),
             live=np.zeros(0, bool),
-            _keys=np.zeros(0, "S16"),
+            _first=np.zeros(0, np.uint64),
+            _second=np.zeros(0, np.uint64),
             _key_rows=np.zeros(0, np.int64),
         )
 
@@ -45,8 +47,8 @@ class Catalogue:
         """
         given = np.full(len(new), -1)
         candidates = np.flatnonzero(new.winners())
-        candidates = candidates[np.argsort(_sortable(new.keys[candidates]), kind="stable")]
-        at, known = self._find(_sortable(new.keys[candidates]))
+        candidates = candidates[_order(new.keys[candidates])]
+        at, known = self._find(new.keys[candidates])
         counts = ~known
         counts[known] = new.beats(candidates[known], self.rows, self._key_rows[at[known]])
         if not counts.any():
@@ -57,12 +59,12 @@ class Catalogue:
 
     def row_of(self, name: str) -> int | None:
         """The row of the entry that counts for this photo; None if nothing is known of it."""
-        at, known = self._find(_sortable(np.array([key_of(name)], np.uint64)))
+        at, known = self._find(np.array([key_of(name)], np.uint64))
         return int(self._key_rows[at[0]]) if known[0] else None
 
     def rows_of(self, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
         """(m, 2) keys of names -> (m,) the row that counts for each photo, -1 where unknown."""
-        at, known = self._find(_sortable(keys))
+        at, known = self._find(keys)
         rows = np.full(len(keys), -1)
         rows[known] = self._key_rows[at[known]]
         return rows
@@ -71,12 +73,18 @@ class Catalogue:
         """How many photos are in the state `kind`."""
         return int(np.count_nonzero(self.live & (self.rows.kinds == kind)))
 
-    def _find(self, keys: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    def _find(self, keys: npt.NDArray[np.uint64]) -> tuple[Array, npt.NDArray[np.bool_]]:
         """Where each key is or would be among the sorted ones, and whether it is there."""
-        at = np.searchsorted(self._keys, keys)
+        at = np.searchsorted(self._first, keys[:, 0])
         known = np.zeros(len(keys), bool)
-        inside = at < len(self._keys)
-        known[inside] = self._keys[at[inside]] == keys[inside]
+        undecided = np.flatnonzero(at < len(self._first))
+        while len(undecided):  # again only for names that share half of a SHA-256
+            places, (first, second) = at[undecided], keys[undecided].T
+            is_same_half = self._first[places] == first
+            known[undecided] = is_same_half & (self._second[places] == second)
+            undecided = undecided[is_same_half & (self._second[places] < second)]
+            at[undecided] += 1
+            undecided = undecided[at[undecided] < len(self._first)]
         return at, known
 
     def _extended(
@@ -91,11 +99,16 @@ class Catalogue:
         return Catalogue(
             rows=Entries.concat([self.rows, new.without_vectors().take(given >= 0)]),
             live=live,
-            _keys=np.insert(self._keys, at[~known], _sortable(new.keys[added])),
+            _first=np.insert(self._first, at[~known], new.keys[added, 0]),
+            _second=np.insert(self._second, at[~known], new.keys[added, 1]),
             _key_rows=np.insert(key_rows, at[~known], given[added]),
         )
 
 
-def _sortable(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
-    """(m, 2) numbers as (m,) strings of 16 bytes: one column, to sort and search at once."""
-    return np.ascontiguousarray(keys).view("S16").reshape(-1)
+def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """(m, 2) different keys -> (m,) the order of the numbers that their 16 bytes are."""
+    order = np.argsort(keys[:, 0])
+    first = keys[order, 0]
+    if (first[1:] == first[:-1]).any():  # two names that share half of a SHA-256
+        order = np.lexsort((keys[:, 1], keys[:, 0]))
+    return order

@@ -1,5 +1,7 @@
 # numpy and faiss at the top: import this module inside functions only, and never in ingest.
-"""Search over a snapshot: exact inner products by FAISS, in an order that can be paged.
+"""Search over a snapshot: inner products by FAISS, in an order that can be paged.
+
+What comes from packs is searched by its codes first (clipsearch.trained), the rest exactly.
 
 An update builds the next state beside the present one and swaps at the end. Whoever searches
 keeps the state it began with, and needs no lock.
@@ -7,17 +9,23 @@ keeps the state it began with, and needs no lock.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from clipsearch.catalogue import Catalogue
 from clipsearch.errors import PhotoNotIndexed
-from clipsearch.shards import Shard, appended, pruned
-from clipsearch.snapshot import FreshVectors, Snapshot
+from clipsearch.fresh_vectors import FreshVectors, Plain
+from clipsearch.known import Snapshot
+from clipsearch.shards import Found, Shard, appended, pruned
+from clipsearch.trained import TrainedShard, trained
+from clipsearch.trained import pruned as pruned_trained
 
 # Of a score. float32 holds 7; rounding makes equal what differs by the order of adding only.
 DIGITS = 6
@@ -41,16 +49,36 @@ class Hit:
 class _State:
     catalogue: Catalogue
     shards: Sequence[Shard]
+    trained: Sequence[TrainedShard]
+
+    @property
+    def all_shards(self) -> list[Shard | TrainedShard]:
+        return [*self.trained, *self.shards]
 
 
 class PhotoIndex:
     """The photos of one SnapshotReader, to be searched from any thread at any time."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        common: Callable[[], npt.NDArray[np.float32]] | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """`common` gives the direction (d,) that queries by text have in common, of any length.
+
+        It is called when the first pack comes. `threads`: for one search, as many as there
+        are processors if not given.
+        """
+        self._common = common
+        self._direction: npt.NDArray[np.float32] | None = None
+        self._threads = threads or len(os.sched_getaffinity(0))
+        # starts its threads on first use, which is after the fork
+        self._pool = ThreadPoolExecutor(self._threads, "clipsearch-search")
         self._lock = threading.Lock()  # for update
-        self._source: FreshVectors | None = None
+        self._source = FreshVectors(era=-1)
         self._shards: Sequence[Shard] = ()  # what update has built; searches use _state
-        self._state = _State(Catalogue.empty(), ())
+        self._trained: Sequence[TrainedShard] = ()
+        self._state = _State(Catalogue.empty(), (), ())
 
     def update(self, snapshot: Snapshot) -> None:
         """Search in this snapshot from now on, unless a newer one is there already.
@@ -59,19 +87,38 @@ class PhotoIndex:
         snapshot comes from another reader than the ones before.
         """
         with self._lock:
-            if self._source not in (None, snapshot.fresh):
-                raise ValueError("the snapshot comes from another reader; it needs its own index")
-            self._source = snapshot.fresh
-            live = snapshot.catalogue.live
-            if len(live) <= len(self._state.catalogue.live):
+            source, live = snapshot.fresh, snapshot.catalogue.live
+            if source is self._source:
+                if len(live) <= len(self._state.catalogue.live):
+                    return
+            elif source.era < self._source.era:
                 return
-            while chunk := snapshot.fresh.next(len(live)):
-                self._shards = appended(self._shards, *chunk, live)
-                snapshot.fresh.taken()  # one by one, so that no vector is held twice
+            elif source.era == self._source.era:
+                raise ValueError("the snapshot is another reader's; it needs its own index")
+            else:  # the reader has started over
+                self._source, self._shards, self._trained = source, (), ()
+            self._take(source, live)
             self._shards = pruned(self._shards, live)
-            if sum(shard.live for shard in self._shards) != snapshot.photos:
+            self._trained = pruned_trained(self._trained, live)
+            state = _State(snapshot.catalogue, self._shards, self._trained)
+            if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index has taken vectors from the snapshot's reader")
-            self._state = _State(snapshot.catalogue, self._shards)
+            self._state = state
+
+    def _take(self, source: FreshVectors, live: npt.NDArray[np.bool_]) -> None:
+        while chunk := source.next(len(live)):
+            if isinstance(chunk, Plain):
+                self._shards = appended(self._shards, chunk.rows, chunk.vectors, live)
+            else:
+                new = trained(chunk, self._common_direction(), self._threads)
+                self._trained = [*self._trained, *new]
+            source.taken()  # one by one, so that no vector is held twice
+
+    def _common_direction(self) -> npt.NDArray[np.float32] | None:
+        if self._direction is None and self._common:
+            direction = np.asarray(self._common(), np.float32)
+            self._direction = direction / max(float(np.linalg.norm(direction)), 1e-6)
+        return self._direction
 
     def search(
         self,
@@ -82,26 +129,56 @@ class PhotoIndex:
         """The `limit` photos most like `vector` (d,), by score down, then by name.
 
         `after`: score and name of the last hit of the page before; only what comes after it
-        is returned. Raises ValueError for a vector or a limit that cannot be.
+        is returned. A page after another is exact. The first one may miss a photo when there
+        are packs; what it gives is in order, and all that comes after it will be found.
+        Raises ValueError for a vector or a limit that cannot be.
         """
         state = self._state
         query = _checked(state, vector, limit)
-        k = limit + 1 if after is None else 8 * limit  # one pass for the first few pages
+        k = limit + 4 if after is None else 8 * limit  # one pass for the first few pages
+        exactly = after is not None
         while True:
-            scores, rows, unseen = _candidates(state, query, k)
+            scores, rows, unseen = self._candidates(state, query, k, exactly)
             certain = scores > unseen
             if after is not None:
                 certain &= _come_after(after, scores, rows, state.catalogue)
             if unseen == -np.inf or np.count_nonzero(certain) >= limit:
                 return _best(scores[certain], rows[certain], limit, state.catalogue)
-            k *= 4
+            k, exactly = 4 * k, True
+
+    def _candidates(
+        self, state: _State, query: npt.NDArray[np.float32], k: int, exactly: bool
+    ) -> tuple[Scores, Rows, float]:
+        """Scores and rows of the best k of each shard, and what no other photo's score exceeds.
+
+        The latter is -inf if there is no other photo.
+        """
+        live = state.catalogue.live
+        work: list[Callable[[], Found]] = [
+            partial(shard.best, query, k) if exactly else partial(shard.nearly_best, query, k, live)
+            for shard in state.trained
+        ]
+        # The first is searched in this thread, which has nothing else to do.
+        others = [self._pool.submit(call) for call in work[1:]]
+        found = [call() for call in work[:1]]
+        found += [shard.best(query, k) for shard in state.shards]
+        found[1:1] = [other.result() for other in others]
+        unseen, parts = -np.inf, []
+        for shard, (scores, rows) in zip(state.all_shards, found, strict=True):
+            rounded = _rounded(scores)
+            parts.append((rounded, rows))
+            if len(rows) == k < shard.live:
+                unseen = max(unseen, float(rounded[-1]))
+        if not parts:
+            return np.zeros(0), np.zeros(0, np.int64), unseen
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
 
     def vector_of(self, name: str) -> npt.NDArray[np.float32]:
         """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""
         state = self._state
         row = state.catalogue.row_of(name)
         if row is not None:
-            for shard in state.shards:
+            for shard in state.all_shards:
                 vector = shard.vector_of(row)
                 if vector is not None:
                     return vector
@@ -109,32 +186,13 @@ class PhotoIndex:
 
 
 def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.float32]:
-    expected = (state.shards[0].dimension,) if state.shards else vector.shape
+    shards = state.all_shards
+    expected = (shards[0].dimension,) if shards else vector.shape
     if vector.ndim != 1 or vector.shape != expected or not np.isfinite(vector).all():
         raise ValueError(f"a query is {expected} finite numbers, not {vector.shape}: {vector!r}")
     if limit < 1:
         raise ValueError(f"the limit must be at least 1, not {limit!r}")
     return np.ascontiguousarray(vector, np.float32)
-
-
-def _candidates(
-    state: _State, query: npt.NDArray[np.float32], k: int
-) -> tuple[Scores, Rows, float]:
-    """Scores and rows of the best k of each shard, and what no other photo's score exceeds.
-
-    The latter is -inf if there is no other photo.
-    """
-    unseen = -np.inf
-    parts = []
-    for shard in state.shards:
-        scores, rows = shard.best(query, k)
-        rounded = _rounded(scores)
-        parts.append((rounded, rows))
-        if len(rows) == k < shard.live:
-            unseen = max(unseen, float(rounded[-1]))
-    if not parts:
-        return np.zeros(0), np.zeros(0, np.int64), unseen
-    return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
 
 
 def _rounded(scores: npt.NDArray[np.float32]) -> Scores:
@@ -158,14 +216,10 @@ def _best(scores: Scores, rows: Rows, limit: int, catalogue: Catalogue) -> list[
         enough = scores >= np.partition(scores, -limit)[-limit]  # with all ties of the last
         scores, rows = scores[enough], rows[enough]
     entries = catalogue.rows
+    facts = (entries.generations[rows], entries.widths[rows], entries.heights[rows])
+    columns = zip(rows.tolist(), scores.tolist(), *(f.tolist() for f in facts), strict=True)
     hits = [
-        Hit(
-            name=entries.name(int(row)),
-            score=float(score),
-            generation=int(entries.generations[row]),
-            width=int(entries.widths[row]),
-            height=int(entries.heights[row]),
-        )
-        for score, row in zip(scores, rows, strict=True)
+        Hit(entries.name(row), score, generation, width, height)
+        for row, score, generation, width, height in columns
     ]
     return sorted(hits, key=lambda hit: (-hit.score, hit.name))[:limit]

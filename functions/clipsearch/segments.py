@@ -62,20 +62,34 @@ def read_segment(bucket: Bucket, space: str, name: str) -> Entries:
     return entries_of(path, space, bucket.read(path))
 
 
-def segment_bytes(space: str, entries: Entries) -> bytes:
+def segment_bytes(space: str, entries: Entries, **more: Any) -> bytes:
+    """`more`: arrays besides the columns."""
     columns = {column: getattr(entries, column) for column in _COLUMNS}
     file = io.BytesIO()
-    np.savez(file, format=np.int32(FORMAT), space=np.str_(space), **columns)
+    np.savez(file, format=np.int32(FORMAT), space=np.str_(space), **columns, **more)
     return file.getvalue()
 
 
 def entries_of(path: str, space: str, data: bytes) -> Entries:
     """The entries in the bytes of the segment at `path`; raises DamagedObject."""
+    entries = entries_in(path, space, arrays_of(path, data))
+    if len(entries.vectors) != np.count_nonzero(entries.kinds == Kind.VECTOR):
+        reason = f"it has {len(entries.vectors)} vectors, which is not the number of its photos"
+        raise DamagedObject(path, reason)
+    return entries
+
+
+def arrays_of(path: str, data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of an .npz file; raises DamagedObject."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files}
     except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
         raise DamagedObject(path, f"it is not an .npz file ({exc!r})") from exc
+
+
+def entries_in(path: str, space: str, arrays: dict[str, npt.NDArray[Any]]) -> Entries:
+    """The columns among `arrays`, checked but for the number of vectors; raises DamagedObject."""
     _check_header(path, space, arrays)
     entries = Entries(**{column: arrays[column] for column in _COLUMNS})
     fault = _fault(entries)
@@ -107,8 +121,6 @@ def _fault(entries: Entries) -> str | None:
             return f"{column} has {len(getattr(entries, column))} rows, not {n}"
     if n == 0 or entries.keys.shape[1] != 2 or entries.kinds.max() > max(Kind):
         return "it has no entries, or keys or kinds that do not exist"
-    if len(entries.vectors) != np.count_nonzero(entries.kinds == Kind.VECTOR):
-        return f"it has {len(entries.vectors)} vectors, which is not the number of its photos"
     if len(entries.reason_ends) != np.count_nonzero(entries.kinds == Kind.FAILURE):
         return f"it has {len(entries.reason_ends)} reasons, which is not the number of failures"
     return _text_fault("names", entries.names, entries.name_ends) or _text_fault(

@@ -16,6 +16,7 @@ MAX_VECTORS = 65_536
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Live = npt.NDArray[np.bool_]
+Found = tuple[npt.NDArray[np.float32], Rows]  # scores, down; rows of the catalogue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +44,10 @@ class Shard:
     def masked(self, live: Live) -> Shard:
         """The same vectors, of which only those with `live` (m,) count."""
         count = int(np.count_nonzero(live))
-        selection = _selection(live) if count < len(live) else None
+        selection = selection_of(live) if count < len(live) else None
         return replace(self, live=count, selection=selection)
 
-    def best(self, query: Vectors, k: int) -> tuple[npt.NDArray[np.float32], Rows]:
+    def best(self, query: Vectors, k: int) -> Found:
         """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
         # The setting is one of the calling thread. Many searches at once fill the cores, and
         # OpenMP's threads wait for each other by spinning: 2.4 ms became 20 on two busy cores.
@@ -97,7 +98,8 @@ def pruned(shards: Sequence[Shard], live: Live) -> list[Shard]:
     return result
 
 
-def _selection(live: Live) -> faiss.SearchParameters:
+def selection_of(live: Live) -> faiss.SearchParameters:
+    """What lets FAISS see only the vectors with `live` (m,)."""
     bits = np.packbits(live, bitorder="little")
     # The Python layer of faiss takes arrays and keywords, which its types do not know.
     selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]

@@ -8,178 +8,203 @@ index.update(reader.refresh())  # again and again; only what is new is read
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from clipsearch.catalogue import Catalogue
-from clipsearch.commits import Commit, newest_commit
-from clipsearch.entries import Entries, Kind
+from clipsearch.commits import Commit, commit_number, list_commits, read_commit
 from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError
-from clipsearch.segments import is_segment_name, read_segment, segment_path, segments_prefix
+from clipsearch.fresh_vectors import FreshVectors
+from clipsearch.known import Snapshot, grown, snapshot_of
+from clipsearch.reading import Reading
+from clipsearch.segments import is_segment_name, segment_path, segments_prefix
 from clipsearch.storage import Bucket
 
 ATTEMPTS = 5  # each lost one means that a whole compaction ended while we were reading
-READERS = 8  # requests at a time: storage answers in tens of ms, and its client pools 10
+# What is damaged is seldom mended; a minute is no time for whoever mends it.
+RETRY_DAMAGED_S = 60.0
+# A reader that has slept longer may have missed tombstones, which live for a week.
+START_OVER_AFTER_S = 86_400.0
 
-# Rows of the catalogue (m,), growing from chunk to chunk, and their vectors (m, d) float32.
-Chunk = tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]
+__all__ = ["Snapshot", "SnapshotReader"]
 
-
-class FreshVectors:
-    """Vectors on their way from the reader to the index, which keeps the only copy of them."""
-
-    def __init__(self) -> None:
-        self._chunks: deque[Chunk] = deque()
-
-    def put(self, chunks: Sequence[Chunk]) -> None:
-        self._chunks.extend(chunks)
-
-    def next(self, rows: int) -> Chunk | None:
-        """The oldest chunk if a catalogue of so many rows has it."""
-        chunk = self._chunks[0] if self._chunks else None
-        return chunk if chunk and chunk[0][-1] < rows else None
-
-    def taken(self) -> None:
-        """The oldest chunk is safe somewhere else."""
-        self._chunks.popleft()
+_log = logging.getLogger("clipsearch")
 
 
-@dataclass(frozen=True, eq=False)
-class Snapshot:
-    """The state of all photos of one space at one time; it never changes.
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a reader has after a refresh that went well; the next one builds on it.
 
-    `photos`, `failures`: how many are indexed, and how many cannot be. `updated`: when the
-    newest entry was written, None without any.
+    `seen`: segments whose entries are in the catalogue. `damaged`: those that are set aside,
+    with the reason and when to try again. `spoilt`: other objects that cannot be used.
     """
 
-    space: str
-    commit: int
-    catalogue: Catalogue
-    fresh: FreshVectors
-    photos: int
-    failures: int
-    updated: datetime | None
-
-    @cached_property
-    def entries(self) -> Entries:
-        """The state of each photo, one entry per name, without the vectors."""
-        catalogue = self.catalogue
-        return catalogue.rows if catalogue.live.all() else catalogue.rows.take(catalogue.live)
+    snapshot: Snapshot
+    seen: frozenset[str] = frozenset()
+    dimension: int | None = None
+    damaged: Mapping[str, tuple[DamagedObject, float]] = field(default_factory=dict)
+    spoilt: Mapping[str, str] = field(default_factory=dict)
+    at: float = float("inf")
 
 
 class SnapshotReader:
     """Reads the index of one space, and later only what is new. Any thread may refresh."""
 
-    def __init__(self, bucket: Bucket, space: str, keep_vectors: bool = True) -> None:
+    def __init__(
+        self,
+        bucket: Bucket,
+        space: str,
+        keep_vectors: bool = True,
+        retry_damaged_s: float = RETRY_DAMAGED_S,
+        start_over_after_s: float = START_OVER_AFTER_S,
+    ) -> None:
         """`keep_vectors`: for a PhotoIndex, which takes them; False for who wants the entries."""
         self._bucket = bucket
         self._space = space
         self._keep_vectors = keep_vectors
+        self._retry_damaged_s = retry_damaged_s
+        self._start_over_after_s = start_over_after_s
         self._lock = threading.Lock()
-        self._seen: set[str] = set()
-        self._fresh = FreshVectors()
-        self._dimension: int | None = None
-        self._snapshot = self._snapshot_of(Catalogue.empty(), 0)
+        self._known = self._blank(FreshVectors())
 
     def refresh(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing is new.
 
-        Raises DamagedObject with the name of a segment or commit that is not what it must
-        be, and StorageError. Afterwards the reader is as before and can be asked again.
+        A damaged object is set aside, named in the snapshot, and tried again later. Raises
+        StorageError, and DamagedObject if nothing but damage was found: then the reader is as
+        before and can be asked again.
         """
         with self._lock:
-            read: dict[str, Entries] = {}
+            now = time.time()  # goes on while the machine sleeps
+            known = self._known
+            if now - known.at > self._start_over_after_s:
+                known = self._blank(FreshVectors(known.snapshot.fresh.era + 1))
+            reading = Reading(self._bucket, self._space, self._keep_vectors)
             vanished: ObjectNotFound | None = None
             for _ in range(ATTEMPTS):
                 # The segments first: what the commit has merged meanwhile is in the commit.
                 listed = self._list_segments()
                 try:
-                    commit = newest_commit(self._bucket, self._space)
-                    wanted = set(commit.segments) | (listed - commit.replaced.keys())
-                    self._read(sorted(wanted - self._seen - read.keys()), read)
+                    commit, newer = self._newest_commit()
+                    reading.spoilt.update(newer)
+                    wanted = self._read(known, reading, commit, listed, not newer, now)
+                    self._known = self._advanced(known, reading, commit, wanted, now)
                 except ObjectNotFound as exc:
                     vanished = exc
                     continue
-                return self._advance(commit, wanted, read)
+                return self._known.snapshot
             raise StorageError(
                 f"refresh the index {self._space!r} in {self._bucket.url}: objects vanished while "
                 f"they were read, {ATTEMPTS} times in a row; the last one is {vanished}"
             ) from vanished
+
+    def _blank(self, fresh: FreshVectors) -> _Known:
+        return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh))
 
     def _list_segments(self) -> set[str]:
         prefix = segments_prefix(self._space)
         names = (stat.name.removeprefix(prefix) for stat in self._bucket.list(prefix))
         return {name for name in names if is_segment_name(name)}
 
-    def _read(self, names: Sequence[str], into: dict[str, Entries]) -> None:
-        if not names:
-            return
-        with ThreadPoolExecutor(min(READERS, len(names)), "clipsearch-segments") as pool:
-            reading = {
-                name: pool.submit(read_segment, self._bucket, self._space, name) for name in names
-            }
+    def _newest_commit(self) -> tuple[Commit, dict[str, str]]:
+        """The newest commit that can be read, and what is wrong with those that are newer."""
+        spoilt: dict[str, str] = {}
+        for stat in reversed(list_commits(self._bucket, self._space)):
             try:
-                for name, future in reading.items():
-                    into[name] = future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
+                return read_commit(self._bucket, self._space, stat.name), spoilt
+            except DamagedObject as damaged:
+                spoilt[damaged.name] = damaged.reason
+        numbers = [commit_number(name, self._space) for name in spoilt]
+        return Commit(self._space, max((number or 0 for number in numbers), default=0)), spoilt
 
-    def _advance(self, commit: Commit, wanted: set[str], read: dict[str, Entries]) -> Snapshot:
-        parts = [read[name] for name in sorted(wanted & read.keys())]
-        self._dimension = self._common_dimension(read)
-        if parts or commit.number != self._snapshot.commit:
-            catalogue, chunks = self._merge(parts)
-            self._snapshot = self._snapshot_of(catalogue, commit.number)
-            if self._keep_vectors:
-                self._fresh.put(chunks)
-        self._seen = wanted
-        return self._snapshot
+    def _read(
+        self,
+        known: _Known,
+        reading: Reading,
+        commit: Commit,
+        listed: set[str],
+        is_newest: bool,
+        now: float,
+    ) -> set[str]:
+        """Read what is new; returns the names of the segments that make up the index."""
+        wanted = listed - commit.replaced.keys()
+        if is_newest:
+            wanted |= set(commit.segments)
+        # else: all segments that exist give the right index, and an older commit may name others
+        waiting = {name for name, (_, again) in known.damaged.items() if now < again}
+        told = _Told(known.seen, commit)
+        while True:
+            broken = waiting | reading.damaged.keys()
+            # In the place of one that is damaged, what was merged into it, while it is there.
+            wanted |= {old for old, new in commit.replaced.items() if new in broken} & listed
+            new = wanted - known.seen - reading.parts.keys() - broken
+            new -= {name for name in new - known.damaged.keys() if told.of(name)}
+            if not new:
+                return wanted
+            reading.read(new, commit.packs)
+            self._set_aside_other_dimensions(known, reading)
 
-    def _merge(self, parts: Sequence[Entries]) -> tuple[Catalogue, list[Chunk]]:
-        table = Entries.concat([part.without_vectors() for part in parts])
-        catalogue, rows = self._snapshot.catalogue.merged(table)
-        chunks = []
-        for part in parts:
-            part_rows, rows = rows[: len(part)], rows[len(part) :]
-            vector_rows = part_rows[part.kinds == Kind.VECTOR]
-            counts = vector_rows >= 0
-            if counts.any():
-                vectors = part.vectors if counts.all() else part.vectors[counts]
-                chunks.append((vector_rows[counts], vectors))
-        return catalogue, chunks
+    def _set_aside_other_dimensions(self, known: _Known, reading: Reading) -> None:
+        found = reading.dimensions()
+        right = known.dimension or _commonest(found.values())
+        for name, dimension in found.items():
+            if dimension != right:
+                reason = f"its vectors have {dimension} numbers, those of others {right}"
+                reading.set_aside(name, reason)
 
-    def _common_dimension(self, read: dict[str, Entries]) -> int | None:
-        dimension = self._dimension
-        for name, entries in read.items():
-            found = entries.vectors.shape[1] if len(entries.vectors) else None
-            if found and dimension and found != dimension:
-                reason = f"its vectors have {found} numbers, those of others {dimension}"
-                raise DamagedObject(segment_path(self._space, name), reason)
-            dimension = dimension or found
-        return dimension
+    def _advanced(
+        self, known: _Known, reading: Reading, commit: Commit, wanted: set[str], now: float
+    ) -> _Known:
+        groups = reading.pack_groups()
+        left = (known.damaged.keys() & wanted) - reading.parts.keys()
+        damaged = {name: known.damaged[name] for name in left}
+        for name, problem in reading.damaged.items():
+            damaged[name] = problem, now + self._retry_damaged_s
+        named = {*commit.packs.values(), commit.quantizer}
+        spoilt = {name: reason for name, reason in known.spoilt.items() if name in named}
+        spoilt |= reading.spoilt
+        dimension = known.dimension or _commonest(reading.dimensions().values())
+        seen = frozenset(wanted - damaged.keys())
+        snapshot = grown(known.snapshot, commit.number, reading, groups)
+        if damaged and not len(snapshot.catalogue.live):
+            raise min(damaged.values(), key=lambda problem: problem[0].name)[0]
+        snapshot = self._with_damage(snapshot, damaged, spoilt)
+        return _Known(snapshot, seen, dimension, damaged, spoilt, now)
 
-    def _snapshot_of(self, catalogue: Catalogue, commit: int) -> Snapshot:
-        times = catalogue.rows.times
-        return Snapshot(
-            space=self._space,
-            commit=commit,
-            catalogue=catalogue,
-            fresh=self._fresh,
-            photos=catalogue.count(Kind.VECTOR),
-            failures=catalogue.count(Kind.FAILURE),
-            updated=_time(times.max()) if len(times) else None,
-        )
+    def _with_damage(
+        self,
+        snapshot: Snapshot,
+        damaged: Mapping[str, tuple[DamagedObject, float]],
+        spoilt: Mapping[str, str],
+    ) -> Snapshot:
+        found = {segment_path(self._space, n): p.reason for n, (p, _) in damaged.items()}
+        found |= spoilt
+        said = tuple(f"{name}: {reason}" for name, reason in sorted(found.items()))
+        for line in said:
+            if line not in self._known.snapshot.damaged:
+                _log.error("a damaged object is set aside: %s", line)
+        return snapshot if said == snapshot.damaged else replace(snapshot, damaged=said)
 
 
-def _time(microseconds: Any) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds))
+class _Told:
+    """Which segments hold nothing new: all that was merged into them has been seen."""
+
+    def __init__(self, seen: frozenset[str], commit: Commit) -> None:
+        self._seen = seen
+        self._sources: dict[str, list[str]] = {}
+        for old, new in commit.replaced.items() if seen else ():
+            self._sources.setdefault(new, []).append(old)
+
+    def of(self, name: str) -> bool:
+        # pop: each is asked for once at most, so that even a circle would end
+        sources = self._sources.pop(name, [])
+        return bool(sources) and all(s in self._seen or self.of(s) for s in sources)
+
+
+def _commonest(dimensions: Any) -> int | None:
+    found = list(dimensions)
+    return max(set(found), key=found.count) if found else None

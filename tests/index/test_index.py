@@ -16,9 +16,10 @@ from clipsearch import shards
 from clipsearch.catalogue import Catalogue
 from clipsearch.entries import Entries, Entry, Kind
 from clipsearch.errors import PhotoNotIndexed
+from clipsearch.fresh_vectors import FreshVectors, Plain
 from clipsearch.index import Hit, PhotoIndex
 from clipsearch.segments import write_segment
-from clipsearch.snapshot import FreshVectors, Snapshot, SnapshotReader
+from clipsearch.snapshot import Snapshot, SnapshotReader
 from clipsearch.storage.folder import FolderBucket
 from tests.index.making import SPACE, Vector, photo, random_units, tombstone, unit
 
@@ -58,7 +59,7 @@ class Library:
         vector_rows = rows[columns.kinds == Kind.VECTOR]
         if (vector_rows >= 0).any():
             counts = vector_rows >= 0
-            self.fresh.put([(vector_rows[counts], columns.vectors[counts])])
+            self.fresh.put([Plain(vector_rows[counts], columns.vectors[counts])])
         photos = self.catalogue.count(Kind.VECTOR)
         return Snapshot(SPACE, 0, self.catalogue, self.fresh, photos, 0, None)
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipsearch.commits import Commit, publish_commit
+from clipsearch.commits import Commit, commit_path, publish_commit
 from clipsearch.entries import Entries, Entry
 from clipsearch.errors import DamagedObject, StorageError
 from clipsearch.index import PhotoIndex
@@ -259,39 +259,171 @@ def test_a_segment_that_is_missing_for_good_is_an_error_that_names_it(bucket: Bu
     assert before.photos == 1
 
 
-def test_a_damaged_segment_is_named_and_never_skipped(bucket: Bucket) -> None:
-    name = "0000000000000001-000000000000.npz"
+BROKEN = "0000000000000001-000000000000.npz"
+
+
+def test_a_damaged_segment_is_named_and_the_rest_is_read(bucket: Bucket) -> None:
     reader = SnapshotReader(bucket, SPACE)
     write_segment(bucket, SPACE, [photo("a")])
     reader.refresh()
-    bucket.create(segment_path(SPACE, name), b"not a segment")
+    bucket.create(segment_path(SPACE, BROKEN), b"not a segment")
     write_segment(bucket, SPACE, [photo("b")])
+    for _ in range(2):
+        snapshot = reader.refresh()
+        assert state(snapshot).keys() == {"a", "b"}
+        (damaged,) = snapshot.damaged
+        assert damaged.startswith(f"{segment_path(SPACE, BROKEN)}: it is not an .npz file")
+    assert reader.refresh() is snapshot
+    bucket.delete(segment_path(SPACE, BROKEN))
+    assert reader.refresh().damaged == ()
+
+
+def test_a_damaged_segment_is_read_as_soon_as_it_is_mended_but_not_asked_for_all_the_time(
+    gcs_double: CloudStorageDouble,
+) -> None:
+    bucket = GcsBucket("gs://photos")
+    patient = SnapshotReader(bucket, SPACE)
+    eager = SnapshotReader(bucket, SPACE, retry_damaged_s=0)
+    path = segment_path(SPACE, BROKEN)
+    write_segment(bucket, SPACE, [photo("b")])
+    bucket.create(path, b"not a segment")
+    assert len(patient.refresh().damaged) == len(eager.refresh().damaged) == 1
+    gcs_double.requests.clear()
+    patient.refresh()
+    assert not [asked for _, asked in gcs_double.requests if asked.startswith("/download")]
+    gcs_double.put("photos", path, segment_bytes(SPACE, Entries.from_entries([photo("a")])))
+    assert patient.refresh().photos == 1
+    healed = eager.refresh()
+    assert (healed.photos, healed.damaged) == (2, ())
+    bucket.close()
+
+
+def test_nothing_but_damage_is_an_error_that_names_it(bucket: Bucket) -> None:
+    bucket.create(segment_path(SPACE, BROKEN), b"not a segment")
+    reader = SnapshotReader(bucket, SPACE)
     for _ in range(2):
         with pytest.raises(DamagedObject) as caught:
             reader.refresh()
-        assert caught.value.name == segment_path(SPACE, name)
-    bucket.delete(segment_path(SPACE, name))
+        assert caught.value.name == segment_path(SPACE, BROKEN)
+    write_segment(bucket, SPACE, [photo("a")])
+    assert reader.refresh().photos == 1
+
+
+def test_damage_is_logged_once(bucket: Bucket, caplog: pytest.LogCaptureFixture) -> None:
+    bucket.create(segment_path(SPACE, BROKEN), b"not a segment")
+    write_segment(bucket, SPACE, [photo("a")])
+    reader = SnapshotReader(bucket, SPACE, retry_damaged_s=0)
+    for _ in range(3):
+        reader.refresh()
+    assert caplog.text.count(BROKEN) == 1
+
+
+def test_sources_that_are_still_there_stand_in_for_a_damaged_merge(bucket: Bucket) -> None:
+    old = write_segment(bucket, SPACE, [photo("a"), photo("b")])
+    bucket.create(segment_path(SPACE, BROKEN), b"cut")
+    publish_commit(bucket, Commit(SPACE, 1, (BROKEN,), {old: BROKEN}))
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    assert state(snapshot).keys() == {"a", "b"}
+    assert len(snapshot.damaged) == 1
+
+
+def test_damage_stays_known_while_its_sources_stand_in(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE, retry_damaged_s=0)
+    old = write_segment(bucket, SPACE, [photo("a")])
+    reader.refresh()
+    write_segment(bucket, SPACE, [photo("b")])
+    bucket.create(segment_path(SPACE, BROKEN), b"cut")
+    assert len(reader.refresh().damaged) == 1
+    publish_commit(bucket, Commit(SPACE, 1, (BROKEN,), {old: BROKEN}))
+    for _ in range(2):
+        snapshot = reader.refresh()
+        assert (snapshot.photos, len(snapshot.damaged)) == (2, 1)
+
+
+def test_a_damaged_newest_commit_is_named_and_the_one_before_it_serves(bucket: Bucket) -> None:
+    first = write_segment(bucket, SPACE, [photo("a"), photo("b")])
+    merge(bucket, first, entries=[photo("a"), photo("b")])
+    second = merge_name_besides(bucket, first)
+    bucket.delete(segment_path(SPACE, first))
+    reader = SnapshotReader(bucket, SPACE)
+    third = write_segment(bucket, SPACE, [photo("a"), photo("b"), photo("c")])
+    bucket.create(commit_path(SPACE, 2), b'{"format": 1')
+    bucket.delete(segment_path(SPACE, second))  # which only the unreadable commit could tell
+    snapshot = reader.refresh()
+    assert third
+    assert (snapshot.commit, state(snapshot).keys()) == (1, {"a", "b", "c"})
+    assert snapshot.damaged[0].startswith(f"{commit_path(SPACE, 2)}: ")
+    assert reader.refresh() is snapshot
+
+
+def merge_name_besides(bucket: Bucket, name: str) -> str:
+    paths = {stat.name for stat in bucket.list(segments_prefix(SPACE))}
+    (path,) = paths - {segment_path(SPACE, name)}
+    return path.removeprefix(segments_prefix(SPACE))
+
+
+def test_what_was_merged_of_known_segments_is_not_downloaded(
+    gcs_double: CloudStorageDouble,
+) -> None:
+    bucket = GcsBucket("gs://photos")
+    reader = SnapshotReader(bucket, SPACE)
+    names = [write_segment(bucket, SPACE, [photo(str(i))]) for i in range(3)]
+    reader.refresh()
+    once = write_segment(bucket, SPACE, [photo("0"), photo("1")])
+    twice = write_segment(bucket, SPACE, [photo("0"), photo("1"), photo("2")])
+    replaced = {names[0]: once, names[1]: once, once: twice, names[2]: twice}
+    publish_commit(bucket, Commit(SPACE, 2, (twice,), replaced))
+    gcs_double.requests.clear()
+    snapshot = reader.refresh()
+    assert (snapshot.commit, snapshot.photos) == (2, 3)
+    downloads = [path for _, path in gcs_double.requests if path.startswith("/download")]
+    assert [path for path in downloads if "segments" in path] == []
+    bucket.close()
+
+
+def test_a_merge_of_something_unknown_is_downloaded(bucket: Bucket) -> None:
+    reader = SnapshotReader(bucket, SPACE)
+    seen = write_segment(bucket, SPACE, [photo("a")])
+    reader.refresh()
+    unseen = write_segment(bucket, SPACE, [photo("b")])
+    merge(bucket, seen, unseen, entries=[photo("a"), photo("b")])
+    bucket.delete(segment_path(SPACE, unseen))
     assert state(reader.refresh()).keys() == {"a", "b"}
 
 
-def test_a_segment_of_another_dimension_is_damaged(bucket: Bucket) -> None:
+def test_a_reader_that_has_slept_for_long_starts_over(bucket: Bucket) -> None:
+    """A tombstone that came and went meanwhile is not missed."""
+    reader, index = SnapshotReader(bucket, SPACE, start_over_after_s=0.0), PhotoIndex()
+    names = [write_segment(bucket, SPACE, [photo(name)]) for name in "ab"]
+    index.update(reader.refresh())
+    kept = write_segment(bucket, SPACE, [photo("b"), photo("c")])
+    publish_commit(bucket, Commit(SPACE, 1, (kept,), dict.fromkeys(names, kept)))
+    for name in names:
+        bucket.delete(segment_path(SPACE, name))
+    snapshot = reader.refresh()
+    assert state(snapshot).keys() == {"b", "c"}
+    index.update(snapshot)
+    assert {hit.name for hit in index.search(unit(1, 0, 0, 0), 9)} == {"b", "c"}
+
+
+def test_a_segment_of_another_dimension_is_set_aside(bucket: Bucket) -> None:
     write_segment(bucket, SPACE, [photo("a", vector=unit(1, 0, 0, 0))])
     reader = SnapshotReader(bucket, SPACE)
     reader.refresh()
     name = write_segment(bucket, SPACE, [photo("b", vector=unit(1, 0))])
-    with pytest.raises(DamagedObject, match="2 numbers, those of others 4") as caught:
-        reader.refresh()
-    assert caught.value.name == segment_path(SPACE, name)
+    snapshot = reader.refresh()
+    reason = "its vectors have 2 numbers, those of others 4"
+    assert snapshot.damaged == (f"{segment_path(SPACE, name)}: {reason}",)
+    assert state(snapshot).keys() == {"a"}
 
 
-def test_what_a_failed_refresh_saw_of_dimensions_is_forgotten(bucket: Bucket) -> None:
-    reader = SnapshotReader(bucket, SPACE)
+def test_one_segment_of_another_dimension_does_not_make_all_others_wrong(bucket: Bucket) -> None:
     wrong = write_segment(bucket, SPACE, [photo("a", vector=unit(1, 0))])
-    write_segment(bucket, SPACE, [photo("b", vector=unit(1, 0, 0, 0))])
-    with pytest.raises(DamagedObject):
-        reader.refresh()
-    bucket.delete(segment_path(SPACE, wrong))
-    assert state(reader.refresh()).keys() == {"b"}
+    for name in "bc":
+        write_segment(bucket, SPACE, [photo(name, vector=unit(1, 0, 0, 0))])
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    assert state(snapshot).keys() == {"b", "c"}
+    assert wrong in snapshot.damaged[0]
 
 
 def test_many_threads_may_refresh_while_others_write(bucket: Bucket) -> None:

@@ -67,6 +67,34 @@ def test_every_name_comes_back_as_it_was(bucket: Bucket, name: str) -> None:
     assert names(bucket) == []
 
 
+def test_a_part_of_the_bytes_can_be_read(bucket: Bucket) -> None:
+    data = bytes(range(256)) * 3000
+    bucket.create("name", data)
+    assert bucket.read("name", start=700_000) == data[700_000:]
+    assert bucket.read("name", start=0) == data
+    assert bucket.read("name", start=len(data)) == bucket.read("name", start=10**9) == b""
+    with pytest.raises(ObjectNotFound):
+        bucket.read("missing", start=5)
+
+
+@pytest.mark.parametrize("size", [0, 1, 700_000, 768_000])
+def test_bytes_can_be_read_into_memory_that_is_there(bucket: Bucket, size: int) -> None:
+    data = bytes(range(256)) * 3000
+    bucket.create("name", data)
+    memory = bytearray(size)
+    assert bucket.read_into("name", memoryview(memory)) == size
+    assert memory == data[:size]
+
+
+def test_reading_into_too_much_memory_tells_how_much_there_was(bucket: Bucket) -> None:
+    bucket.create("name", b"short")
+    memory = bytearray(b"." * 9)
+    assert bucket.read_into("name", memoryview(memory)) == 5
+    assert memory == b"short...."
+    with pytest.raises(ObjectNotFound):
+        bucket.read_into("missing", memoryview(memory))
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "\ud800", "x" * 1025, "ü" * 513], ids=ascii)
 def test_a_name_that_cannot_be_is_refused_with_its_value(bucket: Bucket, name: str) -> None:
     for use in (lambda: bucket.create(name, b""), lambda: bucket.read(name)):

@@ -52,9 +52,14 @@ class Bucket(Protocol):
         the call succeeds: that is a retry after a lost reply.
         """
 
-    def read(self, name: str, generation: int | None = None) -> bytes:
-        """The bytes. ObjectNotFound if there are none, or none of that generation any more;
-        ObjectUnreadable if a file's own permissions forbid it."""
+    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+        """The bytes from `start` to the end. ObjectNotFound if there are none, or none of that
+        generation any more; ObjectUnreadable if a file's own permissions forbid it."""
+
+    def read_into(self, name: str, buffer: memoryview) -> int:
+        """Fill `buffer` (of bytes) with the first bytes; how many there were, if not enough.
+
+        Nothing has checked them against a checksum."""
 
     def download(self, name: str, path: Path) -> None:
         """Write the bytes to the local file `path` without holding them in memory."""

@@ -17,8 +17,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from clipsearch.errors import (
     BadObjectName,
@@ -68,14 +68,22 @@ class FolderBucket:
         # Only now: removing the temporary name changes the status, and so the generation.
         return self.stat(name)
 
-    def read(self, name: str, generation: int | None = None) -> bytes:
+    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
         with self._translated("read", name), self._opened(name) as file:
             before = _generation(os.fstat(file.fileno()))
+            file.seek(start)
             data = file.read()
             after = _generation(os.fstat(file.fileno()))
         if generation is not None and not before == after == generation:
             raise ObjectNotFound(name, generation)
         return data
+
+    def read_into(self, name: str, buffer: memoryview) -> int:
+        with self._translated("read", name), self._opened(name) as file:
+            done = 0
+            while done < len(buffer) and (count := file.readinto(buffer[done:])):
+                done += count
+        return done
 
     def download(self, name: str, path: Path) -> None:
         with self._translated("download", name):
@@ -169,7 +177,7 @@ class FolderBucket:
             raise ObjectNotFound(name)
         return path
 
-    def _opened(self, name: str) -> BinaryIO:
+    def _opened(self, name: str) -> BufferedReader:
         path = self._existing(name)
         try:
             return path.open("rb")

@@ -1,0 +1,101 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""A pack: what a large search needs of one segment, in one write-once object of half its size.
+
+    v rows of d float16         the vectors, to put candidates into their true order
+    an .npz                     the columns of the segment but for the vectors; `codes`
+                                (v, g / 2) uint8; `quantizer` that made them; `checksum` of the
+                                rows
+
+The object's name tells where the .npz begins, so that either part is one request, and the rows
+are read to where they stay.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.entries import Entries, Kind
+from clipsearch.errors import DamagedObject
+from clipsearch.quantizer import Quantizer
+from clipsearch.segments import arrays_of, entries_in, segment_bytes
+from clipsearch.storage import Bucket
+
+Halves = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackHead:
+    """All of the pack at `path` but for the rows: `codes` (v, g / 2) for v of the `entries`."""
+
+    path: str
+    entries: Entries  # without vectors
+    codes: npt.NDArray[np.uint8]
+    dimension: int
+    quantizer: str
+    checksum: int
+
+
+def pack_path(space: str, segment: str, quantizer: str, size: int) -> str:
+    """The name of the pack of a segment; `size`: bytes of its rows."""
+    made_with = quantizer.rpartition("-")[2].removesuffix(".npz")
+    return f"{space}/packs/{segment.removesuffix('.npz')}-{made_with}-{size}.pack"
+
+
+def write_pack(
+    bucket: Bucket, space: str, segment: str, entries: Entries, name: str, quantizer: Quantizer
+) -> str:
+    """Store what `entries`, those of the segment, are with the `quantizer` called `name`."""
+    rows = entries.vectors.astype(np.float16)
+    data = rows.tobytes()
+    head = segment_bytes(
+        space,
+        entries.without_vectors(),
+        codes=quantizer.encode(rows),
+        quantizer=np.str_(name),
+        checksum=np.uint32(zlib.crc32(data)),
+    )
+    path = pack_path(space, segment, name, len(data))
+    bucket.create(path, data + head)
+    return path
+
+
+def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
+    """Raises DamagedObject and ObjectNotFound."""
+    size = _size_of_rows(path)
+    arrays = arrays_of(path, bucket.read(path, start=size))
+    entries = entries_in(path, space, arrays)
+    missing = {"codes", "quantizer", "checksum"} - arrays.keys()
+    if missing:
+        raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")
+    codes = arrays["codes"]
+    count = int(np.count_nonzero(entries.kinds == Kind.VECTOR))
+    if codes.dtype != np.uint8 or codes.ndim != 2 or len(codes) != count or size % (2 * count):
+        raise DamagedObject(path, f"its codes or rows are not those of {count} vectors")
+    return PackHead(
+        path=path,
+        entries=entries,
+        codes=codes,
+        dimension=size // (2 * count),
+        quantizer=str(arrays["quantizer"]),
+        checksum=int(arrays["checksum"]),
+    )
+
+
+def read_rows(bucket: Bucket, head: PackHead, into: Halves) -> None:
+    """Read the rows to `into` (v, d). Raises DamagedObject and ObjectNotFound."""
+    memory = into.reshape(-1).view(np.uint8).data
+    found = bucket.read_into(head.path, memory)
+    if found != len(memory) or zlib.crc32(memory) != head.checksum:
+        raise DamagedObject(head.path, "its rows are not those that were written")
+
+
+def _size_of_rows(path: str) -> int:
+    found = re.search(r"-(\d{1,15})\.pack$", path)
+    if not found:
+        raise DamagedObject(path, "its name does not tell where its parts begin")
+    return int(found[1])

@@ -1,0 +1,123 @@
+# numpy below: import this module inside functions only (nothing heavy before the fork).
+"""Packs are made: beyond what exact search does quickly, segments get compressed twins.
+
+    commit = pack(bucket, newest_commit(bucket, space), deadline)
+    if commit: publish it as the next one
+
+Work per run is one read and one write per segment that lacks its pack; memory is that of one
+segment, three times.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.commits import Commit
+from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
+from clipsearch.packfile import pack_path, write_pack
+from clipsearch.quantizer import (
+    Quantizer,
+    new_quantizer_path,
+    read_quantizer,
+    train,
+    trained_for,
+    write_quantizer,
+)
+from clipsearch.segments import read_segment
+from clipsearch.storage import Bucket
+
+# Entries. Exact search takes some 80 ns for each, so that up to here it stays under 6 ms.
+EXACT_LIMIT = 65_536
+# Entries of a segment that is worth a pack. Smaller ones will soon be merged into others.
+WORTH_PACKING = 4_096
+# Another sample of photos is taken when there are so many times more of them.
+GROWTH = 8
+SAMPLE = 49_152  # vectors that a quantizer is trained on; more do not make it better
+SAMPLED_SEGMENTS = 8  # to read no more than 1 GB for it
+
+
+def pack(
+    bucket: Bucket,
+    commit: Commit,
+    deadline: float,
+    exact_limit: int = EXACT_LIMIT,
+    worth_packing: int = WORTH_PACKING,
+) -> Commit | None:
+    """Write the packs that `commit` lacks, as far as possible until `deadline`.
+
+    Returns the commit with them (the number is the same), None if there is nothing new.
+    `deadline` (time.monotonic()): what has begun then, one segment at most, is finished.
+    Raises StorageError. What a killed run has written is found again, or swept.
+    """
+    if sum(commit.sizes.get(name, 0) for name in commit.segments) <= exact_limit:
+        return None
+    large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
+    if not large or time.monotonic() >= deadline:
+        return None
+    path = _quantizer_for(bucket, commit, large)
+    if path is None:
+        return None
+    missing = [name for name in large if not _is_made_with(path, name, commit)]
+    packs = dict(commit.packs)
+    quantizer = read_quantizer(bucket, commit.space, path) if missing else None
+    for name in missing:
+        if quantizer is None or time.monotonic() >= deadline:
+            break
+        made = _pack_segment(bucket, commit.space, name, path, quantizer)
+        if made:
+            packs[name] = made
+    following = replace(commit, packs=packs, quantizer=path)
+    return following if following != commit else None
+
+
+def _quantizer_for(bucket: Bucket, commit: Commit, large: list[str]) -> str | None:
+    """The name of the quantizer in use, or of a new one if there is none or it is outgrown."""
+    size = sum(commit.sizes.get(name, 0) for name in commit.segments)
+    if commit.quantizer and size < GROWTH * max(1, trained_for(commit.quantizer)):
+        return commit.quantizer
+    sample = _sample(bucket, commit.space, large)
+    if not len(sample):
+        return commit.quantizer
+    path = new_quantizer_path(commit.space, size)
+    write_quantizer(bucket, commit.space, path, train(sample))
+    return path
+
+
+def _sample(bucket: Bucket, space: str, names: list[str]) -> npt.NDArray[np.float32]:
+    """Vectors from segments spread evenly over all: (0, 0) if none can be read."""
+    chosen = names[:: -(-len(names) // SAMPLED_SEGMENTS)]
+    parts = []
+    for name in chosen:
+        with suppress(DamagedObject, ObjectNotFound):  # readers report it; merged meanwhile
+            vectors = read_segment(bucket, space, name).vectors
+            step = max(1, len(vectors) * len(chosen) // SAMPLE)
+            if len(vectors):
+                parts.append(vectors[::step].copy())  # not a view, which keeps the segment
+    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+
+
+def _is_made_with(quantizer: str, segment: str, commit: Commit) -> bool:
+    present = commit.packs.get(segment, "")
+    size = present.rpartition("-")[2].removesuffix(".pack")
+    return size.isdigit() and present == pack_path(commit.space, segment, quantizer, int(size))
+
+
+def _pack_segment(
+    bucket: Bucket, space: str, name: str, path: str, quantizer: Quantizer
+) -> str | None:
+    """The name of the pack; None for a segment that has no vectors, is damaged or gone."""
+    try:
+        entries = read_segment(bucket, space, name)
+    except (DamagedObject, ObjectNotFound):
+        return None
+    if not len(entries.vectors) or entries.vectors.shape[1] != quantizer.basis.shape[1]:
+        return None
+    try:
+        return write_pack(bucket, space, name, entries, path, quantizer)
+    except ObjectExists:  # another release of a library has rounded otherwise: as good
+        return pack_path(space, name, path, 2 * entries.vectors.size)

@@ -1,0 +1,352 @@
+"""Packs and the trained index: made, read, searched, and left out where they are damaged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipsearch.commits import Commit, publish_commit
+from clipsearch.entries import Entry
+from clipsearch.errors import PhotoNotIndexed
+from clipsearch.index import PhotoIndex
+from clipsearch.packs import GROWTH, pack
+from clipsearch.segments import read_segment, segment_path, write_segment
+from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.storage import Bucket
+from clipsearch.storage.folder import FolderBucket
+from tests.index.making import SPACE, Vector, failure, photo, random_units, tombstone
+from tests.index.test_index import Hit, all_pages, pairs
+
+DIMENSION = 64
+COUNT = 6000
+
+
+DECAY = (0.93 ** np.arange(DIMENSION)).astype(np.float32)  # photos differ in some ways more
+
+
+def clustered(count: int, seed: int = 0) -> Vector:
+    """Units around 40 centres: like photos, and unlike texts, which are `texts`."""
+    chance = np.random.default_rng(seed)
+    centres = random_units(40, DIMENSION, seed=99) * 4
+    mixed = centres[chance.integers(40, size=count)] + chance.normal(size=(count, DIMENSION))
+    mixed = mixed * DECAY + 0.5
+    return (mixed / np.linalg.norm(mixed, axis=1, keepdims=True)).astype(np.float32)
+
+
+def texts(count: int) -> Vector:
+    """Units that share one direction, far from that of photos."""
+    shared = random_units(1, DIMENSION, seed=8) * 2
+    far = random_units(count, DIMENSION, seed=7) * DECAY + shared
+    return far / np.linalg.norm(far, axis=1, keepdims=True)
+
+
+VECTORS = clustered(COUNT)
+
+
+def commit_of(bucket: Bucket, *segments: Sequence[Entry], number: int = 1) -> Commit:
+    names = tuple(write_segment(bucket, SPACE, entries) for entries in segments)
+    sizes = {name: len(part) for name, part in zip(names, segments, strict=True)}
+    return Commit(SPACE, number, names, sizes=sizes)
+
+
+def photos(begin: int, end: int) -> list[Entry]:
+    return [photo(f"{i:05}", 1, VECTORS[i], time_us=i) for i in range(begin, end)]
+
+
+def packed(bucket: Bucket, commit: Commit, deadline: float | None = None) -> Commit | None:
+    deadline = time.monotonic() + 60 if deadline is None else deadline
+    return pack(bucket, commit, deadline, exact_limit=100, worth_packing=50)
+
+
+def publish_packed(bucket: Bucket, commit: Commit) -> Commit:
+    following = packed(bucket, commit)
+    assert following
+    publish_commit(bucket, following)
+    return following
+
+
+def loaded(bucket: Bucket, threads: int = 1) -> tuple[PhotoIndex, Snapshot]:
+    index = PhotoIndex(lambda: texts(50).mean(axis=0), threads)
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    index.update(snapshot)
+    return index, snapshot
+
+
+def exactly(query: Vector, names: Sequence[int], limit: int) -> list[str]:
+    halves = VECTORS[names].astype(np.float16).astype(np.float64)
+    scores = (halves @ query.astype(np.float64)).round(6)
+    order = sorted(zip(-scores, names, strict=True))
+    return [f"{name:05}" for _, name in order[:limit]]
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> FolderBucket:
+    """Three packs; entries of other kinds among them, and a few photos after them."""
+    bucket = FolderBucket(tmp_path_factory.mktemp("library"))
+    commit = commit_of(
+        bucket,
+        [*photos(0, 2500), failure("broken", 1), tombstone("gone", 3)],
+        photos(2500, 5000),
+        [tombstone("also gone", 3), *photos(5000, 5900)],
+    )
+    publish_packed(bucket, commit)
+    write_segment(bucket, SPACE, photos(5900, COUNT))
+    return bucket
+
+
+def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBucket) -> None:
+    index, snapshot = loaded(library)
+    assert (snapshot.photos, snapshot.failures, snapshot.damaged) == (COUNT, 1, ())
+    assert len(index._state.trained) == 1
+    assert sum(len(shard.rows) for shard in index._state.shards) == 100
+    for queries, at_least in ((texts(40), 0.95), (clustered(40, seed=5), 0.95)):
+        right = [
+            len(
+                {hit.name for hit in index.search(query, 20)}
+                & set(exactly(query, range(COUNT), 20))
+            )
+            for query in queries
+        ]
+        assert sum(right) / 20 / len(queries) >= at_least
+
+
+def test_texts_need_the_direction_that_they_have_in_common(library: FolderBucket) -> None:
+    """Without it, candidates are much worse: the codes say little of it."""
+    with_it, _ = loaded(library)
+    without = PhotoIndex(threads=1)
+    without.update(SnapshotReader(library, SPACE).refresh())
+    recalls = []
+    for index in (with_it, without):
+        (shard,) = index._state.trained
+        right = 0
+        for query in texts(40):
+            _, places = shard.refined.base_index.search(query[None], 20)
+            found = {f"{row:05}" for row in shard.rows[places[0]] if row >= 0}
+            names = {index._state.catalogue.rows.name(int(row)) for row in shard.rows[places[0]]}
+            right += len(names & set(exactly(query, range(5900), 10)))
+            assert len(found) == 20
+        recalls.append(right / 400)
+    assert recalls[0] > recalls[1] + 0.1
+
+
+def test_pages_never_repeat_a_photo_and_end_with_the_last(library: FolderBucket) -> None:
+    index, _ = loaded(library)
+    query = texts(3)[2]
+    found = all_pages(index, query, 700)
+    assert found == sorted(found, key=lambda hit: (-hit[0], hit[1]))
+    names = [name for _, name in found]
+    assert len(set(names)) == len(names)
+    assert len(names) >= COUNT - 7  # what the first page missed is all that may lack
+    assert pairs(index.search(query, 10)) == pairs(index.search(query, 10))
+
+
+def test_what_comes_after_a_hit_is_exact(library: FolderBucket) -> None:
+    index, _ = loaded(library)
+    for query in texts(10):
+        first = index.search(query, 1)[0]
+        everything = exactly(query, range(COUNT), 60)
+        begin = everything.index(first.name) + 1
+        after = index.search(query, 50, (first.score, first.name))
+        assert len({h.name for h in after} & set(everything[begin : begin + 50])) >= 49
+
+
+def test_several_threads_find_the_same(
+    library: FolderBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clipsearch.trained.WORTH_A_THREAD", 1000)
+    alone, _ = loaded(library, threads=1)
+    together, _ = loaded(library, threads=3)
+    assert len(together._state.trained) == 3
+    for query in texts(10):
+        one, three = alone.search(query, 10), together.search(query, 10)
+        assert len({h.name for h in one} & {h.name for h in three}) >= 9
+        assert together.vector_of(one[0].name).tobytes() == alone.vector_of(one[0].name).tobytes()
+
+
+def test_a_photo_of_a_pack_gives_its_vector_and_scores_one_with_it(library: FolderBucket) -> None:
+    index, _ = loaded(library)
+    for name in ("00000", "02499", "04999", "05899", "05950"):
+        vector = index.vector_of(name)
+        assert vector.dtype == np.float32
+        assert abs(vector - VECTORS[int(name)]).max() < 1e-3
+        assert index.search(vector, 1)[0].name == name
+    with pytest.raises(PhotoNotIndexed):
+        index.vector_of("broken")
+
+
+def test_deleted_and_replaced_photos_of_packs_are_not_found(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    publish_packed(bucket, commit_of(bucket, photos(0, 3000)))
+    reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
+    index.update(reader.refresh())
+    query = VECTORS[7]
+    best = [hit.name for hit in index.search(query, 50)]
+    write_segment(bucket, SPACE, [tombstone(name, 1) for name in best])
+    write_segment(bucket, SPACE, [photo("00007", 2, -VECTORS[7])])
+    index.update(reader.refresh())
+    cold, _ = loaded(bucket)
+    for each in (index, cold):
+        hits = each.search(query, 50)
+        assert len(hits) == 50
+        assert not {hit.name for hit in hits} & set(best)
+        assert each.search(-query, 1) == [Hit("00007", 1.0, 2, 640, 480)]
+    write_segment(bucket, SPACE, [tombstone(f"{i:05}", 2) for i in range(3000)])
+    index.update(reader.refresh())
+    assert index.search(query, 5) == []
+    assert index._state.trained == []
+
+
+def test_a_space_that_is_small_gets_no_packs(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    commit = commit_of(bucket, photos(0, 100))
+    assert packed(bucket, commit) is None
+    assert (
+        packed(bucket, commit_of(bucket, *(photos(i, i + 10) for i in range(0, 200, 10)))) is None
+    )
+
+
+def test_what_is_packed_is_not_packed_again_and_new_segments_are(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    first = packed(bucket, commit_of(bucket, photos(0, 150)))
+    assert first
+    assert packed(bucket, first) is None
+    more = commit_of(bucket, photos(150, 300))
+    grown = replace(
+        first, segments=first.segments + more.segments, sizes={**first.sizes, **more.sizes}
+    )
+    second = packed(bucket, grown)
+    assert second
+    assert second.quantizer == first.quantizer
+    assert second.packs.keys() == set(grown.segments)
+    assert second.packs.items() >= first.packs.items()
+
+
+def test_without_time_nothing_is_begun_and_with_little_it_goes_on_later(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    commit = commit_of(bucket, photos(0, 150), photos(150, 300))
+    assert packed(bucket, commit, deadline=time.monotonic()) is None
+    assert list(bucket.list(f"{SPACE}/packs/")) == []
+    half = packed(bucket, commit, deadline=time.monotonic() + 1e-3)
+    assert half  # the quantizer is there, and work stops after it
+    assert half.quantizer
+    assert len(half.packs) < 2
+    whole = packed(bucket, half)
+    assert whole
+    assert (len(whole.packs), whole.quantizer) == (2, half.quantizer)
+
+
+def test_a_space_that_has_outgrown_its_quantizer_gets_another(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    small = packed(bucket, commit_of(bucket, photos(0, 150)))
+    assert small
+    more = commit_of(bucket, photos(150, 150 * GROWTH))
+    grown = replace(
+        small, segments=small.segments + more.segments, sizes={**small.sizes, **more.sizes}
+    )
+    other = packed(bucket, grown)
+    assert other
+    assert other.quantizer != small.quantizer
+    assert not set(other.packs.values()) & set(small.packs.values())
+    publish_commit(bucket, other)
+    assert loaded(bucket)[1].photos == 150 * GROWTH
+
+
+def test_packs_of_two_quantizers_are_searched_side_by_side(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    one = packed(bucket, commit_of(bucket, photos(0, 2000)))
+    other = packed(bucket, commit_of(bucket, photos(2000, 4000)))
+    assert one
+    assert other
+    both = Commit(SPACE, 1, one.segments + other.segments, packs={**one.packs, **other.packs})
+    publish_commit(bucket, both)
+    index, snapshot = loaded(bucket)
+    assert snapshot.damaged == ()
+    assert len(index._state.trained) == 2
+    query = VECTORS[3000]
+    assert index.search(query, 1)[0].name == "03000"
+
+
+@pytest.mark.parametrize("part", ["rows", "head", "cut", "gone", "quantizer", "no quantizer"])
+def test_where_a_pack_cannot_be_used_its_segment_is_read_and_the_damage_named(
+    tmp_path: Path, part: str
+) -> None:
+    bucket = FolderBucket(tmp_path)
+    commit = publish_packed(bucket, commit_of(bucket, photos(0, 1000), photos(1000, 2000)))
+    victim = commit.packs[commit.segments[0]]
+    if "quantizer" in part:
+        assert commit.quantizer
+        victim = commit.quantizer
+    path = tmp_path / victim
+    data = bytearray(path.read_bytes())
+    path.unlink()
+    if part in ("rows", "head", "quantizer"):
+        data[{"rows": 9, "head": -9000, "quantizer": -3000}[part]] ^= 4
+        path.write_bytes(data)
+    elif part == "cut":
+        path.write_bytes(data[:-1])
+    index, snapshot = loaded(bucket)
+    assert snapshot.photos == 2000
+    assert victim in " ".join(snapshot.damaged)
+    for i in (0, 999, 1000, 1999):
+        assert index.search(VECTORS[i], 1)[0].name == f"{i:05}"
+    assert all(hit.name for hit in index.search(texts(1)[0], 100))
+
+
+def test_a_pack_and_its_segment_both_damaged_leave_the_rest(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    commit = publish_packed(bucket, commit_of(bucket, photos(0, 1000), photos(1000, 2000)))
+    name = commit.segments[0]
+    for path in (tmp_path / commit.packs[name], tmp_path / segment_path(SPACE, name)):
+        path.write_bytes(b"\0" * path.stat().st_size)
+    index, snapshot = loaded(bucket)
+    assert snapshot.photos == 1000
+    assert len(snapshot.damaged) == 2
+    assert index.search(VECTORS[1500], 1)[0].name == "01500"
+
+
+def test_a_running_reader_needs_no_pack_of_what_it_has(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
+    commit = commit_of(bucket, photos(0, 1000))
+    index.update(reader.refresh())
+    publish_packed(bucket, commit)
+    snapshot = reader.refresh()
+    index.update(snapshot)
+    assert snapshot.commit == 1
+    assert len(index._state.trained) == 0
+    assert index.search(VECTORS[5], 1)[0].name == "00005"
+
+
+def test_who_wants_no_vectors_reads_the_heads_of_packs_only(library: FolderBucket) -> None:
+    class Counting(FolderBucket):
+        read_bytes = 0
+
+        def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+            data = super().read(name, generation, start)
+            self.read_bytes += len(data)
+            return data
+
+        def read_into(self, name: str, buffer: memoryview) -> int:
+            raise AssertionError(f"the rows of {name} are not wanted")
+
+    bucket = Counting(library.root)
+    snapshot = SnapshotReader(bucket, SPACE, keep_vectors=False).refresh()
+    assert snapshot.photos == COUNT
+    assert bucket.read_bytes < COUNT * (DIMENSION * 4 + 60)
+
+
+def test_a_segment_without_a_photo_needs_no_pack(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    graves = [tombstone(f"t{i}", 1) for i in range(200)]
+    commit = commit_of(bucket, graves, photos(0, 200))
+    following = packed(bucket, commit)
+    assert following
+    assert following.packs.keys() == {commit.segments[1]}
+    publish_commit(bucket, following)
+    assert loaded(bucket)[1].photos == 200
+    assert len(read_segment(bucket, SPACE, commit.segments[0])) == 200
