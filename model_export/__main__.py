@@ -14,7 +14,7 @@ from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
 from model_export.errors import ExportError
 from model_export.exported import SOURCE, source_of
-from model_export.options import Options, UsageError, parse_options
+from model_export.options import TOWERS, Options, UsageError, parse_options
 
 if TYPE_CHECKING:
     from clipsearch.bundle import Bundle
@@ -71,33 +71,41 @@ def export(options: Options) -> Bundle:
 
 
 def _export(options: Options, checkpoint: Checkpoint, source: dict[str, str]) -> Bundle:
+    """In 8 bits, unless something else was asked for or they would lose too much."""
     from model_export.onnx_export import UnsupportedModel
     from model_export.report import table
     from model_export.verify import NotEqual
     from model_export.write_bundle import export_bundle
 
+    precision = {tower: options.precision.get(tower, "int8") for tower in TOWERS}
     preprocessing = checkpoint.preprocessing
-    try:
-        return export_bundle(
-            checkpoint.model,
-            checkpoint.tokenizer,
-            options.out,
-            name=_name(options),
-            image_size=preprocessing.size,
-            mean=preprocessing.mean,
-            std=preprocessing.std,
-            context_length=checkpoint.model.config.text_config.max_position_embeddings,
-            image_precision=options.precision["image"],
-            text_precision=options.precision["text"],
-            processor=checkpoint.processor,
-            source=source,
-            say=say,
-        )
-    except UnsupportedModel as exc:
-        raise ExportError(f"{options.model} is not supported: {exc}") from exc
-    except NotEqual as exc:
-        print(table(exc.report), flush=True)
-        raise ExportError(f"{exc}; no bundle was written") from exc
+    while True:
+        try:
+            return export_bundle(
+                checkpoint.model,
+                checkpoint.tokenizer,
+                options.out,
+                name=_name(options),
+                image_size=preprocessing.size,
+                mean=preprocessing.mean,
+                std=preprocessing.std,
+                context_length=checkpoint.model.config.text_config.max_position_embeddings,
+                image_precision=precision["image"],
+                text_precision=precision["text"],
+                processor=checkpoint.processor,
+                source=source,
+                say=say,
+            )
+        except UnsupportedModel as exc:
+            raise ExportError(f"{options.model} is not supported: {exc}") from exc
+        except NotEqual as exc:
+            print(table(exc.report), flush=True)
+            coarse = [tower for tower in exc.coarse if tower not in options.precision]
+            if not coarse:
+                raise ExportError(f"{exc}; no bundle was written") from exc
+            say(f"8 bits lose too much of this model ({'; '.join(exc.problems)})")
+            say(f"once more, with fp32 for: {', '.join(coarse)}")
+            precision |= dict.fromkeys(coarse, "fp32")
 
 
 def _name(options: Options) -> str:

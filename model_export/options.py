@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from clipsearch.manifest import Tower
 from clipsearch.storage import Bucket, open_bucket
 from model_export.errors import ExportError
 from model_export.exported import checkpoint_folder, foreign_files, place_of
 
+if TYPE_CHECKING:
+    from model_export.onnx_export import Precision
+
 PRECISIONS = ("fp32", "int8")
-DEFAULT_PRECISION = {"image": "int8", "text": "int8"}
+TOWERS: tuple[Tower, ...] = ("image", "text")
 
 
 class UsageError(ExportError):
@@ -22,13 +26,13 @@ class UsageError(ExportError):
 @dataclass(frozen=True, slots=True)
 class Options:
     """`folder` is the checkpoint's, None if `model` is an id of the hub; `bucket` is where the
-    bundle goes, besides `out`. `precision` by tower."""
+    bundle goes, besides `out`. `precision` of the towers for which one was asked."""
 
     model: str
     folder: Path | None
     out: Path
     bucket: Bucket | None
-    precision: dict[str, str]
+    precision: dict[Tower, Precision]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,9 +51,11 @@ def parse_options(arguments: list[str]) -> Options:
     parser.add_argument("--out", type=Path, help="folder of the bundle (default: build/models/…)")
     parser.add_argument("--to", metavar="URL", help="index bucket to put it into: gs:// or file://")
     parser.add_argument("--precision", choices=PRECISIONS, help="of both towers")
-    for tower, default in DEFAULT_PRECISION.items():
+    for tower in TOWERS:
         parser.add_argument(
-            f"--{tower}-precision", choices=PRECISIONS, help=f"of this tower (default: {default})"
+            f"--{tower}-precision",
+            choices=PRECISIONS,
+            help="of this tower (default: int8, or fp32 if that would lose too much)",
         )
     given = parser.parse_args(arguments)
     if not given.model:
@@ -66,8 +72,9 @@ def parse_options(arguments: list[str]) -> Options:
         out=out,
         bucket=_bucket(given.to),
         precision={
-            tower: getattr(given, f"{tower}_precision") or given.precision or default
-            for tower, default in DEFAULT_PRECISION.items()
+            tower: precision
+            for tower in TOWERS
+            if (precision := getattr(given, f"{tower}_precision") or given.precision)
         },
     )
 

@@ -9,7 +9,9 @@ tells one picture from another, and the same pictures must come first.
 from __future__ import annotations
 
 import io
+import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from PIL import Image
 
 from clipsearch.decode import decode_photo
 from clipsearch.encoder import Encoder
+from clipsearch.manifest import Tower
 from clipsearch.preprocess import preprocess
 from model_export.onnx_export import UnsupportedModel
 from model_export.ranking import agreement, among_themselves, noise
@@ -39,14 +42,22 @@ LOGIT_SCALE = 1e-6  # relative
 
 MORE_PICTURES = 16  # for the ranking, besides the samples
 
+INPUTS: dict[Tower, str] = {"text": "tokens_equal", "image": "pixels_equal"}
+TOWERS = tuple(INPUTS)
+
 FORMATS = {"1": "PNG", "L": "JPEG", "RGB": "JPEG", "CMYK": "JPEG"}  # otherwise PNG
 
 
 class NotEqual(Exception):
-    """The bundle is too far from PyTorch; the message lists what is out of bounds."""
+    """The bundle is too far from PyTorch; the message lists what is out of bounds.
 
-    def __init__(self, problems: list[str], report: dict[str, Any]) -> None:
-        self.problems, self.report = problems, report
+    `coarse`: the towers for which 8 bits are not enough.
+    """
+
+    def __init__(
+        self, problems: list[str], report: dict[str, Any], coarse: Sequence[Tower] = ()
+    ) -> None:
+        self.problems, self.report, self.coarse = problems, report, coarse
         super().__init__("the export differs from PyTorch: " + "; ".join(problems))
 
 
@@ -119,9 +130,11 @@ def _verify(encoder: Encoder, expected: Expected) -> dict[str, Any]:
             "image_to_image": agreement(among_themselves(image), among_themselves(expected.image)),
         },
     }
-    problems = [*_tower_problems(report), *_ranking_problems(report)]
+    towers = {tower: _tower_problems(report, tower) for tower in TOWERS}
+    problems = [*itertools.chain(*towers.values()), *_ranking_problems(report)]
     if problems:
-        raise NotEqual(problems, report)
+        small = [tower for tower in TOWERS if precision[tower] == "int8"]
+        raise NotEqual(problems, report, [tower for tower in small if towers[tower]] or small)
     return report
 
 
@@ -134,29 +147,28 @@ def compare(vectors: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _tower_problems(report: dict[str, Any]) -> list[str]:
+def _tower_problems(report: dict[str, Any], tower: Tower) -> list[str]:
     problems = []
-    for tower, inputs in (("text", "tokens_equal"), ("image", "pixels_equal")):
-        found = report[tower]
-        precision = found["precision"]
-        name = f"{tower} in {precision}"
-        if found[inputs] != found["samples"]:
-            problems.append(f"{tower}: {inputs} for {found[inputs]} of {found['samples']}")
-        if precision == "fp32" and not found["max_difference"] <= MAX_DIFFERENCE:
-            problems.append(
-                f"{name}: a value differs by {found['max_difference']:.1e}, "
-                f"{MAX_DIFFERENCE:.0e} is allowed"
-            )
-        if not found["least_cosine"] >= LEAST_COSINE[precision]:
-            problems.append(
-                f"{name}: a cosine of {found['least_cosine']:.6f}, "
-                f"at least {LEAST_COSINE[precision]} is demanded"
-            )
-        if not found["noise"] <= MOST_NOISE[precision]:
-            problems.append(
-                f"{name}: a noise of {found['noise']:.3f} of what tells vectors apart, "
-                f"{MOST_NOISE[precision]} is allowed"
-            )
+    found, inputs = report[tower], INPUTS[tower]
+    precision = found["precision"]
+    name = f"{tower} in {precision}"
+    if found[inputs] != found["samples"]:
+        problems.append(f"{tower}: {inputs} for {found[inputs]} of {found['samples']}")
+    if precision == "fp32" and not found["max_difference"] <= MAX_DIFFERENCE:
+        problems.append(
+            f"{name}: a value differs by {found['max_difference']:.1e}, "
+            f"{MAX_DIFFERENCE:.0e} is allowed"
+        )
+    if not found["least_cosine"] >= LEAST_COSINE[precision]:
+        problems.append(
+            f"{name}: a cosine of {found['least_cosine']:.6f}, "
+            f"at least {LEAST_COSINE[precision]} is demanded"
+        )
+    if not found["noise"] <= MOST_NOISE[precision]:
+        problems.append(
+            f"{name}: a noise of {found['noise']:.3f} of what tells vectors apart, "
+            f"{MOST_NOISE[precision]} is allowed"
+        )
     return problems
 
 

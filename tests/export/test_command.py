@@ -114,6 +114,35 @@ def test_each_tower_may_have_its_own_precision(tmp_path):
     assert precision == {"image": "int8", "text": "fp32"}
 
 
+def with_an_outlier() -> CLIPModel:
+    """A unit of the image tower that is a thousand times the others and hardly counts: rounded
+    by its range, the others are nothing."""
+    model = tiny_clip()
+    for layer in model.vision_model.encoder.layers:
+        layer.mlp.fc1.bias.data[0] = 1000
+        layer.mlp.fc2.weight.data[:, 0] = 1e-6
+    return model
+
+
+def test_a_tower_that_8_bits_would_spoil_stays_in_fp32(tmp_path, capsys):
+    checkpoint = save_new(tmp_path / "outlier", with_an_outlier())
+    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 0
+    bundle = read_bundle(tmp_path / "out").bundle
+    assert bundle.precision == {"image": "fp32", "text": "int8"}
+    assert bundle.report["image"]["least_cosine"] > 0.9999
+    assert "once more, with fp32 for: image" in capsys.readouterr().out
+
+
+def test_8_bits_that_were_asked_for_and_spoil_a_tower_are_refused(tmp_path, capsys):
+    checkpoint = save_new(tmp_path / "outlier", with_an_outlier())
+    out = tmp_path / "out"
+    assert main([str(checkpoint), "--out", str(out), "--image-precision", "int8"]) == 1
+    assert not (out / "model.json").exists()
+    error = capsys.readouterr().err
+    assert "image in int8" in error
+    assert "no bundle was written" in error
+
+
 def test_a_bundle_is_replaced_and_is_no_longer_current_when_the_checkpoint_changes(tmp_path):
     checkpoint, out = save_new(tmp_path / "tiny", tiny_clip()), tmp_path / "out"
     assert main([str(checkpoint), "--out", str(out)]) == 0
