@@ -54,19 +54,24 @@ def pack(
     `deadline` (time.monotonic()): what has begun then, one segment at most, is finished.
     Raises StorageError. What a killed run has written is found again, or swept.
     """
-    if sum(commit.sizes.get(name, 0) for name in commit.segments) <= exact_limit:
+    if _size(commit) <= exact_limit:
         return None
     large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
     if not large or time.monotonic() >= deadline:
         return None
     path = _quantizer_for(bucket, commit, large)
-    if path is None:
-        return None
     missing = [name for name in large if not _is_made_with(path, name, commit)]
+    if not missing:
+        return None
+    try:
+        quantizer = read_quantizer(bucket, commit.space, path)
+    except (DamagedObject, ObjectNotFound):
+        path = _new_quantizer(bucket, commit, large)
+        quantizer = read_quantizer(bucket, commit.space, path)
+        missing = large
     packs = dict(commit.packs)
-    quantizer = read_quantizer(bucket, commit.space, path) if missing else None
     for name in missing:
-        if quantizer is None or time.monotonic() >= deadline:
+        if time.monotonic() >= deadline:
             break
         made = _pack_segment(bucket, commit.space, name, path, quantizer)
         if made:
@@ -75,21 +80,27 @@ def pack(
     return following if following != commit else None
 
 
-def _quantizer_for(bucket: Bucket, commit: Commit, large: list[str]) -> str | None:
+def _quantizer_for(bucket: Bucket, commit: Commit, large: list[str]) -> str:
     """The name of the quantizer in use, or of a new one if there is none or it is outgrown."""
-    size = sum(commit.sizes.get(name, 0) for name in commit.segments)
-    if commit.quantizer and size < GROWTH * max(1, trained_for(commit.quantizer)):
-        return commit.quantizer
+    present = commit.quantizer
+    if present and _size(commit) < GROWTH * max(1, trained_for(present)):
+        return present
+    return _new_quantizer(bucket, commit, large)
+
+
+def _new_quantizer(bucket: Bucket, commit: Commit, large: list[str]) -> str:
     sample = _sample(bucket, commit.space, large)
-    if not len(sample):
-        return commit.quantizer
-    path = new_quantizer_path(commit.space, size)
+    path = new_quantizer_path(commit.space, _size(commit))
     write_quantizer(bucket, commit.space, path, train(sample))
     return path
 
 
+def _size(commit: Commit) -> int:
+    return sum(commit.sizes.get(name, 0) for name in commit.segments)
+
+
 def _sample(bucket: Bucket, space: str, names: list[str]) -> npt.NDArray[np.float32]:
-    """Vectors from segments spread evenly over all: (0, 0) if none can be read."""
+    """Vectors from segments spread evenly over all; one zero vector if there are none."""
     chosen = names[:: -(-len(names) // SAMPLED_SEGMENTS)]
     parts = []
     for name in chosen:
@@ -98,7 +109,7 @@ def _sample(bucket: Bucket, space: str, names: list[str]) -> npt.NDArray[np.floa
             step = max(1, len(vectors) * len(chosen) // SAMPLE)
             if len(vectors):
                 parts.append(vectors[::step].copy())  # not a view, which keeps the segment
-    return np.concatenate(parts) if parts else np.zeros((0, 0), np.float32)
+    return np.concatenate(parts) if parts else np.zeros((1, 8), np.float32)
 
 
 def _is_made_with(quantizer: str, segment: str, commit: Commit) -> bool:

@@ -5,17 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from clipsearch.commits import Commit, publish_commit
-from clipsearch.entries import Entry
+from clipsearch.commits import Commit, newest_commit, publish_commit
+from clipsearch.compaction import compact
+from clipsearch.entries import Entries, Entry, Kind, key_of
 from clipsearch.errors import PhotoNotIndexed
 from clipsearch.index import PhotoIndex
-from clipsearch.packs import GROWTH, pack
-from clipsearch.segments import read_segment, segment_path, write_segment
+from clipsearch.packs import EXACT_LIMIT, GROWTH, WORTH_PACKING, pack
+from clipsearch.segments import (
+    new_segment_name,
+    read_segment,
+    segment_bytes,
+    segment_path,
+    write_segment,
+)
 from clipsearch.snapshot import Snapshot, SnapshotReader
 from clipsearch.storage import Bucket
 from clipsearch.storage.folder import FolderBucket
@@ -350,3 +358,57 @@ def test_a_segment_without_a_photo_needs_no_pack(tmp_path: Path) -> None:
     publish_commit(bucket, following)
     assert loaded(bucket)[1].photos == 200
     assert len(read_segment(bucket, SPACE, commit.segments[0])) == 200
+
+
+def test_a_damaged_quantizer_is_replaced_when_it_is_needed(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    first = packed(bucket, commit_of(bucket, photos(0, 150)))
+    assert first
+    assert first.quantizer
+    (tmp_path / first.quantizer).write_bytes(b"damaged")
+    more = commit_of(bucket, photos(150, 300))
+    grown = replace(
+        first, segments=first.segments + more.segments, sizes={**first.sizes, **more.sizes}
+    )
+    second = packed(bucket, grown)
+    assert second
+    assert second.quantizer != first.quantizer
+    publish_commit(bucket, second)
+    assert loaded(bucket)[1].damaged == ()
+
+
+def test_compaction_packs_a_large_space_and_publishes_that(tmp_path: Path) -> None:
+    bucket = FolderBucket(tmp_path)
+    segments = 32  # enough to be merged
+    assert segments * 4_500 > EXACT_LIMIT
+    for number in range(segments):
+        columns = many(4_500, number)
+        name = new_segment_name(number)
+        bucket.create(segment_path(SPACE, name), segment_bytes(SPACE, columns))
+    compact(bucket, SPACE, time.monotonic() + 60, datetime.now(UTC))
+    commit = newest_commit(bucket, SPACE)
+    assert commit.packs.keys() == {n for n in commit.segments if commit.sizes[n] >= WORTH_PACKING}
+    index, snapshot = loaded(bucket)
+    assert (snapshot.photos, snapshot.damaged) == (segments * 4_500, ())
+    assert index._state.trained
+    compact(bucket, SPACE, time.monotonic() + 60, datetime.now(UTC))
+    assert newest_commit(bucket, SPACE) == commit
+
+
+def many(count: int, seed: int) -> Entries:
+    """Photos as columns: making each one as an Entry takes too long."""
+    names = [f"{seed}/{i:05}" for i in range(count)]
+    texts_ends = np.cumsum([len(name) for name in names], dtype=np.int64)
+    return Entries(
+        names=np.frombuffer("".join(names).encode(), np.uint8),
+        name_ends=texts_ends,
+        keys=np.array([key_of(name) for name in names], np.uint64),
+        generations=np.ones(count, np.int64),
+        kinds=np.full(count, Kind.VECTOR, np.uint8),
+        widths=np.ones(count, np.int32),
+        heights=np.ones(count, np.int32),
+        times=np.ones(count, np.int64),
+        vectors=random_units(count, DIMENSION, seed),
+        reasons=np.zeros(0, np.uint8),
+        reason_ends=np.zeros(0, np.int64),
+    )
