@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from clipsearch.commits import Commit, commit_path, list_commits, newest_commit,
 from clipsearch.compaction import Report, merging, purging, run
 from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.packs import pack
 from clipsearch.segments import (
     new_segment_name,
     read_segment,
@@ -232,7 +234,9 @@ def test_a_run_ends_at_its_deadline_and_the_next_one_goes_on(
     assert not merging.merge_all(one)
     assert one.report.merges == 1
     assert compact(bucket, seconds=0) == Report()
-    assert compact(bucket).merges > 1
+    assert not compact(bucket, seconds=10).finished  # the purge is for longer runs
+    assert len(newest_commit(bucket, SPACE).segments) == 1
+    assert compact(bucket).finished
     assert len(seen(bucket)) == 12
 
 
@@ -492,37 +496,62 @@ def test_storage_trouble_reaches_the_caller(bucket: MemoryBucket) -> None:
 # Packs
 
 
-def test_packs_of_segments_that_are_gone_go_with_them(bucket: MemoryBucket) -> None:
-    """And what a killed run has packed stays, as the next one may go on with it."""
-    sources = fill(bucket, 20)
-    old, unfinished, outdated, kept = (
-        f"{SPACE}/packs/{name[:-4]}-{quantizer}.npz"
-        for name, quantizer in [(sources[0], "q1"), ("", "q2"), ("", "q1"), ("", "q1b")]
-    )
+def test_packs_and_quantizers_without_use_are_deleted(bucket: MemoryBucket) -> None:
+    """But what a killed run has begun stays, as the next one may go on with it."""
+    (replaced, *_) = fill(bucket, 40)
     compact(bucket)
-    (merged,) = newest_commit(bucket, SPACE).segments
-    unfinished, outdated, kept = (
-        f"{SPACE}/packs/{merged[:-4]}-{quantizer}.npz" for quantizer in ("q2", "q1", "q1b")
-    )
-    quantizers = [f"{SPACE}/quantizers/{name}.npz" for name in ("old", "used", "next")]
-    for name in (old, outdated, quantizers[0], kept, quantizers[1], unfinished, quantizers[2]):
+    write_segment(bucket, SPACE, [photo("q")] * 20)
+    bucket.later(run.GRACE)
+    compact(bucket)
+    one, two = newest_commit(bucket, SPACE).segments
+
+    def pack(segment: str, quantizer: str) -> str:
+        return f"{SPACE}/packs/{segment[:-4]}-{quantizer}-64.pack"
+
+    def quantizer(name: str) -> str:
+        return f"{SPACE}/quantizers/000000000040-{name}.npz"
+
+    old = [quantizer("aa"), pack(replaced, "bb"), pack(one, "aa")]
+    used = [quantizer("bb"), pack(one, "bb"), quantizer("cc"), pack(two, "cc")]
+    begun = [quantizer("dd"), pack(one, "dd"), pack(two, "dd")]
+    for name in old + used + begun:
         bucket.create(name, name.encode())
         bucket.later(timedelta(seconds=1))
     newest = newest_commit(bucket, SPACE)
-    commit = Commit(
-        SPACE,
-        newest.number + 1,
-        newest.segments,
-        newest.replaced,
-        packs={merged: kept},
-        quantizer=quantizers[1],
-        sizes=newest.sizes,
-        purged=newest.purged,
-    )
-    publish_commit(bucket, commit)
+    packs = {one: used[1], two: used[3]}
+    following = replace(newest, number=newest.number + 1, packs=packs, quantizer=used[2])
+    publish_commit(bucket, following)
     settle(bucket)
     left = {*bucket.names(f"{SPACE}/packs/"), *bucket.names(f"{SPACE}/quantizers/")}
-    assert left == {unfinished, kept, *quantizers[1:]}
+    assert left == {*used, *begun}
+
+
+def test_the_purge_reads_packs_and_not_their_segments(bucket: MemoryBucket) -> None:
+    vectors = random_units(300, 16)
+    for start in range(0, 300, 15):
+        entries = [photo(f"p{i}", 1, vectors[i]) for i in range(start, start + 15)]
+        write_segment(bucket, SPACE, entries)
+    compact(bucket)
+    newest = newest_commit(bucket, SPACE)
+    following = pack(bucket, newest, time.monotonic() + 60, exact_limit=1, worth_packing=1)
+    assert following
+    publish_commit(bucket, replace(following, number=newest.number + 1))
+    settle(bucket)
+    bucket.later(DAY)
+    read: list[str] = []
+    hooked = HookedBucket(bucket, before=lambda m, name: read.append(name) if m == "read" else None)
+    assert compact(hooked, bucket).finished
+    assert newest_commit(bucket, SPACE).purged == bucket.now
+    assert [name for name in read if "/packs/" in name] == list(following.packs.values())
+    assert not [name for name in read if name.startswith(segments_prefix(SPACE))]
+    for i in range(100):
+        write_segment(bucket, SPACE, [tombstone(f"p{i}", 1, now_us(bucket))])
+    settle(bucket)
+    bucket.delete(next(iter(following.packs.values())))  # then the segment will do
+    bucket.later(DAY)
+    assert compact(bucket).purged_entries == 100
+    settle(bucket)
+    assert bucket.names(f"{SPACE}/packs/") == []
 
 
 def test_a_merge_of_many_vectors_keeps_them_with_their_names(bucket: MemoryBucket) -> None:

@@ -31,6 +31,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from clipsearch.compaction.merging import merge_all
+from clipsearch.compaction.packing import pack_all
 from clipsearch.compaction.purging import purge
 from clipsearch.compaction.run import Report, Run
 from clipsearch.compaction.sweeping import sweep
@@ -40,13 +41,14 @@ __all__ = ["Report", "compact"]
 
 
 def compact(bucket: Bucket, space: str, deadline: float, now: datetime) -> Report:
-    """Merge, purge and clean up the index of `space` until nothing is left to do.
+    """Merge, purge, clean up and pack the index of `space` until nothing is left to do.
 
-    Ends soon after `deadline` (time.monotonic()): what has begun, at most one merge, is
-    finished. `now` is compared with times of the storage and of entries. Raises StorageError;
-    a run that failed or was killed has lost nothing, and the next one goes on.
+    Ends about at `deadline` (time.monotonic()): what takes longer is not begun. `now` is
+    compared with times of the storage and of entries. Raises StorageError; a run that failed
+    or was killed has lost nothing, and the next one goes on.
     """
     run = Run(bucket, space, deadline, now)
     sweep(run)
-    run.report.finished = merge_all(run) and purge(run)
+    # Packing does not wait for the others: without packs, a large index is a slow one.
+    run.report.finished = all([merge_all(run) and purge(run), pack_all(run)])
     return run.report

@@ -7,6 +7,7 @@ It reads the whole index without the vectors, and needs some 100 bytes of memory
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +17,10 @@ import numpy.typing as npt
 
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import Ledger, advance, read_ledger
-from clipsearch.compaction.run import Run, in_parallel
+from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
 from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.packfile import read_head
 from clipsearch.segments import read_segment
 
 EVERY = timedelta(days=1)
@@ -43,11 +45,13 @@ def purge(run: Run) -> bool:
     before = ledger.commit.purged
     if not ledger.commit.segments or (before and run.now - before < EVERY):
         return True
-    if len(ledger.listed) > MAX_OBJECTS or not run.in_time():
+    if len(ledger.listed) > MAX_OBJECTS or not run.has(WORTH_BEGINNING_S):
         return False
     keep = kept_rows(run, ledger)
+    if not run.has(0):
+        return False
     for name in keep:
-        if not run.in_time() or not _rewrite(run, name, keep[name], before):
+        if not run.has(0) or not _rewrite(run, name, keep[name], before):
             return False
         before = run.now
     if not keep:
@@ -102,8 +106,15 @@ def _rewrite(run: Run, name: str, rows: Mask, purged: datetime | None) -> bool:
 def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entries]:
     """What the merge rule needs of these segments. Those that cannot be read are set aside."""
 
+    packs = ledger.commit.packs  # which can be read without the vectors
+
     def read_one(name: str) -> Entries | DamagedObject | None:
+        if not run.has(0):
+            return None
         try:
+            if name in packs:
+                with suppress(DamagedObject, ObjectNotFound):
+                    return _bare(read_head(run.bucket, run.space, packs[name]).entries)
             return _bare(read_segment(run.bucket, run.space, name))
         except DamagedObject as damaged:
             return damaged
@@ -111,7 +122,8 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
             return None
 
     def is_large(name: str) -> bool:
-        return name in ledger.listed and ledger.listed[name].size > LARGE
+        unpacked = name in ledger.listed and name not in packs
+        return unpacked and ledger.listed[name].size > LARGE
 
     names = sorted(sorted(set(names) - run.aside), key=is_large)
     small = [name for name in names if not is_large(name)]

@@ -20,6 +20,8 @@ from clipsearch.storage import Bucket
 
 # Far longer than a reader takes to refresh, and than a run may last (Cloud Run: one hour).
 GRACE = timedelta(hours=2)
+# The purge and packing take that long; a run that has less time leaves them to a longer one.
+WORTH_BEGINNING_S = 20.0
 REQUESTS = 8  # at a time: storage answers in tens of ms, and its client pools 10
 
 _log = logging.getLogger("clipsearch")
@@ -56,8 +58,9 @@ class Run:
         self.aside: set[str] = set()
         self.gone: frozenset[str] = frozenset()
 
-    def in_time(self) -> bool:
-        return time.monotonic() < self.deadline
+    def has(self, seconds: float) -> bool:
+        """Whether there is so much time left: what takes longer is not begun."""
+        return time.monotonic() + seconds < self.deadline
 
     def is_past_grace(self, then: datetime) -> bool:
         return self.now - then >= GRACE

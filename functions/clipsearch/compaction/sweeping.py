@@ -13,6 +13,7 @@ from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import Ledger, read_ledger, settled_commit
 from clipsearch.compaction.run import Run, in_parallel
 from clipsearch.segments import segment_path
+from clipsearch.storage import Stat
 
 AT_ONCE = 256  # deletions between two looks at the time
 
@@ -34,40 +35,43 @@ def sweep(run: Run) -> None:
 
 
 def _useless_packs(run: Run, ledger: Ledger, settled: Commit) -> list[str]:
-    """Packs and quantizers that neither commit names, and that no later one can name."""
-    commits = (ledger.commit, settled)
-    exist = ledger.listed.keys() - run.gone
-    named = {c.quantizer for c in commits} | {p for c in commits for p in c.packs.values()}
+    """Packs and quantizers that neither commit needs, and that no later one can name."""
+    newest = ledger.commit
+    segments = ledger.listed.keys() - run.gone
+    used_packs = {pack for commit in (newest, settled) for pack in commit.packs.values()}
+    used_quantizers = {newest.quantizer, settled.quantizer}
+    ids = {found[1] for pack in used_packs if (found := re.search(r"-(\w+)-\d+\.pack$", pack))}
+    packs = _settled(run, f"{run.space}/packs/")
+    quantizers = _settled(run, f"{run.space}/quantizers/")
     useless = []
-    for kind in ("packs", "quantizers"):
-        stats = {stat.name: stat for stat in run.bucket.list(f"{run.space}/{kind}/")}
-        for name, stat in stats.items():
-            if name not in named and run.is_past_grace(stat.updated):
-                # One that is newer than the one in use may belong to unfinished work.
-                now_used = stats.get(_in_use(ledger.commit, name, kind))
-                is_of_nothing = kind == "packs" and _segment_of(name) not in exist
-                if is_of_nothing or (now_used and now_used.updated > stat.updated):
-                    useless.append(name)
+    for name, stat in packs.items():
+        segment = f"{name.rpartition('/')[2][:29]}.npz"
+        is_outdated = _is_before(stat, packs.get(newest.packs.get(segment, "")))
+        if name not in used_packs and (segment not in segments or is_outdated):
+            useless.append(name)
+    for name, stat in quantizers.items():
+        is_outdated = _is_before(stat, quantizers.get(newest.quantizer or ""))
+        is_used = name in used_quantizers or name[:-4].rpartition("-")[2] in ids
+        if is_outdated and not is_used:
+            useless.append(name)
     return useless
 
 
-def _in_use(commit: Commit, name: str, kind: str) -> str:
-    """What the commit names in the place of this pack or quantizer; "" if nothing."""
-    if kind == "packs":
-        return commit.packs.get(_segment_of(name), "")
-    return commit.quantizer or ""
+def _settled(run: Run, prefix: str) -> dict[str, Stat]:
+    stats = run.bucket.list(prefix)
+    return {stat.name: stat for stat in stats if run.is_past_grace(stat.updated)}
 
 
-def _segment_of(pack: str) -> str:
-    found = re.search(r"/([0-9a-f]{16}-[0-9a-f]{12})[^/]*$", pack)
-    return f"{found[1]}.npz" if found else ""
+def _is_before(stat: Stat, used: Stat | None) -> bool:
+    """Only then it is outdated: one that came later may belong to unfinished work."""
+    return used is not None and stat.updated < used.updated
 
 
 def _delete(run: Run, paths: Iterable[str]) -> bool:
     """Whether there was time for all of them."""
     paths = list(paths)
     for start in range(0, len(paths), AT_ONCE):
-        if not run.in_time():
+        if not run.has(0):
             return False
         part = paths[start : start + AT_ONCE]
         in_parallel(run.bucket.delete, part)
