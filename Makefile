@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV   := .venv
 EXPORT := .venv-export
+SCAN   := .venv-scan
 ARGS   ?=
 
 # What `make run` takes. Through the environment, so that a folder may have any name.
@@ -13,7 +14,7 @@ export INDEX THUMBNAILS PLAN URL
 export TO PRECISION
 
 .DEFAULT_GOAL := help
-.PHONY: help run export test test-export check format demo-model evaluate-demo golden \
+.PHONY: help run export test test-export check scan format demo-model evaluate-demo golden \
 	bench-encoder bench-precision reconcile screenshot status clean
 
 help: ## list the commands
@@ -44,6 +45,11 @@ check: $(VENV)/.made ## lint, format check and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive terraform; \
+	else echo "terraform is not installed: the form of terraform/ is not checked"; fi
+
+scan: $(SCAN)/.made ## look for unsafe settings in terraform/ (checkov, offline)
+	$(SCAN)/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
 
 format: $(VENV)/.made ## put the code in the project's form
 	$(VENV)/bin/ruff check --fix .
@@ -68,12 +74,17 @@ screenshot: $(VENV)/.made ## take the README's picture of the page, while make r
 	$(VENV)/bin/python -m tools.screenshot http://127.0.0.1:$(or $(PORT),8080) docs/screenshot.png
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EXPORT) $(SCAN) build terraform/.build \
+	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # An environment is made again when what it must hold has changed.
 $(VENV)/.made: requirements.txt functions/requirements.txt
 	$(call environment,$(VENV),-r requirements.txt)
+
+# checkov's own requirements are many, and older than ours.
+$(SCAN)/.made: terraform/tests/requirements.txt
+	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
 $(EXPORT)/.made: requirements.txt functions/requirements.txt model_export/requirements.txt
 	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt)

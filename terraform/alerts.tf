@@ -1,0 +1,77 @@
+# Who is told, and of what; only with an address. The metrics are Google's own, because a policy
+# on a metric that is made of log lines is refused until the first line has come.
+
+resource "google_monitoring_notification_channel" "email" {
+  count = var.email != "" ? 1 : 0
+
+  display_name = "${var.name}: ${var.email}"
+  type         = "email"
+  labels       = { email_address = var.email }
+
+  depends_on = [google_project_service.apis]
+}
+
+locals {
+  channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+
+  alerts = {
+    errors = {
+      title     = "search or ingest answers 5xx"
+      text      = "More than 5 answers in 10 minutes. The logs of the service say why; /status of search says what is damaged or missing."
+      filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
+      align     = "ALIGN_DELTA"
+      threshold = 5
+    }
+    stale = {
+      title     = "photos wait for ingest"
+      text      = "An event has waited for more than 30 minutes. Either ingest fails, or there are more uploads than its instances can index: raise ingest.max_instances."
+      filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = monitoring.regex.full_match(\"${join("|", [for s in values(local.event_subscriptions) : basename(s)])}\") AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+      align     = "ALIGN_MAX"
+      threshold = 1800
+    }
+    dead_letters = {
+      title     = "a photo was given up"
+      text      = "Its event is in the subscription ${var.name}-dead-letters, its reason in /status. The next comparison tries it again."
+      filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      align     = "ALIGN_MAX"
+      threshold = 0
+    }
+    ceiling = {
+      title     = "ingest is at its ceiling"
+      text      = "All instances that it may have, for 30 minutes: a very large upload, or something that uploads without end."
+      filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}-ingest\" AND metric.type = \"run.googleapis.com/container/instance_count\" AND metric.labels.state = \"active\""
+      align     = "ALIGN_MIN"
+      threshold = var.ingest.max_instances - 1
+    }
+  }
+}
+
+resource "google_monitoring_alert_policy" "this" {
+  for_each = { for key, alert in local.alerts : key => alert if var.email != "" }
+
+  display_name          = "${var.name}: ${each.value.title}"
+  combiner              = "OR"
+  notification_channels = local.channels
+
+  conditions {
+    display_name = each.value.title
+    condition_threshold {
+      filter          = each.value.filter
+      comparison      = "COMPARISON_GT"
+      threshold_value = each.value.threshold
+      duration        = each.key == "ceiling" ? "1800s" : "0s"
+      aggregations {
+        alignment_period     = "600s"
+        per_series_aligner   = each.value.align
+        cross_series_reducer = "REDUCE_SUM"
+      }
+    }
+  }
+  documentation {
+    content   = each.value.text
+    mime_type = "text/markdown"
+  }
+  alert_strategy { auto_close = "86400s" }
+
+  depends_on = [google_project_service.apis]
+}

@@ -1,0 +1,62 @@
+# What happens by the clock: Cloud Scheduler -> Pub/Sub -> Eventarc -> ingest.
+
+resource "google_pubsub_topic" "maintenance" {
+  # checkov:skip=CKV_GCP_83: names of photos, under the keys that Google manages; an own key is billed by the month
+  name       = "${var.name}-maintenance"
+  depends_on = [google_project_service.apis]
+}
+
+locals {
+  schedules = {
+    compact = {
+      schedule    = "7 */3 * * *"
+      description = "Merge small segments of the index, and delete what was replaced"
+    }
+    reconcile = {
+      schedule    = "37 */6 * * *"
+      description = "Compare the index with the bucket, and repair every difference"
+    }
+  }
+}
+
+resource "google_cloud_scheduler_job" "maintenance" {
+  for_each = local.schedules
+
+  name        = "${var.name}-${each.key}"
+  region      = var.region
+  description = each.value.description
+  schedule    = each.value.schedule
+  time_zone   = "Etc/UTC"
+
+  pubsub_target {
+    topic_name = google_pubsub_topic.maintenance.id
+    data       = base64encode(jsonencode({ action = each.key }))
+  }
+
+  depends_on = [google_project_service.apis]
+}
+
+resource "google_eventarc_trigger" "maintenance" {
+  name            = "${var.name}-maintenance"
+  location        = var.region
+  service_account = google_service_account.trigger.email
+
+  matching_criteria {
+    attribute = "type"
+    value     = "google.cloud.pubsub.topic.v1.messagePublished"
+  }
+  transport {
+    pubsub { topic = google_pubsub_topic.maintenance.id }
+  }
+  destination {
+    cloud_run_service {
+      service = google_cloudfunctions2_function.ingest.name
+      region  = var.region
+    }
+  }
+
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.trigger_calls_ingest,
+    time_sleep.settled,
+  ]
+}

@@ -1,0 +1,54 @@
+output "api_url" {
+  description = "The address of the search function."
+  value       = local.search_url
+}
+
+output "dead_letter_commands" {
+  description = "Run once after the first apply, with gcloud: what is not answered within 100 deliveries goes to the dead letters, and is not dropped. `terraform output -raw dead_letter_commands | sh`"
+  value = join("", [for subscription in values(local.event_subscriptions) :
+    "gcloud pubsub subscriptions update ${subscription} --dead-letter-topic=${google_pubsub_topic.dead_letters.id} --max-delivery-attempts=100\n"
+  ])
+}
+
+output "dead_letters" {
+  description = "The subscription that keeps what was given up for 31 days."
+  value       = google_pubsub_subscription.dead_letters.id
+}
+
+output "idle_cost_usd_per_month" {
+  description = "What a month costs while nobody searches or uploads, in US dollars, before the free allowances."
+  value = merge(
+    { for what, cost in local.idle_costs : what => format("%.2f", cost) },
+    { total = format("%.2f", sum(values(local.idle_costs))) },
+  )
+}
+
+output "index_bucket" {
+  description = "The bucket of the index and the models: where `make export TO=` puts a model."
+  value       = "gs://${google_storage_bucket.index.name}"
+}
+
+output "page_url" {
+  description = "The page. With public = false a browser cannot call search from there; docs/deploy.md says what to do."
+  value       = "${local.site_url}/index.html"
+}
+
+output "photos_bucket" {
+  description = "The bucket that the photos go to."
+  value       = "gs://${local.photos_bucket}"
+}
+
+output "reconcile_command" {
+  description = "Compares the index with the bucket now, and not only every six hours: for a bucket that had photos before."
+  value       = "gcloud scheduler jobs run ${google_cloud_scheduler_job.maintenance["reconcile"].id}"
+}
+
+output "space" {
+  description = "The model that is current: the first twelve digits of its digest."
+  value       = local.space
+}
+
+output "thumbnails_bucket" {
+  description = "The bucket of the thumbnails."
+  value       = "gs://${google_storage_bucket.thumbnails.name}"
+}

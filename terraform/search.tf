@@ -1,0 +1,75 @@
+# The search function, and who may call it.
+
+locals {
+  photos_url = (
+    var.public
+    ? "https://storage.googleapis.com/${local.photos_bucket}"
+    # asks the browser's user to sign in, and shows what that person may read
+    : "https://storage.cloud.google.com/${local.photos_bucket}"
+  )
+  thumbnails_url = "https://storage.googleapis.com/${google_storage_bucket.thumbnails.name}"
+
+  # the same for both functions; functions/clipsearch/settings.py has the list
+  environment = {
+    CLIPSEARCH_PHOTOS          = "gs://${local.photos_bucket}"
+    CLIPSEARCH_INDEX           = "gs://${google_storage_bucket.index.name}"
+    CLIPSEARCH_THUMBNAILS      = "gs://${google_storage_bucket.thumbnails.name}"
+    CLIPSEARCH_PHOTOS_URL      = local.photos_url
+    CLIPSEARCH_THUMBNAILS_URL  = local.thumbnails_url
+    CLIPSEARCH_MODEL           = "current"
+    CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
+    CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
+  }
+}
+
+resource "google_cloudfunctions2_function" "search" {
+  # checkov:skip=CKV_GCP_124: browsers call it; who may is said by IAM (searchers, below)
+  name        = "${var.name}-search"
+  location    = var.region
+  description = "Search photos by words or by a picture"
+
+  build_config {
+    runtime           = "python313"
+    entry_point       = "search"
+    service_account   = google_service_account.build.id
+    docker_repository = google_artifact_registry_repository.images.id
+    source {
+      storage_source {
+        bucket = google_storage_bucket.source.name
+        object = google_storage_bucket_object.functions.name
+      }
+    }
+  }
+
+  service_config {
+    available_cpu                    = tostring(var.search.cpu)
+    available_memory                 = "${var.search.memory_gib}Gi"
+    max_instance_request_concurrency = var.search.concurrency
+    min_instance_count               = var.search.min_instances
+    max_instance_count               = var.search.max_instances
+    timeout_seconds                  = 60
+    ingress_settings                 = "ALLOW_ALL"
+    service_account_email            = google_service_account.search.email
+    environment_variables            = local.environment
+  }
+
+  depends_on = [
+    google_storage_bucket_object.current, # a search without a model is a 503
+    time_sleep.settled,
+  ]
+}
+
+# run.invoker on the service below the function: that is what lets requests in. It is lost when
+# the function is made anew, so it is made anew with it.
+resource "google_cloud_run_v2_service_iam_member" "searchers" {
+  for_each = var.public ? toset(["allUsers"]) : toset(var.searchers)
+
+  location = var.region
+  name     = google_cloudfunctions2_function.search.name
+  role     = "roles/run.invoker"
+  member   = each.key
+
+  lifecycle {
+    replace_triggered_by = [google_cloudfunctions2_function.search.id]
+  }
+}

@@ -1,0 +1,40 @@
+# functions/ as one archive. Its hash is in its name: another source is another object, and only
+# that makes the functions be built again.
+
+data "archive_file" "functions" {
+  type             = "zip"
+  source_dir       = "${path.module}/../functions"
+  output_path      = "${path.module}/.build/functions.zip"
+  output_file_mode = "0644" # the same hash on every machine
+  # What tools leave behind. Not ".*": that is the folder itself, too, and nothing would be left.
+  excludes = ["**/__pycache__", "**/.?*"]
+}
+
+resource "google_storage_bucket_object" "functions" {
+  bucket       = google_storage_bucket.source.name
+  name         = "functions-${data.archive_file.functions.output_sha256}.zip"
+  source       = data.archive_file.functions.output_path
+  content_type = "application/zip"
+}
+
+# Each deployment leaves an image behind; without rules they are paid for ever.
+resource "google_artifact_registry_repository" "images" {
+  # checkov:skip=CKV_GCP_84: images of a public source, under the keys that Google manages; an own key is billed by the month
+  repository_id = var.name
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of the functions of ${var.name}"
+
+  cleanup_policies {
+    id     = "keep-three"
+    action = "KEEP"
+    most_recent_versions { keep_count = 3 }
+  }
+  cleanup_policies {
+    id     = "delete-old"
+    action = "DELETE"
+    condition { older_than = "2592000s" } # 30 days
+  }
+
+  depends_on = [google_project_service.apis]
+}

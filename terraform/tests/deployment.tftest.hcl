@@ -1,0 +1,177 @@
+# Plans with mocked providers: nothing is asked of Google Cloud. `make test` runs it where
+# `terraform init` has fetched the providers.
+
+mock_provider "archive" {}
+mock_provider "google" {}
+mock_provider "google" {
+  alias = "billing"
+}
+mock_provider "google-beta" {}
+mock_provider "time" {}
+
+variables {
+  project = "my-project"
+  public  = true
+}
+
+run "public" {
+  command = plan
+
+  assert {
+    condition     = toset(keys(google_storage_bucket_iam_member.everybody_reads)) == toset(["photos", "site", "thumbnails"])
+    error_message = "Public means that photos, thumbnails and page can be read."
+  }
+  assert {
+    condition     = keys(google_cloud_run_v2_service_iam_member.searchers) == ["allUsers"]
+    error_message = "Public means that everybody may search."
+  }
+  assert {
+    condition     = length(google_service_account_iam_member.search_signs) == 0
+    error_message = "Public thumbnails need no signature."
+  }
+  assert {
+    condition     = length(google_monitoring_alert_policy.this) == 0 && length(google_billing_budget.this) == 0
+    error_message = "Alerts and budget are opt-in."
+  }
+}
+
+run "private" {
+  command = plan
+
+  variables {
+    public    = false
+    searchers = ["user:me@example.org"]
+  }
+
+  assert {
+    condition     = keys(google_storage_bucket_iam_member.everybody_reads) == ["site"]
+    error_message = "Private means that only the page, which holds nothing, can be read."
+  }
+  assert {
+    condition     = google_storage_bucket.photos[0].public_access_prevention == "enforced" && google_storage_bucket.thumbnails.public_access_prevention == "enforced"
+    error_message = "Private photos and thumbnails must be protected from later grants, too."
+  }
+  assert {
+    condition     = keys(google_cloud_run_v2_service_iam_member.searchers) == ["user:me@example.org"]
+    error_message = "Only the named ones may search."
+  }
+  assert {
+    condition     = length(google_service_account_iam_member.search_signs) == 1
+    error_message = "Search must be able to sign the thumbnails' addresses."
+  }
+}
+
+run "photos_that_are_there" {
+  command = plan
+
+  variables {
+    photos_bucket = "family-photos"
+  }
+  override_data {
+    target = data.google_storage_bucket.photos[0]
+    values = {
+      name     = "family-photos"
+      location = "EU"
+    }
+  }
+
+  assert {
+    condition     = length(google_storage_bucket.photos) == 0
+    error_message = "No bucket is made beside the one that is there."
+  }
+  assert {
+    condition     = toset(keys(google_storage_bucket_iam_member.everybody_reads)) == toset(["site", "thumbnails"])
+    error_message = "Who may read the photos is not changed."
+  }
+  assert {
+    condition     = google_eventarc_trigger.photos["finalized"].location == "eu" && google_eventarc_trigger.photos["deleted"].location == "eu"
+    error_message = "The triggers must be where the bucket is."
+  }
+}
+
+run "no_loop" {
+  command = plan
+
+  variables {
+    photos_bucket = "my-project-clipsearch-index"
+  }
+  override_data {
+    target = data.google_storage_bucket.photos[0]
+    values = {
+      name     = "my-project-clipsearch-index"
+      location = "US-CENTRAL1"
+    }
+  }
+
+  expect_failures = [google_eventarc_trigger.photos]
+}
+
+run "alerts_and_budget" {
+  command = plan
+
+  variables {
+    billing_account = "012345-6789AB-CDEF01"
+    email           = "me@example.org"
+  }
+
+  assert {
+    condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["ceiling", "dead_letters", "errors", "stale"])
+    error_message = "An address turns on every alert."
+  }
+  assert {
+    condition     = length(google_billing_budget.this) == 1
+    error_message = "A billing account gets a budget."
+  }
+}
+
+run "idle_costs_little" {
+  command = plan
+
+  assert {
+    condition     = tonumber(output.idle_cost_usd_per_month.total) < 2
+    error_message = "An idle deployment costs less than 2 dollars a month."
+  }
+}
+
+run "everybody_is_not_a_searcher" {
+  command = plan
+
+  variables {
+    public    = false
+    searchers = ["allUsers"]
+  }
+
+  expect_failures = [var.searchers]
+}
+
+run "more_at_once_than_search_keeps" {
+  command = plan
+
+  variables {
+    search = { concurrency = 21 } # 2 vCPUs: 4 workers and 16 that wait
+  }
+
+  expect_failures = [var.search]
+}
+
+# Last, because it leaves a (mocked) state to the runs after it.
+run "applied" {
+  command = apply
+
+  assert {
+    condition     = strcontains(google_storage_bucket_object.config.content, jsonencode(output.api_url))
+    error_message = "The page must ask the search function of this deployment."
+  }
+  assert {
+    condition     = strcontains(google_storage_bucket_object.index_html.content, "connect-src ${output.api_url}/;")
+    error_message = "The page's policy must let it ask this search function, and nothing else."
+  }
+  assert {
+    condition     = !strcontains(google_storage_bucket_object.index_html.content, "'self'")
+    error_message = "'self' is every bucket on earth: the page's policy must name its own."
+  }
+  assert {
+    condition     = jsondecode(google_storage_bucket_object.current.content).space == output.space
+    error_message = "The bundle that was put up must be current."
+  }
+}

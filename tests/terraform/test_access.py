@@ -1,0 +1,130 @@
+"""Who may do what: the least that works, and nothing public that was not chosen."""
+
+from __future__ import annotations
+
+import re
+
+from tests.terraform.conftest import TERRAFORM, Configuration
+
+# What each part may do, in full. A new grant is a decision, and is made here, too.
+GRANTS = {
+    "build": {
+        "roles/artifactregistry.writer",
+        "roles/logging.logWriter",
+        "roles/storage.objectViewer",
+    },
+    "ingest": {
+        "roles/pubsub.publisher",
+        "roles/storage.objectUser",
+        "roles/storage.objectViewer",
+    },
+    "search": {"roles/iam.serviceAccountTokenCreator", "roles/storage.objectViewer"},
+    "trigger": {"roles/eventarc.eventReceiver", "roles/run.invoker"},
+}
+WRITING = ("objectUser", "objectAdmin", "objectCreator", "storage.admin", "legacyBucketWriter")
+
+
+def test_each_part_has_the_roles_it_needs_and_no_other(configuration: Configuration) -> None:
+    found: dict[str, set[str]] = {part: set() for part in GRANTS}
+    for grant in configuration.grants():
+        account = re.fullmatch(r"\$\{google_service_account\.(\w+)\.member\}", grant["member"])
+        if account:
+            found[account[1]].add(grant["role"])
+    assert found == GRANTS
+
+
+def test_roles_for_the_whole_project_are_few_and_conditional_where_they_read(
+    configuration: Configuration,
+) -> None:
+    project = configuration.all("google_project_iam_member")
+    assert {name: body["role"] for name, body in project.items()} == {
+        "build_reads_upload": "roles/storage.objectViewer",
+        "build_writes_log": "roles/logging.logWriter",
+        "eventarc_agent": "roles/eventarc.serviceAgent",
+        "storage_agent": "roles/pubsub.publisher",
+        "trigger_receives": "roles/eventarc.eventReceiver",
+    }
+    [condition] = project["build_reads_upload"]["condition"]
+    assert "projects/_/buckets/gcf-v2-sources-" in condition["expression"]
+
+
+def test_grants_are_added_and_never_replace_those_of_others(configuration: Configuration) -> None:
+    replacing = [t for t in configuration.resources if t.endswith(("_iam_binding", "_iam_policy"))]
+    assert replacing == []
+
+
+def test_everybody_is_let_in_only_where_public_was_chosen(configuration: Configuration) -> None:
+    public = {g["address"]: g for g in configuration.grants() if "allUsers" in str(g)}
+    assert set(public) == {
+        "google_storage_bucket_iam_member.everybody_reads",
+        "google_cloud_run_v2_service_iam_member.searchers",
+    }
+    reads = public["google_storage_bucket_iam_member.everybody_reads"]
+    assert reads["role"] == "roles/storage.legacyObjectReader"  # without listing
+    assert reads["for_each"] == (
+        "${merge({site = google_storage_bucket.site.name}, "
+        "var.public ? {thumbnails = google_storage_bucket.thumbnails.name} : {}, "
+        "var.public && !local.has_photos_bucket ? {photos = local.photos_bucket} : {})}"
+    )
+    calls = public["google_cloud_run_v2_service_iam_member.searchers"]
+    assert calls["for_each"] == '${var.public ? toset(["allUsers"]) : toset(var.searchers)}'
+    everything = "".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
+    assert "allAuthenticatedUsers" not in everything
+    assert "default" not in configuration.variables["public"]  # somebody decides it
+
+
+def test_buckets_that_nobody_reads_from_outside_can_never_become_public(
+    configuration: Configuration,
+) -> None:
+    found = {
+        name: bucket["public_access_prevention"]
+        for name, bucket in configuration.all("google_storage_bucket").items()
+    }
+    as_chosen = '${var.public ? "inherited" : "enforced"}'
+    assert found == {
+        "index": "enforced",
+        "photos": as_chosen,
+        "site": "inherited",
+        "source": "enforced",
+        "thumbnails": as_chosen,
+    }
+    for name, bucket in configuration.all("google_storage_bucket").items():
+        assert bucket["uniform_bucket_level_access"] is True, name
+
+
+def test_what_can_be_made_again_is_not_kept_after_it_was_deleted(
+    configuration: Configuration,
+) -> None:
+    for name, bucket in configuration.all("google_storage_bucket").items():
+        if name == "photos":
+            assert "soft_delete_policy" not in bucket  # Google's 7 days
+            assert bucket["force_destroy"] is False
+        else:
+            assert bucket["soft_delete_policy"] == [{"retention_duration_seconds": 0}], name
+
+
+def test_nothing_writes_to_the_bucket_that_triggers(configuration: Configuration) -> None:
+    writes = [g for g in configuration.grants() if g["role"].endswith(WRITING)]
+    assert [grant["address"] for grant in writes] == [
+        "google_storage_bucket_iam_member.ingest_writes"
+    ]
+    assert writes[0]["for_each"] == {
+        "index": "${google_storage_bucket.index.name}",
+        "thumbnails": "${google_storage_bucket.thumbnails.name}",
+    }
+    uploads = {o["bucket"] for o in configuration.all("google_storage_bucket_object").values()}
+    assert not any("photos" in bucket for bucket in uploads)
+
+
+def test_a_photos_bucket_that_something_writes_to_is_refused(configuration: Configuration) -> None:
+    """The same name can only come in by photos_bucket, so the names are compared."""
+    kinds = re.findall(r'"(\w+)"', configuration.locals["written_buckets"].split("]")[0])
+    buckets = configuration.all("google_storage_bucket")
+    for name, bucket in buckets.items():
+        assert bucket["name"] == f"${{var.project}}-${{var.name}}-{name}"
+    assert set(kinds) == set(buckets) - {"photos"}
+    trigger = configuration.all("google_eventarc_trigger")["photos"]
+    [precondition] = trigger["lifecycle"][0]["precondition"]
+    assert precondition["condition"] == "${!contains(local.written_buckets, local.photos_bucket)}"
+    criteria = {c["attribute"]: c["value"] for c in trigger["matching_criteria"]}
+    assert criteria["bucket"] == "${local.photos_bucket}"

@@ -1,0 +1,141 @@
+"""The source archive as Terraform makes it, in an environment like the cloud's."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import httpx
+import pytest
+
+from clipsearch.bundle import publish_bundle
+from clipsearch.storage import Bucket, open_bucket
+from ingest.events import FINALIZED
+from tests.terraform.conftest import ROOT, Configuration
+from tools.demo_photos import draw_demo_photos, file_name
+
+BUNDLE = ROOT / "model_export" / "demo" / "bundle"
+PATIENCE = 60.0  # seconds
+
+
+@pytest.fixture(scope="session")
+def archive(configuration: Configuration, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What archive_file makes of source_dir and excludes: every file that no pattern matches,
+    in a folder that none matches."""
+    asked = configuration.data["archive_file"]["functions"]
+    assert asked["source_dir"] == "${path.module}/../functions"
+    path = tmp_path_factory.mktemp("archive") / "functions.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for file in sorted((ROOT / "functions").rglob("*")):
+            name = PurePosixPath(file.relative_to(ROOT / "functions"))
+            inside = [name, *name.parents][:-1]
+            if file.is_file() and not any(_excluded(part, asked["excludes"]) for part in inside):
+                out.write(file, str(name))
+    return path
+
+
+def _excluded(name: PurePosixPath, patterns: list[str]) -> bool:
+    # "**/x" is x at any depth; PurePath.match looks from the right, which is the same
+    return any(name.match(pattern.removeprefix("**/")) for pattern in patterns)
+
+
+def test_the_archive_has_the_entry_points_at_its_root_and_nothing_that_was_left_there(
+    archive: Path,
+) -> None:
+    names = zipfile.ZipFile(archive).namelist()
+    assert {"main.py", "requirements.txt", "search/main.py", "ingest/main.py"} <= set(names)
+    assert {PurePosixPath(name).suffix for name in names} == {".py", ".txt", ".json"}
+    assert not any("__pycache__" in name for name in names)
+
+
+def test_no_pattern_leaves_out_everything(configuration: Configuration) -> None:
+    """archive_file asks about the folder itself first, under the name "."."""
+    patterns = configuration.data["archive_file"]["functions"]["excludes"]
+    assert all(pattern.startswith("**/") for pattern in patterns)
+    assert not any(fnmatch.fnmatch(".", pattern.removeprefix("**/")) for pattern in patterns)
+
+
+@pytest.mark.slow
+def test_the_archive_runs_with_its_own_requirements_alone(archive: Path, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    zipfile.ZipFile(archive).extractall(source)
+    python = _environment(tmp_path / "venv", source / "requirements.txt")
+
+    buckets = {name: tmp_path / name for name in ("photos", "index", "thumbnails")}
+    draw_demo_photos(buckets["photos"], 1)
+    photo = file_name(0)
+    publish_bundle(BUNDLE, open_bucket(buckets["index"].as_uri()))
+    settings = {f"CLIPSEARCH_{name.upper()}": path.as_uri() for name, path in buckets.items()}
+    settings |= {
+        "CLIPSEARCH_PHOTOS_URL": "http://photos.example",
+        "CLIPSEARCH_THUMBNAILS_URL": "http://thumbnails.example",
+    }
+
+    with _running(python, source, "ingest", settings) as ingest:
+        assert _send_finalized(ingest, open_bucket(buckets["photos"].as_uri()), photo) == 200
+    with _running(python, source, "search", settings) as search:
+        assert httpx.get(f"{search}/health").json() == {"status": "ok"}
+        answer = httpx.get(search, params={"q": "a red car"}, timeout=PATIENCE).json()
+    assert [result["name"] for result in answer["results"]] == [photo]
+
+
+def _environment(folder: Path, requirements: Path) -> Path:
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    python = folder / "bin" / "python"
+    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "-r", requirements], check=True)
+    subprocess.run([*pip, "check"], check=True)  # the build fails where this does
+    return python
+
+
+@contextmanager
+def _running(python: Path, source: Path, target: str, settings: dict[str, str]) -> Iterator[str]:
+    """The function behind the server that the cloud starts; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [python.parent / "functions-framework", "--target", target, "--host", "127.0.0.1"]
+    process = subprocess.Popen(
+        [*command, "--port", str(port)],
+        cwd=source,
+        env={"PATH": os.environ["PATH"], "LOG_EXECUTION_ID": "true", **settings},
+    )
+    try:
+        _wait_for(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        assert process.poll() is None, "the server has ended"
+        assert time.monotonic() < give_up, "the server does not listen"
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+
+
+def _send_finalized(address: str, photos: Bucket, name: str) -> int:
+    stat = photos.stat(name)
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-type": FINALIZED,
+        "ce-source": "//storage.googleapis.com/projects/_/buckets/photos",
+        "ce-subject": f"objects/{name}",
+    }
+    body = {"bucket": "photos", "name": name, "generation": str(stat.generation)}
+    return httpx.post(address, headers=headers, json=body, timeout=PATIENCE).status_code

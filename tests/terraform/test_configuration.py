@@ -1,0 +1,174 @@
+"""What the Terraform says about the functions, their settings and what brings them to work."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+from clipsearch.bundle import _current_name
+from clipsearch.settings import SETTINGS, Settings
+from ingest.events import DELETED, FINALIZED
+from ingest.messages import PUBLISHED, parse_message
+from search.main import WAITING
+from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
+
+FUNCTIONS = "google_cloudfunctions2_function"
+NAMES = {  # examples, to see that what is put together is what the settings take
+    "local.photos_bucket": "my-photos",
+    "google_storage_bucket.index.name": "my-index",
+    "google_storage_bucket.thumbnails.name": "my-thumbnails",
+    "local.photos_url": "https://storage.googleapis.com/my-photos",
+    "local.thumbnails_url": "https://storage.googleapis.com/my-thumbnails",
+    'join(",", var.allowed_origins)': "https://storage.googleapis.com",
+    "google_pubsub_topic.maintenance.id": "projects/my-project/topics/clipsearch-maintenance",
+}
+
+
+def test_both_functions_have_limits(configuration: Configuration) -> None:
+    assert set(configuration.all(FUNCTIONS)) == {"search", "ingest"}
+    for name, function in configuration.all(FUNCTIONS).items():
+        [service] = function["service_config"]
+        for limit in (
+            "available_cpu",
+            "available_memory",
+            "max_instance_count",
+            "max_instance_request_concurrency",
+            "min_instance_count",
+            "timeout_seconds",
+        ):
+            assert limit in service, f"{name} has no {limit}"
+        assert service["timeout_seconds"] < 600  # Pub/Sub delivers again after ten minutes
+
+
+def test_ingest_works_on_one_event_at_a_time_and_is_not_called_from_outside(
+    configuration: Configuration,
+) -> None:
+    [service] = configuration.all(FUNCTIONS)["ingest"]["service_config"]
+    assert service["max_instance_request_concurrency"] == 1
+    assert service["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+
+
+def test_search_takes_no_more_at_once_than_its_pool_keeps(configuration: Configuration) -> None:
+    source = (ROOT / "functions" / "search" / "main.py").read_text()
+    assert "WORKERS = min(8, 2 + (os.cpu_count() or 1))" in source
+    bounds = [rule["condition"] for rule in configuration.variables["search"]["validation"]]
+    bound = f"var.search.concurrency <= min(8, 2 + var.search.cpu) + {WAITING}"
+    assert any(bound in condition for condition in bounds)
+
+
+def test_each_part_has_a_service_account_of_its_own(configuration: Configuration) -> None:
+    functions = configuration.all(FUNCTIONS)
+    runs_as = [f["service_config"][0]["service_account_email"] for f in functions.values()]
+    builds_as = {f["build_config"][0]["service_account"] for f in functions.values()}
+    triggers_as = {
+        t["service_account"] for t in configuration.all("google_eventarc_trigger").values()
+    }
+    assert sorted(runs_as) == [
+        f"${{google_service_account.{name}.email}}" for name in ("ingest", "search")
+    ]
+    assert builds_as == {"${google_service_account.build.id}"}
+    assert triggers_as == {"${google_service_account.trigger.email}"}
+    assert set(configuration.all("google_service_account")) == {
+        "build",
+        "ingest",
+        "search",
+        "trigger",
+    }
+
+
+def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
+    assert set(configuration.locals["environment"]) == {setting.name for setting in SETTINGS}
+    for function in configuration.all(FUNCTIONS).values():
+        assert function["service_config"][0]["environment_variables"] == "${local.environment}"
+
+
+def test_the_settings_take_what_the_functions_get(configuration: Configuration) -> None:
+    environment = {
+        name: filled_in(value) for name, value in configuration.locals["environment"].items()
+    }
+    settings = Settings.from_env(environment)
+    assert settings.photos == "gs://my-photos"
+    assert settings.topic == NAMES["google_pubsub_topic.maintenance.id"]
+
+
+def test_another_source_is_another_object_and_so_another_build(
+    configuration: Configuration,
+) -> None:
+    archive = configuration.all("google_storage_bucket_object")["functions"]
+    assert archive["name"] == "functions-${data.archive_file.functions.output_sha256}.zip"
+    for name, function in configuration.all(FUNCTIONS).items():
+        [build] = function["build_config"]
+        assert build["entry_point"] == name
+        [source] = build["source"][0]["storage_source"]
+        assert source["object"] == "${google_storage_bucket_object.functions.name}"
+
+
+def test_photos_that_come_and_go_reach_ingest_again_and_again(
+    configuration: Configuration,
+) -> None:
+    trigger = configuration.all("google_eventarc_trigger")["photos"]
+    criteria = {c["attribute"]: c["value"] for c in trigger["matching_criteria"]}
+    kinds = re.findall(r'"(\w+)"', trigger["for_each"])
+    types = [criteria["type"].replace("${each.key}", kind) for kind in kinds]
+    assert types == [FINALIZED, DELETED]
+    assert criteria["bucket"] == "${local.photos_bucket}"
+    assert trigger["location"] == "${lower(local.photos_location)}"  # or there are no events
+    assert "retry_policy" not in trigger  # its only value is: never again
+
+
+def test_what_the_scheduler_sends_is_what_ingest_understands(configuration: Configuration) -> None:
+    [target] = configuration.all("google_cloud_scheduler_job")["maintenance"]["pubsub_target"]
+    assert target["data"] == "${base64encode(jsonencode({action = each.key}))}"
+    assert set(configuration.locals["schedules"]) == {"compact", "reconcile"}
+    for action in configuration.locals["schedules"]:
+        data = base64.b64encode(json.dumps({"action": action}).encode()).decode()
+        assert parse_message({"message": {"data": data}}) is not None
+    trigger = configuration.all("google_eventarc_trigger")["maintenance"]
+    assert trigger["matching_criteria"] == [{"attribute": "type", "value": PUBLISHED}]
+
+
+def test_a_bundle_is_put_where_the_functions_look_and_never_deleted(
+    configuration: Configuration,
+) -> None:
+    objects = configuration.all("google_storage_bucket_object")
+    assert objects["bundle"]["name"] == "models/${local.space}/${each.key}"
+    assert objects["manifest"]["name"] == "models/${local.space}/model.json"
+    [form] = re.findall(
+        r'format\("([^"]+)", time_static.current.unix\)', objects["current"]["name"]
+    )
+    assert form % 1_796_000_000 == _current_name(1_796_000_000)
+    for name in ("bundle", "manifest", "current"):
+        assert objects[name]["deletion_policy"] == "ABANDON", name
+    assert objects["manifest"]["depends_on"] == ["${google_storage_bucket_object.bundle}"]
+    assert objects["current"]["depends_on"] == ["${google_storage_bucket_object.manifest}"]
+
+
+def test_the_page_is_put_up_whole_with_a_policy_of_its_own(configuration: Configuration) -> None:
+    page = (ROOT / "site" / "index.html").read_text()
+    tag = '<meta http-equiv="Content-Security-Policy"[^>]*>'
+    assert len(re.findall(tag, page)) == 1
+    assert tag.replace('"', '\\"') in configuration.locals["index_html"]
+    types = configuration.locals["site_types"]
+    for path in (ROOT / "site").iterdir():
+        assert path.is_file()
+        assert path.suffix[1:] in types or path.name == "index.html", path.name
+    for name in ("site", "config", "index_html"):
+        assert configuration.all("google_storage_bucket_object")[name]["cache_control"]
+
+
+def test_variables_and_outputs_are_in_order_and_say_what_they_are(
+    configuration: Configuration,
+) -> None:
+    for named in (configuration.variables, configuration.outputs):
+        assert list(named) == sorted(named)
+        assert all(body["description"].endswith((".", "`")) for body in named.values())
+
+
+def test_the_providers_are_pinned_to_what_was_read() -> None:
+    versions = (TERRAFORM / "versions.tf").read_text()
+    assert versions.count('">= 7.30, < 9.0"') == 2
+
+
+def filled_in(text: str) -> str:
+    return re.sub(r"\$\{(.+?)\}", lambda found: NAMES[found[1]], text)

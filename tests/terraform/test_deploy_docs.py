@@ -1,0 +1,79 @@
+"""docs/deploy.md says what Terraform takes and gives."""
+
+from __future__ import annotations
+
+import re
+
+from tests.terraform.conftest import ROOT, Configuration
+
+GUIDE = (ROOT / "docs" / "deploy.md").read_text()
+
+
+def test_the_guide_lists_the_variables_and_no_others(configuration: Configuration) -> None:
+    assert names("Variables") == list(configuration.variables)
+
+
+def test_the_guide_lists_the_outputs_and_no_others(configuration: Configuration) -> None:
+    assert names("Outputs") == list(configuration.outputs)
+
+
+def test_every_output_and_resource_that_a_command_names_exists(
+    configuration: Configuration,
+) -> None:
+    assert set(re.findall(r"output (?:-raw )?(\w+)", GUIDE)) <= set(configuration.outputs)
+    for type_, name in re.findall(r"'(google_\w+)\.(\w+)\[0\]'", GUIDE):
+        assert name in configuration.all(type_)
+
+
+def test_every_link_leads_somewhere() -> None:
+    headings = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    readme = (ROOT / "README.md").read_text()
+    for text, own in ((GUIDE, ""), (readme, "docs/deploy.md")):
+        for anchor in re.findall(rf"\]\({re.escape(own)}#([^)]+)\)", text):
+            assert anchor in anchors or text is readme, anchor
+    for anchor in re.findall(r"docs/deploy\.md#([^)]+)\)", readme):
+        assert anchor in anchors, anchor
+    for target in re.findall(r"\]\((?!http)([^)#]+)", GUIDE):
+        assert (ROOT / "docs" / target).exists(), target
+
+
+def test_the_costs_are_what_the_arithmetic_gives(configuration: Configuration) -> None:
+    """The prices are those of costs.tf; the assumptions those that the guide lists."""
+    price = {name: eval(str(value).strip("${}")) for name, value in prices(configuration).items()}
+    ingest = price["cpu_second"] + 2 * price["memory_gib_second"]
+    search = 2 * price["cpu_second"] + 2 * price["memory_gib_second"]
+    gib = {"photo": 3e6 / 2**30, "derived": 18.5e3 / 2**30, "answer": 24 * 15e3 / 2**30}
+    index = 0.5 * ingest + price["requests"] + 2 * price["class_a"] + 3 * price["class_b"]
+    sizes, seconds = (1e3, 1e5, 1e6), (20, 20, 60)
+    for row, values in {
+        "once: index them": [n * index for n in sizes],
+        "a month: the photos themselves": [
+            n * gib["photo"] * price["storage_gib_month"] for n in sizes
+        ],
+        "a month: thumbnails and index": [
+            n * gib["derived"] * price["storage_gib_month"] for n in sizes
+        ],
+        "a month: comparing four times a day": [
+            122 * (n / 1000 * price["class_a"] + s * ingest)
+            for n, s in zip(sizes, seconds, strict=True)
+        ],
+        "1,000 searches, each after a pause": [
+            1000 * (s * search + price["requests"]) for s in (3, 3, 10)
+        ],
+        "1,000 searches in a row": [1000 * (0.1 * search + price["requests"])] * 3,
+        "1,000 answers' thumbnails over the net": [1000 * gib["answer"] * 0.12] * 3,
+    }.items():
+        assert "| ".join([f"| {row} ", *(f"${value:.2f} " for value in values)]) in GUIDE, (
+            row,
+            values,
+        )
+
+
+def prices(configuration: Configuration) -> dict[str, str]:
+    return configuration.locals["price"]
+
+
+def names(heading: str) -> list[str]:
+    section = GUIDE[GUIDE.index(f"## {heading}\n") :].split("\n## ")[0]
+    return re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
