@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipsearch.bundle import Tower
 from search.model import Embedding, Model
+from search.parameters import Query
 from search.timing import Timing
 
 if TYPE_CHECKING:
@@ -17,18 +18,20 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float32]
 
 
-def embedded(words: str | None, image: bytes | None, model: Model, timing: Timing) -> Embedding:
-    """At least one of the two. Words and a picture together: the normalised sum of the two
-    unit vectors, each with the same weight. Raises UnreadablePhoto, DamagedObject, StorageError.
+def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
+    """Of words, a picture or both. Words and a picture together: the normalised sum of the two
+    unit vectors, each with the same weight. Raises BadRequest, UnreadablePhoto, DamagedObject,
+    StorageError.
     """
-    if words is None:
-        assert image is not None
-        return Embedding(_of_image(image, model, timing), False)
-    if image is None:
-        return _of_words(words, model, timing)
+    picture = _of_picture(query, model, timing)
+    if query.words is None:
+        assert picture is not None
+        return Embedding(picture, False)
+    text = _of_words(query.words, model, timing)
+    if picture is None:
+        return text
     import numpy as np
 
-    picture, text = _of_image(image, model, timing), _of_words(words, model, timing)
     total = picture + text.vector
     # opposite vectors have no direction between them; anything but a division by zero will do
     return Embedding(total / max(float(np.linalg.norm(total)), 1e-6), text.truncated)
@@ -56,6 +59,12 @@ def classified(
         for best in np.argsort(-logits, kind="stable").tolist()
     ]
     return answer, any(text.truncated for text in texts)
+
+
+def _of_picture(query: Query, model: Model, timing: Timing) -> "Vector | None":
+    if query.picture is not None:
+        return query.picture.vector(model.space, model.encoder.dim)
+    return None if query.image is None else _of_image(query.image, model, timing)
 
 
 def _of_image(image: bytes, model: Model, timing: Timing) -> "Vector":

@@ -4,12 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from search.cursor import Cursor, decode_cursor
+from search.picture import Picture, decode_picture
 from search.problems import BadRequest, quoted
 
 LIMIT_DEFAULT = 24
 LIMIT_MAX = 100
 
-GET_PARAMETERS = ("q", "like", "limit", "cursor")
+GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor")
 POST_PARAMETERS = ("q", "limit", "cursor")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
@@ -18,28 +19,31 @@ MIN_LABELS, MAX_LABELS = 2, 100
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """`words`, `image` or both of them, or `like`; the rest says which part of the answer."""
+    """`words`, a picture (`image`, or the vector of one: `picture`) or both of them, or `like`;
+    the rest says which part of the answer."""
 
     words: str | None = None
     image: bytes | None = None
+    picture: Picture | None = None
     like: str | None = None
     limit: int = LIMIT_DEFAULT
     cursor: Cursor | None = None
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
-    """The query of `GET /?q=…` or `GET /?like=…`. Raises BadRequest."""
+    """The query of `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadRequest."""
     values = checked(pairs, GET_PARAMETERS)
-    asked = [name for name in ("q", "like") if name in values]
-    if len(asked) == 2:
-        raise BadRequest("q and like are two questions; ask one of them")
+    asked = [name for name in ("q", "picture", "like") if name in values]
+    if "like" in asked and len(asked) > 1:
+        raise BadRequest(f"{asked[0]} and like are two questions; ask one of them")
     if not asked:
         raise BadRequest(
             "nothing to look for: give q (words) or like (the name of an indexed photo), "
             "or post a picture as the field image of multipart/form-data"
         )
-    if not values[asked[0]].strip():
-        raise BadRequest(f"{asked[0]} is empty")
+    for name in asked:
+        if not values[name].strip():
+            raise BadRequest(f"{name} is empty")
     return _query(values)
 
 
@@ -96,10 +100,11 @@ def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[
 
 
 def _query(values: dict[str, str], image: bytes | None = None) -> Query:
-    cursor = values.get("cursor")
+    cursor, picture = values.get("cursor"), values.get("picture")
     return Query(
         words=values.get("q", "").strip() or None,
         image=image,
+        picture=None if picture is None else decode_picture(picture),
         like=values.get("like"),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),

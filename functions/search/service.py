@@ -16,6 +16,7 @@ from search import embedding
 from search.cursor import Cursor, encode_cursor, fingerprint
 from search.model import Embedding, Model, ModelKeeper
 from search.parameters import Query
+from search.picture import encode_picture
 from search.problems import BadRequest, detail_of
 from search.state import State
 from search.timing import Timing
@@ -92,10 +93,12 @@ class Service:
         """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
         with timing.phase("load"):
             model = self._keeper.model()
-        found = embedding.embedded(query.words, query.image, model, timing)
+        found = embedding.embedded(query, model, timing)
         # nine digits are a float32, exactly
         numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
-        answer = {"embedding": numbers, "dim": len(numbers)}
+        answer: dict[str, Any] = {"embedding": numbers, "dim": len(numbers)}
+        if query.image is not None:
+            answer["picture"] = encode_picture(model.space, found.vector)
         return _described(model, answer, found.truncated, timing)
 
     def _result(self, hit: "Hit") -> dict[str, Any]:
@@ -131,9 +134,9 @@ def _state_and_embedding(query: Query, model: Model, timing: Timing) -> tuple[St
         return state, Embedding(state.index.vector_of(query.like), False)
     if model.keeper.is_loaded:
         state = _indexed(model, timing)
-        return state, embedding.embedded(query.words, query.image, model, timing)
+        return state, embedding.embedded(query, model, timing)
     with ThreadPoolExecutor(1, "search-encoder") as beside:
-        encoding = beside.submit(embedding.embedded, query.words, query.image, model, Timing())
+        encoding = beside.submit(embedding.embedded, query, model, Timing())
         state = _indexed(model, timing)
         with timing.phase("load"):
             return state, encoding.result()
@@ -161,4 +164,5 @@ def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hi
 
 def _fingerprint(query: Query, space: str) -> bytes:
     image = None if query.image is None else hashlib.sha256(query.image).digest()
-    return fingerprint(space, query.words, query.like, image)
+    picture = None if query.picture is None else query.picture.numbers
+    return fingerprint(space, query.words, query.like, image, picture)
