@@ -20,6 +20,7 @@ locals {
       text      = "More than 5 answers in 10 minutes. The logs of the service say why; /status of search says what is damaged or missing."
       filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
       align     = "ALIGN_DELTA"
+      reduce    = "REDUCE_SUM"
       threshold = 5
     }
     stale = {
@@ -27,6 +28,7 @@ locals {
       text      = "An event has waited for more than 30 minutes. Either ingest fails, or there are more uploads than its instances can index: raise ingest.max_instances."
       filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = monitoring.regex.full_match(\"${join("|", [for s in values(local.event_subscriptions) : basename(s)])}\") AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
       align     = "ALIGN_MAX"
+      reduce    = "REDUCE_MAX"
       threshold = 1800
     }
     dead_letters = {
@@ -34,6 +36,7 @@ locals {
       text      = "Its event is in the subscription ${var.name}-dead-letters, its reason in /status. The next comparison tries it again."
       filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
       align     = "ALIGN_MAX"
+      reduce    = "REDUCE_MAX"
       threshold = 0
     }
     ceiling = {
@@ -41,6 +44,7 @@ locals {
       text      = "All instances that it may have, for 30 minutes: a very large upload, or something that uploads without end."
       filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}-ingest\" AND metric.type = \"run.googleapis.com/container/instance_count\" AND metric.labels.state = \"active\""
       align     = "ALIGN_MIN"
+      reduce    = "REDUCE_SUM"
       threshold = var.ingest.max_instances - 1
     }
   }
@@ -63,7 +67,7 @@ resource "google_monitoring_alert_policy" "this" {
       aggregations {
         alignment_period     = "600s"
         per_series_aligner   = each.value.align
-        cross_series_reducer = "REDUCE_SUM"
+        cross_series_reducer = each.value.reduce
       }
     }
   }

@@ -1,8 +1,8 @@
 # One page that says how it goes. (A removal alone is no change in the provider's eyes.)
 
 locals {
-  run_metric  = "resource.type=\"cloud_run_revision\" resource.labels.service_name=monitoring.regex.full_match(\"${var.name}-(search|ingest)\") metric.type=\"run.googleapis.com"
-  log_metric  = "resource.type=\"cloud_run_revision\" metric.type=\"logging.googleapis.com/user/${var.name}"
+  run_metric  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com"
+  log_metric  = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${var.name}"
   by_function = ["resource.label.service_name"]
 
   charts = [
