@@ -88,7 +88,7 @@ def _compare(
     started = time.time_ns() // 1000
     space, after, end = message.space, message.after, ""
     # The index before the bucket: see Comparison.
-    catalogue = SnapshotReader(index, space, keep_vectors=False).refresh().catalogue
+    catalogue = known_photos(index, space)
     before = _on_their_way(index, space, catalogue) if sender.keeps else Pending.concat([])
     witness = Witness(photos)
     comparison = Comparison(catalogue, before)
@@ -119,6 +119,14 @@ def _compare(
         pending=comparison.pending(),
     )
     return comparison, part
+
+
+def known_photos(index: Bucket, space: str) -> Catalogue:
+    """What the index knows, without the vectors. What is damaged is not known. StorageError."""
+    try:
+        return SnapshotReader(index, space, keep_vectors=False).refresh().catalogue
+    except DamagedObject:  # and there is nothing else
+        return Catalogue.empty()
 
 
 def batches(photos: Bucket, after: str = "") -> Iterator[list[Stat]]:

@@ -75,8 +75,7 @@ def _reconciled(coverage: Coverage | None) -> dict[str, str] | None:
 
 def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
     """The segments and commits that are set aside."""
-    lines: tuple[str, ...] = getattr(snapshot, "damaged", ())
-    pairs = [line.partition(": ") for line in lines]
+    pairs = [line.partition(": ") for line in snapshot.damaged]
     return [{"object": name, "reason": reason} for name, _, reason in pairs]
 
 

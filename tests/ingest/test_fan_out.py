@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 
 import pytest
 
@@ -130,6 +131,32 @@ def test_what_is_on_its_way_is_not_sent_again(cloud, pubsub, monkeypatch):
     assert pubsub.take() == [second]
     cloud.tell(second)
     assert cloud.counts() == (5, 5, 0, 0)
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_lost_is_sent_again_though_it_was_asked_for_in_between(cloud, pubsub, monkeypatch):
+    import ingest.comparison
+
+    fill(cloud, 2)
+    cloud.reconcile()
+    [lost] = pubsub.take()
+    published_us = time.time_ns() // 1000
+    cloud.reconcile()
+    assert pubsub.take() == []
+    monkeypatch.setattr(ingest.comparison, "ON_ITS_WAY_US", time.time_ns() // 1000 - published_us)
+    cloud.reconcile()
+    assert pubsub.take() == [lost]
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_outdated_is_pending_until_it_is_indexed(cloud, pubsub):
+    for event in fill(cloud, 3):
+        cloud.send(event)
+    fill(cloud, 2)
+    cloud.reconcile()
+    assert cloud.counts() == (3, 3, 0, 2)
+    deliver(cloud, pubsub)
+    assert cloud.counts() == (3, 3, 0, 0)
 
 
 @pytest.mark.usefixtures("small")

@@ -1,6 +1,7 @@
 """Reconciling on Cloud Storage: long listings in pages, faults, and what it costs."""
 
 import gc
+import json
 import warnings
 
 import pytest
@@ -12,6 +13,7 @@ from clipsearch.storage import open_bucket
 from tests.gcs_double import LOST, CloudStorageDouble
 from tests.index.making import failure, photo, random_units, tombstone
 from tests.ingest.conftest import Cloud, jpeg
+from tests.pubsub_double import PubSubDouble
 from tests.tiny_bundle import DIM
 
 PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"
@@ -82,6 +84,42 @@ def test_five_thousand_photos_are_compared_in_pages(cloud, storage):
     assert cloud.counts() == (5000, 4997, 3, 0)
 
 
+def test_parts_of_a_listing_remove_nothing_of_other_parts(cloud, storage, monkeypatch):
+    """In the cloud nobody looks twice whether what was not listed is really gone."""
+    pubsub = PubSubDouble("projects/p/topics/maintenance")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub.host)
+    monkeypatch.setenv("CLIPSEARCH_TOPIC", "projects/p/topics/maintenance")
+    vectors, entries = random_units(30, DIM), []
+    for number in range(30):
+        name = f"{'ü' if number % 3 else ''}{number:02}.jpg"
+        if number % 5:
+            stored = storage.put("my-photos", f"mine/{name}", b"not read")
+        entries.append(photo(name, stored.generation if number % 5 else 1, vectors[number]))
+    write_segment(cloud.index, cloud.space, entries)
+    assert cloud.client
+    import ingest.maintenance
+    import ingest.reconcile
+
+    monkeypatch.setattr(ingest.maintenance, "SPREAD_S", -1.0)
+    monkeypatch.setattr(ingest.reconcile, "LISTED_AT_ONCE", 4)
+    assert cloud.reconcile() == 200
+    removed, parts = [], 0
+    while messages := pubsub.take():
+        for message in messages:
+            document = json.loads(message)
+            removed += document.get("photos", [])
+            parts += "part" in document
+            assert cloud.tell(message) == 200
+    assert parts == 6
+    assert sorted(name for name, _ in removed) == sorted(
+        f"{'ü' if number % 3 else ''}{number:02}.jpg" for number in range(0, 30, 5)
+    )
+    assert cloud.known() == cloud.in_bucket()
+    assert cloud.counts() == (24, 24, 0, 0)
+    cloud.services.topic.close()
+    pubsub.close()
+
+
 def test_faults_in_passing_change_nothing(cloud, storage):
     for number in range(20):
         storage.put("my-photos", f"mine/{number:02}.jpg", jpeg())
@@ -102,13 +140,16 @@ def test_a_bucket_that_is_not_there_is_trouble_and_no_deletion(cloud, storage, m
 
 
 def test_what_a_damaged_segment_held_is_indexed_again(cloud, storage):
-    for number in range(6):
+    storage.put("my-photos", "mine/first.jpg", jpeg())
+    assert cloud.reconcile() == 200
+    first = {segment.name for segment in cloud.segments()}
+    for number in range(5):
         storage.put("my-photos", f"mine/{number}.jpg", jpeg())
     assert cloud.reconcile() == 200
-    [segment] = cloud.segments()
+    [segment] = [segment for segment in cloud.segments() if segment.name not in first]
     data = cloud.index.read(segment.name)
     storage.put("my-index", segment.name, data[: len(data) // 2])
-    assert cloud.counts() == (6, 0, 0, 6)
+    assert cloud.counts() == (6, 1, 0, 5)
     assert [damaged["object"] for damaged in cloud.status()["damaged"]] == [segment.name]
 
     assert cloud.reconcile() == 200
@@ -116,6 +157,17 @@ def test_what_a_damaged_segment_held_is_indexed_again(cloud, storage):
     status = cloud.status()
     assert [*status["photos"].values()] == [6, 6, 0, 0]
     assert [damaged["object"] for damaged in status["damaged"]] == [segment.name]
+
+
+def test_an_index_of_nothing_but_damage_is_made_again(cloud, storage):
+    for number in range(3):
+        storage.put("my-photos", f"mine/{number}.jpg", jpeg())
+    assert cloud.reconcile() == 200
+    for segment in cloud.segments():
+        storage.put("my-index", segment.name, b"damaged")
+    assert cloud.reconcile() == 200
+    assert cloud.photos_found() == cloud.in_bucket()
+    assert cloud.counts() == (3, 3, 0, 0)
 
 
 def test_a_damaged_record_is_shown_and_the_next_one_counts(cloud, storage):

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from clipsearch.coverage import Pending
 from clipsearch.decode import decode_for_encoder
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
-from clipsearch.snapshot import SnapshotReader
 from ingest.comparison import Comparison
 from ingest.messages import MAX_PHOTOS, Wanted
 from ingest.photos import read_photo
-from ingest.reconcile import LISTED_AT_ONCE, batches
+from ingest.reconcile import LISTED_AT_ONCE, batches, known_photos
 from tools.reconcile.options import Options
 
 MEASURED = 8  # photos
@@ -59,8 +58,7 @@ class Plan:
 def make_plan(options: Options) -> Plan:
     """Compare, and do nothing. Raises EmptyBucket, StorageError, DamagedObject."""
     services = options.services
-    reader = SnapshotReader(services.index, options.space, keep_vectors=False)
-    found = Comparison(reader.refresh().catalogue, Pending.concat([]))
+    found = Comparison(known_photos(services.index, options.space), Pending.concat([]))
     photos = total = 0
     sample: list[Wanted] = []
     for batch in batches(services.photos):
