@@ -46,8 +46,7 @@ class Catalogue:
         The time is that of sorting m and of copying arrays of n; no work per known photo.
         """
         given = np.full(len(new), -1)
-        candidates = np.flatnonzero(new.winners())
-        candidates = candidates[_order(new.keys[candidates])]
+        candidates = new.winners_by_key()
         at, known = self._find(new.keys[candidates])
         counts = ~known
         counts[known] = new.beats(candidates[known], self.rows, self._key_rows[at[known]])
@@ -103,12 +102,3 @@ class Catalogue:
             _second=np.insert(self._second, at[~known], new.keys[added, 1]),
             _key_rows=np.insert(key_rows, at[~known], given[added]),
         )
-
-
-def _order(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """(m, 2) different keys -> (m,) the order of the numbers that their 16 bytes are."""
-    order = np.argsort(keys[:, 0])
-    first = keys[order, 0]
-    if (first[1:] == first[:-1]).any():  # two names that share half of a SHA-256
-        order = np.lexsort((keys[:, 1], keys[:, 0]))
-    return order

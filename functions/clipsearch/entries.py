@@ -166,28 +166,26 @@ class Entries:
         The rule is commutative and idempotent, so neither the order of the entries nor
         repeating some makes a difference.
         """
-        order = np.argsort(self.keys[:, 0])  # far quicker than lexsort, and mostly enough
-        first = self.keys[order, 0]
-        same = first[1:] == first[:-1]
-        wins = np.ones(len(order), bool)
-        if same.any():
-            repeated = np.zeros(len(order), bool)
-            repeated[1:] |= same
-            repeated[:-1] |= same
-            rows = np.sort(order[repeated])
-            wins[rows] = self._wins_among(rows)
+        wins = np.zeros(len(self), bool)
+        wins[self.winners_by_key()] = True
         return wins
 
-    def _wins_among(self, rows: Array) -> npt.NDArray[np.bool_]:
-        """(m,) which of the entries at `rows` (m,) win among these."""
+    def winners_by_key(self) -> npt.NDArray[np.int64]:
+        """(w,) the rows of the entries that win, in the order of their keys."""
+        order: npt.NDArray[np.int64] = np.argsort(
+            self.keys[:, 0]
+        )  # far quicker than lexsort, and mostly enough
+        first = self.keys[order, 0]
+        same = first[1:] == first[:-1]
+        if not same.any():
+            return order
+        places = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
+        rows = order[places]
         decisive = [column[rows] for column in self._precedence()]
-        order = np.lexsort((*decisive[::-1], self.keys[rows, 1], self.keys[rows, 0]))
-        keys = self.keys[rows[order]]
-        last_of_its_name = np.ones(len(order), bool)
-        last_of_its_name[:-1] = (keys[1:] != keys[:-1]).any(axis=1)
-        wins = np.zeros(len(order), bool)
-        wins[order[last_of_its_name]] = True
-        return wins
+        order[places] = rows[np.lexsort((*decisive[::-1], *self.keys[rows].T[::-1]))]
+        second = self.keys[order, 1]
+        last_of_its_name = np.append(~same | (second[1:] != second[:-1]), True)
+        return np.asarray(order[last_of_its_name])
 
     def beats(self, rows: Array, other: Entries, other_rows: Array) -> npt.NDArray[np.bool_]:
         """Whether each entry at `rows` counts against the one at `other_rows` (same photo)."""

@@ -21,8 +21,9 @@ import numpy.typing as npt
 
 from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject
+from clipsearch.npz import arrays_of
 from clipsearch.quantizer import Quantizer
-from clipsearch.segments import arrays_of, entries_in, segment_bytes
+from clipsearch.segments import entries_in, segment_bytes
 from clipsearch.storage import Bucket
 
 Halves = npt.NDArray[np.float16]

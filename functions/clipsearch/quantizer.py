@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.errors import DamagedObject
+from clipsearch.npz import arrays_of
 from clipsearch.storage import Bucket
 
 FORMAT = 1
@@ -101,16 +102,13 @@ def write_quantizer(bucket: Bucket, space: str, path: str, quantizer: Quantizer)
 
 def read_quantizer(bucket: Bucket, space: str, path: str) -> Quantizer:
     """Raises DamagedObject and ObjectNotFound."""
-    try:
-        with np.load(io.BytesIO(bucket.read(path)), allow_pickle=False) as archive:
-            found = {name: archive[name] for name in archive.files}
-        if (found["format"].tolist(), found["space"].tolist()) != (FORMAT, space):
-            raise ValueError("another format or space")
-        arrays = {name: found[name] for name in _ARRAYS}
-    except StorageError:
-        raise
-    except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
-        raise DamagedObject(path, f"it is not a quantizer of this space ({exc!r})") from exc
+    found = arrays_of(path, bucket.read(path))
+    missing = {"format", "space", *_ARRAYS} - found.keys()
+    if missing:
+        raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")
+    if (found["format"].tolist(), found["space"].tolist()) != (FORMAT, space):
+        raise DamagedObject(path, f"its format is not {FORMAT}, or its space not {space!r}")
+    arrays = {name: found[name] for name in _ARRAYS}
     quantizer = Quantizer(**arrays)
     shapes = (len(quantizer.offset), *quantizer.points.shape[1:])
     if (

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,6 +19,8 @@ from clipsearch.segments import read_segment, segment_path
 from clipsearch.storage import Bucket
 
 READERS = 8  # requests at a time: storage answers in tens of ms, and its client pools 10
+
+_NOTHING = Entries.from_entries([])
 
 T = TypeVar("T")
 
@@ -77,7 +79,7 @@ class Reading:
                 if not self._keep_vectors or self._fits(head):
                     self.parts[name] = head.entries
                     if self._keep_vectors:
-                        self._heads[name] = head
+                        self._heads[name] = replace(head, entries=_NOTHING)  # not held twice
             else:
                 self._spoil(packs[name], head)
 

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from clipsearch.entries import Entries, Entry, Kind
 from clipsearch.errors import DamagedObject
+from clipsearch.npz import arrays_of
 from clipsearch.storage import Bucket
 
 FORMAT = 1
@@ -77,15 +78,6 @@ def entries_of(path: str, space: str, data: bytes) -> Entries:
         reason = f"it has {len(entries.vectors)} vectors, which is not the number of its photos"
         raise DamagedObject(path, reason)
     return entries
-
-
-def arrays_of(path: str, data: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of an .npz file; raises DamagedObject."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
-        raise DamagedObject(path, f"it is not an .npz file ({exc!r})") from exc
 
 
 def entries_in(path: str, space: str, arrays: dict[str, npt.NDArray[Any]]) -> Entries:

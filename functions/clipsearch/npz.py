@@ -1,0 +1,50 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""Reading .npz files, of which an index may have thousands: twice as quick as numpy.load."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.errors import DamagedObject
+
+_BEGINNING = 10  # bytes before the header: magic, version 1.0, length of the header
+
+
+def arrays_of(path: str, data: bytes) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of the .npz file at `path`, read-only; raises DamagedObject."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return {
+                name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()
+            }
+    except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
+        raise DamagedObject(path, f"it is not an .npz file ({exc!r})") from exc
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    """The array in the bytes of an .npy file, without a copy."""
+    begin = _BEGINNING + int.from_bytes(data[8:10], "little")
+    shape, is_fortran, dtype = _header(data[:begin])
+    if len(data) != begin + math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{len(data)} bytes are not those of {shape} of {dtype}")
+    values = np.frombuffer(data, dtype, offset=begin) if len(data) > begin else np.empty(0, dtype)
+    return values.reshape(shape, order="F" if is_fortran else "C")
+
+
+@lru_cache(4096)
+def _header(beginning: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, order and type. Remembered, because it is Python's source and takes long to read."""
+    file = io.BytesIO(beginning)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("only version 1.0 of .npy is known here")
+    shape, is_fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("Python objects are not read")
+    return shape, is_fortran, dtype

@@ -1,0 +1,140 @@
+"""Photos and texts to measure with, and libraries of any size of them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from clipsearch.commits import Commit, publish_commit
+from clipsearch.entries import Entries, Kind, key_of
+from clipsearch.packs import pack
+from clipsearch.segments import new_segment_name, segment_bytes, segment_path
+from clipsearch.storage.folder import FolderBucket
+
+Vectors = npt.NDArray[np.float32]
+
+SPACE = "be9c40000000"
+SEGMENT = 65_536
+BLOCK = 16_384  # made at a time
+NOISE = 0.01  # per number, besides mixing
+DIMENSION, BASE = 512, 1000  # of what is made up
+
+
+@dataclass(frozen=True)
+class Data:
+    """`base` (b, d): photos to be mixed. `texts` (t, d). All of length 1."""
+
+    origin: str
+    base: Vectors
+    texts: Vectors
+
+    @classmethod
+    def load(cls, path: Path | None) -> Data:
+        if path is None:
+            return cls("made-up", *made_up())
+        with np.load(path, allow_pickle=False) as archive:
+            base, texts = archive["image_vectors"], archive["text_vectors"]
+        return cls(hashlib.sha256(base.tobytes()).hexdigest()[:12], base, texts)
+
+    @property
+    def common(self) -> Vectors:
+        """What texts have in common, by every second one: the others are the queries."""
+        mean: Vectors = self.texts[::2].mean(axis=0)
+        return mean
+
+    def text_queries(self, count: int = 200) -> Vectors:
+        """The other texts, and mixes of two of them."""
+        return np.concatenate([self.texts[1::2], _mixes(self.texts[1::2], count, 0.0, seed=1)])
+
+    def image_queries(self, count: int = 100) -> Vectors:
+        return _mixes(self.base, count, NOISE, seed=2)
+
+    def photos(self, count: int) -> Iterator[Vectors]:
+        """`count` photos in blocks: always the same ones."""
+        for begin in range(0, count, BLOCK):
+            size = min(BLOCK, count - begin)
+            yield _mixes(self.base, size, NOISE, seed=1000 + begin)
+
+    def write_library(self, folder: Path, photos: int) -> None:
+        """An index of so many photos as compaction leaves it, unless it is there already."""
+        if (folder / "done").exists():
+            return
+        bucket = FolderBucket(folder)
+        sizes: dict[str, int] = {}
+        waiting: list[Vectors] = []
+        begin = 0
+        for block in tqdm(self.photos(photos), total=-(-photos // BLOCK), desc="library"):
+            waiting.append(block)
+            held = sum(len(part) for part in waiting)
+            if held >= SEGMENT or begin + held == photos:
+                name = new_segment_name(time.time_ns() // 1000)
+                columns = entries(begin, np.concatenate(waiting))
+                bucket.create(segment_path(SPACE, name), segment_bytes(SPACE, columns))
+                sizes[name] = held
+                begin, waiting = begin + held, []
+        commit = Commit(SPACE, 1, tuple(sizes), sizes=sizes)
+        publish_commit(bucket, pack(bucket, commit, time.monotonic() + 3600) or commit)
+        (folder / "done").touch()
+
+
+def entries(begin: int, vectors: Vectors) -> Entries:
+    """The photos from number `begin` on, as columns."""
+    count = len(vectors)
+    names = [name_of(number).encode() for number in range(begin, begin + count)]
+    return Entries(
+        names=np.frombuffer(b"".join(names), np.uint8),
+        name_ends=np.cumsum([len(name) for name in names], dtype=np.int64),
+        keys=np.array([key_of(name.decode()) for name in names], np.uint64),
+        generations=np.arange(count) + 1_700_000_000_000_000,
+        kinds=np.full(count, Kind.VECTOR, np.uint8),
+        widths=np.full(count, 640, np.int32),
+        heights=np.full(count, 480, np.int32),
+        times=np.arange(count) + 1_700_000_000_000_000,
+        vectors=vectors,
+        reasons=np.zeros(0, np.uint8),
+        reason_ends=np.zeros(0, np.int64),
+    )
+
+
+def name_of(number: int) -> str:
+    return f"holiday-{number % 97:02}/IMG_{number:07}.jpg"
+
+
+def made_up() -> tuple[Vectors, Vectors]:
+    """(photos, texts) like those of a CLIP: no real ones are part of this repository.
+
+    Photos lie around one direction (two have a cosine of about 0.5), in 60 clusters, and
+    differ less and less along the others. Texts share another direction, far from the photos'
+    (0.3), and what is left of them lies along the clusters: the best photos score about 0.3.
+    """
+    chance = np.random.default_rng(0)
+    decay = np.exp(-np.arange(DIMENSION) / 90)
+    turn = np.linalg.qr(chance.normal(size=(DIMENSION, DIMENSION)))[0]
+    centres = _units(chance.normal(size=(60, DIMENSION)) * decay)
+    middle, gap = _units(chance.normal(size=(2, DIMENSION)))
+    own = _units(chance.normal(size=(BASE, DIMENSION)) * decay)
+    base = 0.72 * middle + 0.45 * centres[chance.integers(60, size=BASE)] + 0.5 * own
+    meant = _units(centres[chance.integers(60, size=80)] + chance.normal(size=(80, DIMENSION)) / 20)
+    texts = 0.3 * middle + 0.85 * gap + 0.4 * meant
+    return _units(base @ turn).astype(np.float32), _units(texts @ turn).astype(np.float32)
+
+
+def _mixes(vectors: Vectors, count: int, noise: float, seed: int) -> Vectors:
+    """Mixes of two of them, and a little noise: as many as one likes, with the same clusters."""
+    chance = np.random.default_rng(seed)
+    first, second = chance.integers(len(vectors), size=(2, count))
+    share = chance.random((count, 1), dtype=np.float32)
+    mixed = vectors[first] * share + vectors[second] * (1 - share)
+    mixed += chance.standard_normal(mixed.shape, dtype=np.float32) * np.float32(noise)
+    return _units(mixed).astype(np.float32)
+
+
+def _units(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
