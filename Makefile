@@ -15,7 +15,7 @@ export TO PRECISION
 
 .DEFAULT_GOAL := help
 .PHONY: help run export test test-export check scan format demo-model evaluate-demo golden \
-	bench-encoder bench-precision reconcile screenshot status clean
+	bench-encoder bench-index bench-precision reconcile screenshot status clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ golden: $(EXPORT)/.made ## write tests/golden again from the reference implement
 
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m tools.bench_encoder $(ARGS)
+
+bench-index: $(VENV)/.made ## measure the index at its bounds; minutes, 6 GB of disk [ARGS="--photos 118287"]
+	$(VENV)/bin/python -m tools.bench_index $(ARGS)
 
 bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
 	$(EXPORT)/bin/python -m tools.bench_precision

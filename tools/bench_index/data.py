@@ -122,7 +122,7 @@ def made_up() -> tuple[Vectors, Vectors]:
     own = _units(chance.normal(size=(BASE, DIMENSION)) * decay)
     base = 0.72 * middle + 0.45 * centres[chance.integers(60, size=BASE)] + 0.5 * own
     meant = _units(centres[chance.integers(60, size=80)] + chance.normal(size=(80, DIMENSION)) / 20)
-    texts = 0.3 * middle + 0.85 * gap + 0.4 * meant
+    texts = 0.3 * middle + 0.85 * gap + 0.3 * meant
     return _units(base @ turn).astype(np.float32), _units(texts @ turn).astype(np.float32)
 
 

@@ -1,0 +1,56 @@
+"""What `make bench-index` measures with is what it says. Its figures need a quiet machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from clipsearch.index import PhotoIndex
+from clipsearch.snapshot import SnapshotReader
+from clipsearch.storage.folder import FolderBucket
+from tools.bench_index.__main__ import table
+from tools.bench_index.data import SPACE, Data, name_of
+
+
+def test_made_up_vectors_are_as_far_from_each_other_as_those_of_a_clip() -> None:
+    data = Data.load(None)
+    among_photos = data.base @ data.base.T
+    best = np.sort(data.texts @ data.base.T, axis=1)[:, -1]
+    assert 0.4 < np.median(among_photos) < 0.6
+    assert 0.25 < best.mean() < 0.4
+    assert np.median(data.texts @ data.texts.T) > 0.75
+
+
+def test_a_library_holds_the_photos_that_it_was_made_of(tmp_path: Path) -> None:
+    data = Data.load(None)
+    data.write_library(tmp_path, 300)
+    data.write_library(tmp_path, 300)  # which is there already
+    index = PhotoIndex()
+    snapshot = SnapshotReader(FolderBucket(tmp_path), SPACE).refresh()
+    index.update(snapshot)
+    assert snapshot.photos == 300
+    (block,) = data.photos(300)
+    assert index.search(block[77], 1)[0].name == name_of(77)
+
+
+def test_vectors_of_a_real_model_may_be_given(tmp_path: Path) -> None:
+    vectors = np.eye(8, dtype=np.float32)
+    np.savez(tmp_path / "file.npz", image_vectors=vectors, text_vectors=vectors)
+    data = Data.load(tmp_path / "file.npz")
+    assert data.text_queries(10).shape == (14, 8)
+    assert np.linalg.norm(data.image_queries(10), axis=1) == pytest.approx(1)
+
+
+def test_the_table_names_every_part() -> None:
+    speed = {"ms": 0.5, "of_one_thread": 20.0, "of_default": 40.0, "recall": 0.99}
+    report = {
+        "uploads": {"1000": {"requests": 7, "bytes": 1}},
+        "search": {"118287": {"text": speed, "image": speed}},
+        "cold": {"118287": {"seconds": 1.0, "ratio": 2.0, "peak_mb": 3}},
+        "crowd": {"lost": 0, "p50_s": 0.5, "p95_s": 1.0},
+    }
+    lines = table(report).split("\n")
+    assert len(lines) == 7
+    assert "1/20, 1/40; recall 0.9900" in lines[2]
