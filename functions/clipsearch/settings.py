@@ -52,6 +52,11 @@ SETTINGS = (
         "who may call search from a browser: *, or origins separated by commas",
     ),
     Setting(
+        "CLIPSEARCH_SITE_URL",
+        "",
+        "public address of site/, whose stylesheet answers for browsers without JavaScript use",
+    ),
+    Setting(
         "CLIPSEARCH_TOPIC",
         "",
         f"where ingest publishes maintenance: {TOPIC_FORM}; without, ingest does it itself",
@@ -71,6 +76,7 @@ class Settings:
     model: str
     allowed_origins: tuple[str, ...]
     topic: str = ""
+    site_url: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -87,6 +93,7 @@ class Settings:
             model=_model(values),
             allowed_origins=_origins(values),
             topic=_topic(values),
+            site_url=_site_url(values),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)
@@ -121,6 +128,19 @@ def _public_url(values: Mapping[str, str | None], bucket_name: str) -> str:
     if not value and bucket.startswith("gs://"):
         gs_bucket, prefix = gs_parts(bucket)
         return f"{PUBLIC_STORAGE}/{gs_bucket}/{quote(prefix)}".rstrip("/")
+    return _url(name, value)
+
+
+def _site_url(values: Mapping[str, str | None]) -> str:
+    value = values["CLIPSEARCH_SITE_URL"] or ""
+    if any(character in value for character in "; ,\"'"):  # it goes into a policy
+        raise SettingsError(
+            "CLIPSEARCH_SITE_URL", value, "an address without spaces, quotes, , and ;"
+        )
+    return _url("CLIPSEARCH_SITE_URL", value) if value else ""
+
+
+def _url(name: str, value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise SettingsError(name, value or None, "http(s)://HOST[/PATH], without ? and #")

@@ -151,8 +151,10 @@ ROUTES: dict[str, dict[str, Handler]] = {
 
 def _answered(request: Request, query: Query, answer: dict[str, Any]) -> Response:
     if page.wants_page(request.headers.get("accept")):
-        headers = {"Server-Timing": server_timing(answer["timing_ms"])}
-        return HTMLResponse(page.answer_page(query, answer), headers=headers | page.HEADERS)
+        site_url = _settings().site_url
+        timing = {"Server-Timing": server_timing(answer["timing_ms"])}
+        text = page.answer_page(query, answer, site_url)
+        return HTMLResponse(text, headers=timing | page.headers(site_url))
     return _json(answer)
 
 
@@ -163,8 +165,13 @@ def _json(answer: dict[str, Any]) -> Response:
 def _problem(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     if page.wants_page(request.headers.get("accept")):
-        text = page.problem_page(problem, request.query_params.get("q", ""))
-        return HTMLResponse(text, problem.status, headers={**problem.headers, **page.HEADERS})
+        try:
+            site_url = _settings().site_url
+        except SettingsError:
+            site_url = ""
+        text = page.problem_page(problem, request.query_params.get("q", ""), site_url)
+        headers = {**problem.headers, **page.headers(site_url)}
+        return HTMLResponse(text, problem.status, headers=headers)
     return JSONResponse(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
 
 

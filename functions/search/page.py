@@ -1,25 +1,20 @@
 """The answer as a page, for a browser without JavaScript. site/ is the better one.
 
-Everything that is not ours goes through html.escape; the addresses are relative, for the
-function may be mounted under a path.
+It has the form and the stylesheet of site/, if the settings say where that is. Everything that
+is not ours goes through html.escape; the addresses are relative, for the function may be mounted
+under a path.
 """
 
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from search.parameters import Query
 from search.problems import Problem
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src http: https:; form-action 'self'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -28,23 +23,35 @@ _PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{title}</title>
+{style}
 </head>
 <body>
+<header>
+<h1>{home}</h1>
+<form id="search" action="?" method="post" enctype="multipart/form-data" role="search">
+<label class="unseen" for="words">What the photos show</label>
+<input id="words" name="q" type="search" value="{words}" placeholder="What the photos show">
+<input name="image" type="file" accept="image/*" aria-label="By picture">
+<button class="main">Search</button>
+</form>
+</header>
 <main>
-<h1>clipsearch</h1>
-<form action="?" method="get" role="search">
-<p><label>Words <input type="search" name="q" value="{words}" required></label>
-<button>Search</button></p>
-</form>
-<form action="?" method="post" enctype="multipart/form-data">
-<p><label>A picture <input type="file" name="image" accept="image/*" required></label>
-<button>Search by picture</button></p>
-</form>
 {content}
 </main>
 </body>
 </html>
 """
+
+
+def headers(site_url: str) -> dict[str, str]:
+    site = urlsplit(site_url)
+    style = f"style-src {site.scheme}://{site.netloc}{site.path}/style.css; " if site_url else ""
+    policy = f"default-src 'none'; {style}img-src http: https:; form-action 'self'; base-uri 'none'"
+    return {
+        "Content-Security-Policy": policy,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
 
 
 def wants_page(accept: str | None) -> bool:
@@ -53,54 +60,64 @@ def wants_page(accept: str | None) -> bool:
     return bool(accepted["text/html"] > accepted["application/json"])
 
 
-def answer_page(query: Query, answer: Mapping[str, Any]) -> str:
+def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
     """`answer` as the JSON has it."""
     results: Sequence[Mapping[str, Any]] = answer["results"]
-    parts = [f"<p>{_summary(query, len(results))}</p>"]
+    parts = [f'<p id="status">{_summary(query, len(results))}</p>']
     if answer.get("truncated"):
         parts.append("<p>The text is longer than the model reads; its end was left out.</p>")
     if results:
-        parts.append("<ol>" + "".join(map(_result, results)) + "</ol>")
+        parts.append('<ul id="results">' + "".join(map(_result, results)) + "</ul>")
     # the next part of a picture's answer needs the picture again, which a link cannot carry
     if answer["next_cursor"] and query.image is None:
-        parts.append(f'<p><a rel="next" href="{_next(query, answer)}">More</a></p>')
-    return _page(query.words or query.like or "a picture", "\n".join(parts), query.words or "")
+        parts.append(f'<p><a class="button" rel="next" href="{_next(query, answer)}">More</a></p>')
+    title = query.words or query.like or "a picture"
+    return _page(title, "\n".join(parts), query.words or "", site_url)
 
 
-def problem_page(problem: Problem, words: str) -> str:
+def problem_page(problem: Problem, words: str, site_url: str) -> str:
     """`words` is what was asked, to be corrected."""
-    content = f'<p role="alert">{escape(problem.title)}: {escape(problem.detail)}</p>'
-    return _page(problem.title, content, words)
+    said = f"{escape(problem.title)}: {escape(problem.detail)}"
+    content = f'<p id="status" class="error" role="alert">{said}</p>'
+    return _page(problem.title, content, words, site_url)
 
 
-def _page(subject: str, content: str, words: str) -> str:
-    title = escape(f"{subject} · clipsearch")
-    return _PAGE.format(title=title, words=escape(words), content=content)
+def _page(subject: str, content: str, words: str, site_url: str) -> str:
+    site = escape(site_url)
+    return _PAGE.format(
+        title=escape(f"{subject} · clipsearch"),
+        style=f'<link rel="stylesheet" href="{site}/style.css">' if site else "",
+        home=f'<a href="{site}/index.html">clipsearch</a>' if site else "clipsearch",
+        words=escape(words),
+        content=content,
+    )
 
 
 def _summary(query: Query, count: int) -> str:
     photos = "1 photo" if count == 1 else f"{count or 'No'} photos"
-    asked = [f"“{escape(query.words)}”"] if query.words else []
-    if query.image is not None:
+    asked = [f"“<bdi>{escape(query.words)}</bdi>”"] if query.words else []
+    if query.image is not None or query.picture is not None:
         asked.append("your picture")
     if query.like is not None:
-        asked.append(f"<cite>{escape(query.like)}</cite>")
-    return f"{photos} like {' and '.join(asked)}"
+        asked.append(f"“<bdi>{escape(query.like)}</bdi>”")
+    return f"{photos} like {' and '.join(asked)}."
 
 
 def _result(result: Mapping[str, Any]) -> str:
     name = escape(result["name"])
-    source = escape(result["thumbnail_url"])
     more = escape("?" + urlencode({"like": result["name"]}))
+    size = f' width="{result["width"]}" height="{result["height"]}"' if result["width"] else ""
     return (
-        f'<li><figure><a href="{escape(result["url"])}">'
-        f'<img src="{source}" alt="{name}" height="160" loading="lazy"></a>'
-        f"<figcaption>{name} · {result['similarity']:.1f} · "
-        f'<a href="{more}">more like this</a></figcaption></figure></li>\n'
+        f'<li><a class="photo" href="{escape(result["url"])}">'
+        f'<img src="{escape(result["thumbnail_url"])}" alt="{name}"{size} loading="lazy"></a>'
+        f'<p class="name" dir="auto">{name}</p>'
+        f'<p class="facts">{result["similarity"]:.1f} <a href="{more}">more like this</a></p>'
+        "</li>\n"
     )
 
 
 def _next(query: Query, answer: Mapping[str, Any]) -> str:
-    asked = {"like": query.like} if query.like is not None else {"q": query.words}
-    rest = {"limit": query.limit, "cursor": answer["next_cursor"]}
-    return escape("?" + urlencode(asked | rest))
+    picture = query.picture.text() if query.picture else None
+    asked = {"q": query.words, "like": query.like, "picture": picture}
+    asked |= {"limit": str(query.limit), "cursor": answer["next_cursor"]}
+    return escape("?" + urlencode({name: value for name, value in asked.items() if value}))

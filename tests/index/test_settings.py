@@ -35,6 +35,7 @@ def test_every_setting_can_be_set() -> None:
     more = {
         "CLIPSEARCH_MODEL": "0123456789ab",
         "CLIPSEARCH_ALLOWED_ORIGINS": "https://example.org, http://localhost:8080",
+        "CLIPSEARCH_SITE_URL": "https://storage.googleapis.com/my-site/",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
     }
     assert {*LOCAL, *more} == {setting.name for setting in SETTINGS}
@@ -47,6 +48,7 @@ def test_every_setting_can_be_set() -> None:
         model="0123456789ab",
         allowed_origins=("https://example.org", "http://localhost:8080"),
         topic="projects/my-project/topics/maintenance",
+        site_url="https://storage.googleapis.com/my-site",
     )
 
 

@@ -38,8 +38,8 @@ def test_a_browser_gets_the_answer_as_a_page(client):
     assert image["src"] == best["thumbnail_url"]
     assert image["alt"] == "blue.jpg"
     links = [link["href"] for link in page.all("a")]
-    assert links[0] == best["url"]
-    assert links[1] == "?like=blue.jpg"
+    assert links[:2] == [best["url"], "?like=blue.jpg"]
+    assert (image["width"], image["height"]) == (str(best["width"]), str(best["height"]))
     assert "4 photos like “blue”" in page.text
     assert page.all("input")[0]["value"] == "blue"
 
@@ -58,6 +58,41 @@ def test_the_link_to_more_leads_on(client):
     last = Page(client.get(f"/{more}", headers=BROWSER))
     assert len(last.all("img")) == 1
     assert not [link for link in last.all("a") if link.get("rel") == "next"]
+
+
+def test_the_page_of_a_picture_in_an_address_leads_on_too(client):
+    picture = client.post("/embed", files={"image": png("blue")}).json()["picture"]
+    first = client.get("/", params={"picture": picture, "q": "red", "limit": 2}, headers=BROWSER)
+    (more,) = [link["href"] for link in Page(first).all("a") if link.get("rel") == "next"]
+    assert len(Page(client.get(f"/{more}", headers=BROWSER)).all("img")) == 2
+
+
+def test_words_and_a_picture_are_one_form_and_an_empty_file_is_none(client):
+    page = Page(client.get("/?q=blue", headers=BROWSER))
+    [posts] = page.all("form")
+    assert (posts["method"], posts["enctype"]) == ("post", "multipart/form-data")
+    posted = form(("q", None, b"blue"), ("image", "", b""))
+    posted["headers"] |= BROWSER
+    assert "4 photos like “blue”." in Page(client.post(**posted)).text
+
+
+SITE = "https://storage.googleapis.com/my-site"
+
+
+def test_it_has_the_stylesheet_of_the_site_and_leads_back_to_it(gallery, client_of):
+    client = client_of(gallery, CLIPSEARCH_SITE_URL=SITE)
+    for path in ("/?q=blue", "/?q="):
+        response = client.get(path, headers=BROWSER)
+        assert f"style-src {SITE}/style.css;" in response.headers["content-security-policy"]
+        page = Page(response)
+        assert page.all("link") == [{"rel": "stylesheet", "href": f"{SITE}/style.css"}]
+        assert page.all("a")[0]["href"] == f"{SITE}/index.html"
+
+
+def test_without_the_sites_address_it_has_no_style(client):
+    response = client.get("/?q=blue", headers=BROWSER)
+    assert "style-src" not in response.headers["content-security-policy"]
+    assert not Page(response).all("link")
 
 
 def test_the_page_of_a_like_leads_on_too(client):
