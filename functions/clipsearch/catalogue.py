@@ -53,7 +53,9 @@ class Catalogue:
         if not counts.any():
             return self, given
         accepted, at, known = candidates[counts], at[counts], known[counts]
-        given[np.sort(accepted)] = np.arange(len(self.live), len(self.live) + len(accepted))
+        counts_of_new = np.zeros(len(new), bool)
+        counts_of_new[accepted] = True
+        given[counts_of_new] = np.arange(len(self.live), len(self.live) + len(accepted))
         return self._extended(new, given, accepted, at, known), given
 
     def row_of(self, name: str) -> int | None:
@@ -98,7 +100,12 @@ class Catalogue:
         return Catalogue(
             rows=Entries.concat([self.rows, new.without_vectors().take(given >= 0)]),
             live=live,
-            _first=np.insert(self._first, at[~known], new.keys[added, 0]),
-            _second=np.insert(self._second, at[~known], new.keys[added, 1]),
-            _key_rows=np.insert(key_rows, at[~known], given[added]),
+            _first=_inserted(self._first, at[~known], new.keys[added, 0]),
+            _second=_inserted(self._second, at[~known], new.keys[added, 1]),
+            _key_rows=_inserted(key_rows, at[~known], given[added]),
         )
+
+
+def _inserted(sorted_: Array, at: Array, more: Array) -> Array:
+    """np.insert, which takes long to find out that there is nothing to insert into."""
+    return np.insert(sorted_, at, more) if len(sorted_) else more

@@ -23,9 +23,11 @@ from clipsearch.fresh_vectors import Packed
 from clipsearch.quantizer import GROUP, POINTS, Quantizer
 from clipsearch.shards import Found, Live, Rows, Vectors, selection_of
 
-# Candidates for a search of k, by measurement (`make bench-index`).
+# Candidates for a search of k, by measurement (`make bench-index`). Of a shard that has only a
+# part of the photos, the greater half of that: whatever is alike may lie there.
 CANDIDATES = 640
 CANDIDATES_PER_HIT = 16
+SHARE_OF_A_PART = 0.7
 # Fewer than these are not worth a thread of their own: waking one takes some 50 µs.
 WORTH_A_THREAD = 200_000
 
@@ -37,6 +39,7 @@ class TrainedShard:
     """m vectors of packs and the rows of the catalogue (m,) that they belong to, -1 for none.
 
     `exact` sees the memory of `vectors` (m, d) float16. `live`: how many of the m count.
+    `share`: of the usual candidates.
     """
 
     rows: Rows
@@ -45,6 +48,7 @@ class TrainedShard:
     refined: faiss.IndexRefine
     parts: tuple[object, ...]  # of `refined`, which does not own them
     live: int
+    share: float = 1.0
     selection: faiss.SearchParameters | None = None
 
     @property
@@ -71,7 +75,7 @@ class TrainedShard:
         faiss.omp_set_num_threads(1)
         total = len(self.rows)
         wanted = min(total, k + k * (total - self.live) // max(1, self.live))  # some are dead
-        candidates = min(total, max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
+        candidates = int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
         if candidates > total // 8:
             return self.best(query, k)
         parameters = faiss.IndexRefineSearchParameters()
@@ -93,13 +97,13 @@ def trained(packed: Packed, common: Vectors | None, threads: int) -> list[Traine
     """As many shards as `threads` can search with profit. `common` (d,): of length 1."""
     count = max(1, min(threads, len(packed.rows) // WORTH_A_THREAD))
     ends = np.linspace(0, len(packed.rows), count + 1).astype(int).tolist()
+    share = SHARE_OF_A_PART if count > 1 else 1.0
     with ThreadPoolExecutor(count, "clipsearch-trained") as pool:
-        return list(
-            pool.map(lambda ends: _shard(packed, slice(*ends), common), itertools.pairwise(ends))
-        )
+        parts = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
+        return list(pool.map(lambda part: _shard(packed, part, common, share), parts))
 
 
-def _shard(packed: Packed, part: slice, common: Vectors | None) -> TrainedShard:
+def _shard(packed: Packed, part: slice, common: Vectors | None, share: float) -> TrainedShard:
     vectors, rows = packed.vectors[part], packed.rows[part]
     exact = _seen_as_index(vectors)
     along = _products(vectors, common) if common is not None else None
@@ -113,6 +117,7 @@ def _shard(packed: Packed, part: slice, common: Vectors | None) -> TrainedShard:
         refined=faiss.IndexRefine(base, exact),
         parts=(base, turn, scan),
         live=len(rows),
+        share=share,
     )
 
 
