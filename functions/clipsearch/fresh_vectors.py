@@ -25,13 +25,14 @@ class Plain:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """The content of packs: `codes` (m, g / 2) and `vectors` (m, d) in one piece of memory.
+    """The content of packs: `codes` and `vectors` (m, d), each in one piece of memory.
 
-    `rows` (m,) of the catalogue, -1 where an entry did not count when it came.
+    `rows` (m,) of the catalogue, -1 where an entry did not count when it came. The last byte of
+    a code is free, for the index to write to.
     """
 
     rows: Rows
-    codes: npt.NDArray[np.uint8]
+    codes: npt.NDArray[np.uint8]  # (m, g / 2 + 1)
     vectors: npt.NDArray[np.float16]
     quantizer: Quantizer
 

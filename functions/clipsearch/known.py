@@ -90,7 +90,8 @@ def _packed(groups: Sequence[PackGroup], rows: dict[str, Rows]) -> list[Chunk]:
             ]
         )
         if (packed >= 0).any():
-            codes = np.concatenate([head.codes for head in group.heads])
+            codes = np.empty((len(packed), group.quantizer.code_size + 1), np.uint8)
+            np.concatenate([head.codes for head in group.heads], out=codes[:, :-1])
             chunks.append(Packed(packed, codes, group.vectors, group.quantizer))
     return chunks
 

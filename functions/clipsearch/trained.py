@@ -122,18 +122,21 @@ def _shard(packed: Packed, part: slice, common: Vectors | None, share: float) ->
 
 
 def _seen_as_index(vectors: npt.NDArray[np.float16]) -> faiss.IndexScalarQuantizer:
-    """A FAISS index over this memory, not a copy of it: there may be 1 GB."""
+    """A FAISS index over this memory, which must stay: not a copy, for it may be 1 GB."""
     index = faiss.IndexScalarQuantizer(
         vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
-    memory = vectors.reshape(-1).view(np.uint8)
-    codes: Any = index.codes  # its types know an older version
-    pointer = faiss.swig_ptr(memory)
-    codes.is_owned = False
-    codes.view_data = codes.c_ptr = pointer
-    codes.view_size = codes.c_size = memory.size
-    index.ntotal = len(vectors)
+    _let_see(index, vectors.view(np.uint8))
     return index
+
+
+def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
+    """Make `codes` (m, bytes) the content of an index."""
+    pointer = faiss.swig_ptr(codes.reshape(-1))
+    index.codes.is_owned = False
+    index.codes.view_data = index.codes.c_ptr = pointer
+    index.codes.view_size = index.codes.c_size = codes.size
+    index.ntotal = len(codes)
 
 
 def _products(vectors: npt.NDArray[np.float16], direction: Vectors) -> Vectors:
@@ -152,28 +155,31 @@ def _products(vectors: npt.NDArray[np.float16], direction: Vectors) -> Vectors:
 def _scan(quantizer: Quantizer, codes: npt.NDArray[np.uint8], along: Vectors | None) -> Any:
     """What finds candidates. `along` (m,): the products with the common direction."""
     points = quantizer.points
-    if along is not None:
-        codes, points = _with_products(codes, points, along)
+    if along is None:
+        codes = np.ascontiguousarray(codes[:, :-1])
+    else:
+        points = _with_products(codes, points, along)
     index = faiss.IndexPQ(len(points) * GROUP, len(points), 4, faiss.METRIC_INNER_PRODUCT)
     faiss.copy_array_to_vector(points.reshape(-1), index.pq.centroids)
     index.is_trained = True
-    index.add_sa_codes(codes)
+    _let_see(index, codes)
     result: Any = faiss.IndexPQFastScan(index)  # type: ignore[arg-type]
-    result.orig_codes = None  # they go away with `index`
+    result.orig_codes = None  # they go away
     return result
 
 
-def _with_products(
-    codes: npt.NDArray[np.uint8], points: Vectors, along: Vectors
-) -> tuple[npt.NDArray[np.uint8], Vectors]:
-    """Two groups more: the higher and the lower half of a byte that tells the product."""
+def _with_products(codes: npt.NDArray[np.uint8], points: Vectors, along: Vectors) -> Vectors:
+    """Two groups more: the higher and the lower half of a byte that tells the product.
+
+    Writes the byte behind each code; returns all points.
+    """
     low, high = (float(v) for v in (along.min(initial=1), along.max(initial=-1)))
     step = max(high - low, 1e-6) / 256
-    byte = np.clip((along - low) / step, 0, 255).astype(np.uint8)
+    codes[:, -1] = np.clip((along - low) / step, 0, 255)
     more = np.zeros((2, POINTS, GROUP), np.float32)
     more[0, :, 0] = step * np.arange(POINTS)
     more[1, :, 0] = low + step / 2 + POINTS * step * np.arange(POINTS)
-    return np.concatenate([codes, byte[:, None]], axis=1), np.concatenate([points, more])
+    return np.concatenate([points, more])
 
 
 def _turn(quantizer: Quantizer, common: Vectors | None) -> faiss.LinearTransform:
