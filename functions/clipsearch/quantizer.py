@@ -69,7 +69,7 @@ def train(sample: Vectors) -> Quantizer:
     dimension = sample.shape[1]
     groups = max(2, 2 * round(dimension / DIMENSIONS_PER_GROUP / 2))
     mean = sample.mean(axis=0)
-    weights, directions = np.linalg.eigh(np.cov(sample.T.astype(np.float64)))
+    weights, directions = np.linalg.eigh(np.cov(sample.T.astype(np.float64), bias=True))
     kept = _balanced(weights[::-1], groups)
     padded = np.zeros((groups * GROUP, dimension), np.float32)
     padded[kept >= 0] = directions[:, ::-1].T[kept[kept >= 0]]

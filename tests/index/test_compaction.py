@@ -526,6 +526,18 @@ def test_packs_and_quantizers_without_use_are_deleted(bucket: MemoryBucket) -> N
     assert left == {*used, *begun}
 
 
+@pytest.mark.parametrize("photos", [0, 1])
+def test_a_large_space_with_hardly_a_photo_can_be_packed(bucket: MemoryBucket, photos: int) -> None:
+    entries = [photo("only", 1, unit(*[1] * 16)), *(tombstone(f"p{i}") for i in range(300))]
+    write_segment(bucket, SPACE, entries[1 - photos :])
+    bucket.later(run.GRACE)
+    compact(bucket)
+    newest = newest_commit(bucket, SPACE)
+    following = pack(bucket, newest, time.monotonic() + 60, exact_limit=1, worth_packing=1)
+    assert following
+    assert len(following.packs) == photos
+
+
 def test_the_purge_reads_packs_and_not_their_segments(bucket: MemoryBucket) -> None:
     vectors = random_units(300, 16)
     for start in range(0, 300, 15):
