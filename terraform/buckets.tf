@@ -54,6 +54,14 @@ resource "google_storage_bucket" "index" {
     condition { age = 1 }
     action { type = "AbortIncompleteMultipartUpload" }
   }
+  # Attempts that nobody took away: events live for a day.
+  lifecycle_rule {
+    condition {
+      age            = 2
+      matches_prefix = ["attempts/"]
+    }
+    action { type = "Delete" }
+  }
 
   depends_on = [google_project_service.apis]
 }

@@ -78,7 +78,12 @@ resource "google_storage_bucket_iam_member" "ingest_writes" {
 }
 
 resource "google_pubsub_topic_iam_member" "ingest_publishes" {
-  topic  = google_pubsub_topic.maintenance.id
+  for_each = {
+    maintenance  = google_pubsub_topic.maintenance.id
+    dead_letters = google_pubsub_topic.dead_letters.id
+  }
+
+  topic  = each.value
   role   = "roles/pubsub.publisher"
   member = google_service_account.ingest.member
 }

@@ -16,12 +16,12 @@ locals {
     }
     # photos that the last comparison found in the bucket, and not in the index
     pending = {
-      filter = "${local.ingest_log} jsonPayload.kind=\"coverage\""
+      filter = "${local.ingest_log} jsonPayload.action=\"reconcile\""
       field  = "jsonPayload.pending"
       unit   = "1"
     }
     objects = {
-      filter = "${local.ingest_log} jsonPayload.kind=\"coverage\""
+      filter = "${local.ingest_log} jsonPayload.action=\"reconcile\""
       field  = "jsonPayload.objects"
       unit   = "1"
     }

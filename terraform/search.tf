@@ -18,7 +18,10 @@ locals {
     CLIPSEARCH_THUMBNAILS_URL  = local.thumbnails_url
     CLIPSEARCH_MODEL           = "current"
     CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
+    CLIPSEARCH_SITE_URL        = local.site_url
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
+    CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
+    GOOGLE_CLOUD_PROJECT       = var.project # for the traces' names in log lines
   }
 }
 

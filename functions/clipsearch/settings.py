@@ -61,6 +61,11 @@ SETTINGS = (
         "",
         f"where ingest publishes maintenance: {TOPIC_FORM}; without, ingest does it itself",
     ),
+    Setting(
+        "CLIPSEARCH_DEAD_LETTERS",
+        "",
+        f"where ingest publishes what it gave up: {TOPIC_FORM}; without, the log has it",
+    ),
 )
 
 
@@ -76,6 +81,7 @@ class Settings:
     model: str
     allowed_origins: tuple[str, ...]
     topic: str = ""
+    dead_letters: str = ""
     site_url: str = ""
 
     @classmethod
@@ -92,7 +98,8 @@ class Settings:
             thumbnails_url=_public_url(values, "CLIPSEARCH_THUMBNAILS"),
             model=_model(values),
             allowed_origins=_origins(values),
-            topic=_topic(values),
+            topic=_topic(values, "CLIPSEARCH_TOPIC"),
+            dead_letters=_topic(values, "CLIPSEARCH_DEAD_LETTERS"),
             site_url=_site_url(values),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
@@ -164,10 +171,10 @@ def _origins(values: Mapping[str, str | None]) -> tuple[str, ...]:
     return origins
 
 
-def _topic(values: Mapping[str, str | None]) -> str:
-    value = values["CLIPSEARCH_TOPIC"] or ""
+def _topic(values: Mapping[str, str | None], name: str) -> str:
+    value = values[name] or ""
     if value and not re.fullmatch(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][\w.~+%-]{2,254}", value):
-        raise SettingsError("CLIPSEARCH_TOPIC", value, f"{TOPIC_FORM}, or empty")
+        raise SettingsError(name, value, f"{TOPIC_FORM}, or empty")
     return value
 
 

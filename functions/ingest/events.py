@@ -8,6 +8,7 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from clipsearch.overruling import MAX_GENERATION
@@ -54,6 +55,16 @@ def parse_event(event: Any, photos: str) -> PhotoEvent:
         raise Refused("a folder's placeholder", logging.INFO)
     size = None if data.get("size") is None else _number(data, "size")
     return PhotoEvent(type_ == FINALIZED, name, _number(data, "generation"), size)
+
+
+def age_s(event: Any) -> float | None:
+    """Seconds since what the event tells of happened; the same event delivered again is older.
+    None if it does not say."""
+    try:
+        happened = datetime.fromisoformat(event.get("time"))
+        return max(0.0, (datetime.now(UTC) - happened).total_seconds())
+    except (TypeError, ValueError):
+        return None
 
 
 def _name_in(photos: str, bucket: Any, name: str) -> str:

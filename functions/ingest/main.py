@@ -7,20 +7,23 @@ An event answered 2xx is done with; an exception is a 500, and the event comes a
 import functools
 import logging
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
+import flask
 import functions_framework
 
+from clipsearch import logs
 from clipsearch.settings import Settings
-from ingest.events import Refused, parse_event
-from ingest.logs import show_log
+from clipsearch.timing import Timing
+from ingest.answer import Answer
+from ingest.events import Refused, age_s, parse_event
 from ingest.messages import PUBLISHED, parse_message
 
 if TYPE_CHECKING:
     from ingest.services import Services
 
-_log = logging.getLogger("clipsearch")
+PHASES = ("load", "read", "decode", "thumbnail", "encode", "write")
+
 _services_lock = threading.Lock()
 
 
@@ -28,38 +31,60 @@ _services_lock = threading.Lock()
 def ingest(event: Any) -> None:
     """Answer an event of the photos bucket, or a message about maintenance; returns when what
     follows from it is durable."""
-    show_log()
-    started = time.monotonic()
-    level, outcome = logging.ERROR, "error"
+    logs.begin(flask.request.headers)
+    timing = Timing(PHASES)
+    answer = Answer("error", "", logging.CRITICAL)
     try:
-        level, outcome = _handle(event)
+        answer = _handle(event, timing)
     except Exception as error:
-        outcome = f"error, to be delivered again: {type(error).__name__}: {error}"
+        detail = f"to be delivered again: {type(error).__name__}: {error}"
+        answer = Answer("error", detail, logging.ERROR)
         raise
     finally:
-        spent_ms = (time.monotonic() - started) * 1000
-        subject = event.get("subject") or event["id"]
-        _log.log(level, "%s %r: %s (%.0f ms)", event["type"], subject, outcome, spent_ms)
+        _write_line(event, answer, timing)
 
 
-def _handle(event: Any) -> tuple[int, str]:
-    """The log level and the outcome in words."""
+def _handle(event: Any, timing: Timing) -> Answer:
     services = _services()
     try:
         if event["type"] == PUBLISHED:
             message = parse_message(event.data)
-            from ingest import maintenance
+            from ingest import giving_up
 
-            return logging.INFO, maintenance.handle(message, services)
+            return giving_up.handle(message, event, services)
         photo = parse_event(event, services.settings.photos)
     except Refused as refused:
         # Acknowledged: the same event would be refused again, for a day.
-        return refused.level, f"refused: {refused}"
-    from ingest import compaction, photos
+        return Answer("refused", str(refused), refused.level)
+    from ingest import compaction, giving_up, photos
 
-    outcome = (photos.index if photo.finalized else photos.remove)(photo, services)
+    if photo.finalized:
+        answer = giving_up.index(photo, event, services, timing)
+    else:
+        answer = photos.remove(photo, services)
     compaction.now_and_then(services)
-    return logging.INFO, outcome
+    return answer
+
+
+def _write_line(event: Any, answer: Answer, timing: Timing) -> None:
+    """`age_s` of an indexed photo is how long it took from the upload until it can be found."""
+    subject = event.get("subject") or event["id"]
+    age = age_s(event)
+    ms = {name: value for name, value in timing.milliseconds().items() if value}
+    facts = {**answer.facts, **({} if age is None else {"age_s": round(age, 3)})}
+    said = ", ".join(f"{name} {value}" for name, value in facts.items())
+    logs.write(
+        answer.level,
+        f"event {event['type']} {subject!r}: {answer.outcome}, {answer.detail} "
+        f"({logs.durations(ms)}{'; ' if said else ''}{said})",
+        kind="event",
+        type=event["type"],
+        subject=subject,
+        outcome=answer.outcome,
+        detail=answer.detail,
+        ms=ms,
+        **facts,
+    )
 
 
 def _services() -> "Services":

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from typing import Any
 
 from clipsearch.bundle import current_space
 from clipsearch.encoder import Encoder
+from clipsearch.errors import ClipsearchError
+from ingest.answer import Answer
 from ingest.batches import index_photos, remove_photos
 from ingest.compaction import compact_for
 from ingest.events import Refused
@@ -25,12 +28,12 @@ PUBLISHED_AT_ONCE = 20  # messages of at most 200 KB; Pub/Sub takes 10 MB
 _log = logging.getLogger("clipsearch")
 
 
-class Unfinished(Exception):
+class Unfinished(ClipsearchError):
     """Time is up, and the event must come again: nobody else does the rest."""
 
 
-def handle(message: Message, services: Services) -> str:
-    """Do what the message asks for; says what became of it.
+def handle(message: Message, services: Services) -> Answer:
+    """Do what the message asks for.
 
     Raises Refused, Unfinished, and for every fault of the infrastructure: StorageError, NoModel,
     DamagedObject, TopicError.
@@ -41,9 +44,9 @@ def handle(message: Message, services: Services) -> str:
         return _reconcile(message, services)
     if isinstance(message, Index):
         encoder = _encoder(message.space, services)
-        return f"index: {index_photos(message, services, encoder)}"
+        return _done("index", index_photos(message, services, encoder))
     _check_space(message.space, services)
-    return f"remove: {remove_photos(message, services)}"
+    return _done("remove", remove_photos(message, services))
 
 
 class Publisher:
@@ -86,18 +89,19 @@ class Alone:
         pass
 
 
-def _compact(services: Services) -> str:
+def _compact(services: Services) -> Answer:
     report = compact_for(services, SPREAD_S if services.topic else ALONE_S)
     for damaged in report.damaged:
         _log.error("left as it is: %s", damaged)
-    return (
-        f"compact: {report.merges} merges of {report.merged_entries} entries, "
+    return _done(
+        "compact",
+        f"{report.merges} merges of {report.merged_entries} entries, "
         f"{report.purged_entries} entries purged, {report.deleted_objects} objects deleted"
-        f"{'' if report.finished else ', not finished'}"
+        f"{'' if report.finished else ', not finished'}",
     )
 
 
-def _reconcile(message: Reconcile, services: Services) -> str:
+def _reconcile(message: Reconcile, services: Services) -> Answer:
     if message.space:
         _check_space(message.space, services)
     else:
@@ -111,7 +115,14 @@ def _reconcile(message: Reconcile, services: Services) -> str:
         found = reconcile(services.photos, services.index, message, alone, float("inf"))
         if alone.left:
             raise Unfinished(f"reconcile: {alone.left} photos are left")
-    return f"reconcile: {found or 'done before'}"
+    if found is None:
+        return _done("reconcile", "done before")
+    waiting = found.missing + found.outdated
+    return _done("reconcile", found, objects=found.objects, pending=waiting)
+
+
+def _done(action: str, detail: object, **facts: Any) -> Answer:
+    return Answer("done", f"{action}: {detail}", facts={"action": action, **facts})
 
 
 def _encoder(space: str, services: Services) -> Encoder:

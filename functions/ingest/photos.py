@@ -21,45 +21,59 @@ from clipsearch.errors import (
     UnreadablePhoto,
 )
 from clipsearch.segments import write_segment
+from clipsearch.timing import Timing
+from ingest.answer import Answer
 from ingest.events import PhotoEvent
 from ingest.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"  # another generation has another name
 
 
-def index(photo: PhotoEvent, services: Services) -> str:
-    """Index one generation of a photo; says what became of it.
+def index(photo: PhotoEvent, services: Services, timing: Timing) -> Answer:
+    """Index one generation of a photo.
 
     Raises for every fault of the infrastructure: StorageError, NoModel, DamagedObject.
     """
-    encoder = services.model.encoder()
+    with timing.phase("load"):
+        encoder = services.model.encoder()
     try:
-        data = read_photo(photo.name, photo.generation, photo.size, services)
-        decoded = decode_for_encoder(data, encoder.image_size)
+        with timing.phase("read"):
+            data = read_photo(photo.name, photo.generation, photo.size, services)
+        with timing.phase("decode"):
+            decoded = decode_for_encoder(data, encoder.image_size)
     except ObjectNotFound:
         # Its own delete, or its successor, has an event that says all there is to say.
         remove_thumbnail(photo.name, photo.generation, services)
-        return "gone or replaced"
+        return Answer("gone", "gone or replaced")
     except UnreadablePhoto as error:
-        entry = _entry(photo, Kind.FAILURE, reason=error.reason)
-        write_segment(services.index, encoder.space, [entry])
-        return f"cannot be indexed: {error.reason}"
+        return fail(photo, services, error.reason)
 
-    write_thumbnail(photo.name, photo.generation, decoded, services)
-    vector = encoder.encode_image([decoded.image])[0]
+    with timing.phase("thumbnail"):
+        write_thumbnail(photo.name, photo.generation, decoded, services)
+    with timing.phase("encode"):
+        vector = encoder.encode_image([decoded.image])[0]
     entry = _entry(photo, Kind.VECTOR, width=decoded.width, height=decoded.height, vector=vector)
-    write_segment(services.index, encoder.space, [entry])
-    if not is_there(photo.name, photo.generation, services):
-        # The delete may have looked for the thumbnail before it was written.
-        remove_thumbnail(photo.name, photo.generation, services)
-    return f"indexed, {decoded.width} x {decoded.height} pixels"
+    with timing.phase("write"):
+        write_segment(services.index, encoder.space, [entry])
+        if not is_there(photo.name, photo.generation, services):
+            # The delete may have looked for the thumbnail before it was written.
+            remove_thumbnail(photo.name, photo.generation, services)
+    return Answer("indexed", f"{decoded.width} x {decoded.height} pixels")
 
 
-def remove(photo: PhotoEvent, services: Services) -> str:
+def fail(photo: PhotoEvent, services: Services, reason: str) -> Answer:
+    """Note that this generation cannot be indexed. Reconciling tries it again."""
+    write_segment(
+        services.index, services.model.space(), [_entry(photo, Kind.FAILURE, reason=reason)]
+    )
+    return Answer("failed", f"cannot be indexed: {reason}")
+
+
+def remove(photo: PhotoEvent, services: Services) -> Answer:
     """Note that one generation of a photo is gone. A newer one stays, by the merge rule."""
     write_segment(services.index, services.model.space(), [_entry(photo, Kind.TOMBSTONE)])
     remove_thumbnail(photo.name, photo.generation, services)
-    return "removed"
+    return Answer("removed", "and its thumbnail")
 
 
 def read_photo(name: str, generation: int, size: int | None, services: Services) -> bytes:

@@ -24,6 +24,7 @@ class Services:
         self.thumbnails = open_bucket(settings.thumbnails)
         self.model = CurrentModel(self.index, settings.model)
         self.topic = Topic(settings.topic) if settings.topic else None
+        self.dead_letters = Topic(settings.dead_letters) if settings.dead_letters else None
 
 
 class CurrentModel:

@@ -37,6 +37,7 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_ALLOWED_ORIGINS": "https://example.org, http://localhost:8080",
         "CLIPSEARCH_SITE_URL": "https://storage.googleapis.com/my-site/",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
+        "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
     assert {*LOCAL, *more} == {setting.name for setting in SETTINGS}
     assert Settings.from_env({**LOCAL, **more}) == Settings(
@@ -48,6 +49,7 @@ def test_every_setting_can_be_set() -> None:
         model="0123456789ab",
         allowed_origins=("https://example.org", "http://localhost:8080"),
         topic="projects/my-project/topics/maintenance",
+        dead_letters="projects/my-project/topics/dead-letters",
         site_url="https://storage.googleapis.com/my-site",
     )
 
@@ -85,6 +87,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org/", "'*' or origins"),
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org,*", "'*' or origins"),
         ("CLIPSEARCH_TOPIC", "maintenance", "projects/PROJECT/topics/TOPIC"),
+        ("CLIPSEARCH_DEAD_LETTERS", "letters", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_TOPIC", "projects/p/topics/t/x", "projects/PROJECT/topics/TOPIC"),
     ],
 )

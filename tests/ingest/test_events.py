@@ -82,7 +82,9 @@ def test_there_is_one_log_line_for_an_event(cloud, caplog):
     [record] = [r for r in caplog.records if r.name == "clipsearch"]
     line = record.getMessage()
     assert "finalized 'objects/red%20car.jpg': indexed, 60 x 40 pixels" in line
-    assert line.endswith(" ms)")
+    for part in ("load", "read", "decode", "thumbnail", "encode", "write", "total"):
+        assert f"{part} " in line
+    assert "age_s 0." in line
 
 
 def test_events_of_another_bucket_are_refused(cloud, caplog, monkeypatch):

@@ -21,6 +21,9 @@ NAMES = {  # examples, to see that what is put together is what the settings tak
     "local.photos_url": "https://storage.googleapis.com/my-photos",
     "local.thumbnails_url": "https://storage.googleapis.com/my-thumbnails",
     'join(",", var.allowed_origins)': "https://storage.googleapis.com",
+    "local.site_url": "https://storage.googleapis.com/my-site",
+    "google_pubsub_topic.dead_letters.id": "projects/my-project/topics/clipsearch-dead-letters",
+    "var.project": "my-project",
     "google_pubsub_topic.maintenance.id": "projects/my-project/topics/clipsearch-maintenance",
 }
 
@@ -78,7 +81,9 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
 
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
-    assert set(configuration.locals["environment"]) == {setting.name for setting in SETTINGS}
+    # and what Google's own libraries and logs.py know the project by
+    names = {setting.name for setting in SETTINGS} | {"GOOGLE_CLOUD_PROJECT"}
+    assert set(configuration.locals["environment"]) == names
     for function in configuration.all(FUNCTIONS).values():
         assert function["service_config"][0]["environment_variables"] == "${local.environment}"
 

@@ -1,0 +1,63 @@
+"""The metrics that terraform/ makes of log lines count what they say they count."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.ingest.conftest import jpeg
+from tests.terraform.conftest import TERRAFORM, parse
+from tools.run.feeder import Event
+
+
+@pytest.fixture(scope="module")
+def metrics():
+    """{name: (what the line's fields must be, the field whose value is taken or None)}"""
+    found = parse(TERRAFORM).locals
+    counts = {name: (text, None) for name, text in found["log_counts"].items()}
+    values = {name: (v["filter"], v["field"]) for name, v in found["log_values"].items()}
+    return {
+        name: (
+            dict(re.findall(r'jsonPayload\.(\w+)=\\?"([^"\\]+)', text)),
+            field and field.removeprefix("jsonPayload."),
+        )
+        for name, (text, field) in (counts | values).items()
+    }
+
+
+def taken(metrics, name, records):
+    """The values that a metric takes of these lines; 1 each if it counts."""
+    wanted, field = metrics[name]
+    assert wanted, name
+    lines = [r.fields for r in records if hasattr(r, "fields")]
+    lines = [line for line in lines if wanted.items() <= line.items()]
+    return [line[field] if field else 1 for line in lines]
+
+
+def test_freshness_failures_and_coverage_are_taken_from_the_lines(cloud, metrics, caplog):
+    for name in ("a.jpg", "b.jpg"):
+        cloud.send(*cloud.put(name, jpeg()))
+    cloud.send(*cloud.put("notes.txt", b"Dear photo,"))
+    cloud.put("c.jpg", jpeg())
+    cloud.send(Event("deleted", "gone.jpg", 1))
+    cloud.reconcile()
+    assert all(0 <= age < 60 for age in taken(metrics, "freshness", caplog.records))
+    assert len(taken(metrics, "freshness", caplog.records)) == 2
+    assert taken(metrics, "failures", caplog.records) == [1]
+    assert taken(metrics, "objects", caplog.records) == [4]
+    assert taken(metrics, "pending", caplog.records) == [1]
+    assert taken(metrics, "dead-letters", caplog.records) == []
+
+
+def test_what_was_given_up_is_a_dead_letter(metrics):
+    wanted, _ = metrics["dead-letters"]
+    assert wanted == {"kind": "event", "outcome": "given up"}  # test_attempts.py has such a line
+
+
+def test_freshness_is_the_time_since_the_upload(cloud, metrics, caplog):
+    [event] = cloud.put("a.jpg", jpeg())
+    request = event.request("http://ingest/")
+    an_hour_ago = datetime.fromtimestamp(datetime.now(UTC).timestamp() - 3600, UTC).isoformat()
+    cloud.post(request.data, {**dict(request.header_items()), "Ce-time": an_hour_ago})
+    [age] = taken(metrics, "freshness", caplog.records)
+    assert 3600 <= age < 3700

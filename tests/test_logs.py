@@ -1,0 +1,176 @@
+"""Log lines as Cloud Logging reads them, of the real server in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from clipsearch import logs
+
+ROOT = Path(__file__).parents[1]
+PATIENCE = 60.0  # seconds
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+SEVERITIES = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """What Cloud Logging makes of a line on standard error: of JSON a payload, without the fields
+    that become the entry's own (https://cloud.google.com/logging/docs/structured-logging)."""
+    payload = json.loads(line)
+    assert isinstance(payload, dict)
+    entry = {"severity": payload.pop("severity"), "message": payload["message"]}
+    assert entry["severity"] in SEVERITIES
+    for key in list(payload):
+        if key.startswith("logging.googleapis.com/"):
+            entry[key.removeprefix("logging.googleapis.com/")] = payload.pop(key)
+    return entry | {"payload": payload}
+
+
+@contextmanager
+def running(target: str, log: Path, **environ: str) -> Iterator[str]:
+    """The function behind gunicorn, as on Cloud Run; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = Path(sys.executable).with_name("functions-framework")
+    command = [program, "--target", target, "--host", "127.0.0.1", "--port", str(port)]
+    settings = {
+        "CLIPSEARCH_PHOTOS": (log.parent / "photos").as_uri(),
+        "CLIPSEARCH_INDEX": (log.parent / "index").as_uri(),
+        "CLIPSEARCH_THUMBNAILS": (log.parent / "thumbnails").as_uri(),
+        "CLIPSEARCH_PHOTOS_URL": "http://photos.example",
+        "CLIPSEARCH_THUMBNAILS_URL": "http://thumbnails.example",
+    }
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT / "functions",
+            env={"PATH": os.environ["PATH"], **settings, **environ},
+            stderr=stream,
+            stdout=stream,
+        )
+    try:
+        give_up = time.monotonic() + PATIENCE
+        while time.monotonic() < give_up:
+            assert process.poll() is None, log.read_text()
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+CLOUD = {
+    "K_SERVICE": "clipsearch",
+    "LOG_EXECUTION_ID": "true",
+    "GOOGLE_CLOUD_PROJECT": "my-project",
+}
+EVENT = {
+    "ce-specversion": "1.0",
+    "ce-id": "7",
+    "ce-type": "google.cloud.storage.object.v1.deleted",
+    "ce-source": "//storage.googleapis.com/projects/_/buckets/photos",
+    "ce-subject": "objects/a.jpg",
+    "ce-time": "2026-11-23T12:00:00Z",
+    "Content-Type": "application/json",
+}
+
+
+def test_an_event_is_one_line_that_cloud_logging_reads(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    headers = {**EVENT, "traceparent": f"00-{TRACE}-{SPAN}-01"}
+    with running("ingest", log, **CLOUD) as address:
+        body = {"name": "holidays/", "bucket": "photos", "generation": "1"}
+        assert httpx.post(address, headers=headers, json=body).status_code == 200
+    [entry] = [parsed(line) for line in log.read_text().splitlines()]
+    assert entry["severity"] == "INFO"
+    assert entry["trace"] == f"projects/my-project/traces/{TRACE}"
+    assert entry["spanId"] == SPAN
+    assert entry["trace_sampled"] is True
+    assert entry["labels"]["execution_id"]  # the framework's own
+    payload = entry["payload"]
+    assert payload["kind"] == "event"
+    assert payload["type"] == EVENT["ce-type"]
+    assert payload["subject"] == "objects/a.jpg"
+    assert payload["outcome"] == "refused"
+    assert payload["detail"] == "a folder's placeholder"
+    assert payload["ms"]["total"] > 0
+    assert payload["age_s"] > 0
+
+
+def test_an_error_is_a_line_with_its_severity(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running("ingest", log, **CLOUD) as address:
+        body = {"name": "a.jpg", "bucket": "photos", "generation": "1"}
+        assert httpx.post(address, headers=EVENT, json=body).status_code == 500  # no model
+    entries = [parsed(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    [entry] = [entry for entry in entries if entry["payload"].get("kind") == "event"]
+    assert entry["severity"] == "ERROR"
+    assert entry["payload"]["outcome"] == "error"
+    assert "NoModel" in entry["payload"]["detail"]
+
+
+def test_elsewhere_the_same_line_is_text(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running("ingest", log) as address:
+        body = {"name": "holidays/", "bucket": "photos", "generation": "1"}
+        assert httpx.post(address, headers=EVENT, json=body).status_code == 200
+    [line] = log.read_text().splitlines()
+    assert line.startswith(f"event {EVENT['ce-type']} 'objects/a.jpg': refused, a folder's")
+    assert "ms: total " in line
+    assert "age_s " in line
+
+
+def test_a_trace_is_read_of_both_headers_and_of_nothing_else() -> None:
+    of = logs.trace_of
+    assert of({}) == {}
+    assert of({"traceparent": f"00-{TRACE}-{SPAN}-00"}) == {
+        "logging.googleapis.com/trace": TRACE,
+        "logging.googleapis.com/trace_sampled": False,
+        "logging.googleapis.com/spanId": SPAN,
+    }
+    # Google's own has the span in decimal digits
+    assert of({"x-cloud-trace-context": f"{TRACE}/{int(SPAN, 16)};o=1"}) == {
+        "logging.googleapis.com/trace": TRACE,
+        "logging.googleapis.com/trace_sampled": True,
+        "logging.googleapis.com/spanId": SPAN,
+    }
+    assert "logging.googleapis.com/spanId" not in of({"x-cloud-trace-context": TRACE})
+    for wrong in ("", "00-x-y-01", f"00-{TRACE}-{SPAN}", f"{TRACE}\n"):
+        assert of({"traceparent": wrong, "x-cloud-trace-context": wrong}) == {}
+
+
+def test_lines_of_other_modules_and_tracebacks_have_the_same_form() -> None:
+    try:
+        raise ValueError("an ä, and\na line")
+    except ValueError as error:
+        record = logging.makeLogRecord(
+            {"msg": "%s failed", "args": ("it",), "levelname": "ERROR"}
+            | {"exc_info": (type(error), error, error.__traceback__)}
+        )
+    [line] = logs.CloudFormatter().format(record).splitlines()
+    entry = parsed(line)
+    assert entry["message"].startswith("it failed\nTraceback (most recent call last):")
+    assert "an ä, and\na line" in entry["message"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1: 2}])
+def test_whatever_a_field_holds_it_is_a_line(value: object) -> None:
+    record = logging.makeLogRecord({"msg": "x", "levelname": "INFO", "fields": {"value": value}})
+    assert logs.CloudFormatter().format(record).count("\n") == 0
