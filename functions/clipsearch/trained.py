@@ -24,10 +24,10 @@ from clipsearch.quantizer import GROUP, POINTS, Quantizer
 from clipsearch.shards import Found, Live, Rows, Vectors, selection_of
 
 # Candidates for a search of k, by measurement (`make bench-index`). Of a shard that has only a
-# part of the photos, the greater half of that: whatever is alike may lie there.
+# part of the photos, nearly as many: whatever is alike may lie there.
 CANDIDATES = 640
 CANDIDATES_PER_HIT = 16
-SHARE_OF_A_PART = 0.7
+SHARE_OF_A_PART = 0.85
 # Fewer than these are not worth a thread of their own: waking one takes some 50 µs.
 WORTH_A_THREAD = 200_000
 
