@@ -221,7 +221,7 @@ def _preprocessed(images: Sequence[Image.Image], size: int) -> Pixels:
 
 
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
-    imported = Background(lambda: importlib.import_module("onnxruntime"))
+    imported = Background(_import_runtime)
     try:
         # ONNX Runtime has copied the matrices once the session exists: what was downloaded can
         # go (on Cloud Run the file system is memory).
@@ -230,6 +230,13 @@ def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Pat
             return build(folder)
     finally:
         imported.result()
+
+
+def _import_runtime() -> None:
+    # numpy by its own name first, which waits for whoever is importing it: onnxruntime is in C,
+    # takes up the inner modules of numpy half done, and leaves both threads with an ImportError.
+    importlib.import_module("numpy")
+    importlib.import_module("onnxruntime")
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:

@@ -215,6 +215,40 @@ assert "PIL" not in sys.modules
     subprocess.run(arguments, cwd=FUNCTIONS, check=True)
 
 
+def test_two_threads_may_begin_with_a_cold_process():
+    # ONNX Runtime finds numpy half done if another thread is importing it: on a slow disk, and
+    # not every time. So several processes.
+    code = """
+import sys, threading, time
+from pathlib import Path
+from PIL import Image
+from clipsearch.encoder import Encoder
+
+class SlowDisk:
+    @staticmethod
+    def find_spec(name, *_):
+        if name.startswith("numpy"):
+            time.sleep(0.005)
+
+sys.meta_path.insert(0, SlowDisk)
+encoder = Encoder.from_folder(Path(sys.argv[1]))
+done = []
+works = [
+    lambda: done.append(encoder.encode_text(["a"])),
+    lambda: done.append(encoder.encode_image([Image.new("RGB", (8, 8))])),
+]
+threads = [threading.Thread(target=work) for work in works]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+assert len(done) == 2
+"""
+    arguments = [sys.executable, "-c", code, str(GOLDEN / "tiny-clip")]
+    processes = [subprocess.Popen(arguments, cwd=FUNCTIONS) for _ in range(8)]
+    assert [process.wait() for process in processes] == [0] * len(processes)
+
+
 # --- what it leaves behind ----------------------------------------------------------------
 
 
