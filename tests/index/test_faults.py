@@ -93,7 +93,7 @@ def check(
             assert np.array_equal(index.vector_of(name), vector_of(state[0]))
     hits = index.search(np.array([1, 0, 0, 0], np.float32), 100)
     assert {hit.name: hit.generation for hit in hits} == photos
-    if not getattr(snapshot, "damaged", ()):  # or /status says what is missing
+    if not snapshot.damaged:  # or /status says what is missing
         for name, state in answered.items():
             assert seen.get(name, (1 << 62, 2)) >= state
             assert name in seen or state[1] == Kind.TOMBSTONE
@@ -104,7 +104,7 @@ def check_calm(memory: MemoryBucket, answered: dict[str, State], tried: dict[str
     for _ in range(3):
         snapshot, index = SnapshotReader(memory, SPACE).refresh(), PhotoIndex()
         index.update(snapshot)
-        assert not getattr(snapshot, "damaged", ())
+        assert not snapshot.damaged
         check(snapshot, index, answered, tried)
         assert compact(memory, SPACE, time.monotonic() + 60, memory.now).finished
         memory.later(run.GRACE)

@@ -12,19 +12,21 @@ import hashlib
 import os
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from clipsearch.commits import list_commits, newest_commit
-from clipsearch.compaction import compact, merging, run
+from clipsearch.commits import newest_commit
+from clipsearch.compaction import compact, merging, packing, run
 from clipsearch.entries import Entry, Kind
 from clipsearch.errors import StorageError
 from clipsearch.index import PhotoIndex
+from clipsearch.packs import pack
 from clipsearch.segments import segments_prefix, write_segment
 from clipsearch.snapshot import Snapshot, SnapshotReader
 from tests.index.actors import Actor
@@ -37,9 +39,9 @@ AN_EVENT_IS_LATE = timedelta(hours=1)  # at most, once its photo has been looked
 
 
 def vector_of(name: str, generation: int) -> np.ndarray[Any, Any]:
-    """A vector that tells whose it is."""
+    """A vector (16,) that tells whose it is."""
     digest = hashlib.sha256(f"{name}@{generation}".encode()).digest()
-    numbers = np.frombuffer(digest[:4], np.uint8).astype(np.float32) + 1
+    numbers = np.frombuffer(digest[:16], np.uint8).astype(np.float32) + 1
     return numbers / np.linalg.norm(numbers)
 
 
@@ -61,6 +63,7 @@ class Index(RuleBasedStateMachine):
         self.patch.setattr(merging, "FANOUT", 2)
         self.patch.setattr(merging, "MAX_SEGMENT", 8)
         self.patch.setattr(merging, "MAX_SOURCES", 4)
+        self.patch.setattr(packing, "pack", partial(pack, exact_limit=4, worth_packing=3))
         self.patch.setattr(run, "REQUESTS", 1)  # so that a run of the test can be repeated
         self.bucket = MemoryBucket()
         self.bucket.page = 3
@@ -73,6 +76,24 @@ class Index(RuleBasedStateMachine):
         self.readers: list[Reader] = []
 
     # The photos bucket, and what it tells.
+
+    @initialize(names=st.lists(st.sampled_from(NAMES), min_size=3, max_size=9))
+    def begin(self, names: list[str]) -> None:
+        self.come(names)
+
+    @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
+    def come(self, names: list[str]) -> None:
+        """Photos whose events come at once, and are answered at once."""
+        for name in names:
+            self.upload(name)
+            self.take(*self.events.pop())
+            self.write(self.writing.pop()[1])
+
+    @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
+    def go(self, names: list[str]) -> None:
+        for name in names:
+            if name in self.photos:
+                self.take("deleted", name, self.photos.pop(name))
 
     @rule(name=st.sampled_from(NAMES))
     def upload(self, name: str) -> None:
@@ -138,8 +159,12 @@ class Index(RuleBasedStateMachine):
                 Actor(self.bucket, lambda bucket: compact(bucket, SPACE, deadline, now))
             )
 
+    @rule()
+    def compact_at_once(self) -> None:
+        compact(self.bucket, SPACE, time.monotonic() + 3600, self.bucket.now)
+
     @precondition(lambda self: self.compactions)
-    @rule(which=st.integers(0, 2), requests=st.integers(1, 30))
+    @rule(which=st.integers(0, 2), requests=st.integers(1, 40))
     def go_on_compacting(self, which: int, requests: int) -> None:
         actor = self.compactions[which % len(self.compactions)]
         if actor.step(requests):
@@ -224,12 +249,13 @@ class Index(RuleBasedStateMachine):
                 continue
             assert seen[name] <= self.truth[name], f"{name}: nobody wrote that"
             assert seen[name] >= before.get(name, seen[name]), f"{name} is back from the past"
-        hits = index.search(np.array([1, 0, 0, 0], np.float32), 100)
+        hits = index.search(vector_of("a", 1), 100)
         photos = {name: state[0] for name, state in seen.items() if state[1] == Kind.VECTOR}
         assert sorted((hit.name, hit.generation) for hit in hits) == sorted(photos.items())
         assert found.photos == len(photos)
         for name, generation in photos.items():
-            assert np.array_equal(index.vector_of(name), vector_of(name, generation))
+            # a pack holds float16
+            assert np.allclose(index.vector_of(name), vector_of(name, generation), atol=1e-3)
 
     def teardown(self) -> None:
         try:
@@ -255,8 +281,9 @@ class Index(RuleBasedStateMachine):
             assert compact(self.bucket, SPACE, time.monotonic() + 3600, self.bucket.now).finished
             self.bucket.later(run.GRACE)
         self.check_fresh()
-        segments = {n.removeprefix(segments_prefix(SPACE)) for n in self.bucket.names()}
-        assert set(newest_commit(self.bucket, SPACE).segments) == segments - commits(self.bucket)
+        newest, prefix = newest_commit(self.bucket, SPACE), segments_prefix(SPACE)
+        assert {f"{prefix}{name}" for name in newest.segments} == set(self.bucket.names(prefix))
+        assert set(newest.packs.values()) == set(self.bucket.names(f"{SPACE}/packs/"))
 
     def check_fresh(self) -> None:
         found, index = SnapshotReader(self.bucket, SPACE).refresh(), PhotoIndex()
@@ -287,11 +314,7 @@ def states(found: Snapshot) -> dict[str, State]:
     return result
 
 
-def commits(bucket: MemoryBucket) -> set[str]:
-    return {stat.name for stat in list_commits(bucket, SPACE)}
-
-
 TestIndex = Index.TestCase
 TestIndex.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "60")), stateful_step_count=50, deadline=None
+    max_examples=int(os.environ.get("EXAMPLES", "40")), stateful_step_count=50, deadline=None
 )
