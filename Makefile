@@ -7,7 +7,7 @@ SCAN   := .venv-scan
 ARGS   ?=
 
 # What `make run` takes. Through the environment, so that a folder may have any name.
-export PHOTOS PORT MODEL COUNT
+export PHOTOS PORT MODEL COUNT SUGGESTIONS
 # What `make reconcile` and `make status` take besides.
 export INDEX THUMBNAILS PLAN URL
 # What `make export` takes besides MODEL.
@@ -22,7 +22,8 @@ help: ## list the commands
 
 run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
 	@exec $(VENV)/bin/python -m tools.run $${PHOTOS:+--photos "$$PHOTOS"} $${PORT:+--port "$$PORT"} \
-	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"}
+	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"} \
+	  $${SUGGESTIONS:+--suggestions "$$SUGGESTIONS"}
 
 export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
 	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \

@@ -1,175 +1,425 @@
-// The page: asks the search function and shows its answers. Text from outside goes into the
-// page as textContent only.
-import { SEARCH_URL } from "./config.js";
+// The page: asks the search function and shows its answers. The address holds the search, so
+// that every search is a link. Text from outside goes into the page as text only.
+import * as config from "./config.js"; // SUGGESTIONS may be missing
 
 const WAKING_AFTER_MS = 2000;
+const TRIES = 5; // then a person decides: a forgotten page must not keep the function awake
+const UNREACHABLE_RETRY = 2; // seconds; the cloud turns away what is too much without CORS headers
+const MAX_PICTURE = 20_000_000; // bytes, as search has it
+// A model sees at most some 400 pixels, so that is what is sent; small files go as they are.
+const SHORTER_SIDE = 512;
+const SMALL_PICTURE = 150_000; // bytes
 
-const form = document.querySelector("#search");
-const words = document.querySelector("#words");
-const picture = document.querySelector("#picture");
-const chosen = document.querySelector("#chosen");
-const status = document.querySelector("#status");
-const results = document.querySelector("#results");
-const more = document.querySelector("#more");
-const template = document.querySelector("#result");
+const $ = (selector) => document.querySelector(selector);
+const form = $("#search");
+const words = $("#words");
+const chosen = $("#chosen");
+const status = $("#status");
+const suggestions = $("#suggestions");
+const results = $("#results");
+const more = $("#more");
+const viewer = $("#viewer");
 
-let turn = 0; // an answer to an earlier turn is dropped
-let query = null; // what the results on the page answer: {q, like, image}, each or null
-let cursor = null; // where their next part starts
+let running = null; // the AbortController of what is being asked; who asks anew aborts it
+let query = {}; // what the page shows: q, picture and like, those that are asked
+let shown = []; // the results on the page, in order
+let cursor = null; // where the next part starts
+let viewed = 0; // which of `shown` the viewer shows
+const previews = new Map(); // picture (as in the address) → {url, name}, of those chosen here
 
 // --- the search function
 
-async function ask(path, init) {
-  let response;
-  try {
-    response = await fetch(SEARCH_URL + path, init);
-  } catch {
-    throw new Error(`The search function at ${SEARCH_URL} cannot be reached.`);
+// The answer to `path`. What passes by itself is waited for, with `tell` saying so.
+async function ask(path, { signal, tell, ...init }) {
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(config.SEARCH_URL + path, { ...init, signal }).catch(() => null);
+    const body = await response?.json().catch(() => null);
+    signal.throwIfAborted();
+    if (response?.ok && body) return body;
+    const isOffline = !response && !navigator.onLine;
+    const wait = response ? Number(response.headers.get("Retry-After")) : UNREACHABLE_RETRY;
+    if (isOffline) {
+      tell("You are offline. The search goes on when you are back.", true);
+      await pause(86_400, signal);
+    } else if (wait > 0 && tries < TRIES && (response || tries < 2)) {
+      tell(`${wrong(response, body)} Trying again in ${wait} s…`);
+      await pause(wait, signal);
+    } else {
+      throw new Error(wrong(response, body));
+    }
   }
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return body;
-  throw new Error(body?.detail ? sentence(body.detail) : `The search failed (${response.status}).`);
 }
 
-function find({ q, like, image }, after) {
-  const values = { q, like, image, cursor: after };
-  const given = Object.entries(values).filter(([, value]) => value);
-  if (!image) return ask("/?" + new URLSearchParams(given));
-  const body = new FormData();
-  for (const [name, value] of given) body.append(name, value);
-  return ask("/", { method: "POST", body });
+function wrong(response, problem) {
+  if (!response) return `The search function at ${config.SEARCH_URL} cannot be reached.`;
+  if (response.status === 413) return "The picture is too large: it may have 20 MB.";
+  if (!problem?.detail) return `The search failed (${response.status}).`;
+  const text = problem.detail;
+  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
+// `seconds`, or until the network is back; rejects when `signal` aborts.
+function pause(seconds, signal) {
+  return new Promise((resolve, reject) => {
+    setTimeout(resolve, 1000 * seconds);
+    addEventListener("online", resolve, { once: true, signal });
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 }
 
 // --- one text per state
 
-function say(text, isError = false) {
-  status.textContent = text;
+// `parts` are texts, and nodes as isolated() makes them.
+function say(parts, isError = false) {
+  status.replaceChildren(...[parts].flat());
   status.classList.toggle("error", isError);
 }
 
-// Runs `work`; its answer goes to `show`, unless something newer was asked meanwhile.
-async function attempt(text, work, show, failed = () => {}) {
-  const mine = ++turn;
-  const current = () => mine === turn;
-  say(text);
+// `text` in quotes, with its own direction of writing.
+function isolated(text) {
+  const node = document.createElement("bdi");
+  node.textContent = text;
+  return ["“", node, "”"];
+}
+
+// Runs `work` with what `ask` takes; its answer goes to `show`, unless something newer was asked.
+async function attempt(doing, work, show, failed = () => {}) {
+  running?.abort();
+  const mine = (running = new AbortController());
+  const tell = (...said) => mine.signal.aborted || say(...said);
+  const waking = () => tell("Waking up… the first search after a pause takes a moment.");
+  const slow = setTimeout(waking, WAKING_AFTER_MS);
+  say(doing);
   results.setAttribute("aria-busy", "true");
-  const slow = setTimeout(
-    () => current() && say("Waking up… the first search after a pause takes a moment."),
-    WAKING_AFTER_MS,
-  );
   try {
-    const answer = await work();
-    if (current()) show(answer);
+    const answer = await work({ signal: mine.signal, tell });
+    if (!mine.signal.aborted) show(answer);
   } catch (error) {
-    if (!current()) return;
-    say(error.message, true);
-    failed();
+    tell(error.message, true);
+    if (!mine.signal.aborted) failed();
   } finally {
     clearTimeout(slow);
-    if (current()) results.setAttribute("aria-busy", "false");
+    if (running === mine) {
+      running = null;
+      results.setAttribute("aria-busy", "false");
+    }
   }
 }
 
-function search(asked) {
+// --- searches and their addresses
+
+function addressOf(asked) {
+  const given = Object.entries(asked).filter(([, value]) => value);
+  return "?" + new URLSearchParams(given);
+}
+
+// A search by the visitor. The same one again is asked again, but is no new entry in the history.
+function go(asked) {
+  const address = addressOf(asked);
+  if (address === addressOf(query)) history.replaceState(null, "");
+  else history.pushState(null, "", address === "?" ? location.pathname : address);
+  visit();
+}
+
+// Shows the search of the present address; its answer may be remembered with the history.
+function visit() {
+  const given = new URLSearchParams(location.search);
+  const [q, picture, like] = ["q", "picture", "like"].map((name) => given.get(name)?.trim());
+  query = like ? { like } : { q, picture };
+  words.value = q ?? "";
+  choose(query.picture);
+  if (viewer.open) viewer.close();
   more.hidden = true;
-  attempt("Searching…", () => find(asked), (answer) => {
-    query = asked;
-    results.replaceChildren();
-    scrollTo({ top: 0 });
-    add(answer);
-  }, () => results.replaceChildren());
+  suggestions.hidden = Boolean(q || picture || like) || !suggestions.children.length;
+  document.title = [q || like || (picture && "a picture"), "clipsearch"].filter(Boolean).join(" · ");
+  if (history.state?.results) {
+    running?.abort();
+    replace(history.state);
+  } else if (q || picture || like) {
+    const asked = "/" + addressOf(query);
+    attempt("Searching…", (how) => ask(asked, how), (answer) => {
+      replace(answer);
+      scrollTo({ top: 0 });
+    }, clear);
+  } else {
+    running?.abort();
+    clear();
+    say("");
+  }
 }
 
 function searchMore() {
-  attempt("Searching for more…", () => find(query, cursor), (answer) => {
-    const first = results.children.length;
+  const asked = "/" + addressOf({ ...query, cursor });
+  const isFocused = document.activeElement === more;
+  attempt("Searching for more…", (how) => ask(asked, how), (answer) => {
+    const first = shown.length;
     add(answer);
-    results.children[first]?.querySelector("a").focus();
-  });
+    if (isFocused) results.children[first]?.querySelector("a").focus();
+  }, () => more.classList.remove("unseen"));
 }
 
+function clear() {
+  shown = [];
+  cursor = null;
+  results.replaceChildren();
+}
+
+function replace(answer) {
+  clear();
+  add(answer);
+}
+
+// A photo that was overwritten between two parts may come again; it is shown once.
 function add(answer) {
-  results.append(...answer.results.map(card));
+  const names = new Set(shown.map((result) => result.name));
+  const fresh = answer.results.filter((result) => !names.has(result.name));
+  results.append(...fresh.map(card));
+  shown.push(...fresh);
   cursor = answer.next_cursor;
   more.hidden = !cursor;
-  say(found(results.children.length) + (answer.truncated ? " The text was too long and was cut." : ""));
+  more.classList.add("unseen");
+  say([...found(), answer.truncated ? " The text was too long and was cut." : ""]);
+  history.replaceState({ ...answer, results: shown }, "");
+  atEnd.disconnect();
+  if (cursor) atEnd.observe($("#end")); // says at once whether it is near
 }
 
-function found(count) {
-  const { q, like, image } = query;
-  const parts = [q && `“${q}”`, image && "your picture", like && `“${like}”`].filter(Boolean);
-  const photos = count === 1 ? "1 photo" : `${count || "No"} photos`;
-  return `${photos} like ${parts.join(" and ")}.`;
+function found() {
+  const { q, picture, like } = query;
+  const photos = shown.length === 1 ? "1 photo" : `${shown.length || "No"} photos`;
+  const asked = [q && isolated(q), picture && "your picture", like && isolated(like)];
+  return [`${photos} like `, ...asked.filter(Boolean).flatMap((part, n) => (n ? [" and ", part].flat() : part)), "."];
 }
 
-function sentence(text) {
-  return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
-}
+const atEnd = new IntersectionObserver(
+  ([entry]) => entry.isIntersecting && !running && cursor && more.classList.contains("unseen") && searchMore(),
+  { rootMargin: "800px" },
+);
 
 // --- results
 
-function card(result) {
-  const item = template.content.cloneNode(true).firstElementChild;
-  const image = item.querySelector("img");
-  item.querySelector("a").href = result.url;
+// Shows the thumbnail or, if there is none, the photo itself.
+function showIn(image, result) {
   image.alt = result.name;
+  image.onerror = () => {
+    image.onerror = null;
+    image.src = result.url;
+  };
+  image.src = result.thumbnail_url ?? result.url;
+}
+
+function card(result) {
+  const item = $("#result").content.cloneNode(true).firstElementChild;
+  const image = item.querySelector("img");
+  const link = item.querySelector("a");
+  link.href = result.url;
+  link.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    view(shown.indexOf(result));
+    viewer.showModal();
+  });
   if (result.width && result.height) {
     image.width = result.width;
     image.height = result.height;
   }
-  image.addEventListener("error", () => (image.src = result.url), { once: true });
-  image.src = result.thumbnail_url ?? result.url;
+  showIn(image, result);
   const name = item.querySelector(".name");
   name.textContent = name.title = result.name;
   item.querySelector(".similarity").textContent = result.similarity.toFixed(1);
   const like = item.querySelector("button");
-  like.setAttribute("aria-label", `More like ${result.name}`);
-  like.addEventListener("click", () => {
-    words.value = "";
-    choose(null);
-    search({ q: null, like: result.name, image: null });
-  });
+  like.setAttribute("aria-label", `More like this: ${result.name}`);
+  like.addEventListener("click", () => go({ like: result.name }));
   return item;
 }
 
-// --- the form
+// --- the larger view
 
-function choose(file) {
-  if (!file) picture.value = "";
-  const preview = chosen.querySelector("img");
-  URL.revokeObjectURL(preview.src);
-  chosen.hidden = !file;
-  preview.hidden = false;
-  if (file) preview.src = URL.createObjectURL(file);
-  else preview.removeAttribute("src");
-  chosen.querySelector("span").textContent = file?.name ?? "";
+function view(number) {
+  if (!shown[number]) return;
+  viewed = number;
+  const result = shown[number];
+  const image = viewer.querySelector("img");
+  image.width = result.width || 640;
+  image.height = result.height || 480;
+  showIn(image, result);
+  const full = new Image(); // not every browser can show every photo: then the thumbnail stays
+  full.onload = () => shown[viewed] === result && (image.src = result.url);
+  full.src = result.url;
+  $("#viewed").textContent = result.name;
+  viewer.querySelector(".similarity").textContent = `Similarity ${result.similarity.toFixed(1)}`;
+  viewer.querySelector("a").href = result.url;
+  $("#copied").textContent = "";
+  if (number > shown.length - 4 && cursor && !running) searchMore();
 }
 
-function submit() {
-  const q = words.value.trim() || null;
-  const image = picture.files[0] ?? null;
-  if (q || image) search({ q, like: null, image });
-  else say("Type what the photos show, or choose a picture.", true);
-}
+const COMMANDS = {
+  previous: () => view(viewed - 1),
+  next: () => view(viewed + 1),
+  like: () => go({ like: shown[viewed].name }),
+  close: () => viewer.close(),
+  async copy() {
+    const { url } = shown[viewed];
+    const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
+    $("#copied").textContent = copied ? "The link is copied." : `It could not be copied: ${url}`;
+  },
+};
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  submit();
+viewer.addEventListener("click", (event) => {
+  if (event.target === viewer) viewer.close(); // beside it
+  COMMANDS[event.target.dataset.does]?.();
 });
-picture.addEventListener("change", () => {
-  choose(picture.files[0]);
-  if (picture.files[0]) submit();
+viewer.addEventListener("keydown", ({ key }) => {
+  const to = { ArrowLeft: viewed - 1, ArrowRight: viewed + 1, Home: 0, End: shown.length - 1 }[key];
+  if (to !== undefined) view(to);
+});
+viewer.addEventListener("close", () => results.children[viewed]?.querySelector("a").focus());
+
+// --- pictures to search by
+
+function choose(picture) {
+  const preview = previews.get(picture);
+  const image = chosen.querySelector("img");
+  chosen.hidden = !picture;
+  image.hidden = !preview;
+  if (preview) image.src = preview.url;
+  chosen.querySelector("bdi").textContent = preview?.name ?? "A picture";
+}
+
+// `file` as a smaller JPEG, if that is worth it and this browser can read it.
+async function scaled(file) {
+  if (file.size <= SMALL_PICTURE) return file;
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) return file;
+  const scale = Math.min(1, SHORTER_SIDE / Math.min(bitmap.width, bitmap.height));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+  canvas.height = Math.max(1, Math.round(bitmap.height * scale));
+  const context = canvas.getContext("2d");
+  context.fillStyle = "#fff"; // what is transparent becomes white, as in search
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  bitmap.close();
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.9));
+  return blob && blob.size < file.size ? blob : file;
+}
+
+function searchBy(file) {
+  if (file.type && !file.type.startsWith("image/")) {
+    say([...isolated(file.name), " is not a picture."], true);
+    return;
+  }
+  attempt("Looking at the picture…", async (how) => {
+    const image = await scaled(file);
+    if (image.size > MAX_PICTURE) throw new Error("The picture is too large: it may have 20 MB.");
+    const body = new FormData();
+    body.append("image", image, file.name);
+    const answer = await ask("/embed", { ...how, method: "POST", body });
+    previews.set(answer.picture, { url: URL.createObjectURL(image), name: file.name });
+    return answer.picture;
+  }, (picture) => go({ q: words.value.trim(), picture }));
+}
+
+for (const input of [$("#picture"), $("#camera")]) {
+  input.addEventListener("change", () => {
+    if (input.files[0]) searchBy(input.files[0]);
+    input.value = ""; // the same picture may be chosen again
+  });
+}
+addEventListener("paste", (event) => {
+  const [file] = event.clipboardData.files;
+  if (!file || (event.target === words && event.clipboardData.getData("text/plain"))) return;
+  event.preventDefault();
+  searchBy(file);
+});
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) document.body.classList.remove("dropping");
+});
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  const [file] = event.dataTransfer.files;
+  if (file) searchBy(file);
+  else say("Drop a picture that is a file.", true);
 });
 // a browser may not be able to show what the search function can read
 chosen.querySelector("img").addEventListener("error", (event) => (event.target.hidden = true));
 chosen.querySelector("button").addEventListener("click", () => {
-  choose(null);
-  picture.focus();
-  if (words.value.trim()) submit();
+  $("#picture").focus();
+  go({ q: words.value.trim() });
 });
-more.addEventListener("click", searchMore);
 
-// Says what there is to search, and wakes the function while the visitor types.
-attempt("Waking up…", () => ask("/status"), ({ photos }) =>
-  say(photos.indexed === 1 ? "1 photo can be searched." : `${photos.indexed} photos can be searched.`),
-);
+// --- the form, and what is said about the photos
+
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  const asked = { q: words.value.trim(), picture: query.picture };
+  if (asked.q || asked.picture) go(asked);
+  else say("Type what the photos show, or choose a picture.", true);
+});
+// Who types will search: the model's half for texts may be loaded meanwhile.
+words.addEventListener("input", () => fetch(`${config.SEARCH_URL}/embed?q=a`).catch(() => null), { once: true });
+more.addEventListener("click", searchMore);
+addEventListener("popstate", visit);
+
+function item(text) {
+  const node = document.createElement("li");
+  node.dir = "auto";
+  node.textContent = text;
+  return node;
+}
+
+function ago(time) {
+  const seconds = (Date.now() - new Date(time)) / 1000;
+  const units = { day: 86_400, hour: 3600, minute: 60 };
+  const unit = Object.keys(units).find((name) => seconds >= units[name]);
+  if (!unit) return "just now";
+  return new Intl.RelativeTimeFormat("en").format(-Math.floor(seconds / units[unit]), unit);
+}
+
+function showAbout({ model, space, updated, photos, failures, reconciled, refused_model, damaged }) {
+  const count = (number, what) => number && `${number.toLocaleString("en")} ${what}`;
+  const indexed = photos.indexed === 1 ? "1 photo" : `${photos.indexed.toLocaleString("en")} photos`;
+  const facts = [indexed, model, updated && `updated ${ago(updated)}`, count(photos.failed, "failed"), damaged?.length && "damaged"];
+  $("#about summary").textContent = facts.filter(Boolean).join(" · ");
+  const lines = [
+    `Model ${model}, space ${space}`,
+    updated && `Last change ${new Date(updated).toLocaleString()}`,
+    reconciled && `${photos.objects} photos in the bucket when it was compared, ${ago(reconciled.at)}`,
+    count(photos.pending, "waiting to be indexed"),
+    refused_model && `A new model (${refused_model.space}) cannot be used: ${refused_model.reason}`,
+    ...(damaged ?? []).map((it) => `Damaged: ${it.object}: ${it.reason}`),
+    count(photos.failed, "cannot be indexed:"),
+    ...failures.map((it) => `${it.name}: ${it.reason}`),
+  ];
+  $("#about ul").replaceChildren(...lines.filter(Boolean).map(item));
+  return indexed;
+}
+
+suggestions.replaceChildren(...(config.SUGGESTIONS ?? []).map((text) => {
+  const link = document.createElement("a");
+  link.href = addressOf({ q: text });
+  link.textContent = text;
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    go({ q: text });
+  });
+  const node = item("");
+  node.append(link);
+  return node;
+}));
+
+// Who reloads wants a new answer.
+if (performance.getEntriesByType("navigation")[0]?.type === "reload") history.replaceState(null, "");
+visit();
+// Asking for the state wakes the function while the visitor types.
+const atStart = (...said) => addressOf(query) === "?" && !running && say(...said);
+const waking = setTimeout(() => atStart("Waking up…"), WAKING_AFTER_MS / 2);
+ask("/status", { signal: new AbortController().signal, tell: atStart })
+  .then((state) => atStart(`${showAbout(state)} can be searched.`), (error) => atStart(error.message, true))
+  .finally(() => clearTimeout(waking));

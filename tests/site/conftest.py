@@ -5,28 +5,34 @@ import io
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from tests.browser import chromium
+from tools.run.page import SITE, policy, site_files
 from tools.run.static import StaticServer
 
-SITE = Path(__file__).parents[2] / "site"
 LOCALHOST = "127.0.0.1"
+PATIENCE = 30_000  # milliseconds; a machine may be busy with something else
+
+expect.set_options(timeout=PATIENCE)
 
 
 class StubSearch:
     """Answers in the contract's shape with what a test put into `answers`.
 
-    `answers`: "GET /status", "GET q=red", "POST", … → (status, body) or a function of the
-    request that returns it. `asked`: (method, path, parameters, body) of each request.
+    `answers`: "GET /status", "GET q=red", "POST /embed", … → (status, body, headers) or a
+    function that returns it. `asked`: (method, path, parameters, body) of each request.
     """
 
     def __init__(self):
-        self.answers = {"GET /status": (200, status(500))}
+        self.answers = {
+            "GET /status": (200, status(500)),
+            "GET /embed": (200, {"embedding": [1.0], "dim": 1}),
+        }
         self.asked = []
         stub = self
 
@@ -55,13 +61,16 @@ class StubSearch:
         self.asked.append((handler.command, parts.path, parameters, body))
         key = f"{handler.command} {parts.path if parts.path != '/' else parts.query}".strip()
         answer = self.answers.get(key) or problem(404, f"the test has no answer to {key!r}")
-        status, content = answer() if callable(answer) else answer
+        status, content, *headers = answer() if callable(answer) else answer
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         kind = "json" if status < 400 else "problem+json"
         handler.send_response(status)
         handler.send_header("Content-Type", f"application/{kind}")
         handler.send_header("Content-Length", str(len(data)))
         handler.send_header("Access-Control-Allow-Origin", "*")
+        handler.send_header("Access-Control-Expose-Headers", "Retry-After, Server-Timing")
+        for name, value in headers[0].items() if headers else ():
+            handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(data)
 
@@ -72,23 +81,24 @@ def status(indexed):
     return {**space, "updated": "2026-01-02T03:04:05.678Z", "photos": photos, "failures": []}
 
 
-def problem(status, detail):
-    return status, {"type": "about:blank", "title": "A title", "status": status, "detail": detail}
+def problem(status, detail, **headers):
+    content = {"type": "about:blank", "title": "A title", "status": status, "detail": detail}
+    return status, content, headers
 
 
 class Gallery:
     """The page's address and the folders of pictures behind it."""
 
-    def __init__(self, folder, search_url):
+    def __init__(self, folder, search_url, suggestions=()):
         self.photos, self.thumbnails = folder / "photos", folder / "thumbnails"
         self.photos.mkdir()
         self.thumbnails.mkdir()
-        config = f'export const SEARCH_URL = "{search_url}";\n'
         self.server = StaticServer(
             LOCALHOST,
             0,
             {"/": SITE, "/photos/": self.photos, "/thumbnails/": self.thumbnails},
-            {"/config.js": config},
+            site_files(search_url, suggestions),
+            policy(search_url),
         )
         self.url = f"http://{LOCALHOST}:{self.server.server_address[1]}"
 
@@ -142,7 +152,7 @@ def stub():
 
 @pytest.fixture
 def gallery(tmp_path, stub):
-    gallery = Gallery(tmp_path, stub.url)
+    gallery = Gallery(tmp_path, stub.url, ["a red car", "boats & <b>"])
     yield gallery
     gallery.server.close()
 
@@ -157,14 +167,14 @@ def open_page(browser, gallery):
         if message.type == "error" and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def open_page(**options):
+    def open_page(address="", **options):
         context = browser.new_context(**options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(gallery.url)
+        page.goto(gallery.url + address)
         return page
 
     yield open_page

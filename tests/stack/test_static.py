@@ -32,7 +32,7 @@ def get(folders):
         "/photos/": folders / "photos",
         "/thumbnails/": folders / "thumbnails",
     }
-    server = StaticServer("127.0.0.1", 0, served, {"/config.js": "generated"})
+    server = StaticServer("127.0.0.1", 0, served, {"/config.js": "generated"}, "default-src 'none'")
     connection = http.client.HTTPConnection(*server.server_address, timeout=30)
 
     def get(path, method="GET", **headers):

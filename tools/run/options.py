@@ -15,6 +15,13 @@ from tools.run.model import choose_model
 
 DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
 STATE = ROOT / "build" / "run"  # the demo photos lie beside it
+DEMO_SUGGESTIONS = (
+    "two blue mushrooms",
+    "a red car at night",
+    "boats on the sea",
+    "three yellow stars",
+    "a house in the snow",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class Options:
     checkpoint: str | None
     state: Path
     port: int
+    suggestions: tuple[str, ...]
 
     @property
     def search_port(self) -> int:
@@ -56,6 +64,7 @@ def parse_options(arguments: list[str]) -> Options:
         "--model", help="a bundle, a CLIP checkpoint, an id of the Hugging Face hub"
     )
     parser.add_argument("--port", type=int, default=8080, help="page; search and ingest: +1, +2")
+    parser.add_argument("--suggestions", help="searches to start with, separated by commas")
     parser.add_argument("--state", type=Path, default=STATE, help="index, thumbnails and logs")
     given = parser.parse_args(arguments)
 
@@ -79,7 +88,14 @@ def parse_options(arguments: list[str]) -> Options:
         checkpoint=checkpoint,
         state=state,
         port=given.port,
+        suggestions=_suggestions(given.suggestions, photos is None),
     )
+
+
+def _suggestions(given: str | None, is_demo: bool) -> tuple[str, ...]:
+    if given is None:
+        return DEMO_SUGGESTIONS if is_demo else ()
+    return tuple(text.strip() for text in given.split(",") if text.strip())
 
 
 def _photos_folder(given: Path | None) -> Path | None:

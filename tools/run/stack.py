@@ -20,7 +20,6 @@ from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
-from tools import ROOT
 from tools.demo_photos import draw_demo_photos
 from tools.run.changes import SETTLED_AFTER_US, FolderChanges
 from tools.run.errors import RunError
@@ -28,6 +27,7 @@ from tools.run.feeder import Feeder
 from tools.run.localhost import HOST
 from tools.run.model import export_once
 from tools.run.options import Options
+from tools.run.page import SITE, policy, site_files
 from tools.run.processes import (
     Function,
     check_alive,
@@ -120,6 +120,7 @@ def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
         "CLIPSEARCH_THUMBNAILS": (options.state / "thumbnails").as_uri(),
         "CLIPSEARCH_PHOTOS_URL": f"{site}/photos",
         "CLIPSEARCH_THUMBNAILS_URL": f"{site}/thumbnails",
+        "CLIPSEARCH_SITE_URL": site,
     }
     functions: list[Function] = []
     ends.callback(end_functions, functions)
@@ -131,13 +132,14 @@ def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
 
 def _start_static(options: Options) -> StaticServer:
     folders = {
-        "/": ROOT / "site",
+        "/": SITE,
         "/photos/": options.photos,
         "/thumbnails/": options.state / "thumbnails",
     }
-    config = f'export const SEARCH_URL = "http://{HOST}:{options.search_port}";\n'
+    search_url = f"http://{HOST}:{options.search_port}"
+    generated = site_files(search_url, options.suggestions)
     try:
-        return StaticServer(HOST, options.port, folders, {"/config.js": config})
+        return StaticServer(HOST, options.port, folders, generated, policy(search_url))
     except OSError as error:  # taken since check_port
         raise port_error(options.port, "page", error) from error
 

@@ -34,7 +34,8 @@ CONTENT_TYPES = {
 
 class StaticServer(socketserver.ThreadingTCPServer):
     """Serves `folders` (address prefix such as "/photos/" → folder; "/" is the site) and
-    `generated` (path → text) until `close`. Binding happens here: OSError when the port is taken.
+    `generated` (path → text) until `close`; pages carry the Content-Security-Policy `policy`.
+    Binding happens here: OSError when the port is taken.
     """
 
     # not http.server.HTTPServer: that one asks the DNS for the machine's name, and may hang
@@ -43,12 +44,18 @@ class StaticServer(socketserver.ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(
-        self, host: str, port: int, folders: Mapping[str, Path], generated: Mapping[str, str]
+        self,
+        host: str,
+        port: int,
+        folders: Mapping[str, Path],
+        generated: Mapping[str, str],
+        policy: str,
     ) -> None:
         super().__init__((host, port), _Handler)
         # the longest prefix first, so that "/" is asked last
         self.folders = sorted(folders.items(), key=lambda item: -len(item[0]))
         self.generated = generated
+        self.policy = policy
         # 0.05: seconds that close() may have to wait
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -77,14 +84,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         path = urlsplit(self.path).path
+        if path == "/":
+            path = "/index.html"
         if path in self.server.generated:
             self._send_text(path, self.server.generated[path])
             return
         for prefix, folder in self.server.folders:
             if path.startswith(prefix):
-                is_site = prefix == "/"
-                name = path.removeprefix(prefix) or ("index.html" if is_site else "")
-                self._send_file(find(folder, name), is_site)
+                self._send_file(find(folder, path.removeprefix(prefix)), is_site=prefix == "/")
                 return
         self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -121,6 +128,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         # a photo may be replaced under its name: ask again, and take 304 for an answer
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
+        if type_.startswith("text/html"):
+            self.send_header("Content-Security-Policy", self.server.policy)
         if etag:
             self.send_header("ETag", etag)
         self.end_headers()

@@ -1,0 +1,213 @@
+"""Searching by words, by a picture and by both, before a stub of the search function."""
+
+import io
+
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.site.conftest import answer, picture, problem
+from tests.site.visitor import as_file, cards, choose, drop, noise, paste, says, search
+
+TOKEN = "abc_-1"
+POSTED = (200, {"embedding": [1.0], "dim": 1, "picture": TOKEN})
+
+
+def sent_picture(stub):
+    """The bytes of the picture that was posted last."""
+    [*_, body] = [body for method, _, _, body in stub.asked if method == "POST"]
+    head, _, rest = body.partition(b"\r\n\r\n")
+    return head, rest[: rest.rindex(b"\r\n--")]
+
+
+@pytest.fixture
+def by_picture(stub, gallery):
+    """The stub has answers for a picture, alone and with the word blue."""
+    stub.answers["POST /embed"] = POSTED
+    stub.answers[f"GET picture={TOKEN}"] = answer(gallery.result("boat.jpg", 0.9))
+    stub.answers[f"GET q=blue&picture={TOKEN}"] = answer(gallery.result("sea.jpg", 0.7))
+    stub.answers["GET q=blue"] = answer(gallery.result("sky.jpg", 0.3))
+
+
+def test_the_page_asks_for_the_state_and_nothing_else(page, stub):
+    says(page, "500 photos can be searched.")
+    assert [(method, path) for method, path, _, _ in stub.asked] == [("GET", "/status")]
+
+
+def test_words_find_photos_with_name_similarity_and_link(page, stub, gallery):
+    results = [gallery.result("boat.jpg", 0.31415), gallery.result("a/car.jpg", 0.2)]
+    stub.answers["GET q=a+red+car"] = answer(*results)
+    search(page, " a red car ")
+    says(page, "2 photos like “a red car”.")
+    expect(cards(page)).to_have_count(2)
+    first = cards(page).first
+    expect(first).to_contain_text("boat.jpg")
+    expect(first).to_contain_text("31.4")
+    expect(first.get_by_role("link")).to_have_attribute("href", results[0]["url"])
+    image = first.get_by_role("img", name="boat.jpg")
+    expect(image).to_have_attribute("src", results[0]["thumbnail_url"])
+    expect(image).to_have_attribute("width", "320")
+    expect(image).to_have_attribute("height", "240")
+    page.wait_for_function("document.querySelector('#results img').naturalWidth > 0")
+
+
+def test_who_begins_to_type_wakes_the_models_half_for_texts_once(page, stub):
+    page.get_by_label("What the photos show").type("boat")
+    says(page, "500 photos can be searched.")
+    page.wait_for_timeout(200)
+    assert [path for _, path, _, _ in stub.asked].count("/embed") == 1
+
+
+def test_suggestions_are_links_that_search(page, stub, gallery):
+    links = page.get_by_role("list", name="Suggestions").get_by_role("link")
+    expect(links).to_have_text(["a red car", "boats & <b>"])
+    expect(links.nth(1)).to_have_attribute("href", "?q=boats+%26+%3Cb%3E")
+    stub.answers["GET q=a+red+car"] = answer(gallery.result("car.jpg", 0.3))
+    links.first.click()
+    says(page, "1 photo like “a red car”.")
+    expect(page.get_by_label("What the photos show")).to_have_value("a red car")
+    expect(links).to_have_count(0)
+
+
+def test_more_like_this_searches_by_name_and_empties_the_field(page, stub, gallery):
+    stub.answers["GET q=boat"] = answer(gallery.result("a b/ü&1.jpg", 0.3))
+    stub.answers["GET like=a+b%2F%C3%BC%261.jpg"] = answer(gallery.result("other.jpg", 0.9))
+    search(page, "boat")
+    page.get_by_role("button", name="More like this: a b/ü&1.jpg").click()
+    says(page, "1 photo like “a b/ü&1.jpg”.")
+    expect(cards(page)).to_have_count(1)
+    expect(cards(page)).to_contain_text("other.jpg")
+    expect(page.get_by_label("What the photos show")).to_have_value("")
+
+
+def test_a_small_picture_is_sent_as_it_is_and_shown(page, stub, by_picture, tmp_path):
+    file = picture(tmp_path / "mine.png", "red")
+    choose(page, file)
+    says(page, "1 photo like your picture.")
+    head, sent = sent_picture(stub)
+    assert b'name="image"; filename="mine.png"' in head
+    assert sent == file.read_bytes()
+    expect(page.get_by_text("mine.png")).to_be_visible()
+    page.wait_for_function("document.querySelector('#chosen img').naturalWidth > 0")
+
+
+def test_a_large_picture_is_scaled_down_before_it_is_sent(page, stub, by_picture, tmp_path):
+    large = tmp_path / "large.jpg"
+    large.write_bytes(noise((1600, 1200), "JPEG", quality=95))
+    assert large.stat().st_size > 1_000_000
+    choose(page, large)
+    says(page, "1 photo like your picture.")
+    _, sent = sent_picture(stub)
+    assert len(sent) < 400_000
+    with Image.open(io.BytesIO(sent)) as image:
+        assert (image.format, image.size) == ("JPEG", (683, 512))
+
+
+def test_a_turned_photo_is_sent_upright_and_what_is_transparent_is_white(page, stub, by_picture):
+    image = Image.effect_noise((900, 600), 40).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by a quarter
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=95, exif=exif)
+    choose(page, as_file(out.getvalue(), "turned.jpg", "image/jpeg"))
+    says(page, "1 photo like your picture.")
+    assert Image.open(io.BytesIO(sent_picture(stub)[1])).size == (512, 768)
+
+    clear = Image.effect_noise((600, 600), 80).convert("RGBA")
+    clear.paste((0, 0, 0, 0), (0, 0, 300, 600))
+    out = io.BytesIO()
+    clear.save(out, "PNG")
+    choose(page, as_file(out.getvalue(), "clear.png"))
+    expect(page.get_by_text("clear.png")).to_be_visible()
+    sent = Image.open(io.BytesIO(sent_picture(stub)[1]))
+    assert min(sent.getpixel((50, 250))) > 245
+
+
+def test_a_picture_can_be_dropped(page, stub, by_picture, tmp_path):
+    file = picture(tmp_path / "dropped.png", "red").read_bytes()
+    drop(page, file, "dropped.png")
+    says(page, "1 photo like your picture.")
+    assert sent_picture(stub)[1] == file
+    drop(page, None, text="https://example.org/")
+    says(page, "Drop a picture that is a file.")
+    assert page.url.endswith(f"/?picture={TOKEN}")
+
+
+def test_a_picture_can_be_pasted_and_text_goes_into_the_field(page, stub, by_picture, tmp_path):
+    file = picture(tmp_path / "pasted.png", "red").read_bytes()
+    paste(page, file)
+    says(page, "1 photo like your picture.")
+    assert sent_picture(stub)[1] == file
+    asked = len(stub.asked)
+    paste(page, file, "#words", text="both, as from a word processor")
+    page.wait_for_timeout(200)
+    assert len(stub.asked) == asked
+
+
+def test_a_phone_offers_its_camera(open_page, stub, by_picture, tmp_path):
+    page = open_page(viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    expect(page.get_by_text("Camera")).to_be_visible()
+    camera = page.locator("#camera")
+    expect(camera).to_have_attribute("capture", "environment")
+    camera.set_input_files(picture(tmp_path / "photo.png", "red"))
+    says(page, "1 photo like your picture.")
+
+
+def test_a_mouse_has_none(page):
+    expect(page.get_by_text("Camera")).to_be_hidden()
+
+
+def test_a_picture_and_words_go_together_until_one_is_taken_away(page, by_picture, tmp_path):
+    page.get_by_label("What the photos show").fill("blue")
+    choose(page, picture(tmp_path / "mine.png", "red"))
+    says(page, "1 photo like “blue” and your picture.")
+    search(page, "")
+    says(page, "1 photo like your picture.")
+    search(page, "blue")
+    says(page, "1 photo like “blue” and your picture.")
+    page.get_by_role("button", name="Search without the picture").click()
+    says(page, "1 photo like “blue”.")
+    expect(page.get_by_text("mine.png")).to_be_hidden()
+
+
+def test_the_picture_is_sent_once_and_never_again_for_more(page, stub, gallery, tmp_path):
+    stub.answers["POST /embed"] = POSTED
+    stub.answers[f"GET picture={TOKEN}"] = answer(gallery.result("1.jpg", 0.9), next_cursor="n")
+    stub.answers[f"GET picture={TOKEN}&cursor=n"] = answer(gallery.result("2.jpg", 0.8))
+    choose(page, picture(tmp_path / "mine.png", "red"))
+    says(page, "2 photos like your picture.")
+    assert [method for method, _, _, _ in stub.asked].count("POST") == 1
+
+
+def test_a_picture_that_this_browser_cannot_show_is_searched_all_the_same(page, stub, by_picture):
+    choose(page, as_file(bytes(200_000), "phone.heic", ""))
+    says(page, "1 photo like your picture.")
+    assert sent_picture(stub)[1] == bytes(200_000)
+    expect(page.get_by_text("phone.heic")).to_be_visible()
+    expect(page.locator("#chosen img")).to_be_hidden()
+
+
+def test_the_same_picture_can_be_chosen_again(page, stub, by_picture, tmp_path):
+    file = picture(tmp_path / "mine.png", "red")
+    stub.answers["POST /embed"] = problem(422, "not a picture")
+    choose(page, file)
+    says(page, "Not a picture.")
+    stub.answers["POST /embed"] = POSTED
+    choose(page, file)
+    says(page, "1 photo like your picture.")
+
+
+def test_a_search_for_nothing_asks_for_words(page, stub):
+    says(page, "500 photos can be searched.")
+    search(page, "  ")
+    says(page, "Type what the photos show, or choose a picture.")
+    assert page.url.endswith("/")
+
+
+def test_a_missing_thumbnail_falls_back_to_the_photo(page, stub, gallery):
+    result = gallery.result("boat.jpg", 0.3, thumbnail=False)
+    stub.answers["GET q=boat"] = answer(result)
+    search(page, "boat")
+    image = page.get_by_role("img", name="boat.jpg")
+    expect(image).to_have_attribute("src", result["url"])
+    page.wait_for_function("document.querySelector('#results img').naturalWidth > 0")

@@ -1,0 +1,263 @@
+"""Each state is said in words, before a stub of the search function that is in it."""
+
+import re
+import threading
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.site.conftest import answer, problem, status
+from tests.site.visitor import as_file, cards, choose, says, search
+
+
+@pytest.fixture
+def held():
+    """An answer that waits for its event."""
+    events = []
+
+    def held(then):
+        event = threading.Event()
+        events.append(event)
+
+        def wait():
+            event.wait(30)
+            return then
+
+        return event, wait
+
+    yield held
+    for event in events:
+        event.set()
+
+
+def in_turn(*answers):
+    """The first answer to the first request, and so on; the last one stays."""
+    left = list(answers)
+    return lambda: left.pop(0) if len(left) > 1 else left[0]
+
+
+def test_waking_up_is_said_while_nothing_was_asked(open_page, stub, held):
+    release, stub.answers["GET /status"] = held((200, status(3)))
+    page = open_page()
+    says(page, "Waking up…")
+    release.set()
+    says(page, "3 photos can be searched.")
+
+
+def test_searching_and_waking_up_are_said(page, stub, gallery, held):
+    says(page, "500 photos can be searched.")
+    release, stub.answers["GET q=boat"] = held(answer(gallery.result("boat.jpg", 0.3)))
+    search(page, "boat")
+    says(page, "Searching…")
+    photos = page.get_by_role("list", name="Photos")
+    expect(photos).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#status")).to_contain_text("Waking up")
+    release.set()
+    says(page, "1 photo like “boat”.")
+    expect(photos).to_have_attribute("aria-busy", "false")
+
+
+def test_no_photo_is_said_and_leaves_nothing_of_the_last_answer(page, stub, gallery):
+    stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
+    stub.answers["GET q=nothing"] = answer()
+    search(page, "boat")
+    says(page, "1 photo like “boat”.")
+    search(page, "nothing")
+    says(page, "No photos like “nothing”.")
+    expect(cards(page)).to_have_count(0)
+    expect(page.locator("#more")).to_be_hidden()
+
+
+def test_busy_is_said_and_asked_again_after_what_retry_after_says(page, stub, gallery):
+    busy = problem(503, "too many requests are waiting already", **{"Retry-After": "1"})
+    stub.answers["GET q=boat"] = in_turn(busy, busy, answer(gallery.result("boat.jpg", 0.3)))
+    start = time.monotonic()
+    search(page, "boat")
+    says(page, "Too many requests are waiting already. Trying again in 1 s…")
+    says(page, "1 photo like “boat”.")
+    assert time.monotonic() - start > 2
+    asked = [parameters for _, path, parameters, _ in stub.asked if path == "/"]
+    assert len(asked) == 3
+
+
+def test_it_gives_up_in_the_end(page, stub, gallery):
+    page.clock.install()
+    busy = problem(503, "too many requests are waiting already", **{"Retry-After": "30"})
+    stub.answers["GET q=boat"] = busy
+    search(page, "boat")
+    for _ in range(4):
+        says(page, "Too many requests are waiting already. Trying again in 30 s…")
+        asked = len(stub.asked)
+        page.clock.run_for(30_000)
+        while len(stub.asked) == asked:
+            page.wait_for_timeout(20)
+    says(page, "Too many requests are waiting already.")
+    expect(page.locator("#status")).to_have_class("error")
+    assert len([path for _, path, _, _ in stub.asked if path == "/"]) == 5
+
+
+def test_who_asks_for_something_else_waits_for_nothing(page, stub, gallery):
+    busy = problem(503, "too many requests are waiting already", **{"Retry-After": "1"})
+    stub.answers["GET q=old"] = in_turn(busy, answer(gallery.result("old.jpg", 0.3)))
+    stub.answers["GET q=new"] = answer(gallery.result("new.jpg", 0.3))
+    search(page, "old")
+    says(page, "Too many requests are waiting already. Trying again in 1 s…")
+    search(page, "new")
+    says(page, "1 photo like “new”.")
+    page.wait_for_timeout(1200)
+    says(page, "1 photo like “new”.")
+    assert [q["q"] for _, path, q, _ in stub.asked if path == "/"] == ["old", "new"]
+
+
+def test_offline_is_said_and_the_search_goes_on_when_the_network_is_back(page, stub, gallery):
+    says(page, "500 photos can be searched.")
+    stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
+    page.context.set_offline(True)
+    search(page, "boat")
+    says(page, "You are offline. The search goes on when you are back.")
+    page.context.set_offline(False)
+    says(page, "1 photo like “boat”.")
+
+
+def test_a_search_function_that_is_not_there_is_named_and_asked_twice(page, stub, gallery):
+    says(page, "500 photos can be searched.")
+    stub.close()
+    search(page, "boat")
+    gone = f"The search function at {stub.url} cannot be reached."
+    says(page, f"{gone} Trying again in 2 s…")
+    says(page, gone)
+
+
+def test_a_problem_is_said_in_its_own_words(page, stub, gallery):
+    stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
+    stub.answers["GET q=bad"] = problem(500, "something went wrong here")
+    stub.answers["GET q=broken"] = 502, b"<html>not ours</html>"
+    search(page, "boat")
+    says(page, "1 photo like “boat”.")
+    search(page, "bad")
+    says(page, "Something went wrong here.")
+    expect(page.locator("#status")).to_have_class("error")
+    expect(cards(page)).to_have_count(0)
+    search(page, "broken")
+    says(page, "The search failed (502).")
+
+
+def test_a_damaged_picture_and_what_is_none_are_said(page, stub):
+    stub.answers["POST /embed"] = problem(422, "damaged or cut off JPEG: image file is truncated")
+    choose(page, as_file(b"half", "cut.jpg", "image/jpeg"))
+    says(page, "Damaged or cut off JPEG: image file is truncated.")
+    asked = len(stub.asked)
+    choose(page, as_file(b"words", "notes <b>.pdf", "application/pdf"))
+    says(page, "“notes <b>.pdf” is not a picture.")
+    assert len(stub.asked) == asked
+
+
+def test_a_picture_that_is_too_large_is_not_sent(page, stub, tmp_path):
+    says(page, "500 photos can be searched.")
+    stub.answers["POST /embed"] = problem(413, "the request is too large; …")
+    large = tmp_path / "large.heic"
+    with large.open("wb") as file:
+        file.truncate(20_000_001)
+    choose(page, large)
+    says(page, "The picture is too large: it may have 20 MB.")
+    assert len(stub.asked) == 1
+    choose(page, as_file(bytes(1_000), "large.heic", "image/heic"))
+    expect(page.locator("#status")).to_have_text("The picture is too large: it may have 20 MB.")
+
+
+def test_a_text_that_was_cut_is_said_to_be(page, stub, gallery):
+    stub.answers["GET q=long"] = answer(gallery.result("boat.jpg", 0.3), truncated=True)
+    search(page, "long")
+    says(page, "1 photo like “long”. The text was too long and was cut.")
+
+
+@pytest.mark.parametrize(
+    "then", [answer(), problem(500, "something went wrong here")], ids=["answer", "error"]
+)
+def test_a_slow_answer_that_was_overtaken_is_dropped(page, stub, gallery, held, then):
+    release, stub.answers["GET q=old"] = held(then)
+    stub.answers["GET q=new"] = answer(gallery.result("new.jpg", 0.3))
+    search(page, "old")
+    with page.expect_event("requestfailed", lambda request: "q=old" in request.url):
+        search(page, "new")  # and the function need not go on with it
+    says(page, "1 photo like “new”.")
+    release.set()
+    page.wait_for_timeout(300)
+    says(page, "1 photo like “new”.")
+    expect(cards(page)).to_have_count(1)
+    expect(cards(page)).to_contain_text("new.jpg")
+
+
+def test_a_part_that_failed_can_be_asked_for_again(page, stub, gallery):
+    stub.answers["GET q=boat"] = answer(gallery.result("1.jpg", 0.3), next_cursor="n")
+    failed = problem(500, "something went wrong here")
+    stub.answers["GET q=boat&cursor=n"] = in_turn(failed, answer(gallery.result("2.jpg", 0.2)))
+    search(page, "boat")
+    says(page, "Something went wrong here.")
+    expect(cards(page)).to_have_count(1)
+    page.get_by_role("button", name="More", exact=True).click()
+    says(page, "2 photos like “boat”.")
+    expect(cards(page).nth(1).get_by_role("link")).to_be_focused()
+    expect(page.locator("#more")).to_be_hidden()
+
+
+def test_names_and_messages_are_text_and_never_markup(page, stub, gallery):
+    evil = '<img src=x onerror="document.title=1"><b>bold</b>.jpg'
+    stub.answers["GET q=boat"] = answer(gallery.result(evil, 0.3))
+    stub.answers["GET q=bad"] = problem(400, "<script>document.title=2</script>")
+    search(page, "boat")
+    expect(cards(page)).to_contain_text(evil)
+    assert page.locator("#results b").count() == 0
+    search(page, "bad")
+    says(page, "<script>document.title=2</script>.")
+    assert page.title() == "bad · clipsearch"
+
+
+# --- the status line
+
+
+def test_the_status_line_says_how_many_photos_which_model_and_when(open_page, stub):
+    state = status(1234)
+    state["photos"] |= {"objects": 1240, "failed": 2, "pending": 4}
+    state["failures"] = [
+        {"name": "<b>a</b>.jpg", "generation": 1, "reason": "not a picture", "at": "…"},
+        {"name": "שלום.jpg", "generation": 2, "reason": "cut off", "at": "…"},
+    ]
+    state["reconciled"] = {"started": "2026-01-02T03:00:00Z", "at": "2026-01-02T03:04:00Z"}
+    state["refused_model"] = {"space": "0123456789ab", "reason": "image.onnx is missing"}
+    state["damaged"] = [{"object": "segments/1.npz", "reason": "cut off"}]
+    stub.answers["GET /status"] = 200, state
+    page = open_page()
+    summary = page.locator("#about summary")
+    expect(summary).to_have_text(
+        re.compile(r"^1,234 photos · clipsearch-demo · updated .* ago · 2 failed · damaged$")
+    )
+    expect(page.get_by_text("not a picture")).to_be_hidden()
+    summary.click()
+    for line in (
+        "Model clipsearch-demo, space 4eff4b054a22",
+        "1240 photos in the bucket",
+        "4 waiting to be indexed",
+        "A new model (0123456789ab) cannot be used: image.onnx is missing",
+        "Damaged: segments/1.npz: cut off",
+        "<b>a</b>.jpg: not a picture",
+        "שלום.jpg: cut off",
+    ):
+        expect(page.locator("#about li").filter(has_text=line)).to_be_visible()
+    assert page.locator("#about b").count() == 0
+
+
+def test_one_photo_is_one_photo(open_page, stub):
+    stub.answers["GET /status"] = 200, status(1)
+    page = open_page()
+    says(page, "1 photo can be searched.")
+    expect(page.locator("#about summary")).to_contain_text("1 photo · clipsearch-demo")
+
+
+def test_no_index_yet_is_said_when_the_page_opens_and_waited_for(open_page, stub):
+    nothing = problem(503, "no model has been published yet", **{"Retry-After": "1"})
+    stub.answers["GET /status"] = in_turn(nothing, (200, status(1)))
+    page = open_page()
+    says(page, "No model has been published yet. Trying again in 1 s…")
+    says(page, "1 photo can be searched.")

@@ -1,0 +1,63 @@
+"""What a visitor does and sees, in a test's words."""
+
+import io
+
+from PIL import Image
+from playwright.sync_api import expect
+
+
+def search(page, words):
+    page.get_by_label("What the photos show").fill(words)
+    page.get_by_role("button", name="Search", exact=True).click()
+
+
+def says(page, text, **how):
+    expect(page.locator("#status")).to_have_text(text, **how)
+
+
+def cards(page):
+    return page.get_by_role("list", name="Photos").get_by_role("listitem")
+
+
+def names(page):
+    """The names of the photos on the page, in order."""
+    return page.locator("#results .name").evaluate_all("all => all.map((e) => e.title)")
+
+
+def choose(page, *picture):
+    """Pick a picture: a path, or what png() gives."""
+    page.locator("#picture").set_input_files(*picture)
+
+
+def noise(size, format="PNG", **options):
+    """The bytes of a picture that does not compress."""
+    out = io.BytesIO()
+    Image.effect_noise(size, 80).convert("RGB").save(out, format, **options)
+    return out.getvalue()
+
+
+def as_file(data, name="mine.png", type="image/png"):
+    return {"name": name, "mimeType": type, "buffer": data}
+
+
+TRANSFER = """([bytes, name, type, text]) => {
+  const data = new DataTransfer();
+  if (bytes.length) data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+  if (text) data.setData("text/plain", text);
+  return data;
+}"""
+
+
+def drop(page, data, name="mine.png", type="image/png", text=None):
+    transfer = page.evaluate_handle(TRANSFER, [list(data or b""), name, type, text])
+    page.dispatch_event("main", "dragover", {"dataTransfer": transfer})
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+
+
+def paste(page, data, where="body", text=None):
+    transfer = page.evaluate_handle(TRANSFER, [list(data or b""), "image.png", "image/png", text])
+    page.evaluate(
+        """([where, clipboardData]) => document.querySelector(where).dispatchEvent(
+          new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }))""",
+        [where, transfer],
+    )
