@@ -25,7 +25,7 @@ from tests.index.faulty import FaultyBucket
 from tests.index.making import SPACE, facts, photo, random_units, tombstone
 from tests.index.memory import MemoryBucket
 
-SEEDS = range(int(os.environ.get("EXAMPLES", "8")))
+SEEDS = range(int(os.environ.get("EXAMPLES", "4")))
 State = tuple[int, int]  # generation and kind
 
 

@@ -23,7 +23,7 @@ from tests.index.workers import (
     write_for_ever,
 )
 
-ROUNDS = int(os.environ.get("EXAMPLES", "12"))
+ROUNDS = int(os.environ.get("EXAMPLES", "8"))
 
 
 @pytest.mark.parametrize("compactors", [0, 1, 3])

@@ -25,7 +25,7 @@ from tests.index.workers import (
     write_for_ever,
 )
 
-EVENTS = int(os.environ.get("EXAMPLES", "40"))  # of each of three writers
+EVENTS = int(os.environ.get("EXAMPLES", "30"))  # of each of three writers
 
 
 @pytest.fixture(params=["file", "gs"])

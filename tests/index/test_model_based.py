@@ -316,5 +316,5 @@ def states(found: Snapshot) -> dict[str, State]:
 
 TestIndex = Index.TestCase
 TestIndex.settings = settings(
-    max_examples=int(os.environ.get("EXAMPLES", "40")), stateful_step_count=50, deadline=None
+    max_examples=int(os.environ.get("EXAMPLES", "30")), stateful_step_count=50, deadline=None
 )
