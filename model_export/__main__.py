@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> int:
         if options.bucket:
             size = sum(bundle.sizes.values())
             say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
-            publish_bundle(options.out, options.bucket)
+            publish_bundle(options.out, options.bucket, say=say)
             say(f"{options.bucket.url}: space {bundle.space} is current")
     except UsageError as error:
         return _fail(error, 2)

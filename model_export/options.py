@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from clipsearch.manifest import Tower
 from clipsearch.storage import Bucket, open_bucket
+from clipsearch.storage.folder import FolderBucket
 from model_export.errors import ExportError
 from model_export.exported import checkpoint_folder, foreign_files, place_of
 
@@ -41,7 +43,8 @@ class _Parser(argparse.ArgumentParser):
 
 
 def parse_options(arguments: list[str]) -> Options:
-    """The options in `arguments`; UsageError for what cannot work."""
+    """The options in `arguments`; UsageError for what cannot work, StorageError if the bucket
+    cannot be reached."""
     parser = _Parser(
         prog="python -m model_export",
         description="Export a CLIP checkpoint to a verified ONNX bundle.",
@@ -80,7 +83,16 @@ def parse_options(arguments: list[str]) -> Options:
 
 
 def _bucket(url: str | None) -> Bucket | None:
+    """Looked into, so that it is not found out of reach after the long work."""
+    if not url:
+        return None
     try:
-        return open_bucket(url) if url else None
+        bucket = open_bucket(url)
     except ValueError as exc:
         raise UsageError(f"--to: {exc}") from exc
+    if isinstance(bucket, FolderBucket):
+        there = next(path for path in (bucket.root, *bucket.root.parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            raise UsageError(f"--to: {there} is no folder that can be written")
+    next(bucket.list("models/current/"), None)
+    return bucket

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import hashlib
 import json
 import math
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -188,11 +190,17 @@ def _sha256(path: Path) -> str:
 
 
 def _move(source: Path, folder: Path) -> None:
-    """model.json goes first and comes last: whoever looks in between finds no bundle."""
+    """model.json goes first and comes last: whoever looks in between finds no bundle. Of two
+    exports at once one waits for the other: the files must be of one."""
     folder.mkdir(exist_ok=True)
-    (folder / MODEL_JSON).unlink(missing_ok=True)
-    for old in folder.iterdir():
-        if tower_of(old.name):
-            old.unlink()
-    for new in sorted(source.iterdir(), key=lambda path: path.name == MODEL_JSON):
-        shutil.move(new, folder / new.name)
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (folder / MODEL_JSON).unlink(missing_ok=True)
+        for old in folder.iterdir():
+            if tower_of(old.name):
+                old.unlink()
+        for new in sorted(source.iterdir(), key=lambda path: path.name == MODEL_JSON):
+            shutil.move(new, folder / new.name)
+    finally:
+        os.close(held)

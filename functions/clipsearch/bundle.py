@@ -13,7 +13,7 @@ import json
 import mmap
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -186,9 +186,15 @@ def _current_name(number: int) -> str:
     return f"models/current/{number:012d}.json"
 
 
-def publish_bundle(folder: Path, bucket: Bucket, make_current: bool = True) -> str:
+def publish_bundle(
+    folder: Path,
+    bucket: Bucket,
+    make_current: bool = True,
+    say: Callable[[str], None] = lambda line: None,
+) -> str:
     """Put the bundle of a folder into the index bucket; returns its space. May be repeated.
 
+    `say` is told of each file before it goes.
     model.json goes last and becomes current after that, so a reader never sees half a bundle.
     """
     local = read_bundle(folder)
@@ -197,6 +203,7 @@ def publish_bundle(folder: Path, bucket: Bucket, make_current: bool = True) -> s
         pass  # they are what model.json says
     for file in (*local.bundle.files, MODEL_JSON):
         name = f"models/{space}/{file}"
+        say(f"{name}, {(folder / file).stat().st_size / 1e6:.1f} MB")
         kind = "application/json" if file.endswith(".json") else "application/octet-stream"
         try:
             bucket.create(name, (folder / file).read_bytes(), kind)

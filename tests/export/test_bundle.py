@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import onnx
@@ -11,7 +13,7 @@ import torch
 from tokenizers import Tokenizer, processors
 
 from clipsearch import preprocess as preprocess_module
-from clipsearch.bundle import FILES, publish_bundle, read_bundle
+from clipsearch.bundle import FILES, MODEL_JSON, publish_bundle, read_bundle
 from clipsearch.encoder import Encoder
 from clipsearch.storage.folder import FolderBucket
 from model_export import onnx_export, write_bundle
@@ -87,6 +89,25 @@ def test_model_json_says_what_the_model_is(export, model, tmp_path):
     assert set(document["files"]) == {*FILES, "text.onnx.rows"}
     assert read_bundle(tmp_path / "bundle").bundle == bundle
     assert not list(tmp_path.glob(".export-*"))
+
+
+def test_two_exports_into_one_folder_leave_a_whole_bundle(export, model, tmp_path):
+    folder = tmp_path / "bundle"
+    for precision in ("fp32", "int8"):
+        export(model, image_precision=precision, text_precision=precision)
+        folder.rename(tmp_path / precision)
+
+    def put_again_and_again(source):
+        for number in range(20):
+            copy = shutil.copytree(source, tmp_path / f"{source.name}-{number}")
+            write_bundle._move(copy, folder)
+
+    sources = (tmp_path / "fp32", tmp_path / "int8")
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(put_again_and_again, sources))
+    local = read_bundle(folder)
+    with local.files("image"), local.files("text"):
+        assert {path.name for path in folder.iterdir()} == {*local.bundle.files, MODEL_JSON}
 
 
 def test_an_exported_bundle_can_be_published_and_used(export, model, tmp_path):

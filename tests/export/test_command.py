@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
-from clipsearch.bundle import current_space, read_bundle
+from clipsearch.bundle import FILES, current_space, read_bundle
 from clipsearch.encoder import Encoder
 from clipsearch.storage import open_bucket
 from clipsearch.storage.folder import FolderBucket
@@ -172,10 +172,13 @@ def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):
     bucket = open_bucket("gs://photos/an index")
     assert current_space(bucket) == read_bundle(tmp_path / "out").bundle.space
     bucket.close()
-    capsys.readouterr()
+    printed = capsys.readouterr().out
+    assert all(f"/{file}, 0." in printed for file in FILES)
     assert main([*arguments, "gs://none"]) == 1
-    [line] = capsys.readouterr().err.splitlines()
+    printed = capsys.readouterr()
+    [line] = printed.err.splitlines()
     assert "none" in line
+    assert not printed.out  # found out before the long work
 
 
 def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):

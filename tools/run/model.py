@@ -45,8 +45,19 @@ def export_once(checkpoint: str, bundle: Path) -> None:
         return
     print(f"model: {checkpoint} is exported to {bundle} first (once)", flush=True)
     command = [_python_with_torch(), "-m", "model_export", checkpoint, "--out", str(bundle)]
-    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL).returncode:
+    if _exit_code(command):
         raise RunError(f"{checkpoint} could not be exported")
+
+
+def _exit_code(command: list[str]) -> int:
+    """Ctrl-C is for the export, too, which then takes away what it has begun: subprocess.run
+    would give it a quarter of a second for that."""
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            process.wait()
+            raise
 
 
 def _python_with_torch() -> str:
