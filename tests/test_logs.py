@@ -126,6 +126,32 @@ def test_an_error_is_a_line_with_its_severity(tmp_path: Path) -> None:
     assert "NoModel" in entry["payload"]["detail"]
 
 
+def test_a_request_is_one_line_that_cloud_logging_reads(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running("search", log, **CLOUD) as address:
+        trace = {"x-cloud-trace-context": f"{TRACE}/1;o=1"}
+        assert httpx.get(f"{address}/health", headers=trace).status_code == 200
+        assert httpx.get(address, params={"q": "a secret", "limit": "0"}).status_code == 400
+        assert httpx.get(address, params={"q": "a secret"}).status_code == 503  # no model
+    entries = [parsed(line) for line in log.read_text().splitlines() if line.startswith("{")]
+    requests = [entry for entry in entries if entry["payload"].get("kind") == "request"]
+    health, refused, not_ready = requests
+    assert health["trace"] == f"projects/my-project/traces/{TRACE}"
+    assert health["labels"]["execution_id"]
+    assert (health["payload"]["method"], health["payload"]["path"]) == ("GET", "/health")
+    assert set(health["payload"]["ms"]) == {"load", "encode", "search", "total"}
+    found = [(r["severity"], r["payload"]["status"], r["payload"]["outcome"]) for r in requests]
+    assert found == [
+        ("INFO", 200, "answered"),
+        ("INFO", 400, "refused"),
+        ("WARNING", 503, "not ready"),
+    ]
+    assert "limit" in refused["payload"]["detail"]
+    assert not_ready["payload"]["cold"] is True
+    assert not_ready["payload"]["ms"]["load"] > 0
+    assert "secret" not in log.read_text()
+
+
 def test_elsewhere_the_same_line_is_text(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running("ingest", log) as address:

@@ -75,9 +75,11 @@ class CloudFormatter(logging.Formatter):
 
 
 def _show() -> None:
-    """The framework sets logging up, or not, by itself: with LOG_EXECUTION_ID, as in the cloud,
-    it gives the root logger a handler and the level WARNING; without, there is none at all."""
+    """The framework sets logging up by itself. With LOG_EXECUTION_ID, as on Cloud Run, the root
+    logger gets a handler, which adds the execution's id, and the level WARNING; and of an async
+    function, all loggers made so far are disabled. Without it there is no handler at all."""
     _log.setLevel(logging.INFO)
+    _log.disabled = False
     if not _log.hasHandlers():
         _log.addHandler(logging.StreamHandler())
     if "K_SERVICE" in os.environ:  # https://cloud.google.com/run/docs/container-contract

@@ -14,12 +14,14 @@ import functions_framework.aio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from clipsearch import logs
 from clipsearch.decode import MAX_BYTES
 from clipsearch.errors import SettingsError
 from clipsearch.settings import Settings
 from search import openapi, page
 from search.body import parse_form, read_body
 from search.cors import ANYONE, cors_headers, preflight_headers
+from search.lines import write_line
 from search.parameters import (
     Query,
     checked,
@@ -29,7 +31,14 @@ from search.parameters import (
     query_of_post,
 )
 from search.pool import Pool
-from search.problems import MEDIA_TYPE, BadRequest, UnknownPath, WrongMethod, problem_of
+from search.problems import (
+    MEDIA_TYPE,
+    BadRequest,
+    Problem,
+    UnknownPath,
+    WrongMethod,
+    problem_of,
+)
 from search.timing import Timing, server_timing
 
 if TYPE_CHECKING:
@@ -50,17 +59,24 @@ _service_lock = threading.Lock()
 
 @functions_framework.aio.http
 async def search(request: Request) -> Response:
+    logs.begin(request.headers)
+    timing, was_cold = Timing(), not _make_service.cache_info().currsize
+    detail = ""
     try:
-        response = await _answer(request)
+        response = await _answer(request, timing)
     except ClientDisconnect:
-        return Response(status_code=400)  # nobody is there to read it
+        detail = "the client has gone"
+        response = Response(status_code=400)  # nobody is there to read it
     except Exception as error:
-        response = _problem(request, error)
+        problem = problem_of(error)
+        detail = problem.detail
+        response = _problem(request, problem)
+    is_cold = was_cold and bool(_make_service.cache_info().currsize)
+    write_line(request, response.status_code, detail, is_cold, timing)
     return _finished(request, response)
 
 
-async def _answer(request: Request) -> Response:
-    timing = Timing()
+async def _answer(request: Request, timing: Timing) -> Response:
     handlers = ROUTES.get(request.url.path)
     if handlers is None:
         raise UnknownPath(f"nothing is at {request.url.path!r}; there are {', '.join(ROUTES)}")
@@ -162,8 +178,7 @@ def _json(answer: dict[str, Any]) -> Response:
     return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timing_ms"])})
 
 
-def _problem(request: Request, error: Exception) -> Response:
-    problem = problem_of(error)
+def _problem(request: Request, problem: Problem) -> Response:
     if page.wants_page(request.headers.get("accept")):
         try:
             site_url = _settings().site_url

@@ -1,0 +1,36 @@
+"""The log line of a request. Words and pictures that were asked for are not in it."""
+
+import logging
+
+from starlette.requests import Request
+
+from clipsearch import logs
+from search.timing import Timing
+
+
+def write_line(request: Request, status: int, detail: str, is_cold: bool, timing: Timing) -> None:
+    """`detail`: what was wrong; `is_cold`: whether model or index had to be loaded first."""
+    outcome, level = _outcome(status)
+    ms = timing.milliseconds()
+    said = f", {detail}" if detail else ""
+    logs.write(
+        level,
+        f"request {request.method} {request.url.path}: {status} {outcome}{said} "
+        f"({'cold; ' if is_cold else ''}{logs.durations(ms)})",
+        kind="request",
+        method=request.method,
+        path=request.url.path,
+        status=status,
+        outcome=outcome,
+        detail=detail,
+        cold=is_cold,
+        ms=ms,
+    )
+
+
+def _outcome(status: int) -> tuple[str, int]:
+    if status < 400:
+        return "answered", logging.INFO
+    if status < 500:
+        return "refused", logging.INFO
+    return ("not ready", logging.WARNING) if status == 503 else ("failed", logging.ERROR)
