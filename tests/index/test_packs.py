@@ -189,21 +189,21 @@ def test_a_photo_of_a_pack_gives_its_vector_and_scores_one_with_it(library: Fold
 
 def test_deleted_and_replaced_photos_of_packs_are_not_found(tmp_path: Path) -> None:
     bucket = FolderBucket(tmp_path)
-    publish_packed(bucket, commit_of(bucket, photos(0, 3000)))
+    publish_packed(bucket, commit_of(bucket, photos(0, COUNT)))
     reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
     index.update(reader.refresh())
     query = VECTORS[7]
-    best = [hit.name for hit in index.search(query, 50)]
+    best = [hit.name for hit in index.search(query, 20)]
     write_segment(bucket, SPACE, [tombstone(name, 1) for name in best])
     write_segment(bucket, SPACE, [photo("00007", 2, -VECTORS[7])])
     index.update(reader.refresh())
     cold, _ = loaded(bucket)
     for each in (index, cold):
-        hits = each.search(query, 50)
-        assert len(hits) == 50
+        hits = each.search(query, 20)
+        assert len(hits) == 20
         assert not {hit.name for hit in hits} & set(best)
         assert each.search(-query, 1) == [Hit("00007", 1.0, 2, 640, 480)]
-    write_segment(bucket, SPACE, [tombstone(f"{i:05}", 2) for i in range(3000)])
+    write_segment(bucket, SPACE, [tombstone(f"{i:05}", 2) for i in range(COUNT)])
     index.update(reader.refresh())
     assert index.search(query, 5) == []
     assert index._state.trained == []
