@@ -11,16 +11,24 @@ locals {
     "style-src ${local.site_url}/",
     "img-src ${local.site_url}/ blob: ${local.photos_url}/ ${local.thumbnails_url}/",
     "connect-src ${local.search_url}/",
-    "form-action 'none'",
+    "form-action ${local.search_url}/",
     "base-uri 'none'",
   ])
   policy_tag = "<meta http-equiv=\"Content-Security-Policy\" content=\"${local.policy}\">"
+  form_tag   = "action=\"${local.search_url}/\""
   index_html = replace(
-    file("${path.module}/../site/index.html"),
-    "/<meta http-equiv=\"Content-Security-Policy\"[^>]*>/",
-    local.policy_tag,
+    replace(
+      file("${path.module}/../site/index.html"),
+      "/<meta http-equiv=\"Content-Security-Policy\"[^>]*>/",
+      local.policy_tag,
+    ),
+    "action=\"http://127.0.0.1:8081/\"", # for browsers without JavaScript
+    local.form_tag,
   )
-  config_js = "export const SEARCH_URL = ${jsonencode(local.search_url)};\n"
+  config_js = <<-JS
+    export const SEARCH_URL = ${jsonencode(local.search_url)};
+    export const SUGGESTIONS = ${jsonencode(var.suggestions)};
+  JS
 
   site_files = setsubtract(fileset("${path.module}/../site", "*"), ["index.html", "config.js"])
   site_types = {
@@ -65,8 +73,8 @@ resource "google_storage_bucket_object" "index_html" {
 
   lifecycle {
     precondition {
-      condition     = strcontains(local.index_html, local.policy_tag)
-      error_message = "site/index.html has no content security policy to replace."
+      condition     = strcontains(local.index_html, local.policy_tag) && strcontains(local.index_html, local.form_tag)
+      error_message = "site/index.html has no content security policy, or no form, to give an address to."
     }
   }
 }

@@ -164,3 +164,10 @@ variable "searchers" {
     error_message = "Each searcher must be an IAM member such as user:me@example.org. For everybody there is public = true."
   }
 }
+
+variable "suggestions" {
+  description = "What the page suggests to search for while nothing was asked."
+  type        = list(string)
+  default     = []
+  nullable    = false
+}

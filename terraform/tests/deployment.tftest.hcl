@@ -167,6 +167,10 @@ run "applied" {
     error_message = "The page's policy must let it ask this search function, and nothing else."
   }
   assert {
+    condition     = !strcontains(google_storage_bucket_object.index_html.content, "127.0.0.1")
+    error_message = "Nothing on the page may ask the visitor's own machine."
+  }
+  assert {
     condition     = !strcontains(google_storage_bucket_object.index_html.content, "'self'")
     error_message = "'self' is every bucket on earth: the page's policy must name its own."
   }

@@ -12,6 +12,7 @@ from ingest.events import DELETED, FINALIZED
 from ingest.messages import PUBLISHED, parse_message
 from search.main import WAITING
 from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
+from tools.run.page import DEFAULT_SEARCH_URL
 
 FUNCTIONS = "google_cloudfunctions2_function"
 NAMES = {  # examples, to see that what is put together is what the settings take
@@ -154,6 +155,11 @@ def test_the_page_is_put_up_whole_with_a_policy_of_its_own(configuration: Config
     tag = '<meta http-equiv="Content-Security-Policy"[^>]*>'
     assert len(re.findall(tag, page)) == 1
     assert tag.replace('"', '\\"') in configuration.locals["index_html"]
+    local_address = f'action="{DEFAULT_SEARCH_URL}/"'
+    assert page.count(local_address) == 1
+    assert local_address.replace('"', '\\"') in configuration.locals["index_html"]
+    names = re.findall(r"^export const (\w+)", (ROOT / "site" / "config.js").read_text(), re.M)
+    assert re.findall(r"export const (\w+)", configuration.locals["config_js"]) == names
     types = configuration.locals["site_types"]
     for path in (ROOT / "site").iterdir():
         assert path.is_file()
