@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
+from clipsearch.manifest import TOWERS
 from model_export.errors import ExportError
 from model_export.exported import SOURCE, source_of
-from model_export.options import TOWERS, Options, UsageError, parse_options
+from model_export.options import Options, UsageError, parse_options
 
 if TYPE_CHECKING:
     from clipsearch.bundle import Bundle

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from clipsearch.manifest import Tower
+from clipsearch.manifest import PRECISIONS, TOWERS, Tower
 from clipsearch.storage import Bucket, open_bucket
 from clipsearch.storage.folder import FolderBucket
 from model_export.errors import ExportError
@@ -16,9 +16,6 @@ from model_export.exported import checkpoint_folder, foreign_files, place_of
 
 if TYPE_CHECKING:
     from model_export.onnx_export import Precision
-
-PRECISIONS = ("fp32", "int8")
-TOWERS: tuple[Tower, ...] = ("image", "text")
 
 
 class UsageError(ExportError):

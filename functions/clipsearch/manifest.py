@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ FORMAT = 1
 MODEL_JSON = "model.json"
 
 Tower = Literal["image", "text"]
+TOWERS: tuple[Tower, ...] = ("image", "text")
+PRECISIONS = ("fp32", "int8")
 
 # What every bundle has. The graphs' weights may be in more files, named after their graph.
 FILES = ("image.onnx", "image.onnx.data", "text.onnx", "text.onnx.data", "tokenizer.json")
@@ -119,6 +122,11 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
             raise ValueError(f"the files {list(bundle.files)}")
+        # of no consequence for the space, so not covered by it
+        if not (math.isfinite(bundle.logit_scale) and bundle.logit_scale > 0):
+            raise ValueError(f"the logit_scale {bundle.logit_scale}")
+        if not all(bundle.precision[tower] in PRECISIONS for tower in TOWERS):
+            raise ValueError(f"the precision {bundle.precision}")
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         raise DamagedObject(where, f"not a model.json: {type(exc).__name__} {exc}") from exc
     space = space_of(

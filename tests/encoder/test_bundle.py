@@ -169,6 +169,10 @@ def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder)
         ({"files": {}}, "not a model.json"),
         ({"files": {"../text.onnx": {"sha256": "", "bytes": 0}}}, "not a model.json"),
         ({"space": "0123456789ab"}, "its contents give"),
+        ({"logit_scale": float("nan")}, "the logit_scale nan"),
+        ({"logit_scale": 0}, "the logit_scale 0"),
+        ({"precision": {"image": "fp32"}}, "not a model.json"),
+        ({"precision": {"image": "fp32", "text": "fp16"}}, "the precision"),
     ],
     ids=str,
 )

@@ -17,6 +17,7 @@ from clipsearch.bundle import FILES, MODEL_JSON, publish_bundle, read_bundle
 from clipsearch.encoder import Encoder
 from clipsearch.storage.folder import FolderBucket
 from model_export import onnx_export, write_bundle
+from model_export.graph import Graph
 from model_export.onnx_export import UnsupportedModel
 from model_export.samples import texts
 from model_export.tiny import tiny_clip
@@ -251,6 +252,50 @@ def test_texts_cut_a_token_too_early_are_refused(export, model, tmp_path, monkey
 
     monkeypatch.setattr(Encoder, "tokenize", early)
     assert_refused(export, tmp_path, model, r"text: tokens_equal for \d+ of 40", precision)
+
+
+def wrong_nodes(op, **attributes):
+    """Every node `op` of the graphs has these attributes instead."""
+    real = Graph.add
+
+    def add(self, kind, *inputs, **given):
+        return real(self, kind, *inputs, **given | (attributes if kind == op else {}))
+
+    return Graph, "add", add
+
+
+def wrong_weight(name, change):
+    real = Graph.weight
+
+    def weight(self, given, values, *file):
+        return real(self, given, change(values) if given == name else values, *file)
+
+    return Graph, "weight", weight
+
+
+def wrong_tokenizer(**changes):
+    real = write_bundle._tokenizer_json
+
+    def changed(tokenizer):
+        return json.dumps({**json.loads(real(tokenizer)), **changes})
+
+    return write_bundle, "_tokenizer_json", changed
+
+
+MISTAKES = {
+    "texts look ahead": (wrong_nodes("MultiHeadAttention", unidirectional=0), "text in fp32"),
+    "pictures do not": (wrong_nodes("MultiHeadAttention", unidirectional=1), "image in fp32"),
+    "positions": (wrong_weight("positions", lambda rows: np.roll(rows, 1, axis=0)), "in fp32"),
+    "activation": (wrong_nodes("QuickGelu", alpha=1.0), "text in fp32.*image in fp32"),
+    "epsilon": (wrong_nodes("LayerNormalization", epsilon=1e-3), "text in fp32.*image in fp32"),
+    "capitals": (wrong_tokenizer(normalizer=None), r"tokens_equal for \d+ of 40"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "what"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_other_mistakes_are_refused(export, model, tmp_path, monkeypatch, wrong, what):
+    monkeypatch.setattr(*wrong)
+    assert_refused(export, tmp_path, model, what)
 
 
 def test_another_logit_scale_is_refused(export, model, tmp_path, monkeypatch):
