@@ -157,6 +157,6 @@ def _bundle(folder: Path, seed: int) -> Bundle:
         std=STD,
         files=files,
         sizes={file: len(content) for file, content in data.items()},
-        precision={"image": "float32", "text": "float32"},
+        precision={"image": "fp32", "text": "fp32"},
         report={},
     )
