@@ -16,6 +16,7 @@ locals {
     CLIPSEARCH_THUMBNAILS      = "gs://${google_storage_bucket.thumbnails.name}"
     CLIPSEARCH_PHOTOS_URL      = local.photos_url
     CLIPSEARCH_THUMBNAILS_URL  = local.thumbnails_url
+    CLIPSEARCH_SIGN_AS         = var.public ? "" : google_service_account.search.email
     CLIPSEARCH_MODEL           = "current"
     CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
     CLIPSEARCH_SITE_URL        = local.site_url

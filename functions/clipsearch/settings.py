@@ -45,6 +45,11 @@ SETTINGS = (
         "",
         "public base address of the thumbnails; for gs:// it follows from CLIPSEARCH_THUMBNAILS",
     ),
+    Setting(
+        "CLIPSEARCH_SIGN_AS",
+        "",
+        "the service account that signs the addresses of thumbnails in a private gs:// bucket",
+    ),
     Setting("CLIPSEARCH_MODEL", "current", "the model to use: a space, or current"),
     Setting(
         "CLIPSEARCH_ALLOWED_ORIGINS",
@@ -82,6 +87,7 @@ class Settings:
     allowed_origins: tuple[str, ...]
     topic: str = ""
     dead_letters: str = ""
+    sign_as: str = ""
     site_url: str = ""
 
     @classmethod
@@ -99,6 +105,7 @@ class Settings:
             model=_model(values),
             allowed_origins=_origins(values),
             topic=_topic(values, "CLIPSEARCH_TOPIC"),
+            sign_as=_sign_as(values),
             dead_letters=_topic(values, "CLIPSEARCH_DEAD_LETTERS"),
             site_url=_site_url(values),
         )
@@ -175,6 +182,16 @@ def _topic(values: Mapping[str, str | None], name: str) -> str:
     value = values[name] or ""
     if value and not re.fullmatch(r"projects/[a-z0-9.:-]+/topics/[A-Za-z][\w.~+%-]{2,254}", value):
         raise SettingsError(name, value, f"{TOPIC_FORM}, or empty")
+    return value
+
+
+def _sign_as(values: Mapping[str, str | None]) -> str:
+    value = values["CLIPSEARCH_SIGN_AS"] or ""
+    is_account = re.fullmatch(r"[a-z0-9-]+@[a-z0-9.-]+", value)
+    is_cloud = (values["CLIPSEARCH_THUMBNAILS"] or "").startswith("gs://")
+    if value and not (is_account and is_cloud):
+        allowed = "the e-mail address of a service account, for thumbnails at gs://…, or empty"
+        raise SettingsError("CLIPSEARCH_SIGN_AS", value, allowed)
     return value
 
 

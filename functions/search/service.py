@@ -23,6 +23,7 @@ from search.timing import Timing
 
 if TYPE_CHECKING:
     from clipsearch.index import Hit
+    from search.signing import SignedAddresses
     from search.status import StatusReader
 
 
@@ -36,6 +37,7 @@ class Service:
         self._settings = settings
         self._keeper = ModelKeeper(settings)
         self._status: StatusReader | None = None
+        self._signed = _signed_addresses(settings)
 
     def status(self) -> dict[str, Any]:
         state = self._keeper.model().keeper.state()
@@ -66,10 +68,11 @@ class Service:
         state, looked_for = _state_and_embedding(query, model, timing)
         with timing.phase("search"):
             hits, more = _search(query, looked_for, state)
+            results = self._results(hits)
 
         next_cursor = Cursor(hits[-1].score, hits[-1].name, mark) if more else None
         answer: dict[str, Any] = {
-            "results": [self._result(hit) for hit in hits],
+            "results": results,
             "next_cursor": encode_cursor(next_cursor) if next_cursor else None,
             "index": {
                 "space": model.space,
@@ -101,17 +104,32 @@ class Service:
             answer["picture"] = encode_picture(model.space, found.vector)
         return _described(model, answer, found.truncated, timing)
 
-    def _result(self, hit: "Hit") -> dict[str, Any]:
-        thumbnail = thumbnails.thumbnail_name(hit.name, hit.generation)
-        return {
-            "name": hit.name,
-            "url": f"{self._settings.photos_url}/{quote(hit.name)}",
-            "thumbnail_url": f"{self._settings.thumbnails_url}/{thumbnail}",
-            "score": hit.score,
-            "similarity": round(100 * hit.score, 4),
-            "width": hit.width,
-            "height": hit.height,
-        }
+    def _results(self, hits: "list[Hit]") -> list[dict[str, Any]]:
+        names = [thumbnails.thumbnail_name(hit.name, hit.generation) for hit in hits]
+        if self._signed is not None:
+            addresses = self._signed.of(names)
+        else:
+            addresses = [f"{self._settings.thumbnails_url}/{name}" for name in names]
+        return [
+            {
+                "name": hit.name,
+                "url": f"{self._settings.photos_url}/{quote(hit.name)}",
+                "thumbnail_url": address,
+                "score": hit.score,
+                "similarity": round(100 * hit.score, 4),
+                "width": hit.width,
+                "height": hit.height,
+            }
+            for hit, address in zip(hits, addresses, strict=True)
+        ]
+
+
+def _signed_addresses(settings: Settings) -> "SignedAddresses | None":
+    if not settings.sign_as:
+        return None
+    from search.signing import SignedAddresses
+
+    return SignedAddresses(settings.thumbnails, settings.sign_as)
 
 
 def _described(

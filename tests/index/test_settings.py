@@ -39,7 +39,8 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
-    assert {*LOCAL, *more} == {setting.name for setting in SETTINGS}
+    # only for gs://, so below
+    assert {*LOCAL, *more, "CLIPSEARCH_SIGN_AS"} == {setting.name for setting in SETTINGS}
     assert Settings.from_env({**LOCAL, **more}) == Settings(
         photos="file:///data/my%20photos",
         index="file:///data/index",
@@ -52,6 +53,19 @@ def test_every_setting_can_be_set() -> None:
         dead_letters="projects/my-project/topics/dead-letters",
         site_url="https://storage.googleapis.com/my-site",
     )
+
+
+def test_thumbnails_in_a_bucket_can_be_signed() -> None:
+    signing = {
+        **LOCAL,
+        "CLIPSEARCH_THUMBNAILS": "gs://my-thumbnails",
+        "CLIPSEARCH_SIGN_AS": "search@my-project.iam.gserviceaccount.com",
+    }
+    assert Settings.from_env(signing).sign_as == "search@my-project.iam.gserviceaccount.com"
+    with pytest.raises(SettingsError, match="CLIPSEARCH_SIGN_AS"):
+        Settings.from_env({**signing, "CLIPSEARCH_SIGN_AS": "search"})
+    with pytest.raises(SettingsError, match="CLIPSEARCH_SIGN_AS"):
+        Settings.from_env({**LOCAL, "CLIPSEARCH_SIGN_AS": signing["CLIPSEARCH_SIGN_AS"]})
 
 
 @pytest.mark.parametrize("name", LOCAL)

@@ -15,6 +15,7 @@ from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
 from tools.run.page import DEFAULT_SEARCH_URL
 
 FUNCTIONS = "google_cloudfunctions2_function"
+ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"
 NAMES = {  # examples, to see that what is put together is what the settings take
     "local.photos_bucket": "my-photos",
     "google_storage_bucket.index.name": "my-index",
@@ -22,6 +23,7 @@ NAMES = {  # examples, to see that what is put together is what the settings tak
     "local.photos_url": "https://storage.googleapis.com/my-photos",
     "local.thumbnails_url": "https://storage.googleapis.com/my-thumbnails",
     'join(",", var.allowed_origins)': "https://storage.googleapis.com",
+    'var.public ? "" : google_service_account.search.email': ACCOUNT,
     "local.site_url": "https://storage.googleapis.com/my-site",
     "google_pubsub_topic.dead_letters.id": "projects/my-project/topics/clipsearch-dead-letters",
     "var.project": "my-project",
@@ -95,6 +97,7 @@ def test_the_settings_take_what_the_functions_get(configuration: Configuration) 
     }
     settings = Settings.from_env(environment)
     assert settings.photos == "gs://my-photos"
+    assert settings.sign_as == ACCOUNT
     assert settings.topic == NAMES["google_pubsub_topic.maintenance.id"]
 
 

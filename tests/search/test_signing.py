@@ -1,0 +1,87 @@
+"""Private thumbnails: addresses that are signed without a key file, and not for each answer."""
+
+import importlib
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from clipsearch.snapshot import SnapshotReader
+from clipsearch.thumbnails import thumbnail_name
+from tests.iam_double import IamDouble
+
+ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"
+SIGNED = {
+    "CLIPSEARCH_THUMBNAILS": "gs://my-thumbnails/some",
+    "CLIPSEARCH_SIGN_AS": ACCOUNT,
+}
+
+
+@pytest.fixture
+def iam(monkeypatch):
+    double = IamDouble(ACCOUNT)
+    monkeypatch.setenv("IAM_CREDENTIALS_EMULATOR_HOST", double.host)
+    yield double
+    double.close()
+
+
+def addresses(client, query="red"):
+    answer = client.get("/", params={"q": query})
+    assert answer.status_code == 200, answer.text
+    return {result["name"]: result["thumbnail_url"] for result in answer.json()["results"]}
+
+
+def test_cloud_storage_opens_the_addresses_for_a_while(gallery, client_of, iam):
+    found = addresses(client_of(gallery, **SIGNED))
+    assert len(found) == 4
+    entries = SnapshotReader(gallery.index, gallery.space).refresh().entries
+    generations = {entries.name(row): int(entries.generations[row]) for row in range(len(entries))}
+    for name, address in found.items():
+        assert address.startswith("https://storage.googleapis.com/my-thumbnails/some/")
+        thumbnail = thumbnail_name(name, generations[name])
+        assert iam.opens(address) == f"my-thumbnails/some/{thumbnail}"
+        assert iam.opens(address, datetime.now(UTC) + timedelta(minutes=59))
+        assert iam.opens(address, datetime.now(UTC) + timedelta(minutes=61)) is None
+        assert iam.opens(address.replace(thumbnail, thumbnail[::-1])) is None
+
+
+def test_an_address_is_signed_once_in_half_its_life(gallery, client_of, iam, monkeypatch):
+    client = client_of(gallery, **SIGNED)
+    first = addresses(client)
+    assert iam.requests == 4
+    assert addresses(client, "blue") == first
+    assert iam.requests == 4
+    signing = importlib.import_module("search.signing")
+    now = signing.time.monotonic()
+    monkeypatch.setattr(signing.time, "monotonic", lambda: now + signing.LIFE_S / 2 + 1)
+    assert addresses(client).keys() == first.keys()
+    assert iam.requests == 8
+
+
+def test_no_more_addresses_are_remembered_than_there_is_room_for(gallery, client_of, iam):
+    client = client_of(gallery, **SIGNED)
+    importlib.import_module("search.signing").REMEMBERED = 2
+    addresses(client)
+    addresses(client)
+    assert iam.requests in (6, 8)  # 4 and what was forgotten
+
+
+def test_what_passes_is_tried_again(gallery, client_of, iam):
+    iam.faults.extend([503, 429])
+    assert len(addresses(client_of(gallery, **SIGNED))) == 4
+    assert iam.requests == 6
+
+
+def test_trouble_with_signing_is_a_503_that_keeps_its_cause_to_the_log(
+    gallery, client_of, iam, caplog
+):
+    iam.faults.extend([403] * 4)
+    answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
+    assert answer.status_code == 503
+    assert ACCOUNT not in answer.text
+    assert f"sign as {ACCOUNT}: 403" in caplog.text
+
+
+def test_public_thumbnails_are_not_signed(gallery, client_of, iam):
+    found = addresses(client_of(gallery))
+    assert all(a.startswith("http://127.0.0.1:8080/thumbnails/") for a in found.values())
+    assert iam.requests == 0
