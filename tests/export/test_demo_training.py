@@ -52,7 +52,7 @@ def test_captions_fit_the_context_and_keep_their_ends() -> None:
 
 
 def test_a_few_steps_lower_the_loss_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
-    drawn = training.DrawnBatches(seed=1, batches=12, batch_size=32)
+    drawn = training.DrawnBatches(seed=1, batches=12, batch_size=16)
     batches = [drawn[i] for i in range(len(drawn))]
     trainer = training.Trainer(seed=1)
     losses = [sum(p.item() for p in trainer.step(b, 0.1).values()) for b in batches]

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from clipsearch.bundle import read_bundle
+from model_export import ROOT
 from model_export.exported import place_of
 from model_export.tiny import tiny_clip
 from tests.export.checkpoints import change_json, save_new
 from tests.stack.conftest import free_port
-from tests.stack.running import RunningStack
+from tests.stack.running import RunningStack, wait_for
 from tools.run.errors import RunError
 from tools.run.model import choose_model, export_once
 
@@ -69,6 +74,31 @@ def test_a_checkpoint_that_cannot_be_exported_ends_the_start(checkpoint, tmp_pat
         export_once(found, bundle)
     assert capfd.readouterr().err.startswith(f"export: {checkpoint} is not a CLIP")
     assert not bundle.exists()
+
+
+def test_an_export_that_is_stopped_may_take_away_what_it_has_begun(tmp_path):
+    export = """
+import pathlib, sys, time
+begun = pathlib.Path(sys.argv[1])
+begun.touch()
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    time.sleep(1)  # the end of an operator of PyTorch
+    begun.unlink()
+"""
+    start = """
+import sys
+from tools.run.model import _exit_code
+_exit_code([sys.executable, "-c", *sys.argv[1:]])
+"""
+    begun = tmp_path / "begun"
+    arguments = [sys.executable, "-c", start, export, str(begun)]
+    process = subprocess.Popen(arguments, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE)
+    wait_for(begun.exists, "the export")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    assert b"KeyboardInterrupt" in process.communicate(timeout=30)[1]
+    assert not begun.exists()
 
 
 def test_an_id_has_its_place_and_so_has_each_folder(tmp_path, checkpoint):
