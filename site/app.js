@@ -24,6 +24,7 @@ let running = null; // the AbortController of what is being asked; who asks anew
 let query = {}; // what the page shows: q, picture and like, those that are asked
 let shown = []; // the results on the page, in order
 let cursor = null; // where the next part starts
+let welcome = ""; // what is said when nothing is asked
 let viewed = 0; // which of `shown` the viewer shows
 const previews = new Map(); // picture (as in the address) → {url, name}, of those chosen here
 
@@ -144,7 +145,7 @@ function visit() {
   } else {
     running?.abort();
     clear();
-    say("");
+    say(welcome);
   }
 }
 
@@ -366,6 +367,8 @@ form.addEventListener("submit", (event) => {
 words.addEventListener("input", () => fetch(`${config.SEARCH_URL}/embed?q=a`).catch(() => null), { once: true });
 more.addEventListener("click", searchMore);
 addEventListener("popstate", visit);
+// The browser restores the place within the page's own history, but not when it is loaded again.
+addEventListener("pagehide", () => history.replaceState({ ...history.state, place: scrollY }, ""));
 
 function item(text) {
   const node = document.createElement("li");
@@ -417,9 +420,16 @@ suggestions.replaceChildren(...(config.SUGGESTIONS ?? []).map((text) => {
 // Who reloads wants a new answer.
 if (performance.getEntriesByType("navigation")[0]?.type === "reload") history.replaceState(null, "");
 visit();
+if (history.state?.place) scrollTo({ top: history.state.place });
+if (!location.search) words.focus(); // autofocus would scroll
 // Asking for the state wakes the function while the visitor types.
-const atStart = (...said) => addressOf(query) === "?" && !running && say(...said);
-const waking = setTimeout(() => atStart("Waking up…"), WAKING_AFTER_MS / 2);
-ask("/status", { signal: new AbortController().signal, tell: atStart })
-  .then((state) => atStart(`${showAbout(state)} can be searched.`), (error) => atStart(error.message, true))
-  .finally(() => clearTimeout(waking));
+function greet(text, isError) {
+  clearTimeout(waking);
+  welcome = text;
+  if (addressOf(query) === "?" && !running) say(text, isError);
+}
+const waking = setTimeout(() => greet("Waking up…"), WAKING_AFTER_MS / 2);
+ask("/status", { signal: new AbortController().signal, tell: greet }).then(
+  (state) => greet(`${showAbout(state)} can be searched.`),
+  (error) => greet(error.message, true),
+);

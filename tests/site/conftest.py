@@ -1,4 +1,5 @@
-"""The page served as it is, before a stub of the search function, in a real browser."""
+"""The page in a real browser: before the whole stack, and before a stub of the search function
+where a test needs states that come seldom."""
 
 import hashlib
 import io
@@ -7,11 +8,16 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from model_export.demo.scenes import Group, Scene, draw
 from tests.browser import chromium
+from tests.stack.conftest import free_port, jpeg
+from tests.stack.running import RunningStack
+from tools.demo_photos import draw_demo_photos
 from tools.run.page import SITE, policy, site_files
 from tools.run.static import StaticServer
 
@@ -157,9 +163,22 @@ def gallery(tmp_path, stub):
     gallery.server.close()
 
 
+# Every shift counts, also right after a key was pressed.
+WATCH_SHIFTS = """
+window.shifts = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) {
+    const moved = entry.sources.map((it) => it.node?.id || it.node?.className || it.node?.nodeName);
+    window.shifts.push([entry.value, ...moved]);
+  }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
 @pytest.fixture
-def open_page(browser, gallery):
-    """Opens the page; at the end nothing may have complained that was not expected."""
+def browse(browser):
+    """Opens an address; at the end nothing may have complained that was not expected. What the
+    content security policy stops is a complaint."""
     contexts, complaints = [], []
 
     def heard(message):
@@ -167,22 +186,77 @@ def open_page(browser, gallery):
         if message.type == "error" and "Failed to load resource" not in message.text:
             complaints.append(message.text)
 
-    def open_page(address="", **options):
+    def browse(address, **options):
         context = browser.new_context(**options)
+        context.add_init_script(WATCH_SHIFTS)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
         page.on("console", heard)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(gallery.url + address)
+        page.goto(address)
         return page
 
-    yield open_page
+    yield browse
     for context in contexts:
         context.close()
     assert complaints == []
 
 
 @pytest.fixture
+def open_page(browse, gallery):
+    return lambda address="", **options: browse(gallery.url + address, **options)
+
+
+@pytest.fixture
 def page(open_page):
     return open_page()
+
+
+# --- the whole stack
+
+WORDS = "two blue mushrooms"
+DRAWN = 70
+HOSTILE = [
+    "<img src=x onerror=document.title=1>.jpg",
+    "a#b?c%20d.jpg",
+    "שלום.jpg",
+    "/".join(["x" * 197 + "é"] * 4) + ".jpg",  # 800 characters
+    "two\nlines.jpg",
+]
+
+
+def mushrooms(seed):
+    """The bytes of a JPEG that shows WORDS."""
+    scene = Scene((Group("mushroom", "blue", 2),), "day")
+    return jpeg(draw(scene, 480, np.random.default_rng(seed)))
+
+
+def add_photo(folder, name, data):
+    file = folder / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """`make run` with demo pictures, and pictures of WORDS under hostile names."""
+    folder = tmp_path_factory.mktemp("stack")
+    photos = folder / "photos"
+    draw_demo_photos(photos, DRAWN)
+    for seed, name in enumerate(HOSTILE):
+        add_photo(photos, name, mushrooms(seed))
+    arguments = ("--photos", photos, "--state", folder / "run", "--port", free_port())
+    stack = RunningStack(folder / "output", *arguments, "--suggestions", f"{WORDS}, a red car")
+    try:
+        stack.wait_until_ready()
+        stack.photos = photos
+        yield stack
+    finally:
+        stack.end()
+
+
+@pytest.fixture
+def visit(browse, stack):
+    """Opens the page of the stack."""
+    return lambda address="", **options: browse(f"{stack.page}/{address}", **options)

@@ -1,0 +1,197 @@
+"""What the page weighs, when it is painted, and that nothing in it moves; its policy."""
+
+import re
+import threading
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.site.conftest import WORDS, answer
+from tests.site.test_everyone import PHONE
+from tests.site.visitor import cards, says, search
+
+MAX_PAGE, MAX_REQUESTS = 40_000, 6
+MAX_THUMBNAILS = 600_000
+
+
+def test_the_page_is_light_and_asks_for_little(browser, stack):
+    with browser.new_context() as context:
+        page = context.new_page()
+        loaded = []
+        page.on("requestfinished", lambda request: loaded.append(request))
+        page.goto(stack.page)
+        says(page, re.compile("can be searched"))
+        page.wait_for_load_state("networkidle")
+        sizes = {request.url: len(request.response().body()) for request in loaded}
+    assert len(loaded) <= MAX_REQUESTS, list(sizes)
+    assert sum(sizes.values()) <= MAX_PAGE, sizes
+    assert {url.split("/")[2] for url in sizes} == {
+        stack.page.split("/")[2],
+        stack.search.split("/")[2],
+    }
+
+
+def test_the_thumbnails_of_an_answer_are_light(stack):
+    urls = [result["thumbnail_url"] for result in stack.results(q=WORDS)]
+    assert len(urls) == 24
+    sizes = [len(httpx.get(url).content) for url in urls]
+    assert 24_000 < sum(sizes) <= MAX_THUMBNAILS
+
+
+def test_it_is_painted_before_and_without_javascript(browse, gallery):
+    for options in ({"java_script_enabled": False}, {}):
+        page = browse("about:blank", **options)
+        page.route(re.compile(r"\.js$"), lambda route: None)  # it never comes
+        page.goto(gallery.url, wait_until="commit")
+        expect(page.get_by_role("heading", name="clipsearch")).to_be_visible()
+        expect(page.get_by_role("button", name="Search")).to_be_visible()
+        if not options:
+            painted = "performance.getEntriesByName('first-contentful-paint').length"
+            page.wait_for_function(painted)
+        page.unroute_all(behavior="ignoreErrors")
+
+
+def later(then, events):
+    event = threading.Event()
+    events.append(event)
+
+    def wait():
+        event.wait(30)
+        return then
+
+    return wait
+
+
+@pytest.mark.parametrize("visitor", [{}, PHONE], ids=["desktop", "phone"])
+def test_nothing_shifts_while_results_load_and_more_come(open_page, stub, gallery, visitor):
+    events = []
+    sizes = [(320, 240), (100, 300), (0, 0), (3000, 500)]
+    parts = []
+    for part in range(2):
+        results = [gallery.result(f"{part}-{n}.jpg", 0.3) for n in range(24)]
+        for n, result in enumerate(results):
+            result["width"], result["height"] = sizes[n % 4]
+        parts.append(results)
+    parts[0][3] |= gallery.result("missing.jpg", 0.3, thumbnail=False)
+    stub.answers["GET q=boat"] = later(answer(*parts[0], next_cursor="n"), events)
+    stub.answers["GET q=boat&cursor=n"] = later(answer(*parts[1]), events)
+    page = open_page(**visitor)
+    says(page, "500 photos can be searched.")
+    search(page, "boat")
+    says(page, "Searching…")
+    page.wait_for_timeout(600)  # later than what is forgiven after a key was pressed
+    events[0].set()
+    says(page, re.compile(r"^24 photos|^Searching for more"))
+    page.wait_for_function("document.querySelector('#results img').naturalWidth > 0")
+    page.wait_for_timeout(200)
+    events[1].set()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    says(page, "48 photos like “boat”.")
+    page.wait_for_timeout(300)
+    assert page.evaluate("shifts") == []
+
+
+def test_a_picture_has_its_place_before_it_comes(open_page, stub, gallery):
+    results = [gallery.result(f"{n}.jpg", 0.3) for n in range(3)]
+    for result, (width, height) in zip(results, [(320, 240), (100, 300), (0, 0)], strict=True):
+        result |= {"width": width, "height": height}
+    stub.answers["GET q=boat"] = answer(*results)
+    page = open_page()
+    page.route(re.compile("/(thumbnails|photos)/"), lambda route: None)
+    search(page, "boat")
+    says(page, "3 photos like “boat”.")
+    boxes = [cards(page).nth(n).get_by_role("img").bounding_box() for n in range(3)]
+    assert len({round(box["height"]) for box in boxes}) == 1
+    assert boxes[0]["height"] > 100
+    page.unroute_all(behavior="ignoreErrors")
+
+
+STOPPED = """() => new Promise((resolve) => {
+  document.addEventListener("securitypolicyviolation", (e) => resolve(e.effectiveDirective));
+  %s
+  setTimeout(() => resolve("nothing was stopped"), 5000);
+})"""
+
+
+@pytest.mark.parametrize(
+    ("attempt", "directive"),
+    [
+        (
+            "const s = document.createElement('script'); s.textContent = 'document.title = 1';"
+            "document.head.append(s);",
+            "script-src-elem",
+        ),
+        (
+            "const s = document.createElement('style'); s.textContent = '* { display: none }';"
+            "document.head.append(s);",
+            "style-src-elem",
+        ),
+        ("document.body.setAttribute('style', 'display: none');", "style-src-attr"),
+        ("document.body.setAttribute('onclick', 'alert(1)');", "script-src-attr"),
+        ("fetch('http://127.0.0.1:9/').catch(() => 0);", "connect-src"),
+    ],
+    ids=["script", "style", "style attribute", "handler", "another server"],
+)
+def test_the_policy_forbids_what_the_page_does_not_bring(browser, gallery, attempt, directive):
+    with browser.new_context() as context:  # not browse: here the browser is right to complain
+        page = context.new_page()
+        page.goto(gallery.url)
+        says(page, re.compile("can be searched"))
+        assert page.evaluate(STOPPED % attempt) == directive
+        assert page.title() == "clipsearch"
+
+
+def test_the_page_brings_a_policy_of_its_own_for_any_server(gallery):
+    response = httpx.get(gallery.url)
+    own = re.search(r'Content-Security-Policy" content="([^"]*)"', response.text)[1]
+    for policy in (own, response.headers["content-security-policy"]):
+        assert "default-src 'none'" in policy
+        assert "script-src 'self'; style-src 'self'" in policy
+        assert "unsafe" not in policy
+
+
+def test_it_works_in_a_folder_of_a_server_under_its_full_name(browse, stub, tmp_path):
+    """As https://storage.googleapis.com/BUCKET/index.html."""
+    from tests.site.conftest import LOCALHOST, SITE
+    from tools.run.page import policy, site_files
+    from tools.run.static import StaticServer
+
+    bucket = tmp_path / "bucket"
+    bucket.mkdir()
+    for file in SITE.iterdir():
+        (bucket / file.name).write_bytes(file.read_bytes())
+    for path, text in site_files(stub.url).items():
+        (bucket / path[1:]).write_text(text)
+    server = StaticServer(LOCALHOST, 0, {"/": tmp_path}, {}, policy(stub.url))
+    try:
+        stub.answers["GET q=boat"] = answer()
+        page = browse(f"http://{LOCALHOST}:{server.server_address[1]}/bucket/index.html")
+        says(page, "500 photos can be searched.")
+        search(page, "boat")
+        says(page, "No photos like “boat”.")
+        assert page.url.endswith("/bucket/index.html?q=boat")
+        page.go_back()
+        says(page, "500 photos can be searched.")
+        page.get_by_role("link", name="clipsearch").click()
+        says(page, "500 photos can be searched.")
+        assert page.url.endswith("/bucket/index.html?")
+    finally:
+        server.close()
+
+
+def test_opened_as_a_file_its_form_is_answered_with_a_page(browser, stack):
+    """No browser loads a module from a file; what works without JavaScript works there, too."""
+    from tests.site.conftest import SITE
+
+    text = (SITE / "index.html").read_text()
+    assert 'action="http://127.0.0.1:8081/"' in text
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto((SITE / "index.html").as_uri())
+        # as a person would write the address of the search function into the file
+        page.locator("form").evaluate("(form, url) => { form.action = url; }", stack.search)
+        page.get_by_label("What the photos show").fill(WORDS)
+        page.keyboard.press("Enter")
+        expect(page.locator("#status")).to_have_text(f"24 photos like “{WORDS}”.")
+        expect(page.locator("#results li")).to_have_count(24)

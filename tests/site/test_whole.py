@@ -1,0 +1,270 @@
+"""What a visitor does before the whole stack: the page, both functions and real pictures."""
+
+import io
+import re
+
+import httpx
+import pytest
+from PIL import Image
+from playwright.sync_api import expect
+
+from tests.site.conftest import DRAWN, HOSTILE, WORDS, add_photo, mushrooms
+from tests.site.visitor import as_file, cards, choose, names, says, search
+from tests.stack.running import wait_for
+
+PHOTOS = re.compile(r"^\d+ photos like ")
+ALL = DRAWN + len(HOSTILE)
+
+
+def found(page):
+    """The names on the page once the answer is there."""
+    says(page, PHOTOS)
+    return names(page)
+
+
+def test_words_a_suggestion_and_a_shared_link_find_the_same(visit):
+    page = visit()
+    says(page, f"{ALL} photos can be searched.")
+    page.get_by_role("link", name=WORDS).click()
+    first = found(page)[:24]
+    assert set(first[: len(HOSTILE)]) == set(HOSTILE)
+    assert page.title() == f"{WORDS} · clipsearch"
+    other = visit(page.url.rsplit("/", 1)[1])  # a browser of its own
+    assert found(other)[:24] == first
+    expect(other.get_by_label("What the photos show")).to_have_value(WORDS)
+
+
+def test_back_and_forward_show_each_search_again_without_asking(visit):
+    page = visit()
+    search(page, WORDS)
+    first = found(page)
+    search(page, "a red car at night")
+    says(page, re.compile("red car at night"))
+    second = found(page)
+    assert first[:24] != second[:24]
+    cards(page).nth(3).get_by_role("button").click()
+    says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.go_back()
+    says(page, re.compile("red car at night"))
+    assert names(page)[:24] == second[:24]
+    page.go_back()
+    says(page, re.compile(WORDS))
+    assert names(page)[:24] == first[:24]
+    page.go_forward()
+    says(page, re.compile("red car at night"))
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_role("list", name="Suggestions")).to_be_visible()
+    expect(cards(page)).to_have_count(0)
+    assert [url for url in asked if "q=" in url and "cursor" not in url] == []
+
+
+def test_who_comes_back_from_an_original_finds_answer_and_place_as_they_were(visit):
+    page = visit(f"?q={WORDS}")
+    found(page)
+    cards(page).nth(20).scroll_into_view_if_needed()
+    expect(page.locator("#status")).to_contain_text(re.compile("48|72|75"))
+    before = names(page)
+    place = page.evaluate("scrollY")
+    assert place > 0
+    page.goto(cards(page).nth(20).get_by_role("link").get_attribute("href"))
+    page.go_back()
+    found(page)
+    assert names(page)[: len(before)] == before
+    page.wait_for_function("place => Math.abs(scrollY - place) < 50", arg=place)
+
+
+def test_reloading_asks_again(visit):
+    page = visit(f"?q={WORDS}")
+    found(page)
+    with page.expect_request(lambda request: "?q=" in request.url and ":8" not in request.url):
+        page.reload()
+    assert set(found(page)[: len(HOSTILE)]) == set(HOSTILE)
+
+
+def test_a_search_by_picture_is_a_link_too(visit, stack):
+    page = visit()
+    data = mushrooms(1)
+    choose(page, as_file(data, "mine.jpg", "image/jpeg"))
+    says(page, re.compile("like your picture"))
+    first = found(page)
+    assert first[0] == HOSTILE[1]
+    expect(cards(page).first).to_contain_text("100.0")
+    other = visit(page.url.rsplit("/", 1)[1])
+    assert found(other)[:24] == first[:24]
+    expect(other.get_by_text("A picture", exact=True)).to_be_visible()
+
+    page.get_by_label("What the photos show").fill("at night")
+    page.keyboard.press("Enter")
+    says(page, re.compile("“at night” and your picture"))
+    assert found(page)[:24] != first[:24]
+    page.go_back()
+    says(page, re.compile("like your picture"))
+    expect(page.get_by_text("mine.jpg")).to_be_visible()
+
+
+def test_a_picture_scaled_down_finds_what_the_whole_one_finds(visit, stack):
+    large = Image.open(io.BytesIO(mushrooms(1))).resize((3000, 3000), Image.Resampling.BICUBIC)
+    out = io.BytesIO()
+    large.save(out, "JPEG", quality=95)
+    page = visit()
+    with page.expect_request(re.compile("/embed")) as sent:
+        choose(page, as_file(out.getvalue(), "large.jpg", "image/jpeg"))
+    says(page, re.compile("like your picture"))
+    assert sent.value.sizes()["requestBodySize"] < 200_000 < len(out.getvalue())
+    whole = stack.results_like(out.getvalue())
+    assert names(page)[:5] == [result["name"] for result in whole[:5]]
+    shown = float(cards(page).first.locator(".similarity").text_content())
+    assert abs(shown - whole[0]["similarity"]) < 1
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=["markup", "address", "rtl", "long", "newline"])
+def test_a_hostile_name_is_a_name(visit, name):
+    page = visit(f"?q={WORDS}")
+    found(page)
+    card = cards(page).nth(names(page).index(name))
+    image = card.get_by_role("img")
+    assert image.get_attribute("alt") == name
+    assert card.locator(".name").text_content() == name
+    assert page.locator("#results img").count() == len(names(page))  # none came from a name
+    card.get_by_role("link").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert page.locator("#viewed").text_content() == name
+    original = page.get_by_role("link", name="Original").get_attribute("href")
+    assert httpx.get(original).headers["content-type"] == "image/jpeg"
+    page.wait_for_function("url => document.querySelector('#viewer img').src === url", arg=original)
+    expect(page.locator("#viewer img")).to_have_js_property("naturalWidth", 480)
+    page.get_by_role("dialog").get_by_role("button", name="More like this").click()
+    says(page, re.compile(r"photos like “"))
+    assert page.locator("#status bdi").text_content() == name
+    assert name not in found(page)
+    assert page.title().startswith(" ".join(name.split())[:40])
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_scrolling_shows_every_photo_once_while_uploads_land(visit, stack):
+    before = {result["name"] for result in stack.results(q=WORDS, limit=100)}
+    page = visit(f"?q={WORDS}", viewport={"width": 800, "height": 400})
+    found(page)
+    new = [f"upload-{n}.jpg" for n in range(3)]
+    try:
+        for n, name in enumerate(new):
+            add_photo(stack.photos, name, mushrooms(10 + n))
+        # the last ones are shown under new scores, before what is shown already
+        last = [result["name"] for result in stack.results(q=WORDS, limit=100)][-2:]
+        kept = {name: (stack.photos / name).read_bytes() for name in last}
+        for name in last:
+            add_photo(stack.photos, name, mushrooms(20))
+        wait_for(lambda: stack.counts()[0] == len(before) + len(new), "the uploads are found")
+        wait_for(lambda: last[0] in stack.names(q=WORDS), "the overwritten ones are found")
+        for _ in range(20):
+            page.mouse.wheel(0, 2000)
+            page.wait_for_timeout(50)
+        expect(page.locator("#end")).to_be_in_viewport()
+        expect(page.locator("#more")).to_be_hidden()
+        shown = names(page)
+        assert len(shown) == len(set(shown))
+        assert before - set(shown) <= set(last)
+        assert set(shown) - before <= set(new)
+    finally:
+        for name in new:
+            (stack.photos / name).unlink(missing_ok=True)
+        for name, data in kept.items():
+            add_photo(stack.photos, name, data)
+        wait_for(lambda: stack.counts()[0] == len(before), "the uploads are gone")
+
+
+def test_the_larger_view_is_walked_through_with_the_keyboard(visit):
+    page = visit(f"?q={WORDS}")
+    shown = found(page)
+    cards(page).nth(1).get_by_role("link").focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(dialog).to_have_accessible_name(" ".join(shown[1].split()))
+    for key, number in (("ArrowRight", 2), ("ArrowRight", 3), ("ArrowLeft", 2), ("Home", 0)):
+        page.keyboard.press(key)
+        assert page.locator("#viewed").text_content() == shown[number]
+    page.keyboard.press("ArrowLeft")
+    assert page.locator("#viewed").text_content() == shown[0]
+    for number in range(1, 31):  # on into what was not yet on the page
+        expect(cards(page).nth(number)).to_be_attached()
+        page.keyboard.press("ArrowRight")
+    assert page.locator("#viewed").text_content() == names(page)[30]
+    expect(dialog.get_by_text(re.compile(r"Similarity -?\d"))).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(cards(page).nth(30).get_by_role("link")).to_be_focused()
+
+
+def test_the_link_of_a_photo_can_be_copied(visit, stack):
+    page = visit(f"?q={WORDS}", permissions=["clipboard-read", "clipboard-write"])
+    shown = found(page)
+    cards(page).nth(2).get_by_role("link").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_have_text("The link is copied.")
+    [url] = [r["url"] for r in stack.results(q=WORDS) if r["name"] == shown[2]]
+    assert page.evaluate("navigator.clipboard.readText()") == url
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_link_that_cannot_be_copied_is_shown(visit):
+    page = visit(f"?q={WORDS}")
+    found(page)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
+    cards(page).nth(2).get_by_role("link").click()
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.locator("#copied")).to_contain_text("It could not be copied: http://127.0.0.1")
+
+
+def test_a_click_for_a_new_tab_is_left_to_the_browser(visit):
+    page = visit(f"?q={WORDS}")
+    found(page)
+    with page.context.expect_page() as opened:
+        cards(page).first.get_by_role("link").click(modifiers=["Control"])
+    assert "/photos/" in opened.value.url
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_the_status_line_counts_the_photos(visit):
+    page = visit()
+    summary = page.locator("#about summary")
+    expect(summary).to_have_text(re.compile(rf"^{ALL} photos · clipsearch-demo · updated "))
+    says(page, f"{ALL} photos can be searched.")
+
+
+def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(visit, stack):
+    page = visit(java_script_enabled=False)
+    here = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
+    page.get_by_label("What the photos show").fill(WORDS)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(stack.search)
+    expect(page.locator("#status")).to_have_text(f"24 photos like “{WORDS}”.")
+    expect(page.locator("#results li")).to_have_count(24)
+    assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") == here
+    grid = page.locator("#results").evaluate("e => getComputedStyle(e).display")
+    assert grid == "grid"
+    names = page.locator("#results .name").all_text_contents()
+    assert set(names[: len(HOSTILE)]) == set(HOSTILE)
+    page.get_by_role("link", name="More", exact=True).click()
+    expect(page.locator("#results li")).to_have_count(24)
+    page.get_by_role("link", name="more like this").first.click()
+    expect(page.locator("#status")).to_contain_text("24 photos like “")
+    page.locator("input[type=file]").set_input_files(as_file(mushrooms(1), "m.jpg", "image/jpeg"))
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#status")).to_have_text("24 photos like your picture.")
+    expect(page.locator("#results .name").first).to_have_text(HOSTILE[1])
+    page.get_by_role("link", name="clipsearch").click()
+    expect(page).to_have_url(f"{stack.page}/index.html")
+
+
+def test_without_javascript_a_picture_goes_with_words(visit, stack):
+    page = visit(java_script_enabled=False)
+    page.get_by_label("What the photos show").fill("at night")
+    choose(page, as_file(mushrooms(1), "mine.jpg", "image/jpeg"))
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#status")).to_have_text("24 photos like “at night” and your picture.")
