@@ -59,7 +59,8 @@ class Part:
     """What was found of the names up to `end`, the last one looked at; "" after the last part.
 
     `objects` is how many photos are there, `indexed` and `failed` how many of them the index
-    knew; the others are `pending`. Times in µs since 1970.
+    knew; the others are `pending`. `damaged` are the segments that the index had to do without.
+    Times in µs since 1970.
     """
 
     objects: int
@@ -70,17 +71,19 @@ class Part:
     finished: int
     end: str
     pending: Pending
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """All parts of one run."""
+    """All parts of one run. `damaged`: what all of them had to do without."""
 
     run: str
     objects: int
     started: datetime
     finished: datetime
     pending: Pending
+    damaged: frozenset[str]
 
 
 def new_run() -> str:
@@ -95,6 +98,7 @@ def is_run(value: str) -> bool:
 def write_part(bucket: Bucket, space: str, run: str, number: int, part: Part) -> Part:
     """Store the part; returns the one that counts, which is another one if it came first."""
     columns = {f.name: getattr(part, f.name) for f in fields(Part) if f.name != "pending"}
+    columns["damaged"] = np.array(part.damaged, np.str_)
     pending = {f.name: getattr(part.pending, f.name) for f in fields(Pending)}
     file = io.BytesIO()
     np.savez(file, format=np.int32(FORMAT), space=np.str_(space), **columns, **pending)
@@ -121,7 +125,9 @@ def read_part(bucket: Bucket, space: str, run: str, number: int) -> Part | None:
         pending = Pending(**{f.name: found.pop(f.name) for f in fields(Pending)})
         if not len(pending.keys) == len(pending.generations) == len(pending.published):
             raise ValueError("its columns differ in length")
-        return Part(**{name: value.item() for name, value in found.items()}, pending=pending)
+        damaged = tuple(found.pop("damaged").tolist())
+        values = {name: value.item() for name, value in found.items()}
+        return Part(**values, pending=pending, damaged=damaged)
     except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
         raise DamagedObject(path, f"it is no record of a reconcile ({exc!r})") from exc
 
@@ -188,6 +194,7 @@ def _coverage(run: str, parts: list[Part]) -> Coverage:
         started=_time(parts[0].started),
         finished=_time(parts[-1].finished),
         pending=Pending.concat([part.pending for part in parts]),
+        damaged=frozenset.intersection(*(frozenset(part.damaged) for part in parts)),
     )
 
 

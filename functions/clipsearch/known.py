@@ -16,6 +16,7 @@ from clipsearch.catalogue import Catalogue
 from clipsearch.entries import Entries, Kind
 from clipsearch.fresh_vectors import Chunk, FreshVectors, Packed, Plain, Rows
 from clipsearch.reading import PackGroup, Reading
+from clipsearch.segments import segments_prefix
 
 Vectors = npt.NDArray[np.float32]
 
@@ -37,6 +38,13 @@ class Snapshot:
     failures: int
     updated: datetime | None
     damaged: tuple[str, ...] = ()
+
+    @property
+    def damaged_segments(self) -> frozenset[str]:
+        """The names of the segments among `damaged`."""
+        prefix = segments_prefix(self.space)
+        objects = (line.partition(": ")[0] for line in self.damaged)
+        return frozenset(o.removeprefix(prefix) for o in objects if o.startswith(prefix))
 
     @cached_property
     def entries(self) -> Entries:

@@ -45,13 +45,16 @@ class Reading:
 
     `parts`: the entries of segments by name. Those of packs are without vectors, which come
     with `pack_groups`. `damaged`: segments that cannot be read. `spoilt`: packs or quantizers
-    that cannot be used, so that the segment was read in their place.
+    that cannot be used, so that the segment was read in their place. `lacks_segments`: one that
+    is not there is damaged; otherwise it is a reason to look again.
     """
 
     def __init__(self, bucket: Bucket, space: str, keep_vectors: bool) -> None:
         self._bucket, self._space, self._keep_vectors = bucket, space, keep_vectors
         self._heads: dict[str, PackHead] = {}
         self._quantizers: dict[str, Quantizer] = {}
+        self._dimensions: dict[str, int] = {}
+        self.lacks_segments = False
         self.parts: dict[str, Entries] = {}
         self.damaged: dict[str, DamagedObject] = {}
         self.spoilt: dict[str, str] = {}
@@ -78,6 +81,7 @@ class Reading:
             if isinstance(head, PackHead):
                 if not self._keep_vectors or self._fits(head):
                     self.parts[name] = head.entries
+                    self._dimensions[name] = head.dimension
                     if self._keep_vectors:
                         self._heads[name] = replace(head, entries=_NOTHING)  # not held twice
             else:
@@ -111,11 +115,15 @@ class Reading:
                 self.parts[name] = found
             elif isinstance(found, DamagedObject):
                 self.damaged[name] = found
+            elif self.lacks_segments:
+                self.damaged[name] = DamagedObject(found.name, "it is not there")
             else:
                 raise found
 
     def _segment(self, name: str) -> Entries:
         entries = read_segment(self._bucket, self._space, name)
+        if len(entries.vectors):
+            self._dimensions[name] = entries.vectors.shape[1]
         return entries if self._keep_vectors else entries.without_vectors()
 
     def _group(self, names: Sequence[str], quantizer: Quantizer, dimension: int) -> PackGroup:
@@ -143,9 +151,7 @@ class Reading:
 
     def dimensions(self) -> dict[str, int]:
         """Of the vectors of each segment that has any."""
-        packed = {name: head.dimension for name, head in self._heads.items()}
-        plain = {n: p.vectors.shape[1] for n, p in self.parts.items() if len(p.vectors)}
-        return packed | plain
+        return {name: d for name, d in self._dimensions.items() if name in self.parts}
 
     def set_aside(self, name: str, reason: str) -> None:
         """Take back what was read of a segment."""

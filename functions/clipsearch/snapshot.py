@@ -74,9 +74,8 @@ class SnapshotReader:
     def refresh(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing is new.
 
-        A damaged object is set aside, named in the snapshot, and tried again later. Raises
-        StorageError, and DamagedObject if nothing but damage was found: then the reader is as
-        before and can be asked again.
+        A damaged object is set aside, named in the snapshot, and tried again later. So is a
+        segment that is not there although the newest commit names it. Raises StorageError.
         """
         with self._lock:
             now = time.time()  # goes on while the machine sleeps
@@ -85,12 +84,16 @@ class SnapshotReader:
                 known = self._blank(FreshVectors(known.snapshot.fresh.era + 1))
             reading = Reading(self._bucket, self._space, self._keep_vectors)
             vanished: ObjectNotFound | None = None
+            number = -1  # of the commit that the attempt before had
             for _ in range(ATTEMPTS):
                 # The segments first: what the commit has merged meanwhile is in the commit.
                 listed = self._list_segments()
                 try:
                     commit, newer = self._newest_commit()
                     reading.spoilt.update(newer)
+                    # Compaction would have said where it went: it is lost.
+                    reading.lacks_segments = commit.number == number
+                    number = commit.number
                     wanted = self._read(known, reading, commit, listed, not newer, now)
                     self._known = self._advanced(known, reading, commit, wanted, now)
                 except ObjectNotFound as exc:
@@ -170,8 +173,6 @@ class SnapshotReader:
         dimension = known.dimension or _commonest(reading.dimensions().values())
         seen = frozenset(wanted - damaged.keys())
         snapshot = grown(known.snapshot, commit.number, reading, groups)
-        if damaged and not len(snapshot.catalogue.live):
-            raise min(damaged.values(), key=lambda problem: problem[0].name)[0]
         snapshot = self._with_damage(snapshot, damaged, spoilt)
         return _Known(snapshot, seen, dimension, damaged, spoilt, now)
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Protocol, TypeVar
 
 from clipsearch.catalogue import Catalogue
+from clipsearch.compaction import discard
 from clipsearch.coverage import (
     CoverageReader,
     Part,
@@ -78,6 +80,8 @@ def reconcile(
         sender.send(Reconcile(space, run, message.part + 1, done.end))
         sender.flush()
     else:
+        if done.damaged:
+            _discard_damaged(index, space)
         delete_old_runs(index, space)
     return comparison
 
@@ -88,7 +92,8 @@ def _compare(
     started = time.time_ns() // 1000
     space, after, end = message.space, message.after, ""
     # The index before the bucket: see Comparison.
-    catalogue = known_photos(index, space)
+    known = SnapshotReader(index, space, keep_vectors=False).refresh()
+    catalogue = known.catalogue
     before = _on_their_way(index, space, catalogue) if sender.keeps else Pending.concat([])
     witness = Witness(photos)
     comparison = Comparison(catalogue, before)
@@ -117,16 +122,18 @@ def _compare(
         finished=time.time_ns() // 1000,
         end=end,
         pending=comparison.pending(),
+        damaged=tuple(sorted(known.damaged_segments)),
     )
     return comparison, part
 
 
-def known_photos(index: Bucket, space: str) -> Catalogue:
-    """What the index knows, without the vectors. What is damaged is not known. StorageError."""
-    try:
-        return SnapshotReader(index, space, keep_vectors=False).refresh().catalogue
-    except DamagedObject:  # and there is nothing else
-        return Catalogue.empty()
+def _discard_damaged(index: Bucket, space: str) -> None:
+    """What was damaged all through this run is needed no longer: the photos that it held were
+    missing, and are indexed again, or in the record as pending."""
+    with suppress(DamagedObject):  # of another run, whose own turn comes
+        coverage = CoverageReader(index, space).newest()
+        if coverage is not None:
+            discard(index, space, coverage.damaged)
 
 
 def batches(photos: Bucket, after: str = "") -> Iterator[list[Stat]]:

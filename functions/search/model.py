@@ -74,7 +74,7 @@ class Model:
             size = self.encoder.image_size
             self.encoder.encode_image([Image.new("RGB", (size, size))])
         if other.keeper.is_loaded:
-            self.keeper.state()
+            self.keeper.state().check()
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,7 @@ def _state_and_embedding(query: Query, model: Model, timing: Timing) -> tuple[St
 def _indexed(model: Model, timing: Timing) -> State:
     with timing.phase("load"):
         state = model.keeper.state()
+    state.check()
     if not state.has_index:
         raise NotReady("an index of photos")
     return state

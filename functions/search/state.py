@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clipsearch.encoder import Encoder
+from clipsearch.errors import DamagedObject
 from clipsearch.storage import Bucket
 from search.fresh import Fresh
 
@@ -53,6 +54,12 @@ class State:
         """False until the first photo was looked at in this space."""
         return self.snapshot.commit > 0 or self.snapshot.updated is not None
 
+    def check(self) -> None:
+        """DamagedObject if damage is all there is: no answer is better than a wrong one."""
+        if self.snapshot.damaged and self.snapshot.updated is None:
+            name, _, reason = self.snapshot.damaged[0].partition(": ")
+            raise DamagedObject(name, reason)
+
 
 class StateKeeper:
     """Makes the state of the encoder's space on first use, and reads what is new."""
@@ -68,7 +75,7 @@ class StateKeeper:
     def state(self) -> State:
         """At most REFRESH_EVERY seconds old, or older while the storage is in trouble.
 
-        Raises StorageError, DamagedObject as long as there is no state at all.
+        Raises StorageError as long as there is no state at all.
         """
         return self._state.get()
 

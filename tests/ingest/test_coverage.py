@@ -1,5 +1,7 @@
 """The records of reconciles: written once, in parts, and read when they are whole."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -64,6 +66,13 @@ def test_a_reader_sees_the_newer_run_and_keeps_the_older_while_that_goes_on(inde
     assert reader.newest().objects == 1
     write_part(index, SPACE, newer, 1, part(3))
     assert reader.newest().objects == 5
+
+
+def test_damage_counts_when_every_part_had_to_do_without_it(index):
+    run, parts = new_run(), [("a.jpg", "ab"), ("b.jpg", "abc"), ("", "bc")]
+    for number, (end, damaged) in enumerate(parts):
+        write_part(index, SPACE, run, number, replace(part(1, end), damaged=tuple(damaged)))
+    assert CoverageReader(index, SPACE).newest().damaged == {"b"}
 
 
 def test_the_first_of_two_that_write_a_part_counts(index):

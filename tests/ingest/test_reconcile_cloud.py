@@ -155,8 +155,7 @@ def test_what_a_damaged_segment_held_is_indexed_again(cloud, storage):
     assert cloud.reconcile() == 200
     assert cloud.photos_found() == cloud.in_bucket()
     status = cloud.status()
-    assert [*status["photos"].values()] == [6, 6, 0, 0]
-    assert [damaged["object"] for damaged in status["damaged"]] == [segment.name]
+    assert ([*status["photos"].values()], status["damaged"]) == ([6, 6, 0, 0], [])
 
 
 def test_an_index_of_nothing_but_damage_is_made_again(cloud, storage):

@@ -274,6 +274,9 @@ def test_a_damaged_segment_is_a_503_that_names_it_here_and_in_the_log(gallery, c
     assert int(response.headers["retry-after"]) > 0
     assert str(gallery.folder) not in response.text
     assert segment.name in caplog.text
+    status = client_of(gallery).get("/status").json()
+    assert (status["photos"]["indexed"], len(status["damaged"])) == (0, 1)
+    assert status["damaged"][0]["object"] == f"{gallery.space}/segments/{segment.name}"
 
 
 def test_the_unexpected_is_a_500_that_keeps_its_cause_to_the_log(gallery, client_of, caplog):

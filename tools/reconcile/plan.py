@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from clipsearch.coverage import Pending
 from clipsearch.decode import decode_for_encoder
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
+from clipsearch.snapshot import SnapshotReader
 from ingest.comparison import Comparison
 from ingest.messages import MAX_PHOTOS, Wanted
 from ingest.photos import read_photo
-from ingest.reconcile import LISTED_AT_ONCE, batches, known_photos
+from ingest.reconcile import LISTED_AT_ONCE, batches
 from tools.reconcile.options import Options
 
 MEASURED = 8  # photos
@@ -56,9 +57,10 @@ class Plan:
 
 
 def make_plan(options: Options) -> Plan:
-    """Compare, and do nothing. Raises EmptyBucket, StorageError, DamagedObject."""
+    """Compare, and do nothing. Raises EmptyBucket, StorageError."""
     services = options.services
-    found = Comparison(known_photos(services.index, options.space), Pending.concat([]))
+    known = SnapshotReader(services.index, options.space, keep_vectors=False).refresh()
+    found = Comparison(known.catalogue, Pending.concat([]))
     photos = total = 0
     sample: list[Wanted] = []
     for batch in batches(services.photos):

@@ -16,6 +16,8 @@ Why nothing is lost and nothing comes back:
   loose segment more, which the merge rule makes harmless. If others have merged a source by
   then, it stays loose, and is merged like any other later on.
 * Nothing is deleted but what a commit older than GRACE had replaced (sweeping.py).
+* A segment that nobody can read is left as it is until a whole reconcile has done without it
+  (discarding.py).
 * A tombstone survives every merge. Only the purge drops it (purging.py): when it is older than
   TOMBSTONES, so that no event can bring older news of the photo, and no object in the bucket,
   replaced ones included, says anything else about the photo. A merge under way that might
@@ -30,6 +32,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from clipsearch.compaction.discarding import discard
 from clipsearch.compaction.merging import merge_all
 from clipsearch.compaction.packing import pack_all
 from clipsearch.compaction.purging import purge
@@ -37,7 +40,7 @@ from clipsearch.compaction.run import Report, Run
 from clipsearch.compaction.sweeping import sweep
 from clipsearch.storage import Bucket
 
-__all__ = ["Report", "compact"]
+__all__ = ["Report", "compact", "discard"]
 
 
 def compact(bucket: Bucket, space: str, deadline: float, now: datetime) -> Report:
