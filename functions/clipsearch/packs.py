@@ -59,18 +59,11 @@ def pack(
     large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
     if not large or time.monotonic() >= deadline:
         return None
-    path = _quantizer_for(bucket, commit, large)
-    missing = [name for name in large if not _is_made_with(path, name, commit)]
-    if not missing:
-        return None
-    try:
-        quantizer = read_quantizer(bucket, commit.space, path)
-    except (DamagedObject, ObjectNotFound):
-        path = _new_quantizer(bucket, commit, large)
-        quantizer = read_quantizer(bucket, commit.space, path)
-        missing = large
+    path, quantizer = _quantizer_for(bucket, commit, large)
     packs = dict(commit.packs)
-    for name in missing:
+    for name in large:
+        if _is_made_with(path, name, commit):
+            continue
         if time.monotonic() >= deadline:
             break
         made = _pack_segment(bucket, commit.space, name, path, quantizer)
@@ -80,19 +73,16 @@ def pack(
     return following if following != commit else None
 
 
-def _quantizer_for(bucket: Bucket, commit: Commit, large: list[str]) -> str:
-    """The name of the quantizer in use, or of a new one if there is none or it is outgrown."""
+def _quantizer_for(bucket: Bucket, commit: Commit, large: list[str]) -> tuple[str, Quantizer]:
+    """The quantizer in use; a new one if there is none, or it is outgrown, damaged or gone."""
     present = commit.quantizer
     if present and _size(commit) < GROWTH * max(1, trained_for(present)):
-        return present
-    return _new_quantizer(bucket, commit, large)
-
-
-def _new_quantizer(bucket: Bucket, commit: Commit, large: list[str]) -> str:
-    sample = _sample(bucket, commit.space, large)
+        with suppress(DamagedObject, ObjectNotFound):  # readers report it
+            return present, read_quantizer(bucket, commit.space, present)
     path = new_quantizer_path(commit.space, _size(commit))
-    write_quantizer(bucket, commit.space, path, train(sample))
-    return path
+    quantizer = train(_sample(bucket, commit.space, large))
+    write_quantizer(bucket, commit.space, path, quantizer)
+    return path, quantizer
 
 
 def _size(commit: Commit) -> int:

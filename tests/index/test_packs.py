@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -377,22 +377,55 @@ def test_a_damaged_quantizer_is_replaced_when_it_is_needed(tmp_path: Path) -> No
     assert loaded(bucket)[1].damaged == ()
 
 
-def test_compaction_packs_a_large_space_and_publishes_that(tmp_path: Path) -> None:
+SEGMENTS = 32  # enough to be merged
+
+
+def compacted(bucket: FolderBucket, days: int = 0) -> Commit:
+    """The newest commit after a compaction in so many days."""
+    now = datetime.now(UTC) + timedelta(days=days)
+    assert compact(bucket, SPACE, time.monotonic() + 60, now).finished
+    return newest_commit(bucket, SPACE)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> FolderBucket:
     bucket = FolderBucket(tmp_path)
-    segments = 32  # enough to be merged
-    assert segments * 4_500 > EXACT_LIMIT
-    for number in range(segments):
+    assert SEGMENTS * 4_500 > EXACT_LIMIT
+    for number in range(SEGMENTS):
         columns = many(4_500, number)
         name = new_segment_name(number)
         bucket.create(segment_path(SPACE, name), segment_bytes(SPACE, columns))
-    compact(bucket, SPACE, time.monotonic() + 60, datetime.now(UTC))
-    commit = newest_commit(bucket, SPACE)
+    return bucket
+
+
+def test_compaction_packs_a_large_space_and_publishes_that(large: FolderBucket) -> None:
+    commit = compacted(large)
     assert commit.packs.keys() == {n for n in commit.segments if commit.sizes[n] >= WORTH_PACKING}
-    index, snapshot = loaded(bucket)
-    assert (snapshot.photos, snapshot.damaged) == (segments * 4_500, ())
+    index, snapshot = loaded(large)
+    assert (snapshot.photos, snapshot.damaged) == (SEGMENTS * 4_500, ())
     assert index._state.trained
-    compact(bucket, SPACE, time.monotonic() + 60, datetime.now(UTC))
-    assert newest_commit(bucket, SPACE) == commit
+    assert compacted(large) == commit
+
+
+def test_packs_and_quantizers_that_are_damaged_or_gone_are_made_again(
+    large: FolderBucket,
+) -> None:
+    commit, folder = compacted(large), large.root
+    damaged, lost = list(commit.packs.values())[:2]
+    with (folder / damaged).open("r+b") as file:
+        file.truncate((folder / damaged).stat().st_size - 9)
+    (folder / lost).unlink()
+    assert len(loaded(large)[1].damaged) == 2
+    assert compacted(large, days=1).packs.items() >= commit.packs.items()
+    assert loaded(large)[1].damaged == ()
+
+    assert commit.quantizer
+    (folder / commit.quantizer).write_bytes(b"damaged")
+    assert loaded(large)[1].damaged
+    compacted(large, days=1)
+    assert loaded(large)[1].damaged == ()
+    compacted(large, days=2)
+    assert commit.quantizer not in {stat.name for stat in large.list()}
 
 
 def many(count: int, seed: int) -> Entries:

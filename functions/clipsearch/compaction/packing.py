@@ -7,25 +7,35 @@ from dataclasses import replace
 
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import advance, newest_or_blank
-from clipsearch.compaction.run import WORTH_BEGINNING_S, Run
+from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
 from clipsearch.packs import pack
 
 
 def pack_all(run: Run) -> bool:
-    """Pack what lacks its pack; whether there was time for all. A short run has none.
+    """Pack what lacks its pack, or has a spoilt one; whether there was time for all. A short run
+    has none.
 
     A pack that no commit names yet is made again, the same.
     """
     if not run.has(WORTH_BEGINNING_S):
         return False
-    made = pack(run.bucket, newest_or_blank(run.bucket, run.space), run.deadline)
-    if made is None:
+    newest = newest_or_blank(run.bucket, run.space)
+    # Each has one name only, under which it is made again; meanwhile readers do without.
+    in_parallel(run.bucket.delete, run.spoilt)
+    usable = replace(newest, packs=_usable(run, newest))
+    made = pack(run.bucket, usable, run.deadline) or usable
+    if made == newest:
         return True
 
     def change(newest: Commit) -> Commit | None:
         kept = {name: path for name, path in made.packs.items() if name in newest.segments}
-        following = replace(newest, packs={**newest.packs, **kept}, quantizer=made.quantizer)
+        packs = {**_usable(run, newest), **kept}
+        following = replace(newest, packs=packs, quantizer=made.quantizer)
         return following if following != newest else None
 
     advance(run.bucket, run.space, change)
     return run.has(0)
+
+
+def _usable(run: Run, commit: Commit) -> dict[str, str]:
+    return {name: path for name, path in commit.packs.items() if path not in run.spoilt}

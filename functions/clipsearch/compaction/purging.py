@@ -7,7 +7,6 @@ It reads the whole index without the vectors, and needs some 100 bytes of memory
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -113,8 +112,10 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
             return None
         try:
             if name in packs:
-                with suppress(DamagedObject, ObjectNotFound):
+                try:
                     return _bare(read_head(run.bucket, run.space, packs[name]).entries)
+                except (DamagedObject, ObjectNotFound):
+                    run.spoilt.add(packs[name])
             return _bare(read_segment(run.bucket, run.space, name))
         except DamagedObject as damaged:
             return damaged

@@ -49,7 +49,7 @@ class Run:
     """One run over one space, until the `deadline` (time.monotonic()); `now` tells ages.
 
     `aside`: segments that this run could not read. `gone`: replaced ones that are deleted, so
-    that the next commit need not know them.
+    that the next commit need not know them. `spoilt`: packs that cannot be used.
     """
 
     def __init__(self, bucket: Bucket, space: str, deadline: float, now: datetime) -> None:
@@ -57,6 +57,7 @@ class Run:
         self.report = Report()
         self.aside: set[str] = set()
         self.gone: frozenset[str] = frozenset()
+        self.spoilt: set[str] = set()
 
     def has(self, seconds: float) -> bool:
         """Whether there is so much time left: what takes longer is not begun."""
