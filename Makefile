@@ -74,8 +74,8 @@ bench-index: $(VENV)/.made ## measure the index at its bounds; minutes, 6 GB of 
 bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
 	$(EXPORT)/bin/python -m tools.bench_precision
 
-screenshot: $(VENV)/.made ## take the README's picture of the page, while make run runs [PORT=8080]
-	$(VENV)/bin/python -m tools.screenshot http://127.0.0.1:$(or $(PORT),8080) docs/screenshot.png
+screenshot: $(VENV)/.made ## take the README's pictures of the page, while make run runs [PORT=8080]
+	$(VENV)/bin/python -m tools.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 
 clean: ## remove the environments, build/ and caches
 	rm -rf $(VENV) $(EXPORT) $(SCAN) build terraform/.build \

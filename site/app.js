@@ -9,6 +9,7 @@ const MAX_PICTURE = 20_000_000; // bytes, as search has it
 // A model sees at most some 400 pixels, so that is what is sent; small files go as they are.
 const SHORTER_SIDE = 512;
 const SMALL_PICTURE = 150_000; // bytes
+const MAX_REMEMBERED = 1000; // results, each half a KB in the browser's history
 
 const $ = (selector) => document.querySelector(selector);
 const form = $("#search");
@@ -100,11 +101,14 @@ async function attempt(doing, work, show, failed = () => {}) {
     if (!mine.signal.aborted) failed();
   } finally {
     clearTimeout(slow);
-    if (running === mine) {
-      running = null;
-      results.setAttribute("aria-busy", "false");
-    }
+    if (running === mine) stop();
   }
+}
+
+function stop() {
+  running?.abort();
+  running = null;
+  results.setAttribute("aria-busy", "false");
 }
 
 // --- searches and their addresses
@@ -125,25 +129,27 @@ function go(asked) {
 // Shows the search of the present address; its answer may be remembered with the history.
 function visit() {
   const given = new URLSearchParams(location.search);
-  const [q, picture, like] = ["q", "picture", "like"].map((name) => given.get(name)?.trim());
+  const [picture, like] = [given.get("picture"), given.get("like")];
+  const q = given.get("q")?.trim();
   query = like ? { like } : { q, picture };
   words.value = q ?? "";
   choose(query.picture);
   if (viewer.open) viewer.close();
   more.hidden = true;
-  suggestions.hidden = Boolean(q || picture || like) || !suggestions.children.length;
-  document.title = [q || like || (picture && "a picture"), "clipsearch"].filter(Boolean).join(" · ");
+  const subject = q || like || (picture && "a picture");
+  suggestions.hidden = Boolean(subject) || !suggestions.children.length;
+  document.title = subject ? `${subject} · clipsearch` : "clipsearch";
   if (history.state?.results) {
-    running?.abort();
+    stop();
     replace(history.state);
-  } else if (q || picture || like) {
+  } else if (subject) {
     const asked = "/" + addressOf(query);
     attempt("Searching…", (how) => ask(asked, how), (answer) => {
       replace(answer);
       scrollTo({ top: 0 });
     }, clear);
   } else {
-    running?.abort();
+    stop();
     clear();
     say(welcome);
   }
@@ -180,7 +186,7 @@ function add(answer) {
   more.hidden = !cursor;
   more.classList.add("unseen");
   say([...found(), answer.truncated ? " The text was too long and was cut." : ""]);
-  history.replaceState({ ...answer, results: shown }, "");
+  history.replaceState(shown.length <= MAX_REMEMBERED ? { ...answer, results: shown } : null, "");
   atEnd.disconnect();
   if (cursor) atEnd.observe($("#end")); // says at once whether it is near
 }
@@ -188,14 +194,15 @@ function add(answer) {
 function found() {
   const { q, picture, like } = query;
   const photos = shown.length === 1 ? "1 photo" : `${shown.length || "No"} photos`;
-  const asked = [q && isolated(q), picture && "your picture", like && isolated(like)];
-  return [`${photos} like `, ...asked.filter(Boolean).flatMap((part, n) => (n ? [" and ", part].flat() : part)), "."];
+  const asked = q || like ? isolated(q || like) : [];
+  const and = q && picture ? " and " : "";
+  return [`${photos} like `, ...asked, and, picture ? "your picture." : "."];
 }
 
-const atEnd = new IntersectionObserver(
-  ([entry]) => entry.isIntersecting && !running && cursor && more.classList.contains("unseen") && searchMore(),
-  { rootMargin: "800px" },
-);
+const atEnd = new IntersectionObserver(([end]) => {
+  const hasFailed = !more.classList.contains("unseen");
+  if (end.isIntersecting && cursor && !running && !hasFailed) searchMore();
+}, { rootMargin: "800px" });
 
 // --- results
 
@@ -334,7 +341,9 @@ addEventListener("paste", (event) => {
   event.preventDefault();
   searchBy(file);
 });
+const isForField = (event) => event.target === words && !event.dataTransfer.types.includes("Files");
 addEventListener("dragover", (event) => {
+  if (isForField(event)) return;
   event.preventDefault();
   document.body.classList.add("dropping");
 });
@@ -342,6 +351,7 @@ addEventListener("dragleave", (event) => {
   if (!event.relatedTarget) document.body.classList.remove("dropping");
 });
 addEventListener("drop", (event) => {
+  if (isForField(event)) return;
   event.preventDefault();
   document.body.classList.remove("dropping");
   const [file] = event.dataTransfer.files;
@@ -364,7 +374,8 @@ form.addEventListener("submit", (event) => {
   else say("Type what the photos show, or choose a picture.", true);
 });
 // Who types will search: the model's half for texts may be loaded meanwhile.
-words.addEventListener("input", () => fetch(`${config.SEARCH_URL}/embed?q=a`).catch(() => null), { once: true });
+const wake = () => fetch(`${config.SEARCH_URL}/embed?q=a`).then((answer) => answer.text());
+words.addEventListener("input", () => wake().catch(() => null), { once: true });
 more.addEventListener("click", searchMore);
 addEventListener("popstate", visit);
 // The browser restores the place within the page's own history, but not when it is loaded again.
@@ -377,28 +388,25 @@ function item(text) {
   return node;
 }
 
-function ago(time) {
-  const seconds = (Date.now() - new Date(time)) / 1000;
-  const units = { day: 86_400, hour: 3600, minute: 60 };
-  const unit = Object.keys(units).find((name) => seconds >= units[name]);
-  if (!unit) return "just now";
-  return new Intl.RelativeTimeFormat("en").format(-Math.floor(seconds / units[unit]), unit);
-}
-
-function showAbout({ model, space, updated, photos, failures, reconciled, refused_model, damaged }) {
-  const count = (number, what) => number && `${number.toLocaleString("en")} ${what}`;
-  const indexed = photos.indexed === 1 ? "1 photo" : `${photos.indexed.toLocaleString("en")} photos`;
-  const facts = [indexed, model, updated && `updated ${ago(updated)}`, count(photos.failed, "failed"), damaged?.length && "damaged"];
+// `state` as /status answers; returns how many photos there are.
+function showAbout(state) {
+  const { model, photos, updated, reconciled, refused_model: refused, damaged = [] } = state;
+  const day = { dateStyle: "medium", timeStyle: "short" };
+  const when = (time) => new Date(time).toLocaleString("en", day);
+  const count = (n, what) => n && `${n.toLocaleString("en")} ${what}`;
+  const indexed = photos.indexed === 1 ? "1 photo" : count(photos.indexed, "photos") || "No photos";
+  const failed = count(photos.failed, "failed");
+  const facts = [indexed, model, updated && `updated ${when(updated)}`, failed];
+  if (damaged.length) facts.push("damaged");
   $("#about summary").textContent = facts.filter(Boolean).join(" · ");
   const lines = [
-    `Model ${model}, space ${space}`,
-    updated && `Last change ${new Date(updated).toLocaleString()}`,
-    reconciled && `${photos.objects} photos in the bucket when it was compared, ${ago(reconciled.at)}`,
+    `Model ${model}, space ${state.space}`,
+    updated && `Last change ${when(updated)}`,
+    reconciled && `${photos.objects} photos in the bucket on ${when(reconciled.at)}`,
     count(photos.pending, "waiting to be indexed"),
-    refused_model && `A new model (${refused_model.space}) cannot be used: ${refused_model.reason}`,
-    ...(damaged ?? []).map((it) => `Damaged: ${it.object}: ${it.reason}`),
-    count(photos.failed, "cannot be indexed:"),
-    ...failures.map((it) => `${it.name}: ${it.reason}`),
+    refused && `A new model (${refused.space}) cannot be used: ${refused.reason}`,
+    ...damaged.map((it) => `Damaged: ${it.object}: ${it.reason}`),
+    ...state.failures.map((it) => `Cannot be indexed: ${it.name}: ${it.reason}`),
   ];
   $("#about ul").replaceChildren(...lines.filter(Boolean).map(item));
   return indexed;
@@ -417,8 +425,8 @@ suggestions.replaceChildren(...(config.SUGGESTIONS ?? []).map((text) => {
   return node;
 }));
 
-// Who reloads wants a new answer.
-if (performance.getEntriesByType("navigation")[0]?.type === "reload") history.replaceState(null, "");
+const [navigation] = performance.getEntriesByType("navigation");
+if (navigation?.type === "reload") history.replaceState(null, ""); // who reloads wants a new answer
 visit();
 if (history.state?.place) scrollTo({ top: history.state.place });
 if (!location.search) words.focus(); // autofocus would scroll

@@ -70,11 +70,11 @@ def test_suggestions_are_links_that_search(page, stub, gallery):
 
 
 def test_more_like_this_searches_by_name_and_empties_the_field(page, stub, gallery):
-    stub.answers["GET q=boat"] = answer(gallery.result("a b/ü&1.jpg", 0.3))
-    stub.answers["GET like=a+b%2F%C3%BC%261.jpg"] = answer(gallery.result("other.jpg", 0.9))
+    stub.answers["GET q=boat"] = answer(gallery.result(" a b/ü&1.jpg", 0.3))
+    stub.answers["GET like=+a+b%2F%C3%BC%261.jpg"] = answer(gallery.result("other.jpg", 0.9))
     search(page, "boat")
     page.get_by_role("button", name="More like this: a b/ü&1.jpg").click()
-    says(page, "1 photo like “a b/ü&1.jpg”.")
+    says(page, "1 photo like “ a b/ü&1.jpg”.")
     expect(cards(page)).to_have_count(1)
     expect(cards(page)).to_contain_text("other.jpg")
     expect(page.get_by_label("What the photos show")).to_have_value("")
