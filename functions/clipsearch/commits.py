@@ -86,7 +86,7 @@ def publish_commit(bucket: Bucket, commit: Commit) -> None:
         "created": created.isoformat(),
         "segments": list(commit.segments),
         "sizes": dict(commit.sizes),
-        "replaced": dict(commit.replaced),
+        "replaced": _by_target(commit.replaced),
         "packs": dict(commit.packs),
         "quantizer": commit.quantizer,
         "purged": commit.purged and commit.purged.isoformat(),
@@ -102,8 +102,8 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
             space=space,
             number=commit_number(path, space),
             segments=_names(document["segments"]),
-            replaced=_pairs(document["replaced"]),
-            packs=_pairs(document.get("packs", {}), f"{space}/.+"),
+            replaced=_by_source(document["replaced"]),
+            packs=_packs(document.get("packs", {}), space),
             quantizer=_quantizer(document.get("quantizer"), space),
             sizes=_sizes(document.get("sizes", {})),
             purged=_time(document["purged"]) if document.get("purged") else None,
@@ -114,7 +114,8 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
         if found != expected:
             raise ValueError(f"it says {found!r} instead of {expected!r}")
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
-        raise DamagedObject(path, f"it is not a commit of this space: {exc!r}") from exc
+        # cut, for it may quote a hundred thousand names
+        raise DamagedObject(path, f"it is not a commit of this space: {exc!r:.300}") from exc
     return commit
 
 
@@ -124,12 +125,25 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _pairs(value: Any, form: str = "[^/]+") -> dict[str, str]:
-    """From names of segments to names of the given form."""
+def _by_target(replaced: Mapping[str, str]) -> dict[str, list[str]]:
+    """As it is stored: while an index is filled, a hundred thousand lead to a few."""
+    found: dict[str, list[str]] = {}
+    for old, new in replaced.items():
+        found.setdefault(new, []).append(old)
+    return found
+
+
+def _by_source(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{value!r} does not say what was replaced")
+    return {old: new for new in _names([*value]) for old in _names(value[new])}
+
+
+def _packs(value: Any, space: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(
-        _matches(key, "[^/]+") and _matches(name, form) for key, name in value.items()
+        _matches(key, "[^/]+") and _matches(name, f"{space}/.+") for key, name in value.items()
     ):
-        raise ValueError(f"{value!r} does not lead from names of segments to names {form!r}")
+        raise ValueError(f"{value!r} does not lead from segments to packs")
     return value
 
 

@@ -42,9 +42,8 @@ def test_the_newest_commit_is_the_one_with_the_greatest_number(bucket: Bucket) -
 def test_a_commit_is_json_that_anyone_can_read(bucket: Bucket) -> None:
     packs, quantizer = {"b.npz": f"{SPACE}/packs/b-q.npz"}, f"{SPACE}/quantizers/q.npz"
     purged = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    commit = Commit(
-        SPACE, 1, ("b.npz", "a.npz"), {"c.npz": "a.npz"}, packs, quantizer, {"a.npz": 7}, purged
-    )
+    replaced = {"c.npz": "a.npz", "d.npz": "a.npz"}
+    commit = Commit(SPACE, 1, ("b.npz", "a.npz"), replaced, packs, quantizer, {"a.npz": 7}, purged)
     publish_commit(bucket, commit)
     (stat,) = bucket.list()
     assert stat.name == f"{SPACE}/commits/000000000001.json"
@@ -56,7 +55,7 @@ def test_a_commit_is_json_that_anyone_can_read(bucket: Bucket) -> None:
         "space": SPACE,
         "number": 1,
         "segments": ["b.npz", "a.npz"],
-        "replaced": {"c.npz": "a.npz"},
+        "replaced": {"a.npz": ["c.npz", "d.npz"]},
         "packs": packs,
         "quantizer": quantizer,
         "sizes": {"a.npz": 7},
@@ -105,8 +104,10 @@ def test_number_zero_cannot_be_published(bucket: Bucket) -> None:
         ({"segments": ["../a.npz"]}, "../a.npz"),
         ({"replaced": None}, "None"),
         ({"replaced": ["a.npz"]}, "a.npz"),
-        ({"replaced": {"b.npz": 1}}, "b.npz"),
-        ({"replaced": {"../b.npz": "a.npz"}}, "../b.npz"),
+        ({"replaced": {"b.npz": 1}}, "1"),
+        ({"replaced": {"b.npz": "a.npz"}}, "a.npz"),
+        ({"replaced": {"../b.npz": ["a.npz"]}}, "../b.npz"),
+        ({"replaced": {"b.npz": ["../a.npz"]}}, "../a.npz"),
         ({"packs": {"a.npz": "ffffffffffff/packs/a.npz"}}, "ffffffffffff/packs"),
         ({"quantizer": "ffffffffffff/quantizers/q.npz"}, "ffffffffffff/quantizers"),
         ({"quantizer": ""}, "''"),
@@ -126,6 +127,15 @@ def test_a_commit_that_is_not_what_it_must_be_is_named(
         newest_commit(bucket, SPACE)
     assert caught.value.name == path
     assert problem in caught.value.reason
+
+
+def test_the_reason_is_short_however_long_the_commit_is(bucket: Bucket) -> None:
+    names = [f"{i}.npz" for i in range(10_000)]
+    document = {**SHORTEST, "segments": [*names, "../a.npz"]}
+    bucket.create(commit_path(SPACE, 1), json.dumps(document).encode())
+    with pytest.raises(DamagedObject) as caught:
+        newest_commit(bucket, SPACE)
+    assert len(caught.value.reason) < 400
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff"])
