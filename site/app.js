@@ -94,8 +94,7 @@ async function attempt(doing, work, show, failed = () => {}) {
   say(doing);
   results.setAttribute("aria-busy", "true");
   try {
-    const answer = await work({ signal: mine.signal, tell });
-    if (!mine.signal.aborted) show(answer);
+    show(await work({ signal: mine.signal, tell })); // ask() throws when it was aborted
   } catch (error) {
     tell(error.message, true);
     if (!mine.signal.aborted) failed();

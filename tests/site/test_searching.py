@@ -7,7 +7,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.site.conftest import answer, picture, problem
-from tests.site.visitor import as_file, cards, choose, drop, noise, paste, says, search
+from tests.site.visitor import as_file, cards, choose, drop, names, noise, paste, says, search
 
 TOKEN = "abc_-1"
 POSTED = (200, {"embedding": [1.0], "dim": 1, "picture": TOKEN})
@@ -177,6 +177,18 @@ def test_the_picture_is_sent_once_and_never_again_for_more(page, stub, gallery, 
     choose(page, picture(tmp_path / "mine.png", "red"))
     says(page, "2 photos like your picture.")
     assert [method for method, _, _, _ in stub.asked].count("POST") == 1
+
+
+def test_a_photo_that_comes_again_under_another_score_is_shown_once(page, stub, gallery):
+    parts = [["1.jpg", "2.jpg"], ["3.jpg", "1.jpg"], ["4.jpg"]]
+    for number, names_ in enumerate(parts):
+        cursor = f"&cursor={number}" if number else ""
+        results = [gallery.result(name, 0.5 - number / 10) for name in names_]
+        next_cursor = str(number + 1) if number < 2 else None
+        stub.answers[f"GET q=boat{cursor}"] = answer(*results, next_cursor=next_cursor)
+    search(page, "boat")
+    says(page, "4 photos like “boat”.")
+    assert names(page) == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
 
 
 def test_a_picture_that_this_browser_cannot_show_is_searched_all_the_same(page, stub, by_picture):

@@ -149,15 +149,21 @@ def test_scrolling_shows_every_photo_once_while_uploads_land(visit, stack):
     before = {result["name"] for result in stack.results(q=WORDS, limit=100)}
     page = visit(f"?q={WORDS}", viewport={"width": 800, "height": 400})
     found(page)
-    new = [f"upload-{n}.jpg" for n in range(3)]
+    new, kept = [f"upload-{n}.jpg" for n in range(3)], {}
     try:
         for n, name in enumerate(new):
             add_photo(stack.photos, name, mushrooms(10 + n))
         # the last ones are shown under new scores, before what is shown already
         last = [result["name"] for result in stack.results(q=WORDS, limit=100)][-2:]
-        kept = {name: (stack.photos / name).read_bytes() for name in last}
         for name in last:
+            kept[name] = (stack.photos / name).read_bytes()
             add_photo(stack.photos, name, mushrooms(20))
+        # and one that is shown already comes again further down, where it is shown no more
+        shown_already = names(page)[0]
+        kept[shown_already] = (stack.photos / shown_already).read_bytes()
+        worst = stack.results(q=WORDS, limit=100)[-3]["name"]
+        add_photo(stack.photos, shown_already, (stack.photos / worst).read_bytes())
+        wait_for(lambda: stack.names(q=WORDS)[0] != shown_already, "it is found further down")
         wait_for(lambda: stack.counts()[0] == len(before) + len(new), "the uploads are found")
         wait_for(lambda: last[0] in stack.names(q=WORDS), "the overwritten ones are found")
         for _ in range(20):
@@ -175,6 +181,8 @@ def test_scrolling_shows_every_photo_once_while_uploads_land(visit, stack):
         for name, data in kept.items():
             add_photo(stack.photos, name, data)
         wait_for(lambda: stack.counts()[0] == len(before), "the uploads are gone")
+        best = slice(len(HOSTILE))
+        wait_for(lambda: set(stack.names(q=WORDS)[best]) == set(HOSTILE), "all is as it was")
 
 
 def test_the_larger_view_is_walked_through_with_the_keyboard(visit):
