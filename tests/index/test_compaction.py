@@ -566,6 +566,30 @@ def test_the_purge_reads_packs_and_not_their_segments(bucket: MemoryBucket) -> N
     assert bucket.names(f"{SPACE}/packs/") == []
 
 
+def test_a_damaged_segment_with_a_sound_pack_does_not_hold_up_the_purge(
+    bucket: MemoryBucket,
+) -> None:
+    vectors = random_units(40, 16)
+    names = [
+        write_segment(
+            bucket, SPACE, [photo(f"p{i}", 1, vectors[i]) for i in range(start, start + 20)]
+        )
+        for start in (0, 20)
+    ]
+    commit = Commit(SPACE, 1, tuple(names), sizes=dict.fromkeys(names, 20))
+    following = pack(bucket, commit, time.monotonic() + 60, exact_limit=1, worth_packing=1)
+    assert following
+    publish_commit(bucket, following)
+    bucket.delete(segment_path(SPACE, names[0]))
+    bucket.create(segment_path(SPACE, names[0]), b"damaged")
+    for i in (*range(10), *range(20, 30)):
+        write_segment(bucket, SPACE, [tombstone(f"p{i}", 1, now_us(bucket))])
+    report = compact(bucket)
+    assert (report.purged_entries, report.finished, len(report.damaged)) == (10, True, 1)
+    assert newest_commit(bucket, SPACE).purged == bucket.now
+    assert len(seen(bucket)) == 40
+
+
 def test_a_merge_of_many_vectors_keeps_them_with_their_names(bucket: MemoryBucket) -> None:
     vectors = random_units(600, 8, seed=3)
     for start in range(0, 600, 20):

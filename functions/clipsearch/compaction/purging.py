@@ -49,11 +49,16 @@ def purge(run: Run) -> bool:
     keep = kept_rows(run, ledger)
     if not run.has(0):
         return False
-    for name in keep:
-        if not run.has(0) or not _rewrite(run, name, keep[name], before):
+    for name, rows in keep.items():
+        if not run.has(0):
+            return False
+        entries = run.read([name]).get(name)
+        if entries is None:  # only its pack can be read
+            continue
+        if not _rewrite(run, name, entries, rows, before):
             return False
         before = run.now
-    if not keep:
+    if before != run.now:
         advance(run.bucket, run.space, lambda newest: replace(newest, purged=run.now))
     return True
 
@@ -89,11 +94,7 @@ def _forgettable(table: Entries, keys: npt.NDArray[Any], now: datetime) -> Mask:
     return found
 
 
-def _rewrite(run: Run, name: str, rows: Mask, purged: datetime | None) -> bool:
-    entries = run.read([name]).get(name)
-    if entries is None:
-        return False
-
+def _rewrite(run: Run, name: str, entries: Entries, rows: Mask, purged: datetime | None) -> bool:
     def is_valid(newest: Commit) -> bool:
         return name in newest.segments and newest.purged == purged
 
