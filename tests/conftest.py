@@ -8,12 +8,17 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from clipsearch.storage import Bucket
 from clipsearch.storage.folder import FolderBucket
 from clipsearch.storage.gcs import GcsBucket
 from tests.gcs_double import CloudStorageDouble
+
+# No example of a property has to be quick: a busy machine would fail it.
+hypothesis.settings.register_profile("clipsearch", deadline=None)
+hypothesis.settings.load_profile("clipsearch")
 
 
 @pytest.fixture(autouse=True)
