@@ -144,8 +144,10 @@ function visit() {
   } else if (subject) {
     const asked = "/" + addressOf(query);
     attempt("Searching…", (how) => ask(asked, how), (answer) => {
+      const hadFocus = results.contains(document.activeElement);
       replace(answer);
       scrollTo({ top: 0 });
+      if (hadFocus) results.querySelector("a")?.focus({ preventScroll: true });
     }, clear);
   } else {
     stop();
@@ -260,11 +262,17 @@ function view(number) {
   if (number > shown.length - 4 && cursor && !running) searchMore();
 }
 
+// The browser gives the focus back to the photo that was opened; the one viewed last is better.
+function leave() {
+  viewer.close();
+  results.children[viewed]?.querySelector("a").focus();
+}
+
 const COMMANDS = {
   previous: () => view(viewed - 1),
   next: () => view(viewed + 1),
   like: () => go({ like: shown[viewed].name }),
-  close: () => viewer.close(),
+  close: leave,
   async copy() {
     const { url } = shown[viewed];
     const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
@@ -273,14 +281,17 @@ const COMMANDS = {
 };
 
 viewer.addEventListener("click", (event) => {
-  if (event.target === viewer) viewer.close(); // beside it
+  if (event.target === viewer) leave(); // beside it
   COMMANDS[event.target.dataset.does]?.();
 });
-viewer.addEventListener("keydown", ({ key }) => {
-  const to = { ArrowLeft: viewed - 1, ArrowRight: viewed + 1, Home: 0, End: shown.length - 1 }[key];
+viewer.addEventListener("keydown", (event) => {
+  const last = shown.length - 1;
+  const to = { ArrowLeft: viewed - 1, ArrowRight: viewed + 1, Home: 0, End: last }[event.key];
   if (to !== undefined) view(to);
+  if (event.key !== "Escape") return;
+  event.preventDefault();
+  leave();
 });
-viewer.addEventListener("close", () => results.children[viewed]?.querySelector("a").focus());
 
 // --- pictures to search by
 

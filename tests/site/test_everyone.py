@@ -132,6 +132,7 @@ def test_everything_is_done_with_the_keyboard_alone(open_page, stub, gallery):
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     says(page, "2 photos like “0-1.jpg”.")
+    expect(cards(page).first.get_by_role("link", name="1-0.jpg")).to_be_focused()
 
 
 def test_more_can_be_reached_with_the_keyboard_and_focus_goes_on(open_page, stub, gallery):
