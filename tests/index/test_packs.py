@@ -411,20 +411,27 @@ def test_packs_and_quantizers_that_are_damaged_or_gone_are_made_again(
     large: FolderBucket,
 ) -> None:
     commit, folder = compacted(large), large.root
-    damaged, lost = list(commit.packs.values())[:2]
-    with (folder / damaged).open("r+b") as file:
-        file.truncate((folder / damaged).stat().st_size - 9)
-    (folder / lost).unlink()
+    assert len(commit.packs) == 2
+    damaged, lost = (folder / path for path in commit.packs.values())
+    with damaged.open("r+b") as file:
+        file.truncate(damaged.stat().st_size - 9)
+    lost.unlink()
     assert len(loaded(large)[1].damaged) == 2
     assert compacted(large, days=1).packs.items() >= commit.packs.items()
+    assert loaded(large)[1].damaged == ()
+
+    with lost.open("r+b") as file:
+        file.write(b"other rows")
+    assert len(loaded(large)[1].damaged) == 1
+    compacted(large, days=2)
     assert loaded(large)[1].damaged == ()
 
     assert commit.quantizer
     (folder / commit.quantizer).write_bytes(b"damaged")
     assert loaded(large)[1].damaged
-    compacted(large, days=1)
-    assert loaded(large)[1].damaged == ()
     compacted(large, days=2)
+    assert loaded(large)[1].damaged == ()
+    compacted(large, days=3)
     assert commit.quantizer not in {stat.name for stat in large.list()}
 
 

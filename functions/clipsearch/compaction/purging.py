@@ -1,7 +1,8 @@
 # numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """The purge: once a day full segments, too, lose what no longer counts.
 
-It reads the whole index without the vectors, and needs some 100 bytes of memory per entry.
+It reads the whole index, and so finds out what of it is damaged. It needs some 100 bytes of
+memory per entry, and one segment or pack.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from clipsearch.compaction.ledger import Ledger, advance, read_ledger
 from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
 from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, ObjectNotFound
-from clipsearch.packfile import read_head
+from clipsearch.packfile import read_head, read_rows
 from clipsearch.segments import read_segment
 
 EVERY = timedelta(days=1)
@@ -106,7 +107,7 @@ def _rewrite(run: Run, name: str, entries: Entries, rows: Mask, purged: datetime
 def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entries]:
     """What the merge rule needs of these segments. Those that cannot be read are set aside."""
 
-    packs = ledger.commit.packs  # which can be read without the vectors
+    packs = ledger.commit.packs  # half as large
 
     def read_one(name: str) -> Entries | DamagedObject | None:
         if not run.has(0):
@@ -114,7 +115,7 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
         try:
             if name in packs:
                 try:
-                    return _bare(read_head(run.bucket, run.space, packs[name]).entries)
+                    return _bare(_whole(run, packs[name]))
                 except (DamagedObject, ObjectNotFound):
                     run.spoilt.add(packs[name])
             return _bare(read_segment(run.bucket, run.space, name))
@@ -124,8 +125,7 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
             return None
 
     def is_large(name: str) -> bool:
-        unpacked = name in ledger.listed and name not in packs
-        return unpacked and ledger.listed[name].size > LARGE
+        return name in packs or (name in ledger.listed and ledger.listed[name].size > LARGE)
 
     names = sorted(sorted(set(names) - run.aside), key=is_large)
     small = [name for name in names if not is_large(name)]
@@ -134,6 +134,13 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
         if not isinstance(found, Entries):
             run.set_aside(name, found)
     return {n: found for n, found in zip(names, read, strict=True) if isinstance(found, Entries)}
+
+
+def _whole(run: Run, path: str) -> Entries:
+    """The entries of a pack whose rows are sound, too. Raises DamagedObject, ObjectNotFound."""
+    head = read_head(run.bucket, run.space, path)
+    read_rows(run.bucket, head, np.empty((len(head.codes), head.dimension), np.float16))
+    return head.entries
 
 
 def _bare(entries: Entries) -> Entries:
