@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -79,7 +80,7 @@ def publish_commit(bucket: Bucket, commit: Commit) -> None:
     if commit.number < 1:
         raise ValueError(f"the first commit has number 1, not {commit.number!r}")
     created = commit.created or datetime.now(UTC)
-    document = {
+    document: dict[str, Any] = {
         "format": FORMAT,
         "space": commit.space,
         "number": commit.number,
@@ -91,6 +92,7 @@ def publish_commit(bucket: Bucket, commit: Commit) -> None:
         "quantizer": commit.quantizer,
         "purged": commit.purged and commit.purged.isoformat(),
     }
+    document["checksum"] = _checksum(document)
     data = json.dumps(document, indent=1).encode()
     bucket.create(commit_path(commit.space, commit.number), data, "application/json")
 
@@ -113,10 +115,18 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
         found = {key: document[key] for key in expected}
         if found != expected:
             raise ValueError(f"it says {found!r} instead of {expected!r}")
+        if document.get("checksum", _checksum(document)) != _checksum(document):
+            raise ValueError("its checksum is that of another one")
     except (ValueError, KeyError, TypeError, AttributeError) as exc:
         # cut, for it may quote a hundred thousand names
         raise DamagedObject(path, f"it is not a commit of this space: {exc!r:.300}") from exc
     return commit
+
+
+def _checksum(document: Mapping[str, Any]) -> int:
+    """CRC-32 of all that the commit says besides: a bit that flips in a name leaves a name."""
+    said = {key: value for key, value in document.items() if key != "checksum"}
+    return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
 
 def _names(value: Any) -> tuple[str, ...]:

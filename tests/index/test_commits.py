@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from clipsearch.commits import Commit, commit_path, newest_commit, publish_commi
 from clipsearch.errors import DamagedObject, ObjectExists
 from clipsearch.storage import Bucket
 from tests.index.making import SPACE
+from tests.index.memory import MemoryBucket
 
 SHORTEST = {
     "format": 1,
@@ -50,6 +52,7 @@ def test_a_commit_is_json_that_anyone_can_read(bucket: Bucket) -> None:
     document = json.loads(bucket.read(stat.name))
     created = datetime.fromisoformat(document.pop("created"))
     assert created.tzinfo is not None
+    assert type(document.pop("checksum")) is int
     assert document == {
         "format": 1,
         "space": SPACE,
@@ -127,6 +130,22 @@ def test_a_commit_that_is_not_what_it_must_be_is_named(
         newest_commit(bucket, SPACE)
     assert caught.value.name == path
     assert problem in caught.value.reason
+
+
+def test_no_flipped_bit_changes_what_a_commit_says() -> None:
+    bucket = MemoryBucket()
+    publish_commit(
+        bucket, Commit(SPACE, 1, ("a1.npz", "a2.npz"), {"b1.npz": "a1.npz"}, sizes={"a1.npz": 4})
+    )
+    commit, path = newest_commit(bucket, SPACE), commit_path(SPACE, 1)
+    data = bucket.read(path)
+    for i in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[i // 8] ^= 1 << i % 8
+        bucket.delete(path)
+        bucket.create(path, bytes(flipped))
+        with suppress(DamagedObject):
+            assert newest_commit(bucket, SPACE) == commit
 
 
 def test_the_reason_is_short_however_long_the_commit_is(bucket: Bucket) -> None:
