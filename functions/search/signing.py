@@ -33,7 +33,9 @@ SERVICE = "https://iamcredentials.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 PUBLIC = "https://storage.googleapis.com"
 PASSING = (429, 500, 502, 503, 504)
-TIMEOUT_S = (5.0, 20.0)  # to connect, and for the answer
+# All attempts together end before search's own time does (60 s), so that a 503 says what it was.
+TRIED_AGAIN = 3
+TIMEOUT_S = (3.0, 10.0)  # to connect, and for the answer
 
 
 class SignedAddresses:
@@ -86,11 +88,15 @@ class SignedAddresses:
 
 
 def _signer(account: str) -> Any:
-    """Credentials whose signatures are made by the IAM Credentials API."""
+    """Credentials whose signatures are made by the IAM Credentials API. Raises StorageError."""
     from google.auth.credentials import AnonymousCredentials, Signing
     from google.auth.exceptions import GoogleAuthError
 
-    session, url = _session(), f"{_service()}/v1/projects/-/serviceAccounts/{account}:signBlob"
+    try:
+        session = _session()
+    except GoogleAuthError as exc:  # there are no credentials here to ask it with
+        raise StorageError(f"sign as {account}: {exc}") from exc
+    url = f"{_service()}/v1/projects/-/serviceAccounts/{account}:signBlob"
 
     class Signer(AnonymousCredentials, Signing):
         signer = None
@@ -128,8 +134,14 @@ def _session() -> Any:
     is_real = _service() == SERVICE
     session = new_session(google.auth.default(scopes=[SCOPE])[0] if is_real else anonymous())
     # The same signature again is the same: what passes may be tried again.
-    retry = Retry(3, backoff_factor=0.1, status_forcelist=PASSING, allowed_methods=["POST"])
-    retry.raise_on_status = False
+    retry = Retry(
+        TRIED_AGAIN,
+        backoff_factor=0.1,
+        status_forcelist=PASSING,
+        allowed_methods=["POST"],
+        raise_on_status=False,
+        respect_retry_after_header=False,  # it may be longer than anybody waits
+    )
     adapter = HTTPAdapter(pool_maxsize=AT_ONCE, max_retries=retry)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

@@ -1,7 +1,9 @@
 """Private thumbnails: addresses that are signed without a key file, and not for each answer."""
 
 import importlib
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -85,3 +87,18 @@ def test_public_thumbnails_are_not_signed(gallery, client_of, iam):
     found = addresses(client_of(gallery))
     assert all(a.startswith("http://127.0.0.1:8080/thumbnails/") for a in found.values())
     assert iam.requests == 0
+
+
+def test_no_credentials_to_sign_with_are_a_503(gallery, client_of, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "missing.json"))
+    answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert f"sign as {ACCOUNT}: " in caplog.text
+
+
+def test_signing_gives_up_before_the_time_of_search_is_over():
+    signing = importlib.import_module("search.signing")
+    terraform = (Path(__file__).parents[2] / "terraform" / "search.tf").read_text()
+    [seconds] = re.findall(r"timeout_seconds += (\d+)", terraform)
+    assert (1 + signing.TRIED_AGAIN) * sum(signing.TIMEOUT_S) < int(seconds)
