@@ -22,7 +22,7 @@ locals {
     CLIPSEARCH_SITE_URL        = local.site_url
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
-    GOOGLE_CLOUD_PROJECT       = var.project # for the traces' names in log lines
+    GOOGLE_CLOUD_PROJECT       = var.project
   }
 }
 

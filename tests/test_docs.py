@@ -23,7 +23,7 @@ def make_targets() -> set[str]:
 
 
 def test_the_readme_lists_the_settings_and_no_others() -> None:
-    rows = re.findall(r"^\| `(CLIPSEARCH_\w+)` \|.*\|([^|]*)\|$", README, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z_]+)` \|.*\|([^|]*)\|$", README, re.MULTILINE)
     assert [name for name, _ in rows] == [setting.name for setting in SETTINGS]
     for setting, (name, default) in zip(SETTINGS, rows, strict=True):
         if setting.default:

@@ -71,6 +71,11 @@ SETTINGS = (
         "",
         f"where ingest publishes what it gave up: {TOPIC_FORM}; without, the log has it",
     ),
+    Setting(
+        "GOOGLE_CLOUD_PROJECT",
+        "",
+        "the project that the traces of log lines are in; Google's own libraries read it, too",
+    ),
 )
 
 

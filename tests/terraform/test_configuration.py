@@ -84,8 +84,7 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
 
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
-    # and what Google's own libraries and logs.py know the project by
-    names = {setting.name for setting in SETTINGS} | {"GOOGLE_CLOUD_PROJECT"}
+    names = {setting.name for setting in SETTINGS}
     assert set(configuration.locals["environment"]) == names
     for function in configuration.all(FUNCTIONS).values():
         assert function["service_config"][0]["environment_variables"] == "${local.environment}"
