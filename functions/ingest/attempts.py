@@ -9,7 +9,7 @@ it away when it has ended:
 
 Only of events that are older than two minutes, which have most likely been delivered before: a
 fresh one costs nothing more. Deliveries wait 10 s to 600 s, so the limit is reached in half an
-hour.
+hour; in an hour, if each attempt runs out of time.
 """
 
 from __future__ import annotations

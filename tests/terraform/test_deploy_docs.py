@@ -25,6 +25,18 @@ def test_every_output_and_resource_that_a_command_names_exists(
         assert name in configuration.all(type_)
 
 
+def test_every_command_begins_in_the_folder_of_the_repository() -> None:
+    readme = (ROOT / "README.md").read_text()
+    commands = re.findall(r"^ {4}(\S.*)$", GUIDE + readme, re.MULTILINE)
+    assert not [command for command in commands if re.match(r"cd |terraform (?!-chdir=)", command)]
+    assert "    make .venv/.made\n    .venv/bin/python -m tools.demo_photos" in GUIDE
+
+
+def test_every_command_on_a_service_says_where_it_is() -> None:
+    for command in re.findall(r"gcloud (?:run|logging) .+", GUIDE):
+        assert "--project=MY-PROJECT" in command, command
+
+
 def test_every_link_leads_somewhere() -> None:
     headings = re.findall(r"^## (.+)$", GUIDE, re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
