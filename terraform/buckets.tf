@@ -93,11 +93,11 @@ resource "google_storage_bucket" "thumbnails" {
 resource "google_storage_bucket" "site" {
   # checkov:skip=CKV_GCP_62: a public page of five small files
   # checkov:skip=CKV_GCP_78: the repository has the versions
-  # checkov:skip=CKV_GCP_114: the page is public, whatever the photos are; it holds nothing but the address of search
+  # checkov:skip=CKV_GCP_114: the page is public where public_page was chosen, whatever the photos are; it holds nothing but the address of search
   name                        = "${var.project}-${var.name}-site"
   location                    = var.region
   uniform_bucket_level_access = true
-  public_access_prevention    = "inherited"
+  public_access_prevention    = var.public_page ? "inherited" : "enforced"
   force_destroy               = true
 
   soft_delete_policy { retention_duration_seconds = 0 }
@@ -128,9 +128,9 @@ resource "google_storage_bucket" "source" {
 # Everybody may read an object whose name they know; legacyObjectReader cannot list names, as
 # objectViewer would. A photos bucket that was there before keeps its own rules.
 resource "google_storage_bucket_iam_member" "everybody_reads" {
-  # checkov:skip=CKV_GCP_28: the page always, photos and thumbnails where public = true was chosen; without listing
+  # checkov:skip=CKV_GCP_28: the page where public_page was chosen, photos and thumbnails where public was; without listing
   for_each = merge(
-    { site = google_storage_bucket.site.name },
+    var.public_page ? { site = google_storage_bucket.site.name } : {},
     var.public ? { thumbnails = google_storage_bucket.thumbnails.name } : {},
     var.public && !local.has_photos_bucket ? { photos = local.photos_bucket } : {},
   )

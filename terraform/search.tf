@@ -19,7 +19,7 @@ locals {
     CLIPSEARCH_SIGN_AS         = var.public ? "" : google_service_account.search.email
     CLIPSEARCH_MODEL           = "current"
     CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
-    CLIPSEARCH_SITE_URL        = local.site_url
+    CLIPSEARCH_SITE_URL        = var.public_page ? local.site_url : ""
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
     GOOGLE_CLOUD_PROJECT       = var.project

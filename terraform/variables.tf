@@ -114,6 +114,13 @@ variable "public" {
   nullable    = false
 }
 
+variable "public_page" {
+  description = "Whether everybody may open the page, which holds nothing but the address of search. false: where an organisation forbids allUsers, or the page is put up elsewhere."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "region" {
   description = "Where the functions and the new buckets are. With photos_bucket: choose that bucket's region."
   type        = string

@@ -61,6 +61,25 @@ run "private" {
   }
 }
 
+run "nothing_for_everybody" {
+  command = plan
+
+  variables {
+    public      = false
+    public_page = false
+    searchers   = ["domain:example.org"]
+  }
+
+  assert {
+    condition     = length(google_storage_bucket_iam_member.everybody_reads) == 0 && keys(google_cloud_run_v2_service_iam_member.searchers) == ["domain:example.org"]
+    error_message = "An organisation that forbids allUsers would refuse the apply."
+  }
+  assert {
+    condition     = google_storage_bucket.site.public_access_prevention == "enforced"
+    error_message = "A page that nobody may open must be protected from later grants, too."
+  }
+}
+
 run "photos_that_are_there" {
   command = plan
 

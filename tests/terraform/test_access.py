@@ -62,7 +62,7 @@ def test_everybody_is_let_in_only_where_public_was_chosen(configuration: Configu
     reads = public["google_storage_bucket_iam_member.everybody_reads"]
     assert reads["role"] == "roles/storage.legacyObjectReader"  # without listing
     assert reads["for_each"] == (
-        "${merge({site = google_storage_bucket.site.name}, "
+        "${merge(var.public_page ? {site = google_storage_bucket.site.name} : {}, "
         "var.public ? {thumbnails = google_storage_bucket.thumbnails.name} : {}, "
         "var.public && !local.has_photos_bucket ? {photos = local.photos_bucket} : {})}"
     )
@@ -84,7 +84,7 @@ def test_buckets_that_nobody_reads_from_outside_can_never_become_public(
     assert found == {
         "index": "enforced",
         "photos": as_chosen,
-        "site": "inherited",
+        "site": '${var.public_page ? "inherited" : "enforced"}',
         "source": "enforced",
         "thumbnails": as_chosen,
     }

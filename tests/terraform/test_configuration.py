@@ -24,7 +24,7 @@ NAMES = {  # examples, to see that what is put together is what the settings tak
     "local.thumbnails_url": "https://storage.googleapis.com/my-thumbnails",
     'join(",", var.allowed_origins)': "https://storage.googleapis.com",
     'var.public ? "" : google_service_account.search.email': ACCOUNT,
-    "local.site_url": "https://storage.googleapis.com/my-site",
+    'var.public_page ? local.site_url : ""': "https://storage.googleapis.com/my-site",
     "google_pubsub_topic.dead_letters.id": "projects/my-project/topics/clipsearch-dead-letters",
     "var.project": "my-project",
     "google_pubsub_topic.maintenance.id": "projects/my-project/topics/clipsearch-maintenance",
