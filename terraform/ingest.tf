@@ -77,6 +77,11 @@ resource "google_eventarc_trigger" "photos" {
       condition     = !contains(local.written_buckets, local.photos_bucket)
       error_message = "The photos must not be in ${local.photos_bucket}: what is written there would trigger ingest again, without end."
     }
+    # Two deployments that index each other's thumbnails would be a loop, too.
+    precondition {
+      condition     = !can(regex("^${var.project}-[a-z0-9-]+-(index|thumbnails)$", local.photos_bucket))
+      error_message = "The photos must not be in ${local.photos_bucket}: it has the name of a bucket that another deployment writes to."
+    }
   }
 
   depends_on = [

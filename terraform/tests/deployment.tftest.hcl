@@ -125,6 +125,23 @@ run "no_loop" {
   expect_failures = [google_eventarc_trigger.photos]
 }
 
+run "no_loop_of_two_deployments" {
+  command = plan
+
+  variables {
+    photos_bucket = "my-project-other-thumbnails"
+  }
+  override_data {
+    target = data.google_storage_bucket.photos[0]
+    values = {
+      name     = "my-project-other-thumbnails"
+      location = "US-CENTRAL1"
+    }
+  }
+
+  expect_failures = [google_eventarc_trigger.photos]
+}
+
 run "alerts_and_budget" {
   command = plan
 

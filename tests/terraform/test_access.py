@@ -124,7 +124,12 @@ def test_a_photos_bucket_that_something_writes_to_is_refused(configuration: Conf
         assert bucket["name"] == f"${{var.project}}-${{var.name}}-{name}"
     assert set(kinds) == set(buckets) - {"photos"}
     trigger = configuration.all("google_eventarc_trigger")["photos"]
-    [precondition] = trigger["lifecycle"][0]["precondition"]
-    assert precondition["condition"] == "${!contains(local.written_buckets, local.photos_bucket)}"
+    own, others = (rule["condition"] for rule in trigger["lifecycle"][0]["precondition"])
+    assert own == "${!contains(local.written_buckets, local.photos_bucket)}"
+    [pattern] = re.findall(r'!can\(regex\("(.+)", local.photos_bucket\)\)', others)
+    pattern = pattern.replace("${var.project}", "my-project")
+    assert [re.search(pattern, f"my-project-other-{kind}") is None for kind in buckets] == [
+        kind not in ("index", "thumbnails") for kind in buckets
+    ]
     criteria = {c["attribute"]: c["value"] for c in trigger["matching_criteria"]}
     assert criteria["bucket"] == "${local.photos_bucket}"
