@@ -5,7 +5,7 @@ variable "allowed_origins" {
   nullable    = false
 
   validation {
-    condition     = length(var.allowed_origins) > 0 && alltrue([for o in var.allowed_origins : can(regex("^(\\*|https?://[^/?#\\s]+)$", o))])
+    condition     = can(regex("^(\\*|https?://[^/?#\\s,]+(,https?://[^/?#\\s,]+)*)$", join(",", var.allowed_origins)))
     error_message = "Each origin must be https://HOST without a path, or the only one must be *."
   }
 }
@@ -95,6 +95,11 @@ variable "photos_bucket" {
   type        = string
   default     = ""
   nullable    = false
+
+  validation {
+    condition     = can(regex("^([a-z0-9][a-z0-9._-]+[a-z0-9])?$", var.photos_bucket))
+    error_message = "The bucket must be a bucket's name, without gs:// and without a folder, or be empty."
+  }
 }
 
 variable "project" {

@@ -180,6 +180,26 @@ run "everybody_is_not_a_searcher" {
   expect_failures = [var.searchers]
 }
 
+run "everybody_is_not_one_origin_among_others" {
+  command = plan
+
+  variables {
+    allowed_origins = ["*", "https://example.org"]
+  }
+
+  expect_failures = [var.allowed_origins]
+}
+
+run "a_bucket_is_a_name" {
+  command = plan
+
+  variables {
+    photos_bucket = "gs://family-photos"
+  }
+
+  expect_failures = [var.photos_bucket]
+}
+
 run "more_at_once_than_search_keeps" {
   command = plan
 

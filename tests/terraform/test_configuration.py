@@ -6,7 +6,10 @@ import base64
 import json
 import re
 
+import pytest
+
 from clipsearch.bundle import _current_name
+from clipsearch.errors import SettingsError
 from clipsearch.settings import SETTINGS, Settings
 from ingest.events import DELETED, FINALIZED
 from ingest.messages import PUBLISHED, parse_message
@@ -98,6 +101,33 @@ def test_the_settings_take_what_the_functions_get(configuration: Configuration) 
     assert settings.photos == "gs://my-photos"
     assert settings.sign_as == ACCOUNT
     assert settings.topic == NAMES["google_pubsub_topic.maintenance.id"]
+
+
+@pytest.mark.parametrize(
+    "origins",
+    [
+        [],
+        ["*"],
+        ["*", "https://a.example"],
+        ["https://a.example", "http://localhost:8080"],
+        ["https://a.example/"],
+        ["https://a.example,b"],
+        ["a.example"],
+    ],
+)
+def test_terraform_takes_the_origins_that_the_settings_take(
+    configuration: Configuration, origins: list[str]
+) -> None:
+    [rule] = configuration.variables["allowed_origins"]["validation"]
+    [pattern] = re.findall(r'regex\("(.+)", join', rule["condition"])
+    environment = {name: filled_in(v) for name, v in configuration.locals["environment"].items()}
+    environment["CLIPSEARCH_ALLOWED_ORIGINS"] = ",".join(origins)
+    try:
+        Settings.from_env(environment)
+        taken = True
+    except SettingsError:
+        taken = False
+    assert bool(re.search(pattern.replace(r"\\", "\\"), ",".join(origins))) == taken
 
 
 def test_another_source_is_another_object_and_so_another_build(
