@@ -6,6 +6,7 @@ const WAKING_AFTER_MS = 2000;
 const TRIES = 5; // then a person decides: a forgotten page must not keep the function awake
 const UNREACHABLE_RETRY = 2; // seconds; the cloud turns away what is too much without CORS headers
 const MAX_PICTURE = 20_000_000; // bytes, as search has it
+const TOO_LARGE = "The picture is too large: it may have 20 MB.";
 // A model sees at most some 400 pixels, so that is what is sent; small files go as they are.
 const SHORTER_SIDE = 512;
 const SMALL_PICTURE = 150_000; // bytes
@@ -54,7 +55,7 @@ async function ask(path, { signal, tell, ...init }) {
 
 function wrong(response, problem) {
   if (!response) return `The search function at ${config.SEARCH_URL} cannot be reached.`;
-  if (response.status === 413) return "The picture is too large: it may have 20 MB.";
+  if (response.status === 413) return TOO_LARGE;
   if (!problem?.detail) return `The search failed (${response.status}).`;
   const text = problem.detail;
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
@@ -129,8 +130,8 @@ function go(asked) {
 function visit() {
   const given = new URLSearchParams(location.search);
   const [picture, like] = [given.get("picture"), given.get("like")];
-  const q = given.get("q")?.trim();
-  query = like ? { like } : { q, picture };
+  query = like ? { like } : { q: given.get("q")?.trim(), picture };
+  const { q } = query;
   words.value = q ?? "";
   choose(query.picture);
   if (viewer.open) viewer.close();
@@ -249,8 +250,7 @@ function view(number) {
   viewed = number;
   const result = shown[number];
   const image = viewer.querySelector("img");
-  image.width = result.width || 640;
-  image.height = result.height || 480;
+  fit(image, result.width || 640, result.height || 480);
   showIn(image, result);
   const full = new Image(); // not every browser can show every photo: then the thumbnail stays
   full.onload = () => shown[viewed] === result && (image.src = result.url);
@@ -260,6 +260,13 @@ function view(number) {
   viewer.querySelector("a").href = result.url;
   $("#copied").textContent = "";
   if (number > shown.length - 4 && cursor && !running) searchMore();
+}
+
+// Its size in the window, the same for the thumbnail and for the photo that comes after it.
+function fit(image, width, height) {
+  const scale = Math.min(1, (0.65 * innerHeight) / height);
+  image.width = Math.round(width * scale);
+  image.height = Math.round(height * scale);
 }
 
 // The browser gives the focus back to the photo that was opened; the one viewed last is better.
@@ -330,7 +337,7 @@ function searchBy(file) {
   }
   attempt("Looking at the picture…", async (how) => {
     const image = await scaled(file);
-    if (image.size > MAX_PICTURE) throw new Error("The picture is too large: it may have 20 MB.");
+    if (image.size > MAX_PICTURE) throw new Error(TOO_LARGE);
     const body = new FormData();
     body.append("image", image, file.name);
     const answer = await ask("/embed", { ...how, method: "POST", body });

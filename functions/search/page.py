@@ -31,8 +31,8 @@ _PAGE = """<!doctype html>
 <form id="search" action="?" method="post" enctype="multipart/form-data" role="search">
 <label class="unseen" for="words">What the photos show</label>
 <input id="words" name="q" type="search" value="{words}" placeholder="What the photos show">
-<input name="image" type="file" accept="image/*" aria-label="By picture">
 <button class="main">Search</button>
+<input name="image" type="file" accept="image/*" aria-label="By picture">
 </form>
 </header>
 <main>

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import WORDS, answer
+from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
 from tests.site.visitor import cards, says, search
 
@@ -105,6 +105,27 @@ def test_a_picture_has_its_place_before_it_comes(open_page, stub, gallery):
     assert len({round(box["height"]) for box in boxes}) == 1
     assert boxes[0]["height"] > 100
     page.unroute_all(behavior="ignoreErrors")
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (900, 1600)], ids=["wide", "high"])
+def test_the_larger_view_keeps_its_place_when_the_photo_follows_its_thumbnail(
+    open_page, stub, gallery, size
+):
+    result = gallery.result("boat.jpg", 0.3, size=size)
+    thumbnail = gallery.thumbnails / result["thumbnail_url"].rsplit("/", 1)[1]
+    picture(thumbnail, "teal", (size[0] // 5, size[1] // 5))
+    stub.answers["GET q=boat"] = answer(result)
+    page = open_page("/?q=boat")
+    held = []
+    page.route(re.compile("/photos/"), lambda route: held.append(route))
+    cards(page).first.get_by_role("link").click()
+    image = page.locator("#viewer img")
+    expect(image).to_have_js_property("naturalWidth", size[0] // 5)
+    before = image.bounding_box()
+    held[0].continue_()
+    expect(image).to_have_js_property("naturalWidth", size[0])
+    assert image.bounding_box() == before
+    assert abs(before["width"] / before["height"] - size[0] / size[1]) < 0.01
 
 
 STOPPED = """() => new Promise((resolve) => {

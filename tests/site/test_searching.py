@@ -216,6 +216,14 @@ def test_a_search_for_nothing_asks_for_words(page, stub):
     assert page.url.endswith("/")
 
 
+def test_an_address_that_asks_two_questions_shows_one(open_page, stub, gallery):
+    stub.answers["GET like=boat.jpg"] = answer(gallery.result("ship.jpg", 0.3))
+    page = open_page("/?q=car&like=boat.jpg&picture=abc")
+    says(page, "1 photo like “boat.jpg”.")
+    assert page.title() == "boat.jpg · clipsearch"
+    expect(page.get_by_label("What the photos show")).to_have_value("")
+
+
 def test_a_missing_thumbnail_falls_back_to_the_photo(page, stub, gallery):
     result = gallery.result("boat.jpg", 0.3, thumbnail=False)
     stub.answers["GET q=boat"] = answer(result)
