@@ -215,7 +215,7 @@ function showIn(image, result) {
     image.onerror = null;
     image.src = result.url;
   };
-  image.src = result.thumbnail_url ?? result.url;
+  image.src = result.thumbnail_url;
 }
 
 function card(result) {

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from functools import partial
 
 import httpx
 import pytest
@@ -9,7 +10,8 @@ from playwright.sync_api import expect
 
 from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
-from tests.site.visitor import cards, says, search
+from tests.site.visitor import cards, is_there, says, search
+from tests.stack.running import wait_for
 
 MAX_PAGE, MAX_REQUESTS = 40_000, 6
 MAX_THUMBNAILS = 600_000
@@ -48,7 +50,7 @@ def test_it_is_painted_before_and_without_javascript(browse, gallery):
         expect(page.get_by_role("button", name="Search")).to_be_visible()
         if not options:
             painted = "performance.getEntriesByName('first-contentful-paint').length"
-            page.wait_for_function(painted)
+            wait_for(partial(page.evaluate, painted), "the first paint")
         page.unroute_all(behavior="ignoreErrors")
 
 
@@ -83,7 +85,7 @@ def test_nothing_shifts_while_results_load_and_more_come(open_page, stub, galler
     page.wait_for_timeout(600)  # later than what is forgiven after a key was pressed
     events[0].set()
     says(page, re.compile(r"^24 photos|^Searching for more"))
-    page.wait_for_function("document.querySelector('#results img').naturalWidth > 0")
+    is_there(page.locator("#results img"))
     page.wait_for_timeout(200)
     events[1].set()
     page.evaluate("scrollTo(0, document.body.scrollHeight)")

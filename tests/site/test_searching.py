@@ -7,7 +7,18 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.site.conftest import answer, picture, problem
-from tests.site.visitor import as_file, cards, choose, drop, names, noise, paste, says, search
+from tests.site.visitor import (
+    as_file,
+    cards,
+    choose,
+    drop,
+    is_there,
+    names,
+    noise,
+    paste,
+    says,
+    search,
+)
 
 TOKEN = "abc_-1"
 POSTED = (200, {"embedding": [1.0], "dim": 1, "picture": TOKEN})
@@ -48,7 +59,7 @@ def test_words_find_photos_with_name_similarity_and_link(page, stub, gallery):
     expect(image).to_have_attribute("src", results[0]["thumbnail_url"])
     expect(image).to_have_attribute("width", "320")
     expect(image).to_have_attribute("height", "240")
-    page.wait_for_function("document.querySelector('#results img').naturalWidth > 0")
+    is_there(page.locator("#results img"))
 
 
 def test_who_begins_to_type_wakes_the_models_half_for_texts_once(page, stub):
@@ -88,7 +99,7 @@ def test_a_small_picture_is_sent_as_it_is_and_shown(page, stub, by_picture, tmp_
     assert b'name="image"; filename="mine.png"' in head
     assert sent == file.read_bytes()
     expect(page.get_by_text("mine.png")).to_be_visible()
-    page.wait_for_function("document.querySelector('#chosen img').naturalWidth > 0")
+    is_there(page.locator("#chosen img"))
 
 
 def test_a_large_picture_is_scaled_down_before_it_is_sent(page, stub, by_picture, tmp_path):
@@ -230,4 +241,4 @@ def test_a_missing_thumbnail_falls_back_to_the_photo(page, stub, gallery):
     search(page, "boat")
     image = page.get_by_role("img", name="boat.jpg")
     expect(image).to_have_attribute("src", result["url"])
-    page.wait_for_function("document.querySelector('#results img').naturalWidth > 0")
+    is_there(page.locator("#results img"))

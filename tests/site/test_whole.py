@@ -73,7 +73,7 @@ def test_who_comes_back_from_an_original_finds_answer_and_place_as_they_were(vis
     page.go_back()
     found(page)
     assert names(page)[: len(before)] == before
-    page.wait_for_function("place => Math.abs(scrollY - place) < 50", arg=place)
+    wait_for(lambda: abs(page.evaluate("scrollY") - place) < 50, "it is scrolled")
 
 
 def test_reloading_asks_again(visit):
@@ -134,7 +134,7 @@ def test_a_hostile_name_is_a_name(visit, name):
     assert page.locator("#viewed").text_content() == name
     original = page.get_by_role("link", name="Original").get_attribute("href")
     assert httpx.get(original).headers["content-type"] == "image/jpeg"
-    page.wait_for_function("url => document.querySelector('#viewer img').src === url", arg=original)
+    expect(page.locator("#viewer img")).to_have_js_property("src", original)
     expect(page.locator("#viewer img")).to_have_js_property("naturalWidth", 480)
     page.get_by_role("dialog").get_by_role("button", name="More like this").click()
     says(page, re.compile(r"photos like “"))

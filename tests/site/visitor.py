@@ -24,6 +24,11 @@ def names(page):
     return page.locator("#results .name").evaluate_all("all => all.map((e) => e.title)")
 
 
+def is_there(image):
+    """Waits for its bytes. Page.wait_for_function would evaluate, which the policy forbids."""
+    expect(image.first).not_to_have_js_property("naturalWidth", 0)
+
+
 def choose(page, *picture):
     """Pick a picture: a path, or what png() gives."""
     page.locator("#picture").set_input_files(*picture)

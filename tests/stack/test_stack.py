@@ -7,6 +7,7 @@ import subprocess
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.stack.conftest import free_port
@@ -130,7 +131,8 @@ def test_a_person_sees_the_photos_in_the_browser(stack, wanted, model, tmp_path)
         first = page.locator("#results li").first
         first.get_by_text(wanted).wait_for()
         assert page.locator("#results li").count() == COUNT + 1
-        page.wait_for_function("document.querySelector('#results li img').naturalWidth > 0")
+        image = page.locator("#results li img").first
+        expect(image).not_to_have_js_property("naturalWidth", 0)
 
         page.reload()
         page.set_input_files("#picture", picture)
