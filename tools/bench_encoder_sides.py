@@ -98,7 +98,7 @@ def theirs(folder: str) -> tuple[Encode, Encode]:
 
 
 def ours(folder: Path) -> tuple[Encode, Encode]:
-    """The same with the code of `functions/`; several photos are decoded as `ingest` does it."""
+    """The same with our code: one photo as `search` does it, several as `ingest`."""
     from PIL import Image
 
     from clipsearch.decode import decode_for_encoder
@@ -106,6 +106,7 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
     from clipsearch.preprocess import preprocess
 
     encoder = Encoder.from_folder(folder)
+    of_many = Encoder.from_folder(folder, side_by_side=True)
     pool = ThreadPoolExecutor(os.cpu_count())
 
     def decode(photo: bytes) -> Image.Image:
@@ -117,7 +118,7 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
     def encode_images(photos: list[bytes]) -> Any:
         if len(photos) == 1:
             return encoder.encode_image([decode(photos[0])])
-        return encoder.encode_image(list(pool.map(shrink, photos)))
+        return of_many.encode_image(list(pool.map(shrink, photos)))
 
     return lambda text: encoder.encode_text([text]).vectors, encode_images
 

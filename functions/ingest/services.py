@@ -48,7 +48,7 @@ class CurrentModel:
         with self._lock:
             space = self._current_space()
             if self._encoder is None or self._encoder.space != space:
-                self._encoder = Encoder.from_bucket(self._index, space)
+                self._encoder = Encoder.from_bucket(self._index, space, side_by_side=True)
             return self._encoder
 
     def _current_space(self) -> str:
