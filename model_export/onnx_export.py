@@ -5,13 +5,16 @@
 
 The numbers are those of transformers' modules; done differently: normalising the pixels is
 folded into the patch embedding, an attention's three projections are one matrix, the last
-image layer computes only the class token, which is all that is read of it.
+image layer computes only the class token, which is all that is read of it, and a text's start
+token, the same in every text, has been computed here.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,9 +22,9 @@ from onnx import TensorProto
 from transformers import CLIPModel
 
 from model_export.graph import MICROSOFT, Graph
-from model_export.linear import Scheme, linear, linear_on_bytes, table
+from model_export.linear import Precision, linear, linear_on_bytes, table
 
-Precision = Literal["fp32", "int8"]
+END = 2**31 - 1  # of a slice: as far as it goes
 
 
 class UnsupportedModel(ValueError):
@@ -37,7 +40,6 @@ def export_image(
 ) -> None:
     """Write image.onnx and image.onnx.data. Only the batch may vary."""
     vision, config = model.vision_model, model.config.vision_config
-    scheme: Scheme = "fp32" if precision == "fp32" else "dynamic"
     size, patch, width = config.image_size, config.patch_size, config.hidden_size
     side = size // patch
     g = Graph("image")
@@ -46,7 +48,7 @@ def export_image(
     x = g.add("Transpose", x, perm=[0, 1, 3, 2, 4])
     x = g.add("Reshape", x, g.ints(-1, side * side, patch * patch * 3))
     kernel, bias = _patch_kernel(_array(vision.embeddings.patch_embedding.weight), mean, std)
-    x = linear_on_bytes(g, "patches", x, kernel, bias, scheme)
+    x = linear_on_bytes(g, "patches", x, kernel, bias, precision)
 
     positions = _array(vision.embeddings.position_embedding.weight)
     x = g.add("Add", x, g.weight("positions", positions[1:]))
@@ -56,9 +58,9 @@ def export_image(
     x = _norm(g, "pre", g.add("Concat", first, x, axis=1), vision.pre_layrnorm)
     *layers, last = vision.encoder.layers
     for number, layer in enumerate(layers):
-        x = _layer(g, f"{number}", x, x, layer, scheme)
+        x = _layer(g, f"{number}", x, x, layer, precision)
     first = g.add("Slice", x, g.ints(0), g.ints(1), g.ints(1))  # (N, 1, width): the class token
-    first = _layer(g, "last", first, x, last, scheme)
+    first = _layer(g, "last", first, x, last, precision)
     x = g.add("Squeeze", first, g.ints(1))
     _finish(g, _norm(g, "post", x, vision.post_layernorm), model.visual_projection)
     g.save(
@@ -68,19 +70,22 @@ def export_image(
     )
 
 
-def export_text(model: CLIPModel, path: Path, end_token: int, precision: Precision) -> None:
+def export_text(
+    model: CLIPModel, path: Path, start_token: int, end_token: int, precision: Precision
+) -> None:
     """Write text.onnx and text.onnx.data. Batch and length may vary."""
     text = model.text_model
-    scheme: Scheme = "fp32" if precision == "fp32" else "blocks"
     g = Graph("text")
-    x = table(g, "tokens", _array(text.embeddings.token_embedding.weight), "input_ids", scheme)
-    length = g.add("Shape", "input_ids", start=1)
+    ids = g.add("Slice", "input_ids", g.ints(1), g.ints(END), g.ints(1))
+    x = table(g, "tokens", _array(text.embeddings.token_embedding.weight), ids, precision)
     positions = g.weight("positions", _array(text.embeddings.position_embedding.weight))
-    x = g.add("Add", x, g.add("Slice", positions, g.ints(0), length, g.ints(0)))
+    length = g.add("Shape", "input_ids", start=1)
+    x = g.add("Add", x, g.add("Slice", positions, g.ints(1), length, g.ints(0)))
+    pasts = _starts(g, text, start_token)
     for number, layer in enumerate(text.encoder.layers):
-        x = _layer(g, f"{number}", x, x, layer, scheme, causal=True)
+        x = _layer(g, f"{number}", x, x, layer, precision, pasts[2 * number : 2 * number + 2])
     # A text ends at the first end token: what is after it is padding.
-    ends = g.add("Equal", "input_ids", g.scalar(end_token, np.int64))
+    ends = g.add("Equal", ids, g.scalar(end_token, np.int64))
     ends = g.add("ArgMax", g.add("Cast", ends, to=TensorProto.INT32), axis=1, keepdims=1)
     x = g.add("GatherND", x, ends, batch_dims=1)  # (N, width)
     _finish(g, _norm(g, "final", x, text.final_layer_norm), model.text_projection)
@@ -89,6 +94,27 @@ def export_text(model: CLIPModel, path: Path, end_token: int, precision: Precisi
         {"input_ids": (TensorProto.INT64, ["N", "T"])},
         {"embedding": ["N", model.config.projection_dim]},
     )
+
+
+@torch.no_grad()
+def _starts(g: Graph, text: Any, token: int) -> list[str]:
+    """Of the start token the key and value (N, heads, 1, size) in each layer, which are those
+    of every text: the tower is causal, so that the first token sees nothing but itself."""
+    embeddings = text.embeddings
+    x = embeddings.token_embedding.weight[token] + embeddings.position_embedding.weight[0]
+    x, found = x.double(), []  # in float64, so that every processor rounds to the same bytes
+    for layer in (copy.deepcopy(layer).double() for layer in text.encoder.layers):
+        h, attention = layer.layer_norm1(x), layer.self_attn
+        value = attention.v_proj(h)
+        found += [attention.k_proj(h), value]
+        x = x + attention.out_proj(value)
+        x = x + layer.mlp(layer.layer_norm2(x))
+    heads = text.config.num_attention_heads
+    values = _array(torch.stack(found)).reshape(1, len(found) * heads, 1, -1)
+    count = g.add("Shape", "input_ids", end=1)
+    shape = g.add("Concat", count, g.ints(*values.shape[1:]), axis=0)
+    every = g.add("Expand", g.weight("start", values), shape)
+    return g.add_many("Split", every, outputs=len(found), axis=1, num_outputs=len(found))
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
@@ -113,47 +139,62 @@ def _norm(g: Graph, name: str, x: str, norm: torch.nn.LayerNorm) -> str:
 
 
 def _layer(
-    g: Graph, name: str, x: str, context: str, layer: Any, scheme: Scheme, causal: bool = False
+    g: Graph,
+    name: str,
+    x: str,
+    context: str,
+    layer: Any,
+    precision: Precision,
+    past: Sequence[str] = (),
 ) -> str:
     """One layer for the tokens `x`, which look at the tokens `context` (often the same)."""
     h = _norm(g, f"{name}.norm1", context, layer.layer_norm1)
     own = h if x == context else _norm(g, f"{name}.norm1.own", x, layer.layer_norm1)
-    x = g.add("Add", x, _attention(g, name, own, h, layer.self_attn, scheme, causal))
+    x = g.add("Add", x, _attention(g, name, own, h, layer.self_attn, precision, past))
     h = _norm(g, f"{name}.norm2", x, layer.layer_norm2)
-    h = _linear(g, f"{name}.fc1", h, [layer.mlp.fc1], scheme)
+    h = _linear(g, f"{name}.fc1", h, [layer.mlp.fc1], precision)
     h = _activation(g, h, layer.mlp.config.hidden_act)
-    return g.add("Add", x, _linear(g, f"{name}.fc2", h, [layer.mlp.fc2], scheme))
+    return g.add("Add", x, _linear(g, f"{name}.fc2", h, [layer.mlp.fc2], precision))
 
 
 def _attention(
-    g: Graph, name: str, x: str, context: str, attention: Any, scheme: Scheme, causal: bool
+    g: Graph,
+    name: str,
+    x: str,
+    context: str,
+    attention: Any,
+    precision: Precision,
+    past: Sequence[str],
 ) -> str:
     q, k, v = attention.q_proj, attention.k_proj, attention.v_proj
     if x == context:
-        qkv = _linear(g, f"{name}.qkv", x, [q, k, v], scheme)
+        qkv = _linear(g, f"{name}.qkv", x, [q, k, v], precision)
         parts = g.add_many("Split", qkv, outputs=3, axis=2, num_outputs=3)
     else:
-        kv = _linear(g, f"{name}.kv", context, [k, v], scheme)
+        kv = _linear(g, f"{name}.kv", context, [k, v], precision)
         parts = [
-            _linear(g, f"{name}.q", x, [q], scheme),
+            _linear(g, f"{name}.q", x, [q], precision),
             *g.add_many("Split", kv, outputs=2, axis=2, num_outputs=2),
         ]
-    x = g.add(
+    # With a past, ONNX Runtime counts it in only if the whole is an output, too.
+    x, *_ = g.add_many(
         "MultiHeadAttention",
         *parts,
+        *(("", "", "", *past) if past else ()),
+        outputs=3 if past else 1,
         domain=MICROSOFT,
         num_heads=attention.num_heads,
         scale=attention.scale,
-        unidirectional=int(causal),
+        unidirectional=int(bool(past)),
     )
-    return _linear(g, f"{name}.out", x, [attention.out_proj], scheme)
+    return _linear(g, f"{name}.out", x, [attention.out_proj], precision)
 
 
-def _linear(g: Graph, name: str, x: str, parts: list[torch.nn.Linear], scheme: Scheme) -> str:
+def _linear(g: Graph, name: str, x: str, parts: list[torch.nn.Linear], precision: Precision) -> str:
     """Several linear layers of the same input as one; their outputs follow one another."""
     weight = np.concatenate([_array(part.weight) for part in parts]).T
     bias = np.concatenate([_array(part.bias) for part in parts])
-    return linear(g, name, x, weight, bias, scheme)
+    return linear(g, name, x, weight, bias, precision)
 
 
 def _activation(g: Graph, x: str, kind: str) -> str:

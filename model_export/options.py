@@ -15,7 +15,7 @@ from model_export.errors import ExportError
 from model_export.exported import checkpoint_folder, foreign_files, place_of
 
 if TYPE_CHECKING:
-    from model_export.onnx_export import Precision
+    from model_export.linear import Precision
 
 
 class UsageError(ExportError):

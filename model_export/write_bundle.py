@@ -24,7 +24,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from clipsearch.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.manifest import tower_of
-from model_export.onnx_export import Precision, UnsupportedModel, export_image, export_text
+from model_export.linear import Precision
+from model_export.onnx_export import UnsupportedModel, export_image, export_text
 from model_export.reference import Reference, image_processor
 from model_export.verify import expect, verify, verify_exact
 
@@ -58,7 +59,7 @@ def export_bundle(
     processor = processor or image_processor(image_size, mean, std)
     reference = Reference(model.eval(), tokenizer, processor, context_length)
     backend = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
-    _end_token(model, backend)  # refused before the long work
+    _start_and_end(model, backend)  # refused before the long work
     _check_sizes(model, backend, image_size, context_length)
     writer = _Writer(model, backend, name, image_size, mean, std, context_length)
     precision: dict[Tower, Precision] = {"image": image_precision, "text": text_precision}
@@ -99,9 +100,9 @@ class _Writer:
     def write(self, folder: Path, precision: Mapping[Tower, Precision]) -> Bundle:
         """Into a new folder; without a report."""
         folder.mkdir()
-        end_token = _end_token(self.model, self.tokenizer)
+        start, end = _start_and_end(self.model, self.tokenizer)
         export_image(self.model, folder / "image.onnx", self.mean, self.std, precision["image"])
-        export_text(self.model, folder / "text.onnx", end_token, precision["text"])
+        export_text(self.model, folder / "text.onnx", start, end, precision["text"])
         (folder / "tokenizer.json").write_text(_tokenizer_json(self.tokenizer), encoding="utf-8")
         facts = {
             "dim": self.model.config.projection_dim,
@@ -132,15 +133,15 @@ def _versions() -> dict[str, str]:
     return {module.__name__: module.__version__ for module in modules}
 
 
-def _end_token(model: CLIPModel, tokenizer: Tokenizer) -> int:
-    """The token at which the text tower pools, which must be the one the tokenizer ends with."""
+def _start_and_end(model: CLIPModel, tokenizer: Tokenizer) -> tuple[int, int]:
+    """The tokens around every text; at the latter the text tower pools."""
     config = model.config.text_config
     ids = tokenizer.encode("").ids
     if len(ids) != 2:
         raise UnsupportedModel(
             f"the tokenizer makes {ids} of an empty text; it must add a start and an end token"
         )
-    end: int = ids[-1]
+    start, end = ids
     # Before transformers 4.31 every CLIP's configuration said 2, and transformers then pools
     # at the highest token: https://github.com/huggingface/transformers/pull/24773
     pooled = config.vocab_size - 1 if config.eos_token_id == 2 else config.eos_token_id
@@ -149,7 +150,7 @@ def _end_token(model: CLIPModel, tokenizer: Tokenizer) -> int:
             f"the tokenizer ends texts with token {end}, the model pools at token {pooled} "
             f"(eos_token_id {config.eos_token_id}, vocabulary {config.vocab_size})"
         )
-    return end
+    return start, end
 
 
 def _check_sizes(

@@ -15,7 +15,7 @@ from model_export.demo import BUNDLE, WEIGHTS
 from model_export.demo.batches import MEAN, STD
 from model_export.demo.model import IMAGE_SIZE
 from model_export.demo.tokenizer import CONTEXT_LENGTH
-from model_export.onnx_export import Precision
+from model_export.linear import Precision
 from model_export.write_bundle import export_bundle
 
 TOKENIZER = "tokenizer.json"

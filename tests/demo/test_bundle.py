@@ -61,4 +61,4 @@ def test_the_bundle_says_how_close_to_pytorch_it_is(encoder: Encoder) -> None:
     report = encoder.bundle.report
     for tower, equal in (("text", "tokens_equal"), ("image", "pixels_equal")):
         assert report[tower][equal] == report[tower]["samples"]
-        assert report[tower]["least_cosine"] > 0.998
+        assert report[tower]["least_cosine"] > 0.997

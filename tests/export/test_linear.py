@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_export.linear import BLOCK, quantize_blocks, quantize_columns
+from model_export.linear import quantize_columns
 
 
 def matrices():
@@ -25,13 +25,3 @@ def test_neighbours_cannot_overflow_16_bits(weight):
     assert (255 * (even[::2] + even[1::2])).max() <= 32767
     assert (255 * (even[::2] + even[1::2])).min() >= -32768
     assert np.abs(values * scale - weight).max() <= scale.max() * 0.501
-
-
-@pytest.mark.parametrize("weight", list(matrices()), ids=lambda weight: str(weight.shape))
-def test_blocks_give_back_the_weights(weight):
-    rows, columns = weight.shape
-    values, scale = quantize_blocks(weight.astype(np.float32))
-    assert values.shape == (columns, -(-rows // BLOCK), BLOCK)
-    back = (values.astype(np.float32) - 128) * scale.reshape(columns, -1, 1)
-    back = back.reshape(columns, -1)[:, :rows].T
-    assert np.abs(back - weight).max() <= scale.max() * 0.501

@@ -33,8 +33,8 @@ def assert_refused(export, tmp_path, model, what, precision="fp32"):
 def test_a_swapped_normalisation_is_refused(export, model, tmp_path, monkeypatch, precision):
     real = write_bundle.export_image
 
-    def swapped(model, path, mean, std, scheme):
-        real(model, path, std, mean, scheme)
+    def swapped(model, path, mean, std, precision):
+        real(model, path, std, mean, precision)
 
     monkeypatch.setattr(write_bundle, "export_image", swapped)
     assert_refused(export, tmp_path, model, "image in fp32: a value differs by", precision)
@@ -47,8 +47,8 @@ def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
     export(model)
     real = write_bundle.export_text
 
-    def shifted(model, path, end_token, scheme):
-        real(model, path, end_token - 1, scheme)
+    def shifted(model, path, start_token, end_token, precision):
+        real(model, path, start_token, end_token - 1, precision)
 
     monkeypatch.setattr(write_bundle, "export_text", shifted)
     assert_refused(export, tmp_path, model, "text in fp32: a value differs by", precision)
@@ -88,12 +88,12 @@ def test_texts_cut_a_token_too_early_are_refused(export, model, tmp_path, monkey
 
 def wrong_nodes(op, **attributes):
     """Every node `op` of the graphs has these attributes instead."""
-    real = Graph.add
+    real = Graph.add_many  # which Graph.add calls, too
 
-    def add(self, kind, *inputs, **given):
+    def add_many(self, kind, *inputs, **given):
         return real(self, kind, *inputs, **given | (attributes if kind == op else {}))
 
-    return Graph, "add", add
+    return Graph, "add_many", add_many
 
 
 def wrong_weight(name, change):
@@ -117,6 +117,7 @@ def wrong_tokenizer(**changes):
 MISTAKES = {
     "texts look ahead": (wrong_nodes("MultiHeadAttention", unidirectional=0), "text in fp32"),
     "pictures do not": (wrong_nodes("MultiHeadAttention", unidirectional=1), "image in fp32"),
+    "start": (wrong_weight("start", lambda values: values * 0.9), "text in fp32"),
     "positions": (wrong_weight("positions", lambda rows: np.roll(rows, 1, axis=0)), "in fp32"),
     "activation": (wrong_nodes("QuickGelu", alpha=1.0), "text in fp32.*image in fp32"),
     "epsilon": (wrong_nodes("LayerNormalization", epsilon=1e-3), "text in fp32.*image in fp32"),
@@ -154,8 +155,8 @@ def test_a_model_whose_patches_do_not_fill_the_picture_is_refused(export, model)
 
 def test_bad_8_bit_weights_are_refused(export, model, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "model_export.linear.quantize_blocks",
-        lambda weight, real=onnx_export.linear.__globals__["quantize_blocks"]: (
+        "model_export.linear.quantize_columns",
+        lambda weight, real=onnx_export.linear.__globals__["quantize_columns"]: (
             real(weight)[0],
             real(weight)[1] * np.linspace(0.5, 1.5, len(real(weight)[1]), dtype=np.float32),
         ),
