@@ -24,7 +24,7 @@ resource "google_cloudfunctions2_function" "ingest" {
     max_instance_request_concurrency = 1
     min_instance_count               = 0
     max_instance_count               = var.ingest.max_instances
-    timeout_seconds                  = 540 # below the ten minutes after which Pub/Sub delivers again
+    timeout_seconds                  = 540 # below the ten minutes after which Pub/Sub delivers again (deliveries.tf)
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.ingest.email
     environment_variables            = local.environment

@@ -3,16 +3,14 @@ output "api_url" {
   value       = local.search_url
 }
 
-output "dead_letter_commands" {
-  description = "Run once after the first apply, with gcloud: what is not answered within 100 deliveries goes to the dead letters, and is not dropped. `terraform output -raw dead_letter_commands | sh`"
-  value = join("", [for subscription in values(local.event_subscriptions) :
-    "gcloud pubsub subscriptions update ${subscription} --dead-letter-topic=${google_pubsub_topic.dead_letters.id} --max-delivery-attempts=100\n"
-  ])
-}
-
 output "dead_letters" {
   description = "The subscription that keeps what was given up for 31 days."
   value       = google_pubsub_subscription.dead_letters.id
+}
+
+output "delivery_commands" {
+  description = "With run_gcloud = false, to be run after the first apply and whenever triggers were made anew: they give ingest ten minutes for an event, and keep what 100 deliveries did not help with. `terraform output -raw delivery_commands | sh`"
+  value       = join("", [for command in values(local.delivery_commands) : "${command}\n"])
 }
 
 output "idle_cost_usd_per_month" {

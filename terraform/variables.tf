@@ -138,6 +138,13 @@ variable "region" {
   }
 }
 
+variable "run_gcloud" {
+  description = "Whether an apply runs gcloud for what Terraform cannot set: how long ingest may take for an event, and where events go that it never answers. false: where gcloud is not there or not logged in; then run the output delivery_commands."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "search" {
   description = "The search function's size and its ceiling. `concurrency` is the number of requests at once for one instance; `min_instances` above 0 costs money while nobody searches."
   type = object({

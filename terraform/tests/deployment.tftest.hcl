@@ -33,6 +33,23 @@ run "public" {
     condition     = length(google_monitoring_alert_policy.this) == 0 && length(google_billing_budget.this) == 0
     error_message = "Alerts and budget are opt-in."
   }
+  assert {
+    condition     = keys(terraform_data.deliveries) == ["deleted", "finalized", "maintenance"]
+    error_message = "Every subscription must wait as long as ingest may take."
+  }
+}
+
+run "without_gcloud" {
+  command = plan
+
+  variables {
+    run_gcloud = false
+  }
+
+  assert {
+    condition     = length(terraform_data.deliveries) == 0
+    error_message = "Where gcloud is not there it must not be called."
+  }
 }
 
 run "private" {
@@ -214,6 +231,10 @@ run "more_at_once_than_search_keeps" {
 run "applied" {
   command = apply
 
+  variables {
+    run_gcloud = false
+  }
+
   assert {
     condition     = strcontains(google_storage_bucket_object.config.content, jsonencode(output.api_url))
     error_message = "The page must ask the search function of this deployment."
@@ -233,5 +254,9 @@ run "applied" {
   assert {
     condition     = jsondecode(google_storage_bucket_object.current.content).space == output.space
     error_message = "The bundle that was put up must be current."
+  }
+  assert {
+    condition     = length(regexall("--ack-deadline=600 --dead-letter-topic=\\S+ --max-delivery-attempts=100\n", output.delivery_commands)) == 3
+    error_message = "Every subscription must wait as long as ingest may take, and keep what it never answers."
   }
 }

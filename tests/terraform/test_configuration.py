@@ -12,6 +12,7 @@ from clipsearch.bundle import _current_name
 from clipsearch.errors import SettingsError
 from clipsearch.settings import SETTINGS, Settings
 from ingest.events import DELETED, FINALIZED
+from ingest.maintenance import SPREAD_S
 from ingest.messages import PUBLISHED, parse_message
 from search.main import WAITING
 from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
@@ -47,7 +48,24 @@ def test_both_functions_have_limits(configuration: Configuration) -> None:
             "timeout_seconds",
         ):
             assert limit in service, f"{name} has no {limit}"
-        assert service["timeout_seconds"] < 600  # Pub/Sub delivers again after ten minutes
+
+
+def test_an_event_is_not_delivered_again_while_ingest_is_still_at_it(
+    configuration: Configuration,
+) -> None:
+    """Eventarc's subscriptions wait for 10 seconds unless they are told otherwise."""
+    [deadline] = re.findall(r"--ack-deadline=(\d+)", configuration.locals["delivery_options"])
+    [service] = configuration.all(FUNCTIONS)["ingest"]["service_config"]
+    assert SPREAD_S < service["timeout_seconds"] < int(deadline) <= 600  # Pub/Sub's greatest
+    triggers = set(configuration.all("google_eventarc_trigger"))
+    told = re.findall(r"google_eventarc_trigger\.(\w+)", configuration.locals["event_triggers"])
+    assert set(told) == triggers
+    [command] = re.findall(r"=> \"(gcloud .+?)\"", configuration.locals["delivery_commands"])
+    assert command.endswith(" ${subscription} ${local.delivery_options}")
+    run = configuration.all("terraform_data")["deliveries"]
+    assert run["for_each"] == "${var.run_gcloud ? local.delivery_commands : {}}"
+    assert run["triggers_replace"] == "${each.value}"  # a new trigger has a new subscription
+    assert run["provisioner"] == [{"local-exec": {"command": "${each.value}"}}]
 
 
 def test_ingest_works_on_one_event_at_a_time_and_is_not_called_from_outside(

@@ -1,5 +1,6 @@
-# What was given up, kept for a person to look at.
+# How events are delivered: how long ingest may take, and what becomes of those it never answers.
 
+# What was given up, kept for a person to look at.
 resource "google_pubsub_topic" "dead_letters" {
   # checkov:skip=CKV_GCP_83: names of photos, under the keys that Google manages; an own key is billed by the month
   name       = "${var.name}-dead-letters"
@@ -13,15 +14,36 @@ resource "google_pubsub_subscription" "dead_letters" {
   expiration_policy { ttl = "" }          # never: it is meant to be empty for months
 }
 
-# Eventarc makes the subscriptions of its triggers itself, and they drop after a day what was
-# never answered 2xx. Terraform can let Pub/Sub move it here instead, but only gcloud can tell it
-# to: the output dead_letter_commands.
+# Eventarc makes the subscriptions of its triggers itself. They deliver again what was not
+# answered within 10 seconds, while ingest is still at it, and drop what was not answered within a
+# day. Only Pub/Sub itself can be told otherwise (terraform-provider-google#17701, #17697).
 locals {
   event_triggers = merge(google_eventarc_trigger.photos, { maintenance = google_eventarc_trigger.maintenance })
   # "none": a mocked provider makes no subscriptions
   event_subscriptions = {
     for kind, trigger in local.event_triggers : kind => try(trigger.transport[0].pubsub[0].subscription, "none")
   }
+  delivery_options = join(" ", [
+    "--ack-deadline=600", # the longest there is; above ingest's timeout
+    "--dead-letter-topic=${google_pubsub_topic.dead_letters.id}",
+    "--max-delivery-attempts=100", # the most there are: some 16 hours
+  ])
+  delivery_commands = {
+    for kind, subscription in local.event_subscriptions :
+    kind => "gcloud --quiet pubsub subscriptions update ${subscription} ${local.delivery_options}"
+  }
+}
+
+resource "terraform_data" "deliveries" {
+  for_each = var.run_gcloud ? local.delivery_commands : {}
+
+  triggers_replace = each.value
+
+  provisioner "local-exec" {
+    command = each.value
+  }
+
+  depends_on = [google_pubsub_topic_iam_member.pubsub_gives_up, google_pubsub_subscription_iam_member.pubsub_gives_up]
 }
 
 resource "google_pubsub_topic_iam_member" "pubsub_gives_up" {
