@@ -19,6 +19,14 @@ locals {
   }
 }
 
+# A job publishes as Cloud Scheduler's own agent. Usually that has the role for every topic of the
+# project; where somebody took it away, this one is enough.
+resource "google_pubsub_topic_iam_member" "scheduler_publishes" {
+  topic  = google_pubsub_topic.maintenance.id
+  role   = "roles/pubsub.publisher"
+  member = google_project_service_identity.scheduler.member
+}
+
 resource "google_cloud_scheduler_job" "maintenance" {
   for_each = local.schedules
 
@@ -33,7 +41,7 @@ resource "google_cloud_scheduler_job" "maintenance" {
     data       = base64encode(jsonencode({ action = each.key }))
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [google_pubsub_topic_iam_member.scheduler_publishes]
 }
 
 resource "google_eventarc_trigger" "maintenance" {

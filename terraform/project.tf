@@ -50,6 +50,13 @@ resource "google_project_service_identity" "pubsub" {
   depends_on = [google_project_service.apis]
 }
 
+resource "google_project_service_identity" "scheduler" {
+  provider = google-beta
+  service  = "cloudscheduler.googleapis.com"
+
+  depends_on = [google_project_service.apis]
+}
+
 # Reading it makes the agent, if it is not there yet.
 data "google_storage_project_service_account" "agent" {
   depends_on = [google_project_service.apis]

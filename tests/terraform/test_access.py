@@ -48,6 +48,44 @@ def test_roles_for_the_whole_project_are_few_and_conditional_where_they_read(
     assert "projects/_/buckets/gcf-v2-sources-" in condition["expression"]
 
 
+def test_googles_own_agents_are_made_before_they_are_needed(configuration: Configuration) -> None:
+    """In a fresh project they are not there, and what needs them fails."""
+    agents = configuration.all("google_project_service_identity")
+    assert {agent["service"].split(".")[0] for agent in agents.values()} == {
+        "cloudscheduler",
+        "eventarc",
+        "pubsub",
+    }
+    assert all(agent["provider"] == "google-beta" for agent in agents.values())
+    granted = {
+        (agent, grant["role"])
+        for grant in configuration.grants()
+        for agent in re.findall(r"google_project_service_identity\.(\w+)\.", grant["member"])
+    }
+    assert granted == {
+        ("eventarc", "roles/eventarc.serviceAgent"),
+        ("pubsub", "roles/pubsub.publisher"),
+        ("pubsub", "roles/pubsub.subscriber"),
+        ("scheduler", "roles/pubsub.publisher"),
+    }
+    waits = configuration.resources["time_sleep"]["settled"]
+    for name in ("eventarc_agent", "storage_agent", "trigger_receives"):
+        assert f"${{google_project_iam_member.{name}}}" in waits["depends_on"]
+    for name, trigger in configuration.all("google_eventarc_trigger").items():
+        assert "${time_sleep.settled}" in trigger["depends_on"], name
+    for name, function in configuration.all("google_cloudfunctions2_function").items():
+        assert "${time_sleep.settled}" in function["depends_on"], name
+
+
+def test_who_may_call_is_said_again_when_a_function_is_made_anew(
+    configuration: Configuration,
+) -> None:
+    for grant in configuration.all("google_cloud_run_v2_service_iam_member").values():
+        [function] = re.findall(r"google_cloudfunctions2_function\.(\w+)\.name", grant["name"])
+        [again] = grant["lifecycle"][0]["replace_triggered_by"]
+        assert again == f"${{google_cloudfunctions2_function.{function}.id}}"
+
+
 def test_grants_are_added_and_never_replace_those_of_others(configuration: Configuration) -> None:
     replacing = [t for t in configuration.resources if t.endswith(("_iam_binding", "_iam_policy"))]
     assert replacing == []
