@@ -34,7 +34,7 @@ locals {
     dead_letters = {
       title     = "a photo was given up"
       text      = "Its event is in the subscription ${var.name}-dead-letters, its reason in /status. The next comparison tries it again."
-      filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\" AND metric.type = \"pubsub.googleapis.com/subscription/num_undelivered_messages\""
+      filter    = "${local.dead_letters_metric}/num_undelivered_messages\""
       align     = "ALIGN_MAX"
       reduce    = "REDUCE_MAX"
       threshold = 0

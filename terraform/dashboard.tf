@@ -5,6 +5,8 @@ locals {
   log_metric  = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${var.name}"
   by_function = ["resource.label.service_name"]
 
+  dead_letters_metric = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = \"${google_pubsub_subscription.dead_letters.name}\" AND metric.type = \"pubsub.googleapis.com/subscription"
+
   charts = [
     {
       title  = "Requests and events per second"
@@ -43,15 +45,29 @@ locals {
       by     = []
     },
     {
-      title  = "Dead letters"
+      title  = "Photos that were given up"
       filter = "${local.log_metric}/dead-letters\""
       align  = "ALIGN_DELTA", reduce = "REDUCE_SUM"
       by     = []
     },
     {
+      # also those that Pub/Sub gave up, of which ingest has no line
+      title  = "Dead letters that nobody has taken"
+      filter = "${local.dead_letters_metric}/num_undelivered_messages\""
+      align  = "ALIGN_MAX", reduce = "REDUCE_SUM"
+      by     = []
+    },
+    {
+      # one value for each comparison, so that the mean is the value; a percentile would be a guess
+      title  = "Coverage: photos in the bucket, at the last comparison"
+      filter = "${local.log_metric}/objects\""
+      align  = "ALIGN_DELTA", reduce = "REDUCE_MEAN"
+      by     = []
+    },
+    {
       title  = "Coverage: photos not indexed yet, at the last comparison"
       filter = "${local.log_metric}/pending\""
-      align  = "ALIGN_PERCENTILE_99", reduce = "REDUCE_MAX"
+      align  = "ALIGN_DELTA", reduce = "REDUCE_MEAN"
       by     = []
     },
   ]
