@@ -158,8 +158,8 @@ variable "search" {
   nullable = false
 
   validation {
-    condition     = contains([1, 2, 4], var.search.cpu) && var.search.memory_gib >= 1 && var.search.memory_gib <= 4 * var.search.cpu
-    error_message = "Search needs 1, 2 or 4 vCPUs, at least 1 GiB, and at most 4 GiB for each vCPU."
+    condition     = contains([1, 2, 4], var.search.cpu) && var.search.memory_gib >= max(1, var.search.cpu / 2) && var.search.memory_gib <= 4 * var.search.cpu
+    error_message = "Search needs 1, 2 or 4 vCPUs, at least 1 GiB (2 GiB with 4 vCPUs), and at most 4 GiB for each vCPU."
   }
   validation {
     # functions/search/main.py: WORKERS and WAITING; the request after these is answered 503

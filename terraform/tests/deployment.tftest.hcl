@@ -227,6 +227,16 @@ run "more_at_once_than_search_keeps" {
   expect_failures = [var.search]
 }
 
+run "less_memory_than_cloud_run_gives_to_so_many_cpus" {
+  command = plan
+
+  variables {
+    search = { cpu = 4, memory_gib = 1 }
+  }
+
+  expect_failures = [var.search]
+}
+
 # Last, because it leaves a (mocked) state to the runs after it.
 run "applied" {
   command = apply
