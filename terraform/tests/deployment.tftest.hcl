@@ -142,6 +142,23 @@ run "no_loop" {
   expect_failures = [google_eventarc_trigger.photos]
 }
 
+run "no_photos_where_terraform_writes" {
+  command = plan
+
+  variables {
+    photos_bucket = "my-project-clipsearch-site"
+  }
+  override_data {
+    target = data.google_storage_bucket.photos[0]
+    values = {
+      name     = "my-project-clipsearch-site"
+      location = "US-CENTRAL1"
+    }
+  }
+
+  expect_failures = [google_eventarc_trigger.photos]
+}
+
 run "no_loop_of_two_deployments" {
   command = plan
 

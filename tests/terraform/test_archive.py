@@ -102,11 +102,17 @@ def _running(python: Path, source: Path, target: str, settings: dict[str, str]) 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [python.parent / "functions-framework", "--target", target, "--host", "127.0.0.1"]
+    started_as_in_the_cloud = {  # of a function without a trigger of its own, as both are
+        "FUNCTION_TARGET": target,
+        "FUNCTION_SIGNATURE_TYPE": "http",
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "LOG_EXECUTION_ID": "true",
+    }
     process = subprocess.Popen(
-        [*command, "--port", str(port)],
+        [python.parent / "functions-framework"],
         cwd=source,
-        env={"PATH": os.environ["PATH"], "LOG_EXECUTION_ID": "true", **settings},
+        env={"PATH": os.environ["PATH"], **started_as_in_the_cloud, **settings},
     )
     try:
         _wait_for(port, process)
