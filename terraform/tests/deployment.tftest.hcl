@@ -198,8 +198,8 @@ run "idle_costs_little" {
   command = plan
 
   assert {
-    condition     = tonumber(output.idle_cost_usd_per_month.total) < 2
-    error_message = "An idle deployment costs less than 2 dollars a month."
+    condition     = abs(tonumber(output.idle_cost_usd_per_month.total) - 0.60) < 0.05
+    error_message = "README.md and docs/deploy.md say that an idle deployment costs about sixty cents a month."
   }
 }
 

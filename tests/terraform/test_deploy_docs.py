@@ -82,6 +82,31 @@ def test_the_costs_are_what_the_arithmetic_gives(configuration: Configuration) -
         )
 
 
+def test_the_ceiling_and_the_idle_costs_are_what_the_arithmetic_gives(
+    configuration: Configuration,
+) -> None:
+    price = {name: eval(str(value).strip("${}")) for name, value in prices(configuration).items()}
+    for name in ("ingest", "search"):
+        type_ = str(configuration.variables[name]["type"])
+        found = re.findall(r"(\w+)\W+optional\(number, (\d+)\)", type_)
+        size = {key: int(value) for key, value in found}
+        second = size["cpu"] * price["cpu_second"] + size["memory_gib"] * price["memory_gib_second"]
+        a_day = size["max_instances"] * 86_400 * second
+        said = rf"\${a_day:.0f} (?:a day )?for {name}"
+        assert re.search(said, GUIDE), said
+    warm = price["seconds_of_a_month"] * price["idle_second"] * (size["cpu"] + size["memory_gib"])
+    assert f"= ${warm:.0f} a month" in GUIDE
+
+    runs = 30.4 * (24 / 3 + 24 / 6)
+    run = 10 * (price["cpu_second"] + 2 * price["memory_gib_second"]) + 50 * price["class_a"]
+    idle = [6 * 0.3 * price["image_gib_month"], 2 * price["scheduler_job"], runs * run]
+    images, jobs, maintenance = (f"${value:.2f}" for value in idle)
+    assert f"images of the functions {images}, scheduled maintenance {jobs}, the runs" in GUIDE
+    assert f"starts\n{maintenance}, storage of the demo model nearly nothing" in GUIDE
+    assert 0.55 < sum(idle) < 0.65
+    assert "about sixty\ncents a month" in GUIDE
+
+
 def prices(configuration: Configuration) -> dict[str, str]:
     return configuration.locals["price"]
 
