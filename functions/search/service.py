@@ -13,7 +13,7 @@ from clipsearch.errors import NotReady
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search import embedding
-from search.cursor import Cursor, encode_cursor, fingerprint
+from search.cursor import cursor_behind, encode_cursor, fingerprint
 from search.model import Embedding, Model, ModelKeeper
 from search.parameters import Query
 from search.picture import encode_picture
@@ -64,16 +64,21 @@ class Service:
             model = self._keeper.model()
         mark = _fingerprint(query, model.space)
         if query.cursor is not None and query.cursor.fingerprint != mark:
-            raise BadRequest("cursor belongs to another query, or the model has changed since")
+            raise BadRequest(
+                "cursor belongs to another query, or the model has changed since; search again"
+            )
         state, looked_for = _state_and_embedding(query, model, timing)
         with timing.phase("search"):
             hits, more = _search(query, looked_for, state)
             results = self._results(hits)
 
-        next_cursor = Cursor(hits[-1].score, hits[-1].name, mark) if more else None
+        next_cursor = None
+        if more:
+            given = [(hit.score, hit.name) for hit in hits]
+            next_cursor = encode_cursor(cursor_behind(given, query.cursor, mark))
         answer: dict[str, Any] = {
             "results": results,
-            "next_cursor": encode_cursor(next_cursor) if next_cursor else None,
+            "next_cursor": next_cursor,
             "index": {
                 "space": model.space,
                 "commit": state.snapshot.commit,
@@ -174,10 +179,13 @@ def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hi
 
     The photo of `like` is left out of the photos like it.
     """
-    after = (query.cursor.score, query.cursor.name) if query.cursor else None
+    cursor = query.cursor
     # one more than asked tells whether more follow; one more, for the photo left out
-    hits = state.index.search(looked_for.vector, query.limit + 2, after)
+    count = query.limit + 2 + (len(cursor.given) if cursor else 0)
+    hits = state.index.search(looked_for.vector, count, cursor.after if cursor else None)
     others = [hit for hit in hits if hit.name != query.like]
+    if cursor:
+        others = [hit for hit in others if not cursor.has_given(hit.name)]
     return others[: query.limit], len(others) > query.limit
 
 

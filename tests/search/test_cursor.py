@@ -9,11 +9,17 @@ from search.problems import BadRequest
 
 scores = st.floats(-1, 1)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
+given_photos = st.tuples(st.floats(-1, 1, width=32), st.binary(min_size=4, max_size=4))
 
 
-@given(scores, names, st.binary(min_size=8, max_size=8))
-def test_a_cursor_comes_back_as_it_was(score, name, mark):
-    cursor = Cursor(score, name, mark)
+@given(
+    scores,
+    names,
+    st.binary(min_size=8, max_size=8),
+    st.lists(given_photos, max_size=150),
+)
+def test_a_cursor_comes_back_as_it_was(score, name, mark, given):
+    cursor = Cursor(score, name, mark, tuple(given))
     text = encode_cursor(cursor)
     assert decode_cursor(text) == cursor
     assert text.replace("-", "").replace("_", "").isalnum()
