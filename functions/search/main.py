@@ -97,12 +97,18 @@ async def _search_by_address(request: Request, timing: Timing) -> Response:
 
 
 async def _search_by_form(request: Request, timing: Timing) -> Response:
-    def work(pairs: Pairs, image: bytes | None) -> tuple[Query, dict[str, Any]]:
-        query = query_of_post(pairs, image)
-        return query, _service(timing).answer(query, timing)
+    """A browser is sent on to the address of its search, so that this is a link, too."""
+    is_for_page = page.wants_page(request.headers.get("accept"))
 
-    query, answer = await _with_form(request, work)
-    return _answered(request, query, answer)
+    def work(pairs: Pairs, image: bytes | None) -> Response:
+        query = query_of_post(pairs, image)
+        service = _service(timing)
+        if is_for_page and query.cursor is None:
+            address = page.address_of(service.as_link(query, timing))
+            return Response(status_code=303, headers={"Location": address})
+        return _answered(request, query, service.answer(query, timing))
+
+    return await _with_form(request, work)
 
 
 async def _classify(request: Request, timing: Timing) -> Response:
@@ -135,7 +141,9 @@ async def _with_form(request: Request, work: Callable[[Pairs, bytes | None], T])
 
         def parse_and_work() -> T:
             fields, image = parse_form(request.headers, body)
-            return work([*request.query_params.multi_items(), *fields], image)
+            pairs = [*request.query_params.multi_items(), *fields]
+            request.state.words = dict(pairs).get("q", "")  # for the page of a problem
+            return work(pairs, image)
 
         return await pool.run(parse_and_work)
 
@@ -184,7 +192,8 @@ def _problem(request: Request, problem: Problem) -> Response:
             site_url = _settings().site_url
         except SettingsError:
             site_url = ""
-        text = page.problem_page(problem, request.query_params.get("q", ""), site_url)
+        words = getattr(request.state, "words", request.query_params.get("q", ""))
+        text = page.problem_page(problem, words, site_url)
         headers = {**problem.headers, **page.headers(site_url)}
         return HTMLResponse(text, problem.status, headers=headers)
     return JSONResponse(problem.body(), problem.status, problem.headers, MEDIA_TYPE)

@@ -13,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
-from search.parameters import Query
+from search.parameters import LIMIT_DEFAULT, Query
 from search.problems import Problem
 
 _PAGE = """<!doctype html>
@@ -30,9 +30,11 @@ _PAGE = """<!doctype html>
 <h1>{home}</h1>
 <form id="search" action="?" method="post" enctype="multipart/form-data" role="search">
 <label class="unseen" for="words">What the photos show</label>
-<input id="words" name="q" type="search" value="{words}" placeholder="What the photos show">
+<input id="words" name="q" type="search" value="{words}" placeholder="What the photos show"
+ maxlength="1000" enterkeyhint="search">
 <button class="main">Search</button>
-<input name="image" type="file" accept="image/*" aria-label="By picture">
+<label for="picture">By picture</label>
+<input id="picture" name="image" type="file" accept="image/*,.heic,.avif">
 </form>
 </header>
 <main>
@@ -41,6 +43,11 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+
+_HOME = (
+    '<a href="{site}/index.html"><img src="{site}/icon.svg" alt="" width="32" height="32">'
+    "clipsearch</a>"
+)
 
 
 def headers(site_url: str) -> dict[str, str]:
@@ -60,6 +67,15 @@ def wants_page(accept: str | None) -> bool:
     return bool(accepted["text/html"] > accepted["application/json"])
 
 
+def address_of(query: Query, cursor: str | None = None) -> str:
+    """Where `query`, which has no `image`, is answered; relative."""
+    picture = query.picture.text() if query.picture else None
+    limit = None if query.limit == LIMIT_DEFAULT else str(query.limit)
+    asked = {"q": query.words, "like": query.like, "picture": picture}
+    asked |= {"limit": limit, "cursor": cursor}
+    return "?" + urlencode({name: value for name, value in asked.items() if value})
+
+
 def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
     """`answer` as the JSON has it."""
     results: Sequence[Mapping[str, Any]] = answer["results"]
@@ -68,16 +84,20 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
         parts.append("<p>The text is longer than the model reads; its end was left out.</p>")
     if results:
         parts.append('<ul id="results">' + "".join(map(_result, results)) + "</ul>")
-    # the next part of a picture's answer needs the picture again, which a link cannot carry
+    # the next part of a posted picture's answer needs the picture again
     if answer["next_cursor"] and query.image is None:
-        parts.append(f'<p><a class="button" rel="next" href="{_next(query, answer)}">More</a></p>')
+        more = escape(address_of(query, answer["next_cursor"]))
+        parts.append(f'<a class="button" rel="next" href="{more}">More</a>')
     title = query.words or query.like or "a picture"
     return _page(title, "\n".join(parts), query.words or "", site_url)
 
 
 def problem_page(problem: Problem, words: str, site_url: str) -> str:
     """`words` is what was asked, to be corrected."""
-    said = f"{escape(problem.title)}: {escape(problem.detail)}"
+    said = escape(problem.detail[:1].upper() + problem.detail[1:])
+    said += "" if said.endswith((".", "!", "?")) else "."
+    if "Retry-After" in problem.headers:
+        said += f" Please try again in {problem.headers['Retry-After']} s."
     content = f'<p id="status" class="error" role="alert">{said}</p>'
     return _page(problem.title, content, words, site_url)
 
@@ -87,7 +107,7 @@ def _page(subject: str, content: str, words: str, site_url: str) -> str:
     return _PAGE.format(
         title=escape(f"{subject} · clipsearch"),
         style=f'<link rel="stylesheet" href="{site}/style.css">' if site else "",
-        home=f'<a href="{site}/index.html">clipsearch</a>' if site else "clipsearch",
+        home=_HOME.format(site=site) if site else "clipsearch",
         words=escape(words),
         content=content,
     )
@@ -111,13 +131,6 @@ def _result(result: Mapping[str, Any]) -> str:
         f'<li><a class="photo" href="{escape(result["url"])}">'
         f'<img src="{escape(result["thumbnail_url"])}" alt="{name}"{size} loading="lazy"></a>'
         f'<p class="name" dir="auto">{name}</p>'
-        f'<p class="facts">{result["similarity"]:.1f} <a href="{more}">more like this</a></p>'
+        f'<p class="facts">{result["similarity"]:.1f} <a href="{more}">More like this</a></p>'
         "</li>\n"
     )
-
-
-def _next(query: Query, answer: Mapping[str, Any]) -> str:
-    picture = query.picture.text() if query.picture else None
-    asked = {"q": query.words, "like": query.like, "picture": picture}
-    asked |= {"limit": str(query.limit), "cursor": answer["next_cursor"]}
-    return escape("?" + urlencode({name: value for name, value in asked.items() if value}))

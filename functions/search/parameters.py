@@ -55,7 +55,7 @@ def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Quer
     """
     query = _query(checked(pairs, POST_PARAMETERS), image)
     if query.words is None and query.image is None:
-        raise BadRequest("nothing to look for: give a picture as the field image, or words as q")
+        raise BadRequest("nothing to look for: give words (q), or choose a picture (image)")
     return query
 
 

@@ -44,13 +44,13 @@ class Picture:
         return vector / np.float32(length)
 
 
-def encode_picture(space: str, vector: "Vector") -> str:
+def as_picture(space: str, vector: "Vector") -> Picture:
     """`vector` for an address; 1.4 KB for 512 numbers."""
-    return Picture(space, vector.astype(_NUMBER).tobytes()).text()
+    return Picture(space, vector.astype(_NUMBER).tobytes())
 
 
 def decode_picture(text: str) -> Picture:
-    """The inverse, as far as it is possible without the model. Raises BadRequest."""
+    """The inverse of `text`, as far as it is possible without the model. Raises BadRequest."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError as error:

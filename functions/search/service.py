@@ -5,6 +5,7 @@ Imported on the first search, not with main.py (see search.state).
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from search import embedding
 from search.cursor import cursor_behind, encode_cursor, fingerprint
 from search.model import Embedding, Model, ModelKeeper
 from search.parameters import Query
-from search.picture import encode_picture
+from search.picture import as_picture
 from search.problems import BadRequest, detail_of
 from search.state import State
 from search.timing import Timing
@@ -90,6 +91,18 @@ class Service:
             answer["truncated"] = True
         return answer
 
+    def as_link(self, query: Query, timing: Timing) -> Query:
+        """The same search as a Query without `image`.
+
+        Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
+        """
+        if query.image is None:
+            return query
+        with timing.phase("load"):
+            model = self._keeper.model()
+        vector = embedding.embedded(Query(image=query.image), model, timing).vector
+        return replace(query, image=None, picture=as_picture(model.space, vector))
+
     def classify(self, image: bytes, labels: list[str], timing: Timing) -> dict[str, Any]:
         """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
         with timing.phase("load"):
@@ -106,7 +119,7 @@ class Service:
         numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
         answer: dict[str, Any] = {"embedding": numbers, "dim": len(numbers)}
         if query.image is not None:
-            answer["picture"] = encode_picture(model.space, found.vector)
+            answer["picture"] = as_picture(model.space, found.vector).text()
         return _described(model, answer, found.truncated, timing)
 
     def _results(self, hits: "list[Hit]") -> list[dict[str, Any]]:

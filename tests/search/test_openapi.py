@@ -141,7 +141,7 @@ def test_every_status_of_an_error_is_described_and_no_other(document):
         for status in node.get("responses", {})
     }
     # unknown paths and methods have no operation that could describe them
-    assert described - {200} == {status for _, status, _ in TABLE} - {405} | {500}
+    assert described - {200, 303} == {status for _, status, _ in TABLE} - {405} | {500}
 
 
 def test_every_reference_leads_somewhere_and_everything_is_referred_to(document):
@@ -191,6 +191,15 @@ def test_answers_are_as_described(gallery, client, document):
     for method, path, response in asked:
         assert response.status_code == 200
         assert_described(document, method, path, response)
+
+
+def test_where_a_browser_is_sent_is_described(client, document):
+    posted = {"files": {"image": png("blue")}, "headers": {"Accept": "text/html"}}
+    response = client.post("/", **posted)
+    assert response.status_code == 303
+    described = resolved(document, document["paths"]["/"]["post"]["responses"]["303"])
+    for header in described["headers"]:
+        assert header.lower() in response.headers
 
 
 def test_errors_are_as_described(

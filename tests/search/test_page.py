@@ -44,12 +44,52 @@ def test_a_browser_gets_the_answer_as_a_page(client):
     assert page.all("input")[0]["value"] == "blue"
 
 
-def test_a_picture_posted_by_a_form_is_answered_with_a_page(client):
-    posted = form(("image", "a.png", png("blue")))
+def follow(client, *parts, address="/"):
+    """What a browser shows after it has posted this form to `address`, and where it is then."""
+    posted = form(*parts)
     posted["headers"] |= BROWSER
-    page = Page(client.post(**posted))
+    response = client.post(address, **posted)
+    assert response.status_code == 303, response.text
+    where = response.headers["location"]
+    assert where.startswith("?")
+    return client.get(f"/{where}", headers=BROWSER), where
+
+
+def test_a_form_is_answered_with_a_page_that_has_an_address(client):
+    response, where = follow(client, ("q", None, b"a blue & a red"), ("image", "", b""))
+    assert where == "?q=a+blue+%26+a+red"
+    assert "4 photos like “a blue & a red”." in Page(response).text
+
+
+def test_so_is_a_picture_and_its_page_leads_on(client):
+    response, where = follow(client, ("q", None, b""), ("image", "a.png", png("blue")))
+    assert where.startswith("?picture=")
+    page = Page(response)
     assert page.all("img")[0]["alt"] == "blue.jpg"
     assert "4 photos like your picture" in page.text
+    both = (("q", None, b"red"), ("image", "a.png", png("blue")))
+    response, where = follow(client, *both, address="/?limit=3")
+    assert where.startswith("?q=red&picture=")
+    page = Page(response)
+    assert "3 photos like “red” and your picture" in page.text
+    (more,) = [link["href"] for link in page.all("a") if link.get("rel") == "next"]
+    assert len(Page(client.get(f"/{more}", headers=BROWSER)).all("img")) == 1
+
+
+def test_a_posted_part_of_an_answer_is_a_page_at_once(client):
+    parts = [("image", "a.png", png("blue")), ("limit", None, b"3")]
+    cursor = client.post(**form(*parts)).json()["next_cursor"]
+    posted = form(*parts, ("cursor", None, cursor.encode()))
+    posted["headers"] |= BROWSER
+    assert len(Page(client.post(**posted)).all("img")) == 1
+
+
+def test_who_posted_something_wrong_finds_the_words_again(client):
+    posted = form(("q", None, b"a blue photo"), ("image", "a.png", b"words"))
+    posted["headers"] |= BROWSER
+    response = client.post(**posted)
+    assert response.status_code == 422
+    assert Page(response).all("input")[0]["value"] == "a blue photo"
 
 
 def test_the_link_to_more_leads_on(client):
@@ -67,13 +107,14 @@ def test_the_page_of_a_picture_in_an_address_leads_on_too(client):
     assert len(Page(client.get(f"/{more}", headers=BROWSER)).all("img")) == 2
 
 
-def test_words_and_a_picture_are_one_form_and_an_empty_file_is_none(client):
+def test_words_and_a_picture_are_one_form(client):
     page = Page(client.get("/?q=blue", headers=BROWSER))
     [posts] = page.all("form")
     assert (posts["method"], posts["enctype"]) == ("post", "multipart/form-data")
-    posted = form(("q", None, b"blue"), ("image", "", b""))
-    posted["headers"] |= BROWSER
-    assert "4 photos like “blue”." in Page(client.post(**posted)).text
+    inputs = {field["name"]: field for field in page.all("input")}
+    assert set(inputs) == {"q", "image"}
+    labelled = {label["for"] for label in page.all("label")}
+    assert {field["id"] for field in inputs.values()} == labelled
 
 
 SITE = "https://storage.googleapis.com/my-site"
@@ -103,9 +144,9 @@ def test_the_page_of_a_like_leads_on_too(client):
 
 def test_an_error_is_a_page_with_its_status(client):
     for path, status, said in (
-        ("/", 400, "Bad Request: nothing to look for"),
-        ("/?like=nobody.jpg", 404, "Not Found: the photo 'nobody.jpg' is not in the index"),
-        ("/nothing", 404, "Not Found: nothing is at '/nothing'"),
+        ("/", 400, "Nothing to look for: give q"),
+        ("/?like=nobody.jpg", 404, "The photo 'nobody.jpg' is not in the index."),
+        ("/nothing", 404, "Nothing is at '/nothing'; there are"),
     ):
         response = client.get(path, headers=BROWSER)
         assert response.status_code == status
@@ -113,6 +154,13 @@ def test_an_error_is_a_page_with_its_status(client):
         page = Page(response)
         assert said in page.text
         assert page.all("form")
+
+
+def test_who_has_to_wait_is_told_how_long(empty_gallery, client_of):
+    response = client_of(empty_gallery).get("/?q=blue", headers=BROWSER)
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "5"
+    assert "Please try again in 5 s." in Page(response).text
 
 
 def test_names_and_words_are_text_and_never_markup(gallery, client):

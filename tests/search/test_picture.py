@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.picture import decode_picture, encode_picture
+from search.picture import as_picture, decode_picture
 from search.problems import BadRequest
 from tests.search.conftest import png
 from tests.search.test_errors import assert_problem
@@ -57,7 +57,7 @@ def test_a_text_has_none(client):
 
 
 def test_another_models_is_refused(client):
-    other = encode_picture(SPACE, unit(8))
+    other = as_picture(SPACE, unit(8)).text()
     assert_problem(client.get("/", params={"picture": other}), 400, "made by another model")
 
 
@@ -73,7 +73,7 @@ def test_it_goes_with_words_and_not_with_like(client):
 
 def test_a_vector_comes_back_as_it_was_but_for_its_last_digits():
     vector = unit(512)
-    text = encode_picture(SPACE, vector)
+    text = as_picture(SPACE, vector).text()
     assert len(text) == 1374
     found = decode_picture(text).vector(SPACE, 512)
     assert found.dtype == np.float32
@@ -83,7 +83,7 @@ def test_a_vector_comes_back_as_it_was_but_for_its_last_digits():
 
 @pytest.mark.parametrize("numbers", [np.zeros(8), np.full(8, np.nan), np.full(8, np.inf)])
 def test_what_is_no_direction_is_refused(numbers):
-    picture = decode_picture(encode_picture(SPACE, numbers.astype(np.float32)))
+    picture = decode_picture(as_picture(SPACE, numbers.astype(np.float32)).text())
     with pytest.raises(BadRequest, match="is not one that /embed gave"):
         picture.vector(SPACE, 8)
     with pytest.raises(BadRequest, match="8 numbers, not 9"):
