@@ -120,10 +120,23 @@ function addressOf(asked) {
 
 // A search by the visitor. The same one again is asked again, but is no new entry in the history.
 function go(asked) {
+  remember();
   const address = addressOf(asked);
   if (address === addressOf(query)) history.replaceState(null, "");
   else history.pushState(null, "", address === "?" ? location.pathname : address);
   visit();
+}
+
+const isForNewTab = (event) => event.ctrlKey || event.metaKey || event.shiftKey;
+
+// Makes `link` one to this search.
+function leadTo(link, asked) {
+  link.href = addressOf(asked);
+  link.addEventListener("click", (event) => {
+    if (isForNewTab(event)) return;
+    event.preventDefault();
+    go(asked);
+  });
 }
 
 // Shows the search of the present address; its answer may be remembered with the history.
@@ -139,9 +152,12 @@ function visit() {
   const subject = q || like || (picture && "a picture");
   suggestions.hidden = Boolean(subject) || !suggestions.children.length;
   document.title = subject ? `${subject} · clipsearch` : "clipsearch";
-  if (history.state?.results) {
+  const remembered = history.state;
+  if (remembered?.results) {
     stop();
-    replace(history.state);
+    replace(remembered);
+    scrollTo({ top: remembered.place });
+    results.children[remembered.focused]?.querySelector("a").focus({ preventScroll: true });
   } else if (subject) {
     const asked = "/" + addressOf(query);
     attempt("Searching…", (how) => ask(asked, how), (answer) => {
@@ -155,6 +171,12 @@ function visit() {
     clear();
     say(welcome);
   }
+}
+
+// With the answer in the history: where the page is scrolled to, and which result has the focus.
+function remember() {
+  const focused = [...results.children].findIndex((card) => card.contains(document.activeElement));
+  history.replaceState({ ...history.state, place: scrollY, focused }, "");
 }
 
 function searchMore() {
@@ -189,6 +211,7 @@ function add(answer) {
   more.classList.add("unseen");
   say([...found(), answer.truncated ? " The text was too long and was cut." : ""]);
   history.replaceState(shown.length <= MAX_REMEMBERED ? { ...answer, results: shown } : null, "");
+  remember();
   atEnd.disconnect();
   if (cursor) atEnd.observe($("#end")); // says at once whether it is near
 }
@@ -221,10 +244,10 @@ function showIn(image, result) {
 function card(result) {
   const item = $("#result").content.cloneNode(true).firstElementChild;
   const image = item.querySelector("img");
-  const link = item.querySelector("a");
+  const [link, like] = item.querySelectorAll("a");
   link.href = result.url;
   link.addEventListener("click", (event) => {
-    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (isForNewTab(event)) return;
     event.preventDefault();
     view(shown.indexOf(result));
     viewer.showModal();
@@ -237,9 +260,8 @@ function card(result) {
   const name = item.querySelector(".name");
   name.textContent = name.title = result.name;
   item.querySelector(".similarity").textContent = result.similarity.toFixed(1);
-  const like = item.querySelector("button");
   like.setAttribute("aria-label", `More like this: ${result.name}`);
-  like.addEventListener("click", () => go({ like: result.name }));
+  leadTo(like, { like: result.name });
   return item;
 }
 
@@ -330,8 +352,12 @@ async function scaled(file) {
   return blob && blob.size < file.size ? blob : file;
 }
 
-function searchBy(file) {
-  if (file.type && !file.type.startsWith("image/")) {
+const isNoPicture = (file) => file.type && !file.type.startsWith("image/");
+
+// By the first picture among `files`.
+function searchBy(files) {
+  const file = [...files].find((it) => !isNoPicture(it)) ?? files[0];
+  if (isNoPicture(file)) {
     say([...isolated(file.name), " is not a picture."], true);
     return;
   }
@@ -348,15 +374,16 @@ function searchBy(file) {
 
 for (const input of [$("#picture"), $("#camera")]) {
   input.addEventListener("change", () => {
-    if (input.files[0]) searchBy(input.files[0]);
+    if (input.files.length) searchBy(input.files);
     input.value = ""; // the same picture may be chosen again
   });
 }
 addEventListener("paste", (event) => {
-  const [file] = event.clipboardData.files;
-  if (!file || (event.target === words && event.clipboardData.getData("text/plain"))) return;
+  const { files } = event.clipboardData;
+  const isText = event.target === words && event.clipboardData.getData("text/plain");
+  if (!files.length || isText) return;
   event.preventDefault();
-  searchBy(file);
+  searchBy(files);
 });
 const isForField = (event) => event.target === words && !event.dataTransfer.types.includes("Files");
 addEventListener("dragover", (event) => {
@@ -371,8 +398,8 @@ addEventListener("drop", (event) => {
   if (isForField(event)) return;
   event.preventDefault();
   document.body.classList.remove("dropping");
-  const [file] = event.dataTransfer.files;
-  if (file) searchBy(file);
+  const { files } = event.dataTransfer;
+  if (files.length) searchBy(files);
   else say("Drop a picture that is a file.", true);
 });
 // a browser may not be able to show what the search function can read
@@ -387,21 +414,25 @@ chosen.querySelector("button").addEventListener("click", () => {
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const asked = { q: words.value.trim(), picture: query.picture };
-  if (asked.q || asked.picture) go(asked);
-  else say("Type what the photos show, or choose a picture.", true);
+  if (!asked.q && !asked.picture) {
+    say("Type what the photos show, or choose a picture.", true);
+    return;
+  }
+  if (matchMedia("(pointer: coarse)").matches) words.blur(); // the keyboard would hide the results
+  go(asked);
 });
 // Who types will search: the model's half for texts may be loaded meanwhile.
 const wake = () => fetch(`${config.SEARCH_URL}/embed?q=a`).then((answer) => answer.text());
 words.addEventListener("input", () => wake().catch(() => null), { once: true });
 more.addEventListener("click", searchMore);
 addEventListener("popstate", visit);
-// The browser restores the place within the page's own history, but not when it is loaded again.
-addEventListener("pagehide", () => history.replaceState({ ...history.state, place: scrollY }, ""));
+// The browser would restore the place before there is enough to scroll.
+history.scrollRestoration = "manual";
+for (const left of ["scrollend", "pagehide"]) addEventListener(left, remember);
 
-function item(text) {
+function item(parts) {
   const node = document.createElement("li");
-  node.dir = "auto";
-  node.textContent = text;
+  node.append(...parts);
   return node;
 }
 
@@ -413,9 +444,9 @@ function showAbout(state) {
   const count = (n, what) => n && `${n.toLocaleString("en")} ${what}`;
   const indexed = photos.indexed === 1 ? "1 photo" : count(photos.indexed, "photos") || "No photos";
   const failed = count(photos.failed, "failed");
-  const facts = [indexed, model, updated && `updated ${when(updated)}`, failed];
-  if (damaged.length) facts.push("damaged");
-  $("#about summary").textContent = facts.filter(Boolean).join(" · ");
+  const isDamaged = damaged.length > 0 && "damaged";
+  const facts = [indexed, failed, isDamaged, model, updated && `updated ${when(updated)}`];
+  $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone shows the first
   const lines = [
     `Model ${model}, space ${state.space}`,
     updated && `Last change ${when(updated)}`,
@@ -423,29 +454,23 @@ function showAbout(state) {
     count(photos.pending, "waiting to be indexed"),
     refused && `A new model (${refused.space}) cannot be used: ${refused.reason}`,
     ...damaged.map((it) => `Damaged: ${it.object}: ${it.reason}`),
-    ...state.failures.map((it) => `Cannot be indexed: ${it.name}: ${it.reason}`),
+    ...state.failures.map((it) => ["Cannot be indexed: ", ...isolated(it.name), `: ${it.reason}`]),
   ];
-  $("#about ul").replaceChildren(...lines.filter(Boolean).map(item));
+  $("#about ul").replaceChildren(...lines.filter(Boolean).map((line) => item([line].flat())));
   return indexed;
 }
 
 suggestions.replaceChildren(...(config.SUGGESTIONS ?? []).map((text) => {
   const link = document.createElement("a");
-  link.href = addressOf({ q: text });
   link.textContent = text;
-  link.addEventListener("click", (event) => {
-    event.preventDefault();
-    go({ q: text });
-  });
-  const node = item("");
-  node.append(link);
-  return node;
+  link.dir = "auto";
+  leadTo(link, { q: text });
+  return item([link]);
 }));
 
 const [navigation] = performance.getEntriesByType("navigation");
 if (navigation?.type === "reload") history.replaceState(null, ""); // who reloads wants a new answer
 visit();
-if (history.state?.place) scrollTo({ top: history.state.place });
 if (!location.search) words.focus(); // autofocus would scroll
 // Asking for the state wakes the function while the visitor types.
 function greet(text, isError) {

@@ -29,7 +29,11 @@ def chromium() -> Iterator[Browser]:
             pytest.fail(line)
         pytest.skip(line)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=path,
+            args=CHROMIUM_FLAGS,
+            ignore_default_args=["--hide-scrollbars"],  # people have them, and they take room
+        )
         _open.append(browser)
         try:
             yield browser

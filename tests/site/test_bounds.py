@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
-from tests.site.visitor import cards, is_there, says, search
+from tests.site.visitor import cards, is_there, photo, says, search
 from tests.stack.running import wait_for
 
 MAX_PAGE, MAX_REQUESTS = 40_000, 6
@@ -120,7 +120,7 @@ def test_the_larger_view_keeps_its_place_when_the_photo_follows_its_thumbnail(
     page = open_page("/?q=boat")
     held = []
     page.route(re.compile("/photos/"), lambda route: held.append(route))
-    cards(page).first.get_by_role("link").click()
+    photo(cards(page).first).click()
     image = page.locator("#viewer img")
     expect(image).to_have_js_property("naturalWidth", size[0] // 5)
     before = image.bounding_box()

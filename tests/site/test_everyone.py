@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import WORDS, answer, picture, problem
-from tests.site.visitor import cards, choose, names, says, search
+from tests.site.conftest import WORDS, answer, picture, problem, status
+from tests.site.visitor import cards, choose, names, photo, says, search, similar
 
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
@@ -56,7 +56,7 @@ def test_axe_finds_nothing_in_any_state_and_nothing_sticks_out(
     search(page, "boat")
     says(page, "12 photos like “boat”.")
     check("results")
-    cards(page).first.get_by_role("link").click()
+    photo(cards(page).first).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     box = page.get_by_role("dialog").bounding_box()
     size = page.viewport_size
@@ -80,6 +80,27 @@ def test_axe_finds_nothing_on_the_page_that_search_answers_with(browse, stack):
     assert_no_sideways_scrolling(page)
     page.goto(f"{stack.search}?q=")
     assert_nothing_for_axe(page, "error")
+
+
+def test_on_a_phone_the_keyboard_goes_away_and_failures_are_in_sight(open_page, stub, gallery):
+    state = status(500)
+    state["photos"]["failed"] = 2
+    stub.answers["GET /status"] = 200, state
+    stub.answers["GET q=boat"] = answer(gallery.result("1.jpg", 0.3))
+    page = open_page(**PHONE)
+    expect(page.get_by_label("What the photos show")).to_be_focused()
+    page.keyboard.type("boat")
+    page.keyboard.press("Enter")
+    says(page, "1 photo like “boat”.")
+    expect(page.get_by_label("What the photos show")).not_to_be_focused()
+    width = """e => {
+      const range = document.createRange();
+      const text = e.firstChild;
+      range.setStart(text, 0);
+      range.setEnd(text, text.data.indexOf("failed") + 6);
+      return range.getBoundingClientRect().right;
+    }"""
+    assert page.locator("#about summary").evaluate(width) < 340
 
 
 def test_a_narrow_phone_has_two_columns(open_page, stub, gallery):
@@ -128,11 +149,11 @@ def test_everything_is_done_with_the_keyboard_alone(open_page, stub, gallery):
         seen.add(page.evaluate(FOCUSED))
     assert {"Original", "Previous photo", "Next photo", "More like this", "Copy link"} <= seen
     page.keyboard.press("Escape")
-    expect(cards(page).nth(1).get_by_role("link")).to_be_focused()
+    expect(photo(cards(page).nth(1))).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     says(page, "2 photos like “0-1.jpg”.")
-    expect(cards(page).first.get_by_role("link", name="1-0.jpg")).to_be_focused()
+    expect(photo(cards(page).first)).to_be_focused()
 
 
 def test_more_can_be_reached_with_the_keyboard_and_focus_goes_on(open_page, stub, gallery):
@@ -143,7 +164,7 @@ def test_more_can_be_reached_with_the_keyboard_and_focus_goes_on(open_page, stub
     says(page, "24 photos like “boat”.")
     page.locator("#more").focus()
     says(page, "25 photos like “boat”.")
-    expect(cards(page).nth(24).get_by_role("link")).to_be_focused()
+    expect(photo(cards(page).nth(24))).to_be_focused()
 
 
 def test_a_screen_reader_hears_each_state_and_finds_names_for_all(page, stub, gallery):
@@ -156,7 +177,7 @@ def test_a_screen_reader_hears_each_state_and_finds_names_for_all(page, stub, ga
     expect(
         page.get_by_role("list", name="Photos").get_by_role("img", name="boat.jpg")
     ).to_be_visible()
-    cards(page).first.get_by_role("link", name="boat.jpg").click()
+    photo(cards(page).first).click()
     expect(page.get_by_role("dialog", name="boat.jpg")).to_be_visible()
     # the rest of the page is out of reach meanwhile, so the dialog has a live line of its own
     expect(page.get_by_role("dialog").get_by_role("status")).to_be_attached()
@@ -172,7 +193,7 @@ def test_a_name_from_right_to_left_has_its_own_direction(page, stub, gallery):
     direction = "e => getComputedStyle(e).direction"
     assert page.locator("#results .name").first.evaluate(direction) == "rtl"
     assert page.locator("#results .name").last.evaluate(direction) == "ltr"
-    cards(page).first.get_by_role("button").click()
+    similar(cards(page).first).click()
     says(page, "1 photo like “שלום.jpg”.")
     assert page.locator("#status bdi").evaluate(direction) == "rtl"
 
@@ -182,7 +203,7 @@ def test_nothing_moves_by_itself(open_page, stub, gallery):
     stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
     page = open_page("/?q=boat", reduced_motion="reduce")
     says(page, "1 photo like “boat”.")
-    cards(page).first.get_by_role("link").click()
+    photo(cards(page).first).click()
     assert page.evaluate("document.getAnimations().length") == 0
     moving = """() => [...document.querySelectorAll("*")].filter((e) => {
       const style = getComputedStyle(e);
@@ -206,7 +227,7 @@ def test_with_a_phone_the_whole_stack_is_searched(visit):
     page = visit(f"?q={WORDS}", **PHONE)
     says(page, re.compile("photos like"))
     assert len(names(page)) >= 24
-    cards(page).first.get_by_role("link").tap()
+    photo(cards(page).first).tap()
     expect(page.get_by_role("dialog")).to_be_visible()
     page.get_by_role("button", name="Next photo").tap()
     expect(page.locator("#viewed")).to_have_text(" ".join(names(page)[1].split()))

@@ -16,6 +16,7 @@ from tests.site.visitor import (
     names,
     noise,
     paste,
+    photo,
     says,
     search,
 )
@@ -54,7 +55,7 @@ def test_words_find_photos_with_name_similarity_and_link(page, stub, gallery):
     first = cards(page).first
     expect(first).to_contain_text("boat.jpg")
     expect(first).to_contain_text("31.4")
-    expect(first.get_by_role("link")).to_have_attribute("href", results[0]["url"])
+    expect(photo(first)).to_have_attribute("href", results[0]["url"])
     image = first.get_by_role("img", name="boat.jpg")
     expect(image).to_have_attribute("src", results[0]["thumbnail_url"])
     expect(image).to_have_attribute("width", "320")
@@ -84,7 +85,7 @@ def test_more_like_this_searches_by_name_and_empties_the_field(page, stub, galle
     stub.answers["GET q=boat"] = answer(gallery.result(" a b/ü&1.jpg", 0.3))
     stub.answers["GET like=+a+b%2F%C3%BC%261.jpg"] = answer(gallery.result("other.jpg", 0.9))
     search(page, "boat")
-    page.get_by_role("button", name="More like this: a b/ü&1.jpg").click()
+    page.get_by_role("link", name="More like this: a b/ü&1.jpg").click()
     says(page, "1 photo like “ a b/ü&1.jpg”.")
     expect(cards(page)).to_have_count(1)
     expect(cards(page)).to_contain_text("other.jpg")
@@ -115,14 +116,19 @@ def test_a_large_picture_is_scaled_down_before_it_is_sent(page, stub, by_picture
 
 
 def test_a_turned_photo_is_sent_upright_and_what_is_transparent_is_white(page, stub, by_picture):
-    image = Image.effect_noise((900, 600), 40).convert("RGB")
+    image = Image.effect_noise((1800, 1200), 40).convert("RGB")
+    image.paste("red", (0, 0, 900, 1200))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
     out = io.BytesIO()
     image.save(out, "JPEG", quality=95, exif=exif)
     choose(page, as_file(out.getvalue(), "turned.jpg", "image/jpeg"))
     says(page, "1 photo like your picture.")
-    assert Image.open(io.BytesIO(sent_picture(stub)[1])).size == (512, 768)
+    upright = Image.open(io.BytesIO(sent_picture(stub)[1]))
+    assert upright.size == (512, 768)
+    assert upright.getpixel((256, 350))[0] > 240  # what was left is above
+    assert max(upright.getpixel((256, 350))[1:]) < 15
+    assert not upright.getexif()
 
     clear = Image.effect_noise((600, 600), 80).convert("RGBA")
     clear.paste((0, 0, 0, 0), (0, 0, 300, 600))
@@ -142,6 +148,21 @@ def test_a_picture_can_be_dropped(page, stub, by_picture, tmp_path):
     drop(page, None, text="https://example.org/")
     says(page, "Drop a picture that is a file.")
     assert page.url.endswith(f"/?picture={TOKEN}")
+
+
+def test_of_several_files_the_first_picture_counts(page, stub, by_picture):
+    files = [as_file(b"words", "notes.txt", "text/plain"), as_file(b"1", "1.png")]
+    transfer = page.evaluate_handle(
+        """(files) => {
+          const data = new DataTransfer();
+          for (const [name, type, text] of files) data.items.add(new File([text], name, { type }));
+          return data;
+        }""",
+        [[file["name"], file["mimeType"], file["buffer"].decode()] for file in files],
+    )
+    page.dispatch_event("main", "drop", {"dataTransfer": transfer})
+    says(page, "1 photo like your picture.")
+    assert b'filename="1.png"' in sent_picture(stub)[0]
 
 
 def test_a_picture_can_be_pasted_and_text_goes_into_the_field(page, stub, by_picture, tmp_path):

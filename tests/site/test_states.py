@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.site.conftest import answer, problem, status
-from tests.site.visitor import as_file, cards, choose, says, search
+from tests.site.visitor import as_file, cards, choose, photo, says, search
 
 
 @pytest.fixture
@@ -58,6 +58,25 @@ def test_searching_and_waking_up_are_said(page, stub, gallery, held):
     release.set()
     says(page, "1 photo like “boat”.")
     expect(photos).to_have_attribute("aria-busy", "false")
+
+
+def test_what_will_be_replaced_is_pale_and_what_is_added_to_is_not(page, stub, gallery, held):
+    stub.answers["GET q=boat"] = answer(gallery.result("1.jpg", 0.3), next_cursor="n")
+    more, stub.answers["GET q=boat&cursor=n"] = held(answer(gallery.result("2.jpg", 0.2)))
+    other, stub.answers["GET q=car"] = held(answer(gallery.result("3.jpg", 0.2)))
+    search(page, "boat")
+    says(page, "Searching for more…")
+    photos = page.get_by_role("list", name="Photos")
+    expect(photos).to_have_attribute("aria-busy", "true")
+    expect(photos).to_have_css("opacity", "1")
+    more.set()
+    says(page, "2 photos like “boat”.")
+    search(page, "car")
+    says(page, "Searching…")
+    expect(photos).to_have_css("opacity", "0.6")
+    other.set()
+    says(page, "1 photo like “car”.")
+    expect(photos).to_have_css("opacity", "1")
 
 
 def test_no_photo_is_said_and_leaves_nothing_of_the_last_answer(page, stub, gallery):
@@ -203,7 +222,7 @@ def test_a_part_that_failed_can_be_asked_for_again(page, stub, gallery):
     expect(cards(page)).to_have_count(1)
     page.get_by_role("button", name="More", exact=True).click()
     says(page, "2 photos like “boat”.")
-    expect(cards(page).nth(1).get_by_role("link")).to_be_focused()
+    expect(photo(cards(page).nth(1))).to_be_focused()
     expect(page.locator("#more")).to_be_hidden()
 
 
@@ -237,7 +256,7 @@ def test_the_status_line_says_how_many_photos_which_model_and_when(open_page, st
     summary = page.locator("#about summary")
     expect(summary).to_have_text(
         re.compile(
-            r"^1,234 photos · clipsearch-demo · updated Jan \d, 2026, .* · 2 failed · damaged$"
+            r"^1,234 photos · 2 failed · damaged · clipsearch-demo · updated Jan \d, 2026, .*M$"
         )
     )
     expect(page.get_by_text("not a picture")).to_be_hidden()
@@ -248,11 +267,13 @@ def test_the_status_line_says_how_many_photos_which_model_and_when(open_page, st
         "4 waiting to be indexed",
         "A new model (0123456789ab) cannot be used: image.onnx is missing",
         "Damaged: segments/1.npz: cut off",
-        "Cannot be indexed: <b>a</b>.jpg: not a picture",
-        "Cannot be indexed: שלום.jpg: cut off",
+        "Cannot be indexed: “<b>a</b>.jpg”: not a picture",
+        "Cannot be indexed: “שלום.jpg”: cut off",
     ):
         expect(page.locator("#about li").filter(has_text=line)).to_be_visible()
     assert page.locator("#about b").count() == 0
+    # a name from right to left turns nothing around but itself
+    assert page.locator("#about bdi").all_text_contents() == ["<b>a</b>.jpg", "שלום.jpg"]
 
 
 def test_one_photo_is_one_photo(open_page, stub):

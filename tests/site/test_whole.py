@@ -9,7 +9,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.site.conftest import DRAWN, HOSTILE, WORDS, add_photo, mushrooms
-from tests.site.visitor import as_file, cards, choose, names, says, search
+from tests.site.visitor import as_file, cards, choose, names, photo, says, search, similar
 from tests.stack.running import wait_for
 
 PHOTOS = re.compile(r"^\d+ photos like ")
@@ -42,7 +42,7 @@ def test_back_and_forward_show_each_search_again_without_asking(visit):
     says(page, re.compile("red car at night"))
     second = found(page)
     assert first[:24] != second[:24]
-    cards(page).nth(3).get_by_role("button").click()
+    similar(cards(page).nth(3)).click()
     says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
     asked = []
     page.on("request", lambda request: asked.append(request.url))
@@ -69,11 +69,44 @@ def test_who_comes_back_from_an_original_finds_answer_and_place_as_they_were(vis
     before = names(page)
     place = page.evaluate("scrollY")
     assert place > 0
-    page.goto(cards(page).nth(20).get_by_role("link").get_attribute("href"))
+    page.goto(photo(cards(page).nth(20)).get_attribute("href"))
     page.go_back()
     found(page)
     assert names(page)[: len(before)] == before
     wait_for(lambda: abs(page.evaluate("scrollY") - place) < 50, "it is scrolled")
+
+
+def test_going_back_leads_to_the_place_and_the_photo_that_was_left(visit):
+    page = visit(f"?q={WORDS}")
+    found(page)
+    for number in (23, 47, 60):  # parts come one by one
+        cards(page).nth(number).scroll_into_view_if_needed()
+    similar(cards(page).nth(60)).scroll_into_view_if_needed()
+    place = page.evaluate("scrollY")
+    similar(cards(page).nth(60)).focus()
+    page.keyboard.press("Enter")
+    says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
+    assert page.evaluate("scrollY") == 0
+    cards(page).nth(12).scroll_into_view_if_needed()
+    second = page.evaluate("scrollY")
+    page.wait_for_timeout(300)  # scrolling has ended
+    page.go_back()
+    says(page, re.compile(WORDS))
+    assert abs(page.evaluate("scrollY") - place) < 5
+    expect(photo(cards(page).nth(60))).to_be_focused()
+    page.go_forward()
+    says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
+    assert abs(page.evaluate("scrollY") - second) < 5
+
+
+def test_more_like_this_is_a_link_for_a_new_tab_too(visit):
+    page = visit(f"?q={WORDS}")
+    name = found(page)[2]
+    with page.context.expect_page() as opened:
+        similar(cards(page).nth(2)).click(modifiers=["Control"])
+    expect(opened.value.locator("#status")).to_have_text(PHOTOS)
+    assert opened.value.locator("#status bdi").text_content() == name
+    says(page, re.compile(WORDS))
 
 
 def test_reloading_asks_again(visit):
@@ -130,7 +163,7 @@ def test_a_hostile_name_is_a_name(visit, name):
     assert card.locator(".name").text_content() == name
     foreign = "document.querySelectorAll('#results img:not(.photo img)').length"
     assert page.evaluate(foreign) == 0  # none came from a name
-    card.get_by_role("link").click()
+    photo(card).click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert page.locator("#viewed").text_content() == name
     original = page.get_by_role("link", name="Original").get_attribute("href")
@@ -189,7 +222,7 @@ def test_scrolling_shows_every_photo_once_while_uploads_land(visit, stack):
 def test_the_larger_view_is_walked_through_with_the_keyboard(visit):
     page = visit(f"?q={WORDS}")
     shown = found(page)
-    cards(page).nth(1).get_by_role("link").focus()
+    photo(cards(page).nth(1)).focus()
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
@@ -206,13 +239,13 @@ def test_the_larger_view_is_walked_through_with_the_keyboard(visit):
     expect(dialog.get_by_text(re.compile(r"Similarity -?\d"))).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
-    expect(cards(page).nth(30).get_by_role("link")).to_be_focused()
+    expect(photo(cards(page).nth(30))).to_be_focused()
 
 
 def test_the_link_of_a_photo_can_be_copied(visit, stack):
     page = visit(f"?q={WORDS}", permissions=["clipboard-read", "clipboard-write"])
     shown = found(page)
-    cards(page).nth(2).get_by_role("link").click()
+    photo(cards(page).nth(2)).click()
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#copied")).to_have_text("The link is copied.")
     [url] = [r["url"] for r in stack.results(q=WORDS) if r["name"] == shown[2]]
@@ -225,7 +258,7 @@ def test_a_link_that_cannot_be_copied_is_shown(visit):
     page = visit(f"?q={WORDS}")
     found(page)
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
-    cards(page).nth(2).get_by_role("link").click()
+    photo(cards(page).nth(2)).click()
     page.get_by_role("button", name="Copy link").click()
     expect(page.locator("#copied")).to_contain_text("It could not be copied: http://127.0.0.1")
 
@@ -234,7 +267,7 @@ def test_a_click_for_a_new_tab_is_left_to_the_browser(visit):
     page = visit(f"?q={WORDS}")
     found(page)
     with page.context.expect_page() as opened:
-        cards(page).first.get_by_role("link").click(modifiers=["Control"])
+        photo(cards(page).first).click(modifiers=["Control"])
     assert "/photos/" in opened.value.url
     expect(page.get_by_role("dialog")).to_be_hidden()
 
@@ -251,7 +284,7 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     here = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
     page.get_by_label("What the photos show").fill(WORDS)
     page.keyboard.press("Enter")
-    expect(page).to_have_url(stack.search)
+    expect(page).to_have_url(f"{stack.search}?q={WORDS.replace(' ', '+')}")
     expect(page.locator("#status")).to_have_text(f"24 photos like “{WORDS}”.")
     expect(page.locator("#results li")).to_have_count(24)
     assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") == here
@@ -261,11 +294,18 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     assert set(names[: len(HOSTILE)]) == set(HOSTILE)
     page.get_by_role("link", name="More", exact=True).click()
     expect(page.locator("#results li")).to_have_count(24)
-    page.get_by_role("link", name="more like this").first.click()
+    page.get_by_role("link", name="More like this").first.click()
     expect(page.locator("#status")).to_contain_text("24 photos like “")
     page.locator("input[type=file]").set_input_files(as_file(mushrooms(1), "m.jpg", "image/jpeg"))
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#status")).to_have_text("24 photos like your picture.")
+    expect(page.locator("#results .name").first).to_have_text(HOSTILE[1])
+    assert "?picture=" in page.url
+    first = set(page.locator("#results .name").all_text_contents())
+    page.get_by_role("link", name="More", exact=True).click()
+    expect(page.locator("#results .name").first).not_to_have_text(HOSTILE[1])
+    assert not first & set(page.locator("#results .name").all_text_contents())
+    page.go_back()
     expect(page.locator("#results .name").first).to_have_text(HOSTILE[1])
     page.get_by_role("link", name="clipsearch").click()
     expect(page).to_have_url(f"{stack.page}/index.html")

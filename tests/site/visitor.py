@@ -19,6 +19,15 @@ def cards(page):
     return page.get_by_role("list", name="Photos").get_by_role("listitem")
 
 
+def photo(card):
+    """The link around the picture."""
+    return card.get_by_role("link").first
+
+
+def similar(card):
+    return card.get_by_role("link", name="More like this")
+
+
 def names(page):
     """The names of the photos on the page, in order."""
     return page.locator("#results .name").evaluate_all("all => all.map((e) => e.title)")
