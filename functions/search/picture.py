@@ -34,7 +34,9 @@ class Picture:
         import numpy as np
 
         if self.space != space:
-            raise BadRequest("picture was made by another model; give the picture itself again")
+            raise BadRequest(
+                "the link to this picture was made by another model; give the picture again"
+            )
         if len(self.numbers) != 2 * dim:
             raise BadRequest(f"picture has {len(self.numbers) // 2} numbers, not {dim}")
         vector = np.frombuffer(self.numbers, _NUMBER).astype(np.float32)

@@ -138,6 +138,16 @@ def test_a_search_by_picture_is_a_link_too(visit, stack):
     expect(page.get_by_text("mine.jpg")).to_be_visible()
 
 
+def test_a_link_to_a_picture_that_another_model_has_seen_says_so(visit, stack):
+    seen = httpx.post(f"{stack.search}embed", files={"image": mushrooms(1)}).json()
+    old = "A" * 8 + seen["picture"][8:]  # the space comes first
+    page = visit(f"?picture={old}")
+    says(page, "The link to this picture was made by another model; give the picture again.")
+    expect(cards(page)).to_have_count(0)
+    choose(page, as_file(mushrooms(1), "mine.jpg", "image/jpeg"))
+    assert found(page)[0] == HOSTILE[1]
+
+
 def test_a_picture_scaled_down_finds_what_the_whole_one_finds(visit, stack):
     large = Image.open(io.BytesIO(mushrooms(1))).resize((3000, 3000), Image.Resampling.BICUBIC)
     out = io.BytesIO()
