@@ -29,6 +29,8 @@ from clipsearch.trained import pruned as pruned_trained
 
 # Of a score. float32 holds 7; rounding makes equal what differs by the order of adding only.
 DIGITS = 6
+# More than were asked for, so that ties at the end are seen.
+SPARE = 4
 
 Scores = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -135,7 +137,7 @@ class PhotoIndex:
         """
         state = self._state
         query = _checked(state, vector, limit)
-        k = limit + 4 if after is None else 8 * limit  # one pass for the first few pages
+        k = limit + SPARE if after is None else 8 * limit  # one pass for the first few pages
         exactly = after is not None
         while True:
             scores, rows, unseen = self._candidates(state, query, k, exactly)
@@ -172,6 +174,11 @@ class PhotoIndex:
         if not parts:
             return np.zeros(0), np.zeros(0, np.int64), unseen
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
+
+    def quantised(self, limit: int) -> int:
+        """How many photos a first page of `limit` looks for by their codes. The others, all of
+        them in a small index, are compared with the query one by one."""
+        return sum(shard.live for shard in self._state.trained if shard.scans(limit + SPARE))
 
     def vector_of(self, name: str) -> npt.NDArray[np.float32]:
         """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""

@@ -73,10 +73,8 @@ class TrainedShard:
     def nearly_best(self, query: Vectors, k: int, live: Live) -> Found:
         """The same, with the same scores, but some of the best may be missing."""
         faiss.omp_set_num_threads(1)
-        total = len(self.rows)
-        wanted = min(total, k + k * (total - self.live) // max(1, self.live))  # some are dead
-        candidates = int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
-        if candidates > total // 8:
+        wanted, candidates = self._wanted(k)
+        if not self.scans(k):
             return self.best(query, k)
         parameters = faiss.IndexRefineSearchParameters()
         parameters.k_factor = candidates / wanted
@@ -86,6 +84,16 @@ class TrainedShard:
         if np.count_nonzero(counts) < min(k, self.live):
             return self.best(query, k)  # what is dead was alike
         return scores[0][counts][:k], rows[counts][:k]
+
+    def scans(self, k: int) -> bool:
+        """Whether nearly_best goes by the codes; a few photos are all compared, which is exact."""
+        return self._wanted(k)[1] <= len(self.rows) // 8
+
+    def _wanted(self, k: int) -> tuple[int, int]:
+        """How many to ask for, so that `k` of them count, and how many candidates for that."""
+        total = len(self.rows)
+        wanted = min(total, k + k * (total - self.live) // max(1, self.live))  # some are dead
+        return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
     def vector_of(self, row: int) -> Vectors | None:
         """(d,), or None if the row is not here."""

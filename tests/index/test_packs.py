@@ -112,6 +112,8 @@ def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBuck
     assert (snapshot.photos, snapshot.failures, snapshot.damaged) == (COUNT, 1, ())
     assert len(index._state.trained) == 1
     assert sum(len(shard.rows) for shard in index._state.shards) == 100
+    assert index.quantised(20) == COUNT - 100
+    assert index.quantised(100) == 0  # so many candidates that all photos are compared
     for queries, at_least in ((texts(40), 0.95), (clustered(40, seed=5), 0.95)):
         right = [
             len(
