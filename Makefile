@@ -10,11 +10,13 @@ ARGS   ?=
 export PHOTOS PORT MODEL COUNT SUGGESTIONS
 # What `make reconcile` and `make status` take besides.
 export INDEX THUMBNAILS PLAN URL
+# What `make evaluate` takes besides PHOTOS, INDEX and COUNT.
+export CAPTIONS PREFIX
 # What `make export` takes besides MODEL.
 export TO PRECISION
 
 .DEFAULT_GOAL := help
-.PHONY: help run export test test-export check scan format demo-model evaluate-demo golden \
+.PHONY: help run export test test-export check scan format demo-model evaluate-demo evaluate golden \
 	bench-encoder bench-index bench-precision reconcile screenshot status clean
 
 help: ## list the commands
@@ -61,6 +63,10 @@ demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
 
 evaluate-demo: $(VENV)/.made ## measure the demo model; prints the README's numbers [ARGS=…]
 	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
+
+evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
+	@$(VENV)/bin/python -m tools.evaluate $${CAPTIONS:+--captions "$$CAPTIONS"} $${INDEX:+--index "$$INDEX"} \
+	  $${PHOTOS:+--photos "$$PHOTOS"} $${PREFIX:+--prefix "$$PREFIX"} $${COUNT:+--count "$$COUNT"} $(ARGS)
 
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
 	$(EXPORT)/bin/python -m model_export.golden $(ARGS)

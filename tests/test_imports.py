@@ -15,7 +15,7 @@ ALLOWED = {
     "functions/ingest": {"clipsearch", "ingest"},
     "functions/search": {"clipsearch", "search"},
     "model_export": {"clipsearch", "model_export"},
-    "tools": {"clipsearch", "ingest", "model_export", "tools"},
+    "tools": {"clipsearch", "ingest", "model_export", "search", "tools"},
 }
 OURS = {"clipsearch", "ingest", "main", "model_export", "search", "tools"}
 

@@ -54,9 +54,9 @@ def parse_options(arguments: list[str]) -> Options:
 def _settings(given: dict[str, str | None], space: str | None) -> Settings:
     environ = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
     environ.pop(f"{PREFIX}TOPIC", None)  # the work is done here
-    environ |= {f"{PREFIX}{name.upper()}": _address(v) for name, v in given.items() if v}
-    if f"{PREFIX}INDEX" not in environ and not _is_address(given["photos"] or ""):
-        environ |= _of_make_run(given["photos"])
+    environ |= {f"{PREFIX}{name.upper()}": address_of(v) for name, v in given.items() if v}
+    if f"{PREFIX}INDEX" not in environ and not is_address(given["photos"] or ""):
+        environ |= of_make_run(given["photos"])
     # No address of a picture is given to anybody here.
     nowhere = {f"{PREFIX}{name}_URL": "http://localhost" for name in ("PHOTOS", "THUMBNAILS")}
     if space:
@@ -67,7 +67,7 @@ def _settings(given: dict[str, str | None], space: str | None) -> Settings:
         raise UsageError(str(error)) from error
 
 
-def _of_make_run(photos: str | None) -> dict[str, str]:
+def of_make_run(photos: str | None) -> dict[str, str]:
     """The index that `make run` made of this folder, or of the demo pictures."""
     options = run_options(["--photos", photos] if photos else [])
     if not (options.state / "index").is_dir():
@@ -82,10 +82,10 @@ def _of_make_run(photos: str | None) -> dict[str, str]:
     return {f"{PREFIX}{name}": folder.as_uri() for name, folder in folders.items()}
 
 
-def _address(value: str) -> str:
+def address_of(value: str) -> str:
     """A folder may be given as people write it."""
-    return value if _is_address(value) else Path(value).expanduser().resolve().as_uri()
+    return value if is_address(value) else Path(value).expanduser().resolve().as_uri()
 
 
-def _is_address(value: str) -> bool:
+def is_address(value: str) -> bool:
     return value.startswith(("gs://", "file://"))

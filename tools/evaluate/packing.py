@@ -1,0 +1,29 @@
+"""The same photos as `search` would have them if they were many: with packs, in a copy."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from clipsearch.commits import Commit, publish_commit
+from clipsearch.entries import Kind
+from clipsearch.packs import pack
+from clipsearch.segments import new_segment_name, segment_bytes, segment_path
+from clipsearch.storage.folder import FolderBucket
+from search.state import StateKeeper
+from tools.evaluate.library import Library
+
+
+def packed(library: Library, folder: Path) -> Library:
+    """`folder`: where the copy goes; the index itself stays as it is."""
+    bucket, space = FolderBucket(folder), library.snapshot.space
+    entries = library.snapshot.entries
+    photos = replace(entries.take(entries.kinds == Kind.VECTOR), vectors=library.vectors)
+    name = new_segment_name(time.time_ns() // 1000)
+    bucket.create(segment_path(space, name), segment_bytes(space, photos))
+    commit = Commit(space, 1, (name,), sizes={name: len(photos)})
+    following = pack(bucket, commit, float("inf"), exact_limit=0, worth_packing=1)
+    assert following is not None
+    publish_commit(bucket, following)
+    return replace(library, state=StateKeeper(bucket, library.model.encoder).state())
