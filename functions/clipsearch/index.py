@@ -9,12 +9,14 @@ keeps the state it began with, and needs no lock.
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +38,7 @@ Scores = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One answer; `score` is the cosine, rounded to 6 digits."""
 
     name: str
@@ -224,9 +225,6 @@ def _best(scores: Scores, rows: Rows, limit: int, catalogue: Catalogue) -> list[
         scores, rows = scores[enough], rows[enough]
     entries = catalogue.rows
     facts = (entries.generations[rows], entries.widths[rows], entries.heights[rows])
-    columns = zip(rows.tolist(), scores.tolist(), *(f.tolist() for f in facts), strict=True)
-    hits = [
-        Hit(entries.name(row), score, generation, width, height)
-        for row, score, generation, width, height in columns
-    ]
-    return sorted(hits, key=lambda hit: (-hit.score, hit.name))[:limit]
+    names = map(entries.name, rows.tolist())
+    columns = zip(names, scores.tolist(), *(f.tolist() for f in facts), strict=True)
+    return sorted(itertools.starmap(Hit, columns), key=lambda hit: (-hit.score, hit.name))[:limit]

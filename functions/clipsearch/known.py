@@ -3,22 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from clipsearch.background import Background
 from clipsearch.catalogue import Catalogue
 from clipsearch.entries import Entries, Kind
 from clipsearch.fresh_vectors import Chunk, FreshVectors, Packed, Plain, Rows
 from clipsearch.reading import PackGroup, Reading
 from clipsearch.segments import segments_prefix
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,42 +51,45 @@ class Snapshot:
         return catalogue.rows if catalogue.live.all() else catalogue.rows.take(catalogue.live)
 
 
-def grown(
-    snapshot: Snapshot, commit: int, reading: Reading, groups: Sequence[PackGroup]
-) -> Snapshot:
-    """With what was read, whose vectors go to `fresh`. Empties `reading`: its parts are large."""
-    if not reading.parts:
+def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
+    """With what was read, whose vectors go to `fresh`. Raises as Reading.pack_groups does."""
+    packs = Background(reading.pack_groups)
+    catalogue, rows = _merged(snapshot.catalogue, dict(reading.parts))  # while they are read
+    groups = packs.result()
+    if any(group.unusable for group in groups):  # segments were read in their place
+        catalogue, rows = _merged(snapshot.catalogue, reading.parts)
+    if catalogue is snapshot.catalogue:
         return snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
-    names = sorted(reading.parts)
-    parts = [reading.parts.pop(name) for name in names]
-    vectors = {name: part.vectors for name, part in zip(names, parts, strict=True)}
-    kinds = [part.kinds for part in parts]
-    table = Entries.concat([part.without_vectors() for part in parts])
-    del parts  # the same again: not to be held while the catalogue is made
-    catalogue, given = snapshot.catalogue.merged(table)
-    ends = np.cumsum([len(part) for part in kinds])
-    rows = {
-        name: part_rows[part_kinds == Kind.VECTOR]
-        for name, part_kinds, part_rows in zip(
-            names, kinds, np.split(given, ends[:-1]), strict=True
-        )
-    }
-    chunks = [*_plain(vectors, rows), *_packed(groups, rows)]
+    chunks = [*_plain(reading.parts, rows), *_packed(groups, rows)]
     snapshot.fresh.put(sorted(chunks, key=lambda chunk: chunk.rows.max()))
     return snapshot_of(snapshot.space, catalogue, commit, snapshot.fresh)
 
 
-def _plain(vectors: dict[str, Vectors], rows: dict[str, Rows]) -> list[Chunk]:
+def _merged(
+    catalogue: Catalogue, parts: Mapping[str, Entries]
+) -> tuple[Catalogue, dict[str, Rows]]:
+    """The catalogue with the segments `parts`, and the rows that their vectors got."""
+    if not parts:
+        return catalogue, {}
+    names = sorted(parts)
+    table = Entries.concat([parts[name].without_vectors() for name in names])
+    catalogue, given = catalogue.merged(table)
+    ends = np.cumsum([len(parts[name]) for name in names])
+    of_parts = zip(names, np.split(given, ends[:-1]), strict=True)
+    return catalogue, {name: rows[parts[name].kinds == Kind.VECTOR] for name, rows in of_parts}
+
+
+def _plain(parts: Mapping[str, Entries], rows: Mapping[str, Rows]) -> list[Chunk]:
     chunks: list[Chunk] = []
-    for name, part in vectors.items():
-        counts = rows[name] >= 0
-        if len(part) and counts.any():
-            kept = part if counts.all() else part[counts]
+    for name, part in sorted(parts.items()):
+        vectors, counts = part.vectors, rows[name] >= 0
+        if len(vectors) and counts.any():
+            kept = vectors if counts.all() else vectors[counts]
             chunks.append(Plain(rows[name][counts], kept))
     return chunks
 
 
-def _packed(groups: Sequence[PackGroup], rows: dict[str, Rows]) -> list[Chunk]:
+def _packed(groups: Sequence[PackGroup], rows: Mapping[str, Rows]) -> list[Chunk]:
     chunks: list[Chunk] = []
     for group in groups:
         packed = np.concatenate(

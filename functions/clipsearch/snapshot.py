@@ -162,7 +162,7 @@ class SnapshotReader:
     def _advanced(
         self, known: _Known, reading: Reading, commit: Commit, wanted: set[str], now: float
     ) -> _Known:
-        groups = reading.pack_groups()
+        snapshot = grown(known.snapshot, commit.number, reading)
         left = (known.damaged.keys() & wanted) - reading.parts.keys()
         damaged = {name: known.damaged[name] for name in left}
         for name, problem in reading.damaged.items():
@@ -172,7 +172,6 @@ class SnapshotReader:
         spoilt |= reading.spoilt
         dimension = known.dimension or _commonest(reading.dimensions().values())
         seen = frozenset(wanted - damaged.keys())
-        snapshot = grown(known.snapshot, commit.number, reading, groups)
         snapshot = self._with_damage(snapshot, damaged, spoilt)
         return _Known(snapshot, seen, dimension, damaged, spoilt, now)
 

@@ -16,17 +16,20 @@ from tools.bench_index.data import SPACE, Data
 
 ROUNDS = 3
 
-# time.monotonic() is one clock for all processes; VmHWM is the peak of this one.
+# As a cold search does it. time.monotonic() is one clock for all processes; VmHWM is the peak of
+# this one.
 ANSWER = """
-import sys, time
+import importlib, sys, time
 sys.path[:0] = ["functions"]
 import numpy as np
 from pathlib import Path
-from clipsearch.index import PhotoIndex
+from clipsearch.background import Background
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage.folder import FolderBucket
+importing = Background(lambda: importlib.import_module("clipsearch.index"))
 common, query = np.load(sys.argv[2])
 snapshot = SnapshotReader(FolderBucket(Path(sys.argv[1])), sys.argv[3]).refresh()
+PhotoIndex = importing.result().PhotoIndex
 index = PhotoIndex(lambda: common)
 index.update(snapshot)
 hits = index.search(query, 24)
