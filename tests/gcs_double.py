@@ -39,6 +39,7 @@ class StoredObject:
     content_type: str | None
     cache_control: str | None
     updated: datetime
+    metadata: Mapping[str, str] | None = None
     checksums_of: bytes | None = None  # None: of the data
 
     @property
@@ -121,6 +122,7 @@ class CloudStorageDouble:
                 content_type=resource.get("contentType"),
                 cache_control=resource.get("cacheControl"),
                 updated=datetime.now(UTC),
+                metadata=resource.get("metadata"),
             )
             return objects[name]
 
@@ -194,6 +196,7 @@ def resource_of(bucket: str, name: str, stored: StoredObject) -> dict[str, Any]:
         "timeCreated": f"{stored.updated:%Y-%m-%dT%H:%M:%S.%fZ}",
         "contentType": stored.content_type,
         "cacheControl": stored.cache_control,
+        "metadata": stored.metadata,
     }
     return {key: value for key, value in resource.items() if value is not None}
 

@@ -75,7 +75,7 @@ def decode_photo(data: bytes, for_size: int | None = None) -> Decoded:
     """
     if len(data) > MAX_BYTES:
         raise PhotoTooLarge(f"{len(data):,} bytes; at most {MAX_BYTES:,} are allowed")
-    kind = _format_of(data)
+    kind = format_of(data)
     module, name = DECODERS[kind]
     opener = getattr(importlib.import_module(module), name)
     try:
@@ -103,7 +103,8 @@ def decode_for_encoder(data: bytes, image_size: int) -> Decoded:
     return decode_photo(data, for_size=max(image_size, DECODED_SIZE))
 
 
-def _format_of(data: bytes) -> str:
+def format_of(data: bytes) -> str:
+    """By the first 256 bytes, which tell; one of DECODERS. UnreadablePhoto for anything else."""
     for signature, kind in SIGNATURES:
         if data.startswith(signature):
             return kind

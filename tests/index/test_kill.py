@@ -12,7 +12,8 @@ import pytest
 from clipsearch.commits import newest_commit
 from clipsearch.entries import Entry
 from clipsearch.segments import write_segment
-from clipsearch.storage.folder import STALE_AFTER_S, FolderBucket
+from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.whole_files import STALE_AFTER_S
 from tests.index.making import SPACE, photo
 from tests.index.workers import (
     assert_nothing_is_left_behind,

@@ -12,6 +12,7 @@ import pytest
 
 from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
 from clipsearch.storage import Bucket, Stat
+from clipsearch.storage.checksum import holds
 from clipsearch.storage.folder import FolderBucket
 from tests.gcs_double import CloudStorageDouble
 
@@ -143,6 +144,48 @@ def test_creating_something_else_fails_and_changes_nothing(bucket: Bucket, other
         bucket.create("name", other)
     assert bucket.read("name") == b"same"
     assert bucket.stat("name") == first
+
+
+def test_replacing_writes_over_one_generation_only(
+    bucket: Bucket, overwrite: Callable[[str, bytes], Stat]
+) -> None:
+    first = bucket.create("photo", b"first")
+    time.sleep(0.02)  # as in `overwrite`
+    second = bucket.replace("photo", first.generation, b"second")
+    assert second.generation > first.generation
+    assert bucket.stat("photo") == second
+    assert bucket.read("photo", second.generation) == b"second"
+    for generation in (first.generation, 1):
+        with pytest.raises(ObjectNotFound, match="'photo'"):
+            bucket.replace("photo", generation, b"third")
+    assert bucket.read("photo") == b"second"
+    third = overwrite("photo", b"somebody else's")
+    with pytest.raises(ObjectNotFound):
+        bucket.replace("photo", second.generation, b"ours")
+    assert bucket.stat("photo") == third
+
+
+def test_replacing_by_what_is_already_there_succeeds(bucket: Bucket) -> None:
+    first = bucket.create("photo", b"first")
+    time.sleep(0.02)
+    second = bucket.replace("photo", first.generation, b"second")
+    assert bucket.replace("photo", first.generation, b"second") == second
+
+
+def test_what_is_not_there_cannot_be_replaced(bucket: Bucket) -> None:
+    stat = bucket.create("photo", b"first")
+    bucket.delete("photo")
+    with pytest.raises(ObjectNotFound, match="'photo'"):
+        bucket.replace("photo", stat.generation, b"second")
+    assert names(bucket) == []
+
+
+def test_whether_an_object_holds_these_bytes_can_be_told(bucket: Bucket) -> None:
+    bucket.create("photo", b"same")
+    [there] = bucket.list()
+    assert holds(bucket, there, b"same")
+    for other in (b"", b"sane", b"same!"):
+        assert not holds(bucket, there, other)
 
 
 def test_of_many_creators_exactly_one_wins(bucket: Bucket) -> None:

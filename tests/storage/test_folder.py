@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +23,8 @@ from clipsearch.errors import (
     StorageError,
 )
 from clipsearch.storage import open_bucket
-from clipsearch.storage.folder import STALE_AFTER_S, FolderBucket
+from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.whole_files import STALE_AFTER_S
 
 
 @pytest.fixture
@@ -134,6 +138,51 @@ def test_old_temporary_files_are_removed_and_fresh_ones_stay(folder: FolderBucke
     os.utime(temporary / "old", (old, old))
     folder.create("name", b"data")
     assert [path.name for path in temporary.iterdir()] == ["fresh"]
+
+
+def test_metadata_is_a_line_in_a_hidden_file(folder: FolderBucket) -> None:
+    first = folder.create("a/b\n.jpg", b"first", metadata={"by": "Zoë"})
+    folder.create("plain.jpg", b"")
+    with pytest.raises(ObjectExists):
+        folder.create("a/b\n.jpg", b"other", metadata={"by": "nobody"})
+    assert noted(folder) == [{"name": "a/b\n.jpg", "metadata": {"by": "Zoë"}}]
+    folder.replace("a/b\n.jpg", first.generation, b"second", metadata={"by": "Ida"})
+    assert noted(folder)[1:] == [{"name": "a/b\n.jpg", "metadata": {"by": "Ida"}}]
+    assert names(folder) == ["a/b\n.jpg", "plain.jpg"]
+
+
+def noted(folder: FolderBucket) -> list[object]:
+    lines = (folder.root / ".metadata.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
+    """What a limit on a file's size does, which needs no disk of its own."""
+    code = """
+import resource, sys
+from pathlib import Path
+from clipsearch.storage.folder import FolderBucket
+from clipsearch.errors import StorageError
+bucket = FolderBucket(Path(sys.argv[1]))
+bucket.create("small", b"x")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for use in (lambda: bucket.create("big", b"x" * 5000),
+            lambda: bucket.replace("small", bucket.stat("small").generation, b"x" * 5000)):
+    try:
+        use()
+    except StorageError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "functions")},
+    )
+    assert done.stdout.count("File too large") == 2, done.stderr
+    assert {path.name for path in tmp_path.rglob("*")} == {".tmp", "small"}
+    assert (tmp_path / "small").read_bytes() == b"x"
 
 
 def test_a_file_and_a_folder_cannot_share_a_name_and_the_error_says_so(

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from clipsearch.errors import ObjectExists, ObjectNotFound, StorageError
+from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
 from clipsearch.storage import gcs
+from clipsearch.storage.checksum import holds
 from clipsearch.storage.gcs import GcsBucket
 from tests.gcs_double import LOST, CloudStorageDouble
 
@@ -126,12 +127,47 @@ def test_prefixes_keep_buckets_apart(gcs_double: CloudStorageDouble, cloud: GcsB
         cloud.read("other")
 
 
-def test_content_type_and_cache_control_arrive(
-    gcs_double: CloudStorageDouble, cloud: GcsBucket
+@pytest.mark.parametrize("size", [4, 9_000_000])  # above 8 MiB it goes another way
+def test_content_type_cache_control_and_metadata_arrive(
+    gcs_double: CloudStorageDouble, cloud: GcsBucket, size: int
 ) -> None:
-    cloud.create("t.webp", b"data", "image/webp", "public, max-age=60")
-    stored = gcs_double.get("photos", "p/t.webp", {})
-    assert (stored.content_type, stored.cache_control) == ("image/webp", "public, max-age=60")
+    def properties() -> tuple[object, ...]:
+        stored = gcs_double.get("photos", "p/t.webp", {})
+        return stored.content_type, stored.cache_control, stored.metadata
+
+    first = cloud.create("t.webp", b"a" * size, "image/webp", "max-age=60", {"by": "Zoë"})
+    assert properties() == ("image/webp", "max-age=60", {"by": "Zoë"})
+    cloud.replace("t.webp", first.generation, b"b" * size, "image/gif", "no-cache", {"by": "Ida"})
+    assert properties() == ("image/gif", "no-cache", {"by": "Ida"})
+
+
+def test_a_lost_reply_to_replacing_is_not_taken_for_somebody_elses_doing(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble
+) -> None:
+    first = cloud.create("name", b"first")
+    gcs_double.faults.append(LOST)
+    second = cloud.replace("name", first.generation, b"second")
+    assert cloud.read("name", second.generation) == b"second"
+
+
+def test_listing_tells_the_checksums(cloud: GcsBucket, gcs_double: CloudStorageDouble) -> None:
+    cloud.create("name", b"123456789")
+    gcs_double.requests.clear()
+    [stat] = cloud.list()
+    assert stat.crc32c == "4waSgw=="  # the check value of CRC-32C, 0xE3069283
+    assert holds(cloud, stat, b"123456789")
+    assert len(gcs_double.requests) == 1  # nothing was read
+
+
+def test_names_that_the_cloud_forbids_are_refused_without_asking(
+    cloud: GcsBucket, gcs_double: CloudStorageDouble
+) -> None:
+    for name in ("two\nlines", "two\rlines", "x" * 1023):  # with "p/" one byte too long
+        with pytest.raises(BadObjectName):
+            cloud.create(name, b"")
+        with pytest.raises(BadObjectName):
+            cloud.replace(name, 1, b"")
+    assert gcs_double.requests == []
 
 
 def test_a_damaged_download_is_not_returned(

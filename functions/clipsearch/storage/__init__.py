@@ -1,14 +1,15 @@
 """Object storage: the interface, and the two places where objects can be.
 
 The index asks only one thing of a storage beyond reading and writing: *create if absent*.
-Whoever implements `Bucket` passes tests/storage/test_contract.py.
+Only a person who puts photos into a bucket (tools/) replaces any. Whoever implements `Bucket`
+passes tests/storage/test_contract.py.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,13 +23,16 @@ MAX_NAME_BYTES = 1024  # https://cloud.google.com/storage/docs/objects#naming
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What is known about one generation of an object without reading it; `size` in bytes."""
+    """What is known about one generation of an object without reading it; `size` in bytes.
+
+    `crc32c` as Cloud Storage writes it, in base64; None in a folder, where only reading tells."""
 
     name: str
     generation: int
     size: int
     content_type: str | None
     updated: datetime
+    crc32c: str | None = None
 
 
 class Bucket(Protocol):
@@ -45,12 +49,26 @@ class Bucket(Protocol):
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
         """Write an object that must not exist yet.
 
         Raises ObjectExists if the name is taken by other bytes. If it holds these very bytes
         the call succeeds: that is a retry after a lost reply.
         """
+
+    def replace(
+        self,
+        name: str,
+        generation: int,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stat:
+        """Write over this very generation. ObjectNotFound if it is gone or replaced.
+
+        As with create(), these very bytes in its place are a retry after a lost reply."""
 
     def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
         """The bytes from `start` to the end. ObjectNotFound if there are none, or none of that

@@ -3,18 +3,19 @@
 An object is a regular file below the root; its name is the path, with slashes. What begins
 with a dot is no object, so the folder for temporary files can be inside. Links to folders
 are not followed (they can lead round in circles, or out), links to files only within the root.
+Metadata goes into the file .metadata.jsonl at the root, a line of JSON per object that was
+written with any; of several lines the last one counts.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import mimetypes
 import os
-import secrets
 import stat as modes
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BufferedReader
@@ -28,8 +29,9 @@ from clipsearch.errors import (
     StorageError,
 )
 from clipsearch.storage import Stat, check_name
+from clipsearch.storage.checksum import holds
+from clipsearch.storage.whole_files import TemporaryFiles, append_line, sync_folder
 
-STALE_AFTER_S = 3600  # a temporary file this old has lost its writer: writing takes seconds
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 _LEFT_OUT = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _log = logging.getLogger("clipsearch")
@@ -45,9 +47,8 @@ class FolderBucket:
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
         self.url = self.root.as_uri()
-        self._temporary = self.root / ".tmp"
-        self._left_out: set[bytes] = set()
-        self._swept = False
+        self._temporary = TemporaryFiles(self.root / ".tmp")
+        self.left_out: dict[bytes, str] = {}  # by path, why; as far as it was listed
 
     def create(
         self,
@@ -55,17 +56,37 @@ class FolderBucket:
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
         """Content type and cache control are not kept: a file has its name to tell the type."""
         path = self._path(name)
-        with self._translated("create", name, absent=False):
-            temporary = self._write_temporary(data)
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._link(temporary, path, name)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with self._translated("create", name, absent=False), self._temporary.holding(data) as file:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if metadata and not path.exists():
+                self._note(name, metadata)  # first: there is no object without its metadata
+            self._link(file, path, name)
         # Only now: removing the temporary name changes the status, and so the generation.
+        return self.stat(name)
+
+    def replace(
+        self,
+        name: str,
+        generation: int,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stat:
+        """A folder cannot compare and swap: of two who replace at one moment the later wins."""
+        if (there := self.stat(name)).generation != generation:
+            if holds(self, there, data):
+                return there
+            raise ObjectNotFound(name, generation)
+        with self._translated("replace", name), self._temporary.holding(data) as file:
+            if metadata:
+                self._note(name, metadata)
+            file.replace(self._existing(name))
+            sync_folder((self.root / name).parent)
         return self.stat(name)
 
     def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
@@ -144,8 +165,8 @@ class FolderBucket:
     def _leave_out(self, path: str | Path, reason: str) -> None:
         """Say so once, not at every listing."""
         encoded = os.fsencode(path)
-        if encoded not in self._left_out:
-            self._left_out.add(encoded)
+        if encoded not in self.left_out:
+            self.left_out[encoded] = reason
             _log.warning("%r is left out: %s", encoded, reason)
 
     def _stat_entry(self, name: str, entry: os.DirEntry[str]) -> Stat:
@@ -184,17 +205,9 @@ class FolderBucket:
         except PermissionError as exc:
             raise ObjectUnreadable(name, str(exc.strerror)) from exc
 
-    def _write_temporary(self, data: bytes) -> Path:
-        self._temporary.mkdir(parents=True, exist_ok=True)
-        if not self._swept:
-            _remove_stale(self._temporary)
-            self._swept = True
-        path = self._temporary / secrets.token_hex(16)
-        with path.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        return path
+    def _note(self, name: str, metadata: Mapping[str, str]) -> None:
+        line = json.dumps({"name": name, "metadata": dict(metadata)}, ensure_ascii=False)
+        append_line(self.root / ".metadata.jsonl", line)
 
     def _link(self, temporary: Path, path: Path, name: str) -> None:
         """Give the complete file its name, which fails if the name is taken."""
@@ -206,7 +219,7 @@ class FolderBucket:
             if path.is_file() and path.read_bytes() == temporary.read_bytes():
                 return
             raise ObjectExists(name) from None
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     @contextmanager
     def _translated(self, operation: str, name: str, absent: bool = True) -> Iterator[None]:
@@ -237,20 +250,3 @@ def _stat(name: str, status: os.stat_result) -> Stat:
 
 def _name(folder: str, entry: os.DirEntry[str]) -> str:
     return f"{folder}{entry.name}/" if entry.is_dir(follow_symlinks=False) else folder + entry.name
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this the name of a written file may not survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_stale(folder: Path) -> None:
-    limit = time.time() - STALE_AFTER_S
-    for path in folder.iterdir():
-        with suppress(FileNotFoundError):
-            if path.stat().st_mtime < limit:
-                path.unlink()

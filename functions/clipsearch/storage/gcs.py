@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipsearch.errors import ObjectExists, ObjectNotFound, StorageError
-from clipsearch.storage import Stat, check_name, gs_parts
+from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.storage import MAX_NAME_BYTES, Stat, check_name, gs_parts
+from clipsearch.storage.checksum import holds
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -26,7 +26,7 @@ TIMEOUT_S = (5.0, 20.0)
 # Otherwise the client starts a thread that asks for the bucket's own metadata, for traces that
 # nobody collects; it costs a request and a permission that we do not need.
 _NO_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true"
-_LISTED = "items(name,generation,size,contentType,updated),nextPageToken"
+_LISTED = "items(name,generation,size,contentType,updated,crc32c),nextPageToken"
 
 
 class GcsBucket:
@@ -47,20 +47,28 @@ class GcsBucket:
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
-        from google.api_core.exceptions import PreconditionFailed
+        blob = self._new_blob(name, cache_control, metadata)
+        written = self._upload("create", blob, 0, data, content_type)
+        if written is None:
+            raise ObjectExists(name)
+        return written
 
-        blob = self._blob(name)
-        blob.cache_control = cache_control
-        with self._translated("create", name):
-            try:
-                blob.upload_from_string(
-                    data, content_type, if_generation_match=0, timeout=TIMEOUT_S, retry=_retry()
-                )
-            except PreconditionFailed:
-                # Also when our own first attempt succeeded and only its reply was lost.
-                return self._identical(name, data)
-        return self._stat_of(blob)
+    def replace(
+        self,
+        name: str,
+        generation: int,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stat:
+        blob = self._new_blob(name, cache_control, metadata)
+        written = self._upload("replace", blob, generation, data, content_type)
+        if written is None:
+            raise ObjectNotFound(name, generation)
+        return written
 
     def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
         from google.api_core.exceptions import RequestRangeNotSatisfiable
@@ -137,21 +145,48 @@ class GcsBucket:
             bucket = self._connected().bucket(self._bucket_name)
         return bucket.blob(self._prefix + name, generation=generation)
 
+    def _new_blob(
+        self, name: str, cache_control: str | None, metadata: Mapping[str, str] | None
+    ) -> Blob:
+        check_name(name)
+        if "\r" in name or "\n" in name:
+            raise BadObjectName(name, "Cloud Storage allows no line break")
+        if len((self._prefix + name).encode()) > MAX_NAME_BYTES:
+            reason = f"it has more than {MAX_NAME_BYTES} bytes, {self._prefix!r} among them"
+            raise BadObjectName(name, reason)
+        blob = self._blob(name)
+        blob.cache_control = cache_control
+        if metadata:
+            blob.metadata = dict(metadata)
+        return blob
+
+    def _upload(
+        self, operation: str, blob: Blob, over: int, data: bytes, content_type: str
+    ) -> Stat | None:
+        """Write over the generation `over` (0: there must be none); None if it is another."""
+        from google.api_core.exceptions import PreconditionFailed
+
+        name = blob.name.removeprefix(self._prefix)
+        with self._translated(operation, name):
+            try:
+                blob.upload_from_string(
+                    data, content_type, if_generation_match=over, timeout=TIMEOUT_S, retry=_retry()
+                )
+            except PreconditionFailed:
+                # Also when our own first attempt succeeded and only its reply was lost.
+                return self._identical(name, data)
+        return self._stat_of(blob)
+
     def _reloaded(self, name: str) -> Blob:
         blob = self._blob(name)
         with self._translated("stat", name):
             blob.reload(timeout=TIMEOUT_S, retry=_retry())
         return blob
 
-    def _identical(self, name: str, data: bytes) -> Stat:
-        """The Stat of the object that holds `data` already; ObjectExists if it does not."""
-        import google_crc32c
-
-        checksum = base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
-        blob = self._reloaded(name)
-        if (blob.size, blob.crc32c) != (len(data), checksum):
-            raise ObjectExists(name)
-        return self._stat_of(blob)
+    def _identical(self, name: str, data: bytes) -> Stat | None:
+        """The Stat of the object if it holds `data` already."""
+        stat = self._stat_of(self._reloaded(name))
+        return stat if holds(self, stat, data) else None
 
     def _stat_of(self, blob: Blob) -> Stat:
         return Stat(
@@ -160,6 +195,7 @@ class GcsBucket:
             size=int(blob.size or 0),
             content_type=blob.content_type,
             updated=blob.updated,
+            crc32c=blob.crc32c,
         )
 
     @contextmanager
