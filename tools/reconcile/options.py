@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from clipsearch.errors import SettingsError
 from clipsearch.settings import PREFIX, Settings
 from ingest.services import Services
-from tools.run.options import UsageError
+from tools.run.errors import UsageError
+from tools.run.options import Parser
 from tools.run.options import parse_options as run_options
 
 BUCKETS = ("photos", "index", "thumbnails")
@@ -27,14 +26,9 @@ class Options:
     may_empty: bool
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
 def parse_options(arguments: list[str]) -> Options:
     """UsageError for anything that cannot work; what storage raises when there is no model."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tools.reconcile",
         description="Make the index equal to the photos bucket.",
         allow_abbrev=False,

@@ -46,14 +46,16 @@ class Options:
         return self.port + 2
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, and leaves the exit to its caller."""
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
 
 def parse_options(arguments: list[str]) -> Options:
     """The options in `arguments`; UsageError for anything that cannot work."""
-    parser = _Parser(
+    parser = Parser(
         prog="python -m tools.run",
         description="Run clipsearch on this machine.",
         allow_abbrev=False,
@@ -76,7 +78,7 @@ def parse_options(arguments: list[str]) -> Options:
     model, checkpoint = DEMO_MODEL, None
     if given.model is not None:
         model, checkpoint = choose_model(given.model, states.with_name("models"))
-    photos = _photos_folder(given.photos)
+    photos = photos_folder(given.photos) if given.photos else None
     state = states / ("demo" if photos is None else _key(photos))
     if photos is not None and state.is_relative_to(photos):
         # thumbnails would be photos, with thumbnails of their own, and so on for ever
@@ -98,9 +100,8 @@ def _suggestions(given: str | None, is_demo: bool) -> tuple[str, ...]:
     return tuple(text.strip() for text in given.split(",") if text.strip())
 
 
-def _photos_folder(given: Path | None) -> Path | None:
-    if given is None:
-        return None
+def photos_folder(given: Path) -> Path:
+    """The absolute path of a folder that is there and may be read; UsageError otherwise."""
     photos = _absolute(given)
     if not photos.exists():
         raise UsageError(f"the photos folder {photos} does not exist")
