@@ -14,10 +14,12 @@ export INDEX THUMBNAILS PLAN URL
 export CAPTIONS PREFIX
 # What `make export` takes besides MODEL.
 export TO PRECISION
+# What `make upload` and `make coco` take besides.
+export FROM SPLIT ANNOTATIONS IMAGES
 
 .DEFAULT_GOAL := help
-.PHONY: help run export test test-export check scan format demo-model evaluate-demo evaluate golden \
-	bench-encoder bench-index bench-precision reconcile screenshot status clean
+.PHONY: help run coco export test test-export check scan format demo-model evaluate-demo evaluate golden \
+	bench-encoder bench-index bench-precision reconcile screenshot status upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +32,14 @@ run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=f
 export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
 	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
+
+upload: $(VENV)/.made ## put the photos of a folder into a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
+	@exec $(VENV)/bin/python -m tools.upload $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $(ARGS)
+
+coco: $(VENV)/.made ## put photos of COCO into a bucket: TO=… [COUNT=5000] [SPLIT=val2017] [ANNOTATIONS=…] [IMAGES=…]
+	@exec $(VENV)/bin/python -m tools.coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \
+	  $${ANNOTATIONS:+--annotations "$$ANNOTATIONS"} $${IMAGES:+--images "$$IMAGES"} \
+	  $${TO:+--to "$$TO"} $(ARGS)
 
 reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PLAN=1] [PHOTOS=…] [INDEX=…] [THUMBNAILS=…]
 	@$(VENV)/bin/python -m tools.reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
