@@ -183,6 +183,7 @@ def test_ctrl_c_ends_it_in_words(coco, make_coco, to):
 
 
 def test_two_at_once_do_no_harm(coco, make_coco, to):
+    coco.fail(ARCHIVE, SLOW)  # for long enough that both want it
     both = [
         subprocess.Popen(command("coco", *make_coco(to)), cwd=ROOT, stdout=subprocess.PIPE)
         for _ in range(2)
@@ -192,6 +193,7 @@ def test_two_at_once_do_no_harm(coco, make_coco, to):
         assert process.returncode == 0
         assert out.decode().endswith(", 0 failed\n")
     assert data_of(to) == expected(30)
+    assert coco.asked(ARCHIVE) == 1
 
 
 def test_a_bar_tells_rate_and_time_left(coco, make_coco, folder):

@@ -153,6 +153,7 @@ def test_a_name_that_cannot_be_is_told(source, to):
     Path(os.fsdecode(os.fsencode(source) + b"/2024/bad\xff.jpg")).write_bytes(jpeg(8))
     done = start(source, to)
     assert done.returncode == 1
+    assert done.stderr == ""  # said once, at the end
     *lines, last = done.stdout.splitlines()
     assert "cannot be uploaded: '2024/bad\\udcff.jpg': its name is not UTF-8" in lines
     if isinstance(to, Cloud):
