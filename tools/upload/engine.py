@@ -6,7 +6,10 @@ It may end anywhere: an object is there whole or not at all, and the next run lo
 from __future__ import annotations
 
 import errno
+import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tqdm import tqdm
 
@@ -35,19 +38,28 @@ def upload(source: Source, bucket: Bucket, jobs: int, stop: threading.Event | No
     report = Report(len(names), present, source.left_out())
     engine = _Engine(source, bucket, there, stop)
     workers = Workers(engine.upload, to_do, min(jobs, len(to_do)), stop)
-    with report:
-        try:
-            _follow(workers, report)
-        except KeyboardInterrupt:
-            report.interrupted = True
-            stop.set()
-            _follow(workers, report)  # what is on its way arrives; a second Ctrl-C ends that
-    return report.end(engine.given_up)
+    with report, _set_by_ctrl_c(stop) as interrupted:
+        for outcome in workers.results():
+            report.note(outcome)
+    return report.end(engine.given_up, interrupted.is_set())
 
 
-def _follow(workers: Workers[str, Outcome], report: Report) -> None:
-    for outcome in workers.results():
-        report.note(outcome)
+@contextmanager
+def _set_by_ctrl_c(stop: threading.Event) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets, and `stop` with it: what is on its way arrives and is
+    counted, where KeyboardInterrupt might lose it. A second Ctrl-C raises that."""
+    interrupted = threading.Event()
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        interrupted.set()
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _list(bucket: Bucket, prefix: str) -> dict[str, Stat]:

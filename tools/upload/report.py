@@ -30,7 +30,6 @@ class Report:
     """`left_out` could not even be asked for: it counts as asked and failed."""
 
     def __init__(self, asked: int, present: int, left_out: Mapping[str, str]) -> None:
-        self.interrupted = False
         self._asked = asked + len(left_out)
         self._counts = Counter(present=present)
         self._failed: list[Outcome] = []
@@ -53,7 +52,7 @@ class Report:
         if outcome.kind != "not tried":
             self._bar.update()
 
-    def end(self, given_up: str) -> int:
+    def end(self, given_up: str, interrupted: bool) -> int:
         """Say it all, and why it was given up, if it was; the exit code."""
         for outcome in sorted(self._failed, key=lambda outcome: outcome.name):
             print(f"cannot be uploaded: {_shown(outcome.name)}: {outcome.reason}")
@@ -63,7 +62,7 @@ class Report:
         if len(no_photos) > NO_PHOTOS_SHOWN:
             print(f"… and {len(no_photos) - NO_PHOTOS_SHOWN} more that are no photos")
         print(self._last_line(), flush=True)
-        if self.interrupted:
+        if interrupted:
             say_wrong("stopped; the same command goes on where it was")
             return 130
         if given_up:

@@ -12,6 +12,7 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 ENDING_S = 20.0  # for what is being done when told to stop
+LOOK_S = 0.2  # whether somebody has told to
 
 
 class Workers(Generic[Task, Result]):
@@ -42,10 +43,11 @@ class Workers(Generic[Task, Result]):
             if self._stop.is_set() and give_up is None:
                 give_up = time.monotonic() + ENDING_S
             try:
-                patience = None if give_up is None else max(0.0, give_up - time.monotonic())
-                result = self._results.get(timeout=patience)
+                result = self._results.get(timeout=LOOK_S)
             except queue.Empty:
-                return
+                if give_up is not None and time.monotonic() > give_up:
+                    return
+                continue
             if result is None:
                 self._running -= 1
             elif isinstance(result, Exception):
