@@ -18,8 +18,8 @@ export TO PRECISION
 export FROM SPLIT ANNOTATIONS IMAGES
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export check scan format demo-model evaluate-demo evaluate golden \
-	bench-encoder bench-index bench-precision reconcile screenshot status upload clean
+.PHONY: help run coco export test test-export check scan format demo-model evaluate-demo \
+	evaluate golden bench-encoder bench-index bench-precision reconcile screenshot status upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
