@@ -63,7 +63,7 @@ class Encoder:
 
     def __init__(self, source: LocalBundle | RemoteBundle, side_by_side: bool = False) -> None:
         """`side_by_side`: pictures are encoded each on one core, as many as there are at once,
-        which is a third quicker for who has many. Otherwise each is encoded on all cores: for
+        which is a fifth quicker for who has many. Otherwise each is encoded on all cores: for
         who waits for one."""
         self._source = source
         threads = 1 if side_by_side else _cpus()
