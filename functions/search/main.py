@@ -48,12 +48,15 @@ if TYPE_CHECKING:
 # storage. What waits may hold a picture of 20 MB each, for which memory must have room.
 WORKERS = min(8, 2 + (os.cpu_count() or 1))
 WAITING = 16
+# What has no body waits in a longer queue: a text takes some milliseconds, and who is turned
+# away waits a second.
+WAITING_BODILESS = 64
 
 T = TypeVar("T")
 Pairs = list[tuple[str, str]]
 Handler = Callable[[Request, Timing], Awaitable[Response]]
 
-pool = Pool(WORKERS, WAITING)
+pool = Pool(WORKERS, WAITING, WAITING_BODILESS)
 _service_lock = threading.Lock()
 
 
@@ -91,7 +94,7 @@ async def _answer(request: Request, timing: Timing) -> Response:
 
 async def _search_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_get(request.query_params.multi_items())
-    with pool.place():
+    with pool.place(has_body=False):
         answer = await pool.run(lambda: _service(timing).answer(query, timing))
     return _answered(request, query, answer)
 
@@ -123,7 +126,7 @@ async def _classify(request: Request, timing: Timing) -> Response:
 
 async def _embed_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_embed(request.query_params.multi_items())
-    with pool.place():
+    with pool.place(has_body=False):
         return _json(await pool.run(lambda: _service(timing).embed(query, timing)))
 
 
@@ -136,7 +139,7 @@ async def _embed_by_form(request: Request, timing: Timing) -> Response:
 
 async def _with_form(request: Request, work: Callable[[Pairs, bytes | None], T]) -> T:
     """`work`, in a thread, with the text fields and the address's parameters, and the picture."""
-    with pool.place():
+    with pool.place(has_body=True):
         body = await read_body(request, MAX_BYTES)
 
         def parse_and_work() -> T:
@@ -150,7 +153,7 @@ async def _with_form(request: Request, work: Callable[[Pairs, bytes | None], T])
 
 async def _status(request: Request, timing: Timing) -> Response:
     checked(request.query_params.multi_items(), ())
-    with pool.place():
+    with pool.place(has_body=False):
         return JSONResponse(await pool.run(lambda: _service(timing).status()))
 
 

@@ -128,11 +128,13 @@ class Client:
     def __init__(self, app):
         self._transport = httpx.ASGITransport(app)
 
+    def session(self):
+        """For several requests at once, in an event loop of the caller's."""
+        return httpx.AsyncClient(transport=self._transport, base_url="http://search.test")
+
     def request(self, method, url, **options):
         async def send():
-            async with httpx.AsyncClient(
-                transport=self._transport, base_url="http://search.test"
-            ) as client:
+            async with self.session() as client:
                 return await client.request(method, url, **options)
 
         return asyncio.run(send())

@@ -2,12 +2,13 @@
 
 import asyncio
 import io
+import sys
 import time
 
 import httpx
 from PIL import Image
 
-# More than the pool has places for, on a machine of any size (search.main: 8 + 16).
+# More pictures than the pool has places for, on a machine of any size (search.main: 8 + 16).
 MANY = 60
 HEALTHS = 25
 
@@ -64,6 +65,40 @@ def test_a_crowd_is_served_or_told_to_come_again_and_health_answers_meanwhile(se
     # and every place was given back
     for _ in range(3):
         assert httpx.get(f"{server}/?q=blue", trust_env=False).status_code == 200
+
+
+async def words_behind_pictures(address, count):
+    """The answers to `count` searches by words that come when the pool is full of pictures."""
+    limits = httpx.Limits(max_connections=None)
+    picture = slow_picture()
+    async with httpx.AsyncClient(
+        base_url=address, limits=limits, timeout=300, trust_env=False
+    ) as client:
+        files = {"image": ("slow.png", picture)}
+        posts = [asyncio.create_task(client.post("/?limit=1", files=files)) for _ in range(MANY)]
+        await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
+        answers = await asyncio.gather(*(client.get("/?q=blue") for _ in range(count)))
+        await asyncio.gather(*posts)
+        return answers
+
+
+def test_words_wait_where_a_picture_is_turned_away(server):
+    answers = asyncio.run(words_behind_pictures(server, 50))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+def test_too_many_words_are_told_to_come_again(client, monkeypatch):
+    """All of them come while the first one loads the model."""
+    monkeypatch.setattr("search.main.pool", sys.modules["search.pool"].Pool(1, 0, 2))
+
+    async def ask():
+        async with client.session() as session:
+            return await asyncio.gather(*(session.get("/?q=red") for _ in range(6)))
+
+    answers = asyncio.run(ask())
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [503] * 3
+    assert client.get("/?q=red").status_code == 200  # every place was given back
+    assert client.post_image(slow_picture()).status_code == 200
 
 
 def test_a_refused_body_leaves_an_answer_and_not_a_broken_connection(server):
