@@ -18,8 +18,8 @@ export TO PRECISION
 export FROM SPLIT ANNOTATIONS IMAGES
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export check scan format demo-model evaluate-demo \
-	evaluate golden bench-encoder bench-index bench-precision reconcile screenshot status upload clean
+.PHONY: help run coco export test test-export check scan format demo-model evaluate-demo evaluate \
+	golden bench bench-encoder bench-index bench-precision reconcile screenshot status upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,9 @@ evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHO
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
 	$(EXPORT)/bin/python -m model_export.golden $(ARGS)
 
+bench: $(EXPORT)/.made ## all of it beside the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
+	@$(EXPORT)/bin/python -m tools.bench_system $(ARGS)
+
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m tools.bench_encoder $(ARGS)
 
@@ -106,8 +109,10 @@ $(VENV)/.made: requirements.txt functions/requirements.txt
 $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
-$(EXPORT)/.made: requirements.txt functions/requirements.txt model_export/requirements.txt
-	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt)
+$(EXPORT)/.made: requirements.txt functions/requirements.txt model_export/requirements.txt \
+  tools/bench_system/requirements.txt
+	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt \
+	  -r tools/bench_system/requirements.txt)
 
 define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

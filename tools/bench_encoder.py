@@ -70,9 +70,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    if not (MODELS / "done").exists():
-        print(f"making the models in {MODELS} (once; a minute)")
-        subprocess.run([sys.executable, "-m", "tools.bench_encoder_sides", "make"], check=True)
+    make_models()
     compileall.compile_dir(ROOT / "functions", quiet=1)  # as the deployment's build does, too
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     sides = ["theirs", *PRECISIONS]
@@ -99,6 +97,13 @@ def main() -> None:
     RESULT.write_text(json.dumps(report, indent=1) + "\n")
     print(table(medians, ratios))
     print(f"written to {RESULT}")
+
+
+def make_models() -> None:
+    """Into MODELS, unless they are there already."""
+    if not (MODELS / "done").exists():
+        print(f"making the models in {MODELS} (once; a minute)")
+        subprocess.run([sys.executable, "-m", "tools.bench_encoder_sides", "make"], check=True)
 
 
 def warm(side: str) -> dict[str, list[float]]:

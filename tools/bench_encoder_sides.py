@@ -79,12 +79,12 @@ def theirs(folder: str) -> tuple[Encode, Encode]:
 
     model, processor = CLIPModel.from_pretrained(folder), CLIPProcessor.from_pretrained(folder)
     normalize = torch.nn.functional.normalize
+    length = model.config.text_config.max_position_embeddings  # 77
+    whole = {"padding": "max_length", "max_length": length, "truncation": True}
 
     @torch.no_grad()
     def encode_text(text: str) -> Any:
-        given = processor(
-            text=[text], return_tensors="pt", padding="max_length", max_length=77, truncation=True
-        )
+        given = processor(text=[text], return_tensors="pt", **whole)
         features = model.get_text_features(given["input_ids"], given["attention_mask"])
         return normalize(features.pooler_output).numpy()
 

@@ -62,7 +62,7 @@ class Data:
             size = min(BLOCK, count - begin)
             yield _mixes(self.base, size, NOISE, seed=1000 + begin)
 
-    def write_library(self, folder: Path, photos: int) -> None:
+    def write_library(self, folder: Path, photos: int, space: str = SPACE) -> None:
         """An index of so many photos as compaction leaves it, unless it is there already."""
         if (folder / "done").exists():
             return
@@ -76,10 +76,10 @@ class Data:
             if held >= SEGMENT or begin + held == photos:
                 name = new_segment_name(time.time_ns() // 1000)
                 columns = entries(begin, np.concatenate(waiting))
-                bucket.create(segment_path(SPACE, name), segment_bytes(SPACE, columns))
+                bucket.create(segment_path(space, name), segment_bytes(space, columns))
                 sizes[name] = held
                 begin, waiting = begin + held, []
-        commit = Commit(SPACE, 1, tuple(sizes), sizes=sizes)
+        commit = Commit(space, 1, tuple(sizes), sizes=sizes)
         publish_commit(bucket, pack(bucket, commit, time.monotonic() + 3600) or commit)
         (folder / "done").touch()
 

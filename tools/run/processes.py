@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.error
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +58,20 @@ def port_error(port: int, what: str, error: OSError) -> UsageError:
 
 def start_function(name: str, port: int, settings: Mapping[str, str], log: Path) -> Function:
     """Start the function `name` of functions/main.py; it may need a moment until it answers."""
+    program = str(Path(sys.executable).with_name("functions-framework"))
+    command = [program, "--source", "functions/main.py", "--target", name]
+    return start_server(name, command, port, settings, log)
+
+
+def start_server(
+    name: str, command: Sequence[str], port: int, settings: Mapping[str, str], log: Path
+) -> Function:
+    """Start `command`, which takes --host and --port, with `settings` in its environment."""
     environ = {
         key: value
         for key, value in os.environ.items()
         if key not in NOT_PASSED_ON and not key.startswith(("CLIPSEARCH_", "FUNCTION_"))
     }
-    program = str(Path(sys.executable).with_name("functions-framework"))
-    command = [program, "--source", "functions/main.py", "--target", name]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [*command, "--host", HOST, "--port", str(port)],
