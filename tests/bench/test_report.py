@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from tools.bench_system.__main__ import main
+from tools.bench_system.__main__ import is_enough, main
 from tools.bench_system.client import Outcome
 from tools.bench_system.report import (
     GOALS,
@@ -98,7 +100,7 @@ def test_of_several_turns_the_quietest_counts():
     report = report_of(found)
     assert report["ratios"]["text_p50"] == pytest.approx(20)
     assert report["ratios"]["first_answer"] == pytest.approx(15)
-    assert report["others"] == 0.02
+    assert report["busy"] == {}
 
 
 def test_the_table_has_every_figure_and_says_what_was_missed():
@@ -117,9 +119,26 @@ def test_the_table_has_every_figure_and_says_what_was_missed():
     assert not any("busy" in line for line in lines)
 
 
-def test_a_busy_machine_is_said():
-    found = measured(first_answers={"theirs": [Turn(5.0, 0.6)], "ours": [Turn(0.4, 0)]})
-    assert "others had up to 0.6 of its cores" in table(report_of(found))
+def test_what_was_disturbed_all_the_time_is_marked():
+    found = measured()
+    found.first_answers["theirs"] = [Turn(5.0, 0.6), Turn(5.0, 0.7)]
+    found.loads["ours", "picture", 32] = [load(0.01, 0.5)]
+    lines = table(report_of(found)).splitlines()
+    marked = [line for line in lines if line.endswith("(busy)")]
+    assert [line.split()[:2] for line in marked] == [
+        ["32", "picture"],
+        ["start", "to"],
+        ["pictures/s", "per"],
+    ]
+    assert any(line.startswith("(busy): others were at work") for line in lines)
+
+
+def test_a_turn_that_was_quiet_is_enough_and_one_is_a_must():
+    over, later = time.monotonic() - 1, time.monotonic() + 60
+    assert not is_enough([], over)
+    assert is_enough([load(1, 0.5)], over)
+    assert not is_enough([load(1, 0.5)], later)
+    assert is_enough([load(1, 0.5), load(1, 0.01)], later)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ turns.
     ingest         photos per second. Theirs: the loop that builds its index, without the loading
                    of the model. Ours: an event per photo, and a reconcile, to a warm function.
 
-What others do on the machine meanwhile is measured, too, and of each side's turns the quietest
-counts: PyTorch's threads wait for each other, so it gets many times slower when one core is busy.
-Ours turns away with 503 what is too much at once; a client then waits as long as the answer says,
-as the page does, and asks again: that counts into its latency.
+What others do on the machine meanwhile is measured, too: PyTorch's threads wait for each other, so
+with one core busy it gets many times slower. What was disturbed is measured again while there is
+time; the quietest turn counts, and one that was not quiet is marked.
 """

@@ -60,7 +60,8 @@ def run(job: Job) -> Outcome:
         capture_output=True,
     )
     if done.returncode:
-        raise LoadError(f"{job.side}, {job.kind}: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"the clients ended ({done.returncode})"]
+        raise LoadError(f"{job.side}, {job.kind}: {said[-1]}")
     return Outcome(**json.loads(done.stdout))
 
 
