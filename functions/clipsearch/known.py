@@ -53,13 +53,16 @@ class Snapshot:
 
 def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
     """With what was read, whose vectors go to `fresh`. Raises as Reading.pack_groups does."""
+    unchanged = snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
+    if not reading.parts:
+        return unchanged
     packs = Background(reading.pack_groups)
     catalogue, rows = _merged(snapshot.catalogue, dict(reading.parts))  # while they are read
     groups = packs.result()
     if any(group.unusable for group in groups):  # segments were read in their place
         catalogue, rows = _merged(snapshot.catalogue, reading.parts)
     if catalogue is snapshot.catalogue:
-        return snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
+        return unchanged
     chunks = [*_plain(reading.parts, rows), *_packed(groups, rows)]
     snapshot.fresh.put(sorted(chunks, key=lambda chunk: chunk.rows.max()))
     return snapshot_of(snapshot.space, catalogue, commit, snapshot.fresh)

@@ -27,8 +27,7 @@ def create_app() -> FastAPI:
     encode_text, encode_images = theirs(os.environ["ORIGINAL_MODEL"])
     app = FastAPI()
 
-    # async, though nothing in them waits: one request after the other, each on all cores. In
-    # FastAPI's threads they are slower: PyTorch's own threads then fight for the cores.
+    # async, though nothing in them waits: one request after the other, each on all cores.
     @app.get("/text")
     async def by_text(query: str) -> dict[str, Any]:
         return found(encode_text(query))
