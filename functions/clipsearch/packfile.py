@@ -43,8 +43,18 @@ class PackHead:
 
 def pack_path(space: str, segment: str, quantizer: str, size: int) -> str:
     """The name of the pack of a segment; `size`: bytes of its rows."""
-    made_with = quantizer.rpartition("-")[2].removesuffix(".npz")
-    return f"{space}/packs/{segment.removesuffix('.npz')}-{made_with}-{size}.pack"
+    return f"{space}/packs/{segment.removesuffix('.npz')}-{quantizer_id(quantizer)}-{size}.pack"
+
+
+def quantizer_id(quantizer: str) -> str:
+    """Of the quantizer of this name, what the names of its packs say."""
+    return quantizer.rpartition("-")[2].removesuffix(".npz")
+
+
+def made_from(pack: str) -> tuple[str, str]:
+    """The name of the segment, and the id of the quantizer; empty if it is no pack's name."""
+    found = re.search(r"/packs/([^/]+)-([0-9a-f]+)-\d+\.pack$", pack)
+    return (f"{found[1]}.npz", found[2]) if found else ("", "")
 
 
 def write_pack(

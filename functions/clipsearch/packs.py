@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from clipsearch.commits import Commit
 from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
-from clipsearch.packfile import pack_path, write_pack
+from clipsearch.packfile import made_from, pack_path, quantizer_id, write_pack
 from clipsearch.quantizer import (
     Quantizer,
     new_quantizer_path,
@@ -62,7 +62,7 @@ def pack(
     path, quantizer = _quantizer_for(bucket, commit, large)
     packs = dict(commit.packs)
     for name in large:
-        if _is_made_with(path, name, commit):
+        if made_from(packs.get(name, "")) == (name, quantizer_id(path)):
             continue
         if time.monotonic() >= deadline:
             break
@@ -100,12 +100,6 @@ def _sample(bucket: Bucket, space: str, names: list[str]) -> npt.NDArray[np.floa
             if len(vectors):
                 parts.append(vectors[::step].copy())  # not a view, which keeps the segment
     return np.concatenate(parts) if parts else np.zeros((1, 8), np.float32)
-
-
-def _is_made_with(quantizer: str, segment: str, commit: Commit) -> bool:
-    present = commit.packs.get(segment, "")
-    size = present.rpartition("-")[2].removesuffix(".pack")
-    return size.isdigit() and present == pack_path(commit.space, segment, quantizer, int(size))
 
 
 def _pack_segment(

@@ -499,7 +499,7 @@ def test_storage_trouble_reaches_the_caller(bucket: MemoryBucket) -> None:
 
 
 def test_packs_and_quantizers_without_use_are_deleted(bucket: MemoryBucket) -> None:
-    """But what a killed run has begun stays, as the next one may go on with it."""
+    """But what a killed run has made with the quantizer in use stays: the next one finds it."""
     (replaced, *_) = fill(bucket, 40)
     compact(bucket)
     write_segment(bucket, SPACE, [photo("q")] * 20)
@@ -515,8 +515,9 @@ def test_packs_and_quantizers_without_use_are_deleted(bucket: MemoryBucket) -> N
 
     old = [quantizer("aa"), pack(replaced, "bb"), pack(one, "aa")]
     used = [quantizer("bb"), pack(one, "bb"), quantizer("cc"), pack(two, "cc")]
-    begun = [quantizer("dd"), pack(one, "dd"), pack(two, "dd")]
-    for name in old + used + begun:
+    begun = [pack(one, "cc")]
+    unpublished = [quantizer("dd"), pack(one, "dd"), pack(two, "dd")]
+    for name in old + used + begun + unpublished:
         bucket.create(name, name.encode())
         bucket.later(timedelta(seconds=1))
     newest = newest_commit(bucket, SPACE)

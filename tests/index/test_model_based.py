@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from clipsearch.commits import newest_commit
-from clipsearch.compaction import compact, merging, packing, run
+from clipsearch.compaction import compact, merging, packing, purging, run
 from clipsearch.entries import Entry, Kind
 from clipsearch.errors import StorageError
 from clipsearch.index import PhotoIndex
@@ -43,6 +43,13 @@ def vector_of(name: str, generation: int) -> np.ndarray[Any, Any]:
     digest = hashlib.sha256(f"{name}@{generation}".encode()).digest()
     numbers = np.frombuffer(digest[:16], np.uint8).astype(np.float32) + 1
     return numbers / np.linalg.norm(numbers)
+
+
+class Event(NamedTuple):
+    kind: str
+    name: str
+    generation: int
+    told: datetime
 
 
 class Reader:
@@ -69,7 +76,7 @@ class Index(RuleBasedStateMachine):
         self.bucket.page = 3
         self.photos: dict[str, int] = {}
         self.generation = 0
-        self.events: list[tuple[str, str, int]] = []
+        self.events: list[Event] = []
         self.writing: list[tuple[Any, Entry]] = []  # looked for the photo, not yet written
         self.truth: dict[str, State] = {}
         self.compactions: list[Actor] = []
@@ -86,27 +93,30 @@ class Index(RuleBasedStateMachine):
         """Photos whose events come at once, and are answered at once."""
         for name in names:
             self.upload(name)
-            self.take(*self.events.pop())
+            self.take(self.events.pop())
             self.write(self.writing.pop()[1])
 
     @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
     def go(self, names: list[str]) -> None:
         for name in names:
             if name in self.photos:
-                self.take("deleted", name, self.photos.pop(name))
+                self.take(Event("deleted", name, self.photos.pop(name), self.bucket.now))
+
+    def tell(self, kind: str, name: str, generation: int) -> None:
+        self.events.append(Event(kind, name, generation, self.bucket.now))
 
     @rule(name=st.sampled_from(NAMES))
     def upload(self, name: str) -> None:
         if name in self.photos:
-            self.events.append(("deleted", name, self.photos[name]))
+            self.tell("deleted", name, self.photos[name])
         self.generation += 1
         self.photos[name] = self.generation
-        self.events.append(("finalized", name, self.generation))
+        self.tell("finalized", name, self.generation)
 
     @rule(name=st.sampled_from(NAMES))
     def delete(self, name: str) -> None:
         if name in self.photos:
-            self.events.append(("deleted", name, self.photos.pop(name)))
+            self.tell("deleted", name, self.photos.pop(name))
 
     @precondition(lambda self: self.events)
     @rule(data=st.data(), again=st.booleans())
@@ -114,7 +124,7 @@ class Index(RuleBasedStateMachine):
         event = data.draw(st.sampled_from(self.events))
         if not again:
             self.events.remove(event)
-        self.take(*event)
+        self.take(event)
 
     @precondition(lambda self: self.events)
     @rule(data=st.data())
@@ -123,7 +133,8 @@ class Index(RuleBasedStateMachine):
 
     # Ingest.
 
-    def take(self, kind: str, name: str, generation: int) -> None:
+    def take(self, event: Event) -> None:
+        kind, name, generation, _ = event
         time_us = int(self.bucket.now.timestamp() * 1e6)
         if kind == "deleted":
             self.write(tombstone(name, generation, time_us))
@@ -141,7 +152,7 @@ class Index(RuleBasedStateMachine):
     @rule()
     def kill_a_writer(self) -> None:
         _, entry = self.writing.pop()
-        self.events.append(("finalized", entry.name, entry.generation))  # it was not answered
+        self.tell("finalized", entry.name, entry.generation)  # it was not answered
 
     def write(self, *entries: Entry) -> None:
         write_segment(self.bucket, SPACE, entries)
@@ -191,6 +202,9 @@ class Index(RuleBasedStateMachine):
             if self.bucket.now + time - begun > AN_EVENT_IS_LATE:
                 self.writing.remove((begun, entry))
                 self.write(entry)
+        # What nobody has answered by then comes no more, or tombstones are kept in vain.
+        kept = self.bucket.now + time - purging.TOMBSTONES
+        self.events = [event for event in self.events if event.told > kept]
         if hours > 24:  # after a day without a refresh a reader starts over
             for reader in self.readers:
                 self.finish_reading(reader)

@@ -6,14 +6,13 @@ finished with it, or finds out and looks again.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import Ledger, read_ledger, settled_commit
 from clipsearch.compaction.run import Run, in_parallel
+from clipsearch.packfile import made_from, quantizer_id
 from clipsearch.segments import segment_path
-from clipsearch.storage import Stat
 
 AT_ONCE = 256  # deletions between two looks at the time
 
@@ -35,36 +34,29 @@ def sweep(run: Run) -> None:
 
 
 def _useless_packs(run: Run, ledger: Ledger, settled: Commit) -> list[str]:
-    """Packs and quantizers that neither commit needs, and that no later one can name."""
-    newest = ledger.commit
+    """Packs and quantizers that neither commit needs, and that no later one can name.
+
+    A run names packs of the quantizer that it finds in the newest commit, or of a new one of
+    its own: what a killed run has left of the former is found again, of the latter never.
+    """
+    commits = ledger.commit, settled
     segments = ledger.listed.keys() - run.gone
-    used_packs = {pack for commit in (newest, settled) for pack in commit.packs.values()}
-    used_quantizers = {newest.quantizer, settled.quantizer}
-    ids = {found[1] for pack in used_packs if (found := re.search(r"-(\w+)-\d+\.pack$", pack))}
-    packs = _settled(run, f"{run.space}/packs/")
-    quantizers = _settled(run, f"{run.space}/quantizers/")
-    useless = []
-    for name, stat in packs.items():
-        segment = f"{name.rpartition('/')[2][:29]}.npz"
-        is_outdated = _is_before(stat, packs.get(newest.packs.get(segment, "")))
-        if name not in used_packs and (segment not in segments or is_outdated):
-            useless.append(name)
-    for name, stat in quantizers.items():
-        is_outdated = _is_before(stat, quantizers.get(newest.quantizer or ""))
-        is_used = name in used_quantizers or name[:-4].rpartition("-")[2] in ids
-        if is_outdated and not is_used:
-            useless.append(name)
-    return useless
+    quantizers = {quantizer_id(commit.quantizer) for commit in commits if commit.quantizer}
+    used = {pack for commit in commits for pack in commit.packs.values()}
+
+    def is_useful(pack: str) -> bool:
+        segment, quantizer = made_from(pack)
+        return pack in used or (segment in segments and quantizer in quantizers)
+
+    useless = [pack for pack in _settled(run, "packs") if not is_useful(pack)]
+    quantizers |= {made_from(pack)[1] for pack in used}
+    return useless + [q for q in _settled(run, "quantizers") if quantizer_id(q) not in quantizers]
 
 
-def _settled(run: Run, prefix: str) -> dict[str, Stat]:
-    stats = run.bucket.list(prefix)
-    return {stat.name: stat for stat in stats if run.is_past_grace(stat.updated)}
-
-
-def _is_before(stat: Stat, used: Stat | None) -> bool:
-    """Only then it is outdated: one that came later may belong to unfinished work."""
-    return used is not None and stat.updated < used.updated
+def _settled(run: Run, folder: str) -> list[str]:
+    """Objects so old that whoever wrote them has come to an end."""
+    stats = run.bucket.list(f"{run.space}/{folder}/")
+    return [stat.name for stat in stats if run.is_past_grace(stat.updated)]
 
 
 def _delete(run: Run, paths: Iterable[str]) -> bool:
