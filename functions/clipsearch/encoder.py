@@ -195,9 +195,11 @@ class _ImageTower:
 
 class _TextTower:
     def __init__(self, folder: Path) -> None:
-        # One after the other: together they are little faster, and take more memory.
-        self._tokenizer = _tokenizer(folder / "tokenizer.json")
-        self._session = _session(folder / "text.onnx", _cpus())
+        session = Background(lambda: _session(folder / "text.onnx", _cpus()))
+        try:
+            self._tokenizer = _tokenizer(folder / "tokenizer.json")
+        finally:  # it reads the folder, which may be temporary
+            self._session = session.result()
 
     def tokenize(
         self, texts: Sequence[str], context_length: int
