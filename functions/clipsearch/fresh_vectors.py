@@ -27,12 +27,11 @@ class Plain:
 class Packed:
     """The content of packs: `codes` and `vectors` (m, d), each in one piece of memory.
 
-    `rows` (m,) of the catalogue, -1 where an entry did not count when it came. The last byte of
-    a code is free, for the index to write to.
+    `rows` (m,) of the catalogue, -1 where an entry did not count when it came.
     """
 
     rows: Rows
-    codes: npt.NDArray[np.uint8]  # (m, g / 2 + 1)
+    codes: npt.NDArray[np.uint8]  # (m, bytes)
     vectors: npt.NDArray[np.float16]
     quantizer: Quantizer
 

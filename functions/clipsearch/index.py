@@ -62,18 +62,8 @@ class _State:
 class PhotoIndex:
     """The photos of one SnapshotReader, to be searched from any thread at any time."""
 
-    def __init__(
-        self,
-        common: Callable[[], npt.NDArray[np.float32]] | None = None,
-        threads: int | None = None,
-    ) -> None:
-        """`common` gives the direction (d,) that queries by text have in common, of any length.
-
-        It is called when the first pack comes. `threads`: for one search, as many as there
-        are processors if not given.
-        """
-        self._common = common
-        self._direction: npt.NDArray[np.float32] | None = None
+    def __init__(self, threads: int | None = None) -> None:
+        """`threads`: for one search, as many as there are processors if not given."""
         self._threads = threads or len(os.sched_getaffinity(0))
         # starts its threads on first use, which is after the fork
         self._pool = ThreadPoolExecutor(self._threads, "clipsearch-search")
@@ -113,15 +103,9 @@ class PhotoIndex:
             if isinstance(chunk, Plain):
                 self._shards = appended(self._shards, chunk.rows, chunk.vectors, live)
             else:
-                new = trained(chunk, self._common_direction(), self._threads)
+                new = trained(chunk, self._threads)
                 self._trained = [*self._trained, *new]
             source.taken()  # one by one, so that no vector is held twice
-
-    def _common_direction(self) -> npt.NDArray[np.float32] | None:
-        if self._direction is None and self._common:
-            direction = np.asarray(self._common(), np.float32)
-            self._direction = direction / max(float(np.linalg.norm(direction)), 1e-6)
-        return self._direction
 
     def search(
         self,

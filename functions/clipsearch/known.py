@@ -102,8 +102,7 @@ def _packed(groups: Sequence[PackGroup], rows: Mapping[str, Rows]) -> list[Chunk
             ]
         )
         if (packed >= 0).any():
-            codes = np.empty((len(packed), group.quantizer.code_size + 1), np.uint8)
-            np.concatenate([head.codes for head in group.heads], out=codes[:, :-1])
+            codes = np.concatenate([head.codes for head in group.heads])
             chunks.append(Packed(packed, codes, group.vectors, group.quantizer))
     return chunks
 

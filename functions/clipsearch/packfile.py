@@ -3,7 +3,7 @@
 
     v rows of d float16         the vectors, to put candidates into their true order
     an .npz                     the columns of the segment but for the vectors; `codes`
-                                (v, g / 2) uint8; `quantizer` that made them; `checksum` of the
+                                (v, g / 2 + 1) uint8; `quantizer` that made them; `checksum` of the
                                 rows
 
 The object's name tells where the .npz begins, so that either part is one request, and the rows
@@ -31,7 +31,7 @@ Halves = npt.NDArray[np.float16]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackHead:
-    """All of the pack at `path` but for the rows: `codes` (v, g / 2) for v of the `entries`."""
+    """All of the pack at `path` but for the rows: `codes` (v, g / 2 + 1) for v of the `entries`."""
 
     path: str
     entries: Entries  # without vectors

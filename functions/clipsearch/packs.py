@@ -1,7 +1,7 @@
 # numpy below: import this module inside functions only (nothing heavy before the fork).
 """Packs are made: beyond what exact search does quickly, segments get compressed twins.
 
-    commit = pack(bucket, newest_commit(bucket, space), deadline)
+    commit = pack(bucket, newest_commit(bucket, space), deadline, common)
     if commit: publish it as the next one
 
 Work per run is one read and one write per segment that lacks its pack; memory is that of one
@@ -11,17 +11,18 @@ segment, three times.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
 from clipsearch.commits import Commit
 from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
 from clipsearch.packfile import made_from, pack_path, quantizer_id, write_pack
 from clipsearch.quantizer import (
     Quantizer,
+    Vectors,
     new_quantizer_path,
     read_quantizer,
     train,
@@ -45,6 +46,7 @@ def pack(
     bucket: Bucket,
     commit: Commit,
     deadline: float,
+    common: Callable[[], Vectors | None],
     exact_limit: int = EXACT_LIMIT,
     worth_packing: int = WORTH_PACKING,
 ) -> Commit | None:
@@ -52,14 +54,16 @@ def pack(
 
     Returns the commit with them (the number is the same), None if there is nothing new.
     `deadline` (time.monotonic()): what has begun then, one segment at most, is finished.
-    Raises StorageError. What a killed run has written is found again, or swept.
+    `common` gives the direction (d,) that texts share, None if nobody knows, when a quantizer
+    must be trained; this raises what it raises, and StorageError. What a killed run has written
+    is found again, or swept.
     """
     if _size(commit) <= exact_limit:
         return None
     large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
     if not large or time.monotonic() >= deadline:
         return None
-    path, quantizer = _quantizer_for(bucket, commit, large)
+    path, quantizer = _quantizer_for(bucket, commit, large, common)
     packs = dict(commit.packs)
     for name in large:
         if made_from(packs.get(name, "")) == (name, quantizer_id(path)):
@@ -73,14 +77,16 @@ def pack(
     return following if following != commit else None
 
 
-def _quantizer_for(bucket: Bucket, commit: Commit, large: list[str]) -> tuple[str, Quantizer]:
+def _quantizer_for(
+    bucket: Bucket, commit: Commit, large: list[str], common: Callable[[], Vectors | None]
+) -> tuple[str, Quantizer]:
     """The quantizer in use; a new one if there is none, or it is outgrown, damaged or gone."""
     present = commit.quantizer
     if present and _size(commit) < GROWTH * max(1, trained_for(present)):
         with suppress(DamagedObject, ObjectNotFound):  # readers report it
             return present, read_quantizer(bucket, commit.space, present)
     path = new_quantizer_path(commit.space, _size(commit))
-    quantizer = train(_sample(bucket, commit.space, large))
+    quantizer = train(_sample(bucket, commit.space, large), common())
     write_quantizer(bucket, commit.space, path, quantizer)
     return path, quantizer
 
@@ -89,7 +95,7 @@ def _size(commit: Commit) -> int:
     return sum(commit.sizes.get(name, 0) for name in commit.segments)
 
 
-def _sample(bucket: Bucket, space: str, names: list[str]) -> npt.NDArray[np.float32]:
+def _sample(bucket: Bucket, space: str, names: list[str]) -> Vectors:
     """Vectors from segments spread evenly over all; one zero vector if there are none."""
     chosen = names[:: -(-len(names) // SAMPLED_SEGMENTS)]
     parts = []

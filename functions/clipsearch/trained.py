@@ -1,11 +1,5 @@
 # numpy and faiss at the top: import this module inside functions only, and never in ingest.
-"""The trained part of the index: candidates by 4-bit codes, their true order by float16.
-
-Texts lie far from photos: all text vectors share one direction, along which photos differ
-little, so that the codes say little of it, and a score by codes alone is wrong for most texts.
-Therefore each photo's product with that direction, `common`, is kept besides, in 8 bits. On
-118,287 photos that makes recall@20 of 400 candidates 0.99 instead of 0.70.
-"""
+"""The trained part of the index: candidates by 4-bit codes, their true order by float16."""
 
 from __future__ import annotations
 
@@ -20,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipsearch.fresh_vectors import Packed
-from clipsearch.quantizer import GROUP, POINTS, Quantizer
+from clipsearch.quantizer import GROUP
 from clipsearch.shards import Found, Live, Rows, Vectors, selection_of
 
 # Candidates for a search of k, by measurement (`make bench-index`). Of a shard that has only a
@@ -30,8 +24,6 @@ CANDIDATES_PER_HIT = 16
 SHARE_OF_A_PART = 0.85
 # Fewer than these are not worth a thread of their own: waking one takes some 50 µs.
 WORTH_A_THREAD = 200_000
-
-BLOCK = 8192  # vectors whose products are computed at a time: they are sorted, alas
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,22 +93,21 @@ class TrainedShard:
         return self.vectors[places[0]].astype(np.float32) if len(places) else None
 
 
-def trained(packed: Packed, common: Vectors | None, threads: int) -> list[TrainedShard]:
-    """As many shards as `threads` can search with profit. `common` (d,): of length 1."""
+def trained(packed: Packed, threads: int) -> list[TrainedShard]:
+    """As many shards as `threads` can search with profit."""
     count = max(1, min(threads, len(packed.rows) // WORTH_A_THREAD))
     ends = np.linspace(0, len(packed.rows), count + 1).astype(int).tolist()
     share = SHARE_OF_A_PART if count > 1 else 1.0
     with ThreadPoolExecutor(count, "clipsearch-trained") as pool:
         parts = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
-        return list(pool.map(lambda part: _shard(packed, part, common, share), parts))
+        return list(pool.map(lambda part: _shard(packed, part, share), parts))
 
 
-def _shard(packed: Packed, part: slice, common: Vectors | None, share: float) -> TrainedShard:
+def _shard(packed: Packed, part: slice, share: float) -> TrainedShard:
     vectors, rows = packed.vectors[part], packed.rows[part]
     exact = _seen_as_index(vectors)
-    along = _products(vectors, common) if common is not None else None
-    scan = _scan(packed.quantizer, packed.codes[part], along)
-    turn = _turn(packed.quantizer, common)
+    basis, points = packed.quantizer.for_queries()
+    turn, scan = _turn(basis), _scan(points, packed.codes[part])
     base = faiss.IndexPreTransform(turn, scan)
     return TrainedShard(
         rows=rows,
@@ -147,26 +138,8 @@ def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
     index.ntotal = len(codes)
 
 
-def _products(vectors: npt.NDArray[np.float16], direction: Vectors) -> Vectors:
-    """(m,) of each vector with `direction` (d,)."""
-    faiss.omp_set_num_threads(1)
-    result = np.empty(len(vectors), np.float32)
-    for begin in range(0, len(vectors), BLOCK):
-        block = _seen_as_index(vectors[begin : begin + BLOCK])
-        # All of them, in order; of what FAISS offers the quickest by far, and NumPy's float16
-        # is slower still.
-        products, places = block.search(direction[None], block.ntotal)
-        result[begin + places[0]] = products[0]
-    return result
-
-
-def _scan(quantizer: Quantizer, codes: npt.NDArray[np.uint8], along: Vectors | None) -> Any:
-    """What finds candidates. `along` (m,): the products with the common direction."""
-    points = quantizer.points
-    if along is None:
-        codes = np.ascontiguousarray(codes[:, :-1])
-    else:
-        points = _with_products(codes, points, along)
+def _scan(points: Vectors, codes: npt.NDArray[np.uint8]) -> Any:
+    """What finds candidates."""
     index = faiss.IndexPQ(len(points) * GROUP, len(points), 4, faiss.METRIC_INNER_PRODUCT)
     faiss.copy_array_to_vector(points.reshape(-1), index.pq.centroids)
     index.is_trained = True
@@ -176,29 +149,10 @@ def _scan(quantizer: Quantizer, codes: npt.NDArray[np.uint8], along: Vectors | N
     return result
 
 
-def _with_products(codes: npt.NDArray[np.uint8], points: Vectors, along: Vectors) -> Vectors:
-    """Two groups more: the higher and the lower half of a byte that tells the product.
-
-    Writes the byte behind each code; returns all points.
-    """
-    low, high = (float(v) for v in (along.min(initial=1), along.max(initial=-1)))
-    step = max(high - low, 1e-6) / 256
-    codes[:, -1] = np.clip((along - low) / step, 0, 255)
-    more = np.zeros((2, POINTS, GROUP), np.float32)
-    more[0, :, 0] = step * np.arange(POINTS)
-    more[1, :, 0] = low + step / 2 + POINTS * step * np.arange(POINTS)
-    return np.concatenate([points, more])
-
-
-def _turn(quantizer: Quantizer, common: Vectors | None) -> faiss.LinearTransform:
-    """Queries into the space of the codes. (The offset is the same for all photos: left out.)"""
-    matrix = quantizer.basis
-    if common is not None:
-        more = np.zeros((2 * GROUP, len(common)), np.float32)
-        more[0] = more[GROUP] = common
-        matrix = np.concatenate([matrix - np.outer(matrix @ common, common), more])
-    turn = faiss.LinearTransform(matrix.shape[1], matrix.shape[0], False)
-    faiss.copy_array_to_vector(np.ascontiguousarray(matrix, np.float32).reshape(-1), turn.A)
+def _turn(basis: Vectors) -> faiss.LinearTransform:
+    """Queries into the space of the codes."""
+    turn = faiss.LinearTransform(basis.shape[1], basis.shape[0], False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(basis, np.float32).reshape(-1), turn.A)
     turn.is_trained = True
     return turn
 

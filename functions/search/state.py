@@ -12,9 +12,6 @@ from clipsearch.storage import Bucket
 from search.fresh import Fresh
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from clipsearch.index import PhotoIndex
     from clipsearch.snapshot import Snapshot, SnapshotReader
 
@@ -22,22 +19,6 @@ if TYPE_CHECKING:
 REFRESH_EVERY = 1.0
 # Who finds another thread refreshing waits this long before taking the present state.
 WAIT_FOR_REFRESH = 0.5
-
-# As different as can be; what their vectors have in common, most queries have.
-TEXTS = (
-    "a dog",
-    "a red car in front of a house",
-    "people at a birthday party",
-    "sunset over the sea",
-    "an old black and white photo",
-    "food on a table",
-    "a city street at night",
-    "a child playing in the snow",
-    "text on a sign",
-    "a mountain lake",
-    "portrait of a woman",
-    "the interior of a room",
-)
 
 
 @dataclass(frozen=True)
@@ -85,14 +66,9 @@ class StateKeeper:
             from clipsearch.snapshot import SnapshotReader
 
             reader = SnapshotReader(self._bucket, self._encoder.space)
-            index = PhotoIndex(self._common_direction)
+            index = PhotoIndex()
         else:
             reader, index = state.reader, state.index
         snapshot = reader.refresh()
         index.update(snapshot)
         return State(self._encoder, reader, index, snapshot)
-
-    def _common_direction(self) -> "NDArray[np.float32]":
-        """Of all texts, nearly: see clipsearch.trained. Asked for only when there are packs."""
-        mean: NDArray[np.float32] = self._encoder.encode_text(TEXTS).vectors.mean(axis=0)
-        return mean

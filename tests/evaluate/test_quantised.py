@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from clipsearch.commits import Commit, publish_commit
+from clipsearch.encoder import Encoder
 from clipsearch.packs import pack
+from clipsearch.text_direction import text_direction
+from model_export.demo import BUNDLE
 
 OTHERS = 6000  # fewer are searched exactly
 
@@ -30,7 +33,14 @@ def publish_packed(library):
     sizes = {name: len(entries) for name, entries in library.segments().items()}
     commit = Commit(library.space, 1, tuple(sizes), sizes=sizes)
     deadline = time.monotonic() + 60
-    following = pack(library.bucket, commit, deadline, exact_limit=100, worth_packing=50)
+    following = pack(
+        library.bucket,
+        commit,
+        deadline,
+        lambda: text_direction(Encoder.from_folder(BUNDLE)),
+        exact_limit=100,
+        worth_packing=50,
+    )
     assert following
     publish_commit(library.bucket, following)
 

@@ -536,7 +536,9 @@ def test_a_large_space_with_hardly_a_photo_can_be_packed(bucket: MemoryBucket, p
     bucket.later(run.GRACE)
     compact(bucket)
     newest = newest_commit(bucket, SPACE)
-    following = pack(bucket, newest, time.monotonic() + 60, exact_limit=1, worth_packing=1)
+    following = pack(
+        bucket, newest, time.monotonic() + 60, lambda: None, exact_limit=1, worth_packing=1
+    )
     assert following
     assert len(following.packs) == photos
 
@@ -548,7 +550,9 @@ def test_the_purge_reads_packs_and_not_their_segments(bucket: MemoryBucket) -> N
         write_segment(bucket, SPACE, entries)
     compact(bucket)
     newest = newest_commit(bucket, SPACE)
-    following = pack(bucket, newest, time.monotonic() + 60, exact_limit=1, worth_packing=1)
+    following = pack(
+        bucket, newest, time.monotonic() + 60, lambda: None, exact_limit=1, worth_packing=1
+    )
     assert following
     publish_commit(bucket, replace(following, number=newest.number + 1))
     settle(bucket)
@@ -580,7 +584,9 @@ def test_a_damaged_segment_with_a_sound_pack_does_not_hold_up_the_purge(
         for start in (0, 20)
     ]
     commit = Commit(SPACE, 1, tuple(names), sizes=dict.fromkeys(names, 20))
-    following = pack(bucket, commit, time.monotonic() + 60, exact_limit=1, worth_packing=1)
+    following = pack(
+        bucket, commit, time.monotonic() + 60, lambda: None, exact_limit=1, worth_packing=1
+    )
     assert following
     publish_commit(bucket, following)
     bucket.delete(segment_path(SPACE, names[0]))

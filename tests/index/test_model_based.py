@@ -71,6 +71,7 @@ class Index(RuleBasedStateMachine):
         self.patch.setattr(merging, "MAX_SEGMENT", 8)
         self.patch.setattr(merging, "MAX_SOURCES", 4)
         self.patch.setattr(packing, "pack", partial(pack, exact_limit=4, worth_packing=3))
+        self.patch.setattr(packing, "direction_in", lambda bucket, space: None)
         self.patch.setattr(run, "REQUESTS", 1)  # so that a run of the test can be repeated
         self.bucket = MemoryBucket()
         self.bucket.page = 3

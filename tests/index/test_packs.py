@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from clipsearch.commits import Commit, newest_commit, publish_commit
-from clipsearch.compaction import compact
+from clipsearch.compaction import compact, packing
 from clipsearch.entries import Entries, Entry, Kind, key_of
 from clipsearch.errors import PhotoNotIndexed
 from clipsearch.index import PhotoIndex
@@ -53,6 +53,12 @@ def texts(count: int) -> Vector:
     return far / np.linalg.norm(far, axis=1, keepdims=True)
 
 
+def common() -> Vector:
+    """What texts share."""
+    mean: Vector = texts(50).mean(axis=0)
+    return mean
+
+
 VECTORS = clustered(COUNT)
 
 
@@ -68,7 +74,7 @@ def photos(begin: int, end: int) -> list[Entry]:
 
 def packed(bucket: Bucket, commit: Commit, deadline: float | None = None) -> Commit | None:
     deadline = time.monotonic() + 60 if deadline is None else deadline
-    return pack(bucket, commit, deadline, exact_limit=100, worth_packing=50)
+    return pack(bucket, commit, deadline, common, exact_limit=100, worth_packing=50)
 
 
 def publish_packed(bucket: Bucket, commit: Commit) -> Commit:
@@ -79,7 +85,7 @@ def publish_packed(bucket: Bucket, commit: Commit) -> Commit:
 
 
 def loaded(bucket: Bucket, threads: int = 1) -> tuple[PhotoIndex, Snapshot]:
-    index = PhotoIndex(lambda: texts(50).mean(axis=0), threads)
+    index = PhotoIndex(threads)
     snapshot = SnapshotReader(bucket, SPACE).refresh()
     index.update(snapshot)
     return index, snapshot
@@ -125,21 +131,23 @@ def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBuck
         assert sum(right) / 20 / len(queries) >= at_least
 
 
-def test_texts_need_the_direction_that_they_have_in_common(library: FolderBucket) -> None:
+def test_texts_need_the_direction_that_they_have_in_common(tmp_path: Path) -> None:
     """Without it, candidates are much worse: the codes say little of it."""
-    with_it, _ = loaded(library)
-    without = PhotoIndex(threads=1)
-    without.update(SnapshotReader(library, SPACE).refresh())
     recalls = []
-    for index in (with_it, without):
+    for name, direction in (("with", common), ("without", lambda: None)):
+        bucket = FolderBucket(tmp_path / name)
+        commit = commit_of(bucket, photos(0, COUNT))
+        deadline = time.monotonic() + 60
+        following = pack(bucket, commit, deadline, direction, 100, 50)
+        assert following
+        publish_commit(bucket, following)
+        index, _ = loaded(bucket)
         (shard,) = index._state.trained
         right = 0
         for query in texts(40):
             _, places = shard.refined.base_index.search(query[None], 20)
-            found = {f"{row:05}" for row in shard.rows[places[0]] if row >= 0}
             names = {index._state.catalogue.rows.name(int(row)) for row in shard.rows[places[0]]}
-            right += len(names & set(exactly(query, range(5900), 10)))
-            assert len(found) == 20
+            right += len(names & set(exactly(query, range(COUNT), 10)))
         recalls.append(right / 400)
     assert recalls[0] > recalls[1] + 0.1
 
@@ -390,7 +398,8 @@ def compacted(bucket: FolderBucket, days: int = 0) -> Commit:
 
 
 @pytest.fixture
-def large(tmp_path: Path) -> FolderBucket:
+def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderBucket:
+    monkeypatch.setattr(packing, "direction_in", lambda bucket, space: common())
     bucket = FolderBucket(tmp_path)
     assert SEGMENTS * 4_500 > EXACT_LIMIT
     for number in range(SEGMENTS):

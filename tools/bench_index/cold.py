@@ -27,10 +27,10 @@ from clipsearch.background import Background
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage.folder import FolderBucket
 importing = Background(lambda: importlib.import_module("clipsearch.index"))
-common, query = np.load(sys.argv[2])
+query = np.load(sys.argv[2])
 snapshot = SnapshotReader(FolderBucket(Path(sys.argv[1])), sys.argv[3]).refresh()
 PhotoIndex = importing.result().PhotoIndex
-index = PhotoIndex(lambda: common)
+index = PhotoIndex()
 index.update(snapshot)
 hits = index.search(query, 24)
 now = time.monotonic()
@@ -58,9 +58,9 @@ def measure(folder: Path, data: Data) -> dict[str, float]:
     """`seconds` from the start of the process, with Python's own; `reading_s` without."""
     answers, readings, peaks, size = [], [], [], 0.0
     with tempfile.TemporaryDirectory() as temporary:
-        vectors = Path(temporary) / "vectors.npy"
-        np.save(vectors, np.stack([data.common, data.text_queries(1)[0]]))
-        arguments = [str(folder), str(vectors), SPACE]
+        query = Path(temporary) / "query.npy"
+        np.save(query, data.text_queries(1)[0])
+        arguments = [str(folder), str(query), SPACE]
         _run(READ, arguments)  # so that both find the files in the same cache
         for _ in range(ROUNDS):
             begin = time.monotonic()

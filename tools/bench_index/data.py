@@ -80,7 +80,8 @@ class Data:
                 sizes[name] = held
                 begin, waiting = begin + held, []
         commit = Commit(space, 1, tuple(sizes), sizes=sizes)
-        publish_commit(bucket, pack(bucket, commit, time.monotonic() + 3600) or commit)
+        packed = pack(bucket, commit, time.monotonic() + 3600, lambda: self.common)
+        publish_commit(bucket, packed or commit)
         (folder / "done").touch()
 
 

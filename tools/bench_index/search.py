@@ -27,7 +27,7 @@ def measure(folder: Path, data: Data, photos: int) -> dict[str, Any]:
     flat = faiss.IndexFlatIP(data.base.shape[1])
     for block in data.photos(photos):
         flat.add(block)
-    index = PhotoIndex(lambda: data.common)
+    index = PhotoIndex()
     index.update(SnapshotReader(FolderBucket(folder), SPACE).refresh())
     return {
         "text": _compare(index, flat, data.text_queries(), threads),

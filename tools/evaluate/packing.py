@@ -11,6 +11,7 @@ from clipsearch.entries import Kind
 from clipsearch.packs import pack
 from clipsearch.segments import new_segment_name, segment_bytes, segment_path
 from clipsearch.storage.folder import FolderBucket
+from clipsearch.text_direction import text_direction
 from search.state import StateKeeper
 from tools.evaluate.library import Library
 
@@ -23,7 +24,15 @@ def packed(library: Library, folder: Path) -> Library:
     name = new_segment_name(time.time_ns() // 1000)
     bucket.create(segment_path(space, name), segment_bytes(space, photos))
     commit = Commit(space, 1, (name,), sizes={name: len(photos)})
-    following = pack(bucket, commit, float("inf"), exact_limit=0, worth_packing=1)
+    encoder = library.model.encoder
+    following = pack(
+        bucket,
+        commit,
+        float("inf"),
+        lambda: text_direction(encoder),
+        exact_limit=0,
+        worth_packing=1,
+    )
     assert following is not None
     publish_commit(bucket, following)
-    return replace(library, state=StateKeeper(bucket, library.model.encoder).state())
+    return replace(library, state=StateKeeper(bucket, encoder).state())

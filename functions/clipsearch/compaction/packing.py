@@ -3,12 +3,21 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
+from functools import partial
 
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import advance, newest_or_blank
 from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
+from clipsearch.encoder import Encoder
+from clipsearch.errors import DamagedObject, NoModel
 from clipsearch.packs import pack
+from clipsearch.quantizer import Vectors
+from clipsearch.storage import Bucket
+from clipsearch.text_direction import text_direction
+
+_log = logging.getLogger("clipsearch")
 
 
 def pack_all(run: Run) -> bool:
@@ -23,7 +32,12 @@ def pack_all(run: Run) -> bool:
     # Each has one name only, under which it is made again; meanwhile readers do without.
     in_parallel(run.bucket.delete, run.spoilt)
     usable = replace(newest, packs=_usable(run, newest))
-    made = pack(run.bucket, usable, run.deadline) or usable
+    common = partial(direction_in, run.bucket, run.space)
+    try:
+        made = pack(run.bucket, usable, run.deadline, common) or usable
+    except (NoModel, DamagedObject) as problem:
+        _log.error("no packs of %r before its model can be read: %s", run.space, problem)
+        return False
     if made == newest:
         return True
 
@@ -35,6 +49,11 @@ def pack_all(run: Run) -> bool:
 
     advance(run.bucket, run.space, change)
     return run.has(0)
+
+
+def direction_in(bucket: Bucket, space: str) -> Vectors:
+    """What texts share in a space whose model lies in the bucket; NoModel, DamagedObject."""
+    return text_direction(Encoder.from_bucket(bucket, space))
 
 
 def _usable(run: Run, commit: Commit) -> dict[str, str]:
