@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import zlib
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,8 @@ from clipsearch.segments import entries_in, segment_bytes
 from clipsearch.storage import Bucket
 
 Halves = npt.NDArray[np.float16]
+
+WRONG_ROWS = "its rows are not those that were written"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +44,14 @@ class PackHead:
     checksum: int
 
 
+class PackName(NamedTuple):
+    """`segment`: its name. `quantizer`: its id. `size`: bytes of the rows."""
+
+    segment: str
+    quantizer: str
+    size: int
+
+
 def pack_path(space: str, segment: str, quantizer: str, size: int) -> str:
     """The name of the pack of a segment; `size`: bytes of its rows."""
     return f"{space}/packs/{segment.removesuffix('.npz')}-{quantizer_id(quantizer)}-{size}.pack"
@@ -51,10 +62,10 @@ def quantizer_id(quantizer: str) -> str:
     return quantizer.rpartition("-")[2].removesuffix(".npz")
 
 
-def made_from(pack: str) -> tuple[str, str]:
-    """The name of the segment, and the id of the quantizer; empty if it is no pack's name."""
-    found = re.search(r"/packs/([^/]+)-([0-9a-f]+)-\d+\.pack$", pack)
-    return (f"{found[1]}.npz", found[2]) if found else ("", "")
+def parse_pack_path(path: str) -> PackName | None:
+    """What the name of a pack says; None if it is no pack's name."""
+    found = re.search(r"/packs/([^/]+)-([0-9a-f]+)-(\d{1,15})\.pack$", path)
+    return PackName(f"{found[1]}.npz", found[2], int(found[3])) if found else None
 
 
 def write_pack(
@@ -77,7 +88,10 @@ def write_pack(
 
 def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
     """Raises DamagedObject and ObjectNotFound."""
-    size = _size_of_rows(path)
+    name = parse_pack_path(path)
+    if name is None:
+        raise DamagedObject(path, "its name does not tell where its parts begin")
+    size = name.size
     arrays = arrays_of(path, bucket.read(path, start=size))
     entries = entries_in(path, space, arrays)
     missing = {"codes", "quantizer", "checksum"} - arrays.keys()
@@ -87,26 +101,23 @@ def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
     count = int(np.count_nonzero(entries.kinds == Kind.VECTOR))
     if codes.dtype != np.uint8 or codes.ndim != 2 or len(codes) != count or size % (2 * count):
         raise DamagedObject(path, f"its codes or rows are not those of {count} vectors")
+    quantizer = str(arrays["quantizer"])
+    if quantizer_id(quantizer) != name.quantizer:
+        raise DamagedObject(path, f"it was made with {quantizer!r}, and its name tells another")
     return PackHead(
         path=path,
         entries=entries,
         codes=codes,
         dimension=size // (2 * count),
-        quantizer=str(arrays["quantizer"]),
+        quantizer=quantizer,
         checksum=int(arrays["checksum"]),
     )
 
 
-def read_rows(bucket: Bucket, head: PackHead, into: Halves) -> None:
-    """Read the rows to `into` (v, d). Raises DamagedObject and ObjectNotFound."""
-    memory = into.reshape(-1).view(np.uint8).data
-    found = bucket.read_into(head.path, memory)
-    if found != len(memory) or zlib.crc32(memory) != head.checksum:
-        raise DamagedObject(head.path, "its rows are not those that were written")
-
-
-def _size_of_rows(path: str) -> int:
-    found = re.search(r"-(\d{1,15})\.pack$", path)
-    if not found:
-        raise DamagedObject(path, "its name does not tell where its parts begin")
-    return int(found[1])
+def read_rows(bucket: Bucket, path: str, into: npt.NDArray[np.uint8]) -> int:
+    """Read the rows of a pack, whose name tells how many bytes they are; returns their checksum,
+    to be compared with that of the head. Raises DamagedObject and ObjectNotFound."""
+    memory = into.data
+    if bucket.read_into(path, memory) != len(memory):
+        raise DamagedObject(path, WRONG_ROWS)
+    return zlib.crc32(memory)

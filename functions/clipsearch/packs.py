@@ -19,7 +19,7 @@ import numpy as np
 
 from clipsearch.commits import Commit
 from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
-from clipsearch.packfile import made_from, pack_path, quantizer_id, write_pack
+from clipsearch.packfile import pack_path, parse_pack_path, quantizer_id, write_pack
 from clipsearch.quantizer import (
     Quantizer,
     Vectors,
@@ -66,7 +66,7 @@ def pack(
     path, quantizer = _quantizer_for(bucket, commit, large, common)
     packs = dict(commit.packs)
     for name in large:
-        if made_from(packs.get(name, "")) == (name, quantizer_id(path)):
+        if name in packs and _is_made_with(path, packs[name]):
             continue
         if time.monotonic() >= deadline:
             break
@@ -106,6 +106,11 @@ def _sample(bucket: Bucket, space: str, names: list[str]) -> Vectors:
             if len(vectors):
                 parts.append(vectors[::step].copy())  # not a view, which keeps the segment
     return np.concatenate(parts) if parts else np.zeros((1, 8), np.float32)
+
+
+def _is_made_with(quantizer: str, pack: str) -> bool:
+    said = parse_pack_path(pack)
+    return said is not None and said.quantizer == quantizer_id(quantizer)
 
 
 def _pack_segment(

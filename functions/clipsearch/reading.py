@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
-import numpy as np
-
+from clipsearch.coming_rows import ComingRows
 from clipsearch.entries import Entries
 from clipsearch.errors import DamagedObject, ObjectNotFound
-from clipsearch.packfile import Halves, PackHead, read_head, read_rows
+from clipsearch.packfile import Halves, PackHead, parse_pack_path, read_head
 from clipsearch.quantizer import Quantizer, read_quantizer
 from clipsearch.segments import read_segment, segment_path
 from clipsearch.storage import Bucket
 
-READERS = 8  # requests at a time: storage answers in tens of ms, and its client pools 10
+# Requests at a time: storage answers in tens of ms, and its client pools 10 connections.
+READERS, READERS_BESIDE_ROWS = 8, 4
 
 _NOTHING = Entries.from_entries([])
 
@@ -52,6 +52,7 @@ class Reading:
     def __init__(self, bucket: Bucket, space: str, keep_vectors: bool) -> None:
         self._bucket, self._space, self._keep_vectors = bucket, space, keep_vectors
         self._heads: dict[str, PackHead] = {}
+        self._coming: list[ComingRows] = []
         self._quantizers: dict[str, Quantizer] = {}
         self._dimensions: dict[str, int] = {}
         self.lacks_segments = False
@@ -59,25 +60,51 @@ class Reading:
         self.damaged: dict[str, DamagedObject] = {}
         self.spoilt: dict[str, str] = {}
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for coming in self._coming:
+            coming.stop()
+
     def read(self, names: Iterable[str], packs: Mapping[str, str]) -> None:
-        """Read these segments, or their packs. Raises ObjectNotFound for what has vanished."""
+        """Read these segments, or their packs, whose rows are left on their way.
+
+        Raises ObjectNotFound for what has vanished.
+        """
         names = sorted(names)
-        self._read_heads([name for name in names if name in packs], packs)
+        packed = [name for name in names if name in packs and packs[name] not in self.spoilt]
+        if self._keep_vectors:
+            self._begin_rows([packs[name] for name in packed])
+        self._read_heads(packed, packs)
+        self._keep_usable_rows()
         self._read_segments([name for name in names if name not in self._heads])
 
     def pack_groups(self) -> list[PackGroup]:
         """The vectors of the packs that were read, in as few pieces of memory as possible."""
-        together: dict[tuple[str, int], list[str]] = {}
-        for name, head in sorted(self._heads.items()):
-            together.setdefault((head.quantizer, head.dimension), []).append(name)
+        self._keep_usable_rows()
+        names = {head.path: name for name, head in self._heads.items()}
         return [
-            self._group(names, self._quantizers[quantizer], dimension)
-            for (quantizer, dimension), names in together.items()
+            self._group([names[pack] for pack in coming.packs], coming)
+            for coming in self._coming
+            if coming.packs
         ]
+
+    def _begin_rows(self, packs: Iterable[str]) -> None:
+        together: dict[str, list[str]] = {}
+        for pack in packs:
+            if said := parse_pack_path(pack):
+                together.setdefault(said.quantizer, []).append(pack)
+        self._coming += [ComingRows(self._bucket, packs) for packs in together.values()]
+
+    def _keep_usable_rows(self) -> None:
+        usable = {head.path for head in self._heads.values()}
+        for coming in self._coming:
+            coming.keep([pack for pack in coming.packs if pack in usable])
 
     def _read_heads(self, names: Sequence[str], packs: Mapping[str, str]) -> None:
         work = [partial(read_head, self._bucket, self._space, packs[name]) for name in names]
-        for name, head in zip(names, _at_once(work), strict=True):
+        for name, head in zip(names, self._at_once(work), strict=True):
             if isinstance(head, PackHead):
                 if not self._keep_vectors or self._fits(head):
                     self.parts[name] = head.entries
@@ -108,9 +135,8 @@ class Reading:
 
     def _read_segments(self, names: Sequence[str]) -> None:
         names = [name for name in names if name not in self.parts]
-        for name, found in zip(
-            names, _at_once([partial(self._segment, name) for name in names]), strict=True
-        ):
+        work = [partial(self._segment, name) for name in names]
+        for name, found in zip(names, self._at_once(work), strict=True):
             if isinstance(found, Entries):
                 self.parts[name] = found
             elif isinstance(found, DamagedObject):
@@ -126,23 +152,22 @@ class Reading:
             self._dimensions[name] = entries.vectors.shape[1]
         return entries if self._keep_vectors else entries.without_vectors()
 
-    def _group(self, names: Sequence[str], quantizer: Quantizer, dimension: int) -> PackGroup:
+    def _group(self, names: Sequence[str], coming: ComingRows) -> PackGroup:
         heads = [self._heads[name] for name in names]
-        ends = np.cumsum([len(head.codes) for head in heads])
-        vectors = np.empty((int(ends[-1]), dimension), np.float16)
-        slices = np.split(vectors, ends[:-1])
-        work = [
-            partial(read_rows, self._bucket, head, slice_)
-            for head, slice_ in zip(heads, slices, strict=True)
-        ]
         unusable = set()
-        for name, head, problem in zip(names, heads, _at_once(work), strict=True):
-            if problem is not None:
+        for name, head, problem in zip(names, heads, coming.problems(heads), strict=True):
+            if problem:
                 self._spoil(head.path, problem)
                 unusable.add(name)
-                del self.parts[name]
+                del self.parts[name], self._heads[name]
         self._read_segments(sorted(unusable))
-        return PackGroup(names, heads, vectors, quantizer, frozenset(unusable))
+        return PackGroup(
+            names,
+            heads,
+            vectors=coming.vectors(heads[0].dimension),
+            quantizer=self._quantizers[heads[0].quantizer],
+            unusable=frozenset(unusable),
+        )
 
     def _spoil(self, path: str, problem: DamagedObject | ObjectNotFound) -> None:
         self.spoilt[path] = (
@@ -159,21 +184,21 @@ class Reading:
         self._heads.pop(name, None)
         self.damaged[name] = DamagedObject(segment_path(self._space, name), reason)
 
+    def _at_once(self, work: Sequence[Callable[[], T]]) -> list[T | DamagedObject | ObjectNotFound]:
+        """What each call returns, or how it found its object; other errors are raised."""
+        if not work:
+            return []
 
-def _at_once(work: Sequence[Callable[[], T]]) -> list[T | DamagedObject | ObjectNotFound]:
-    """What each call returns, or how it found its object; other errors are raised."""
-    if not work:
-        return []
+        def attempt(call: Callable[[], T]) -> T | DamagedObject | ObjectNotFound:
+            try:
+                return call()
+            except (DamagedObject, ObjectNotFound) as problem:
+                return problem
 
-    def attempt(call: Callable[[], T]) -> T | DamagedObject | ObjectNotFound:
-        try:
-            return call()
-        except (DamagedObject, ObjectNotFound) as problem:
-            return problem
-
-    with ThreadPoolExecutor(min(READERS, len(work)), "clipsearch-segments") as pool:
-        try:
-            return list(pool.map(attempt, work))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        readers = READERS_BESIDE_ROWS if self._coming else READERS
+        with ThreadPoolExecutor(min(readers, len(work)), "clipsearch-segments") as pool:
+            try:
+                return list(pool.map(attempt, work))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise

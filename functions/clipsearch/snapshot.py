@@ -82,24 +82,24 @@ class SnapshotReader:
             known = self._known
             if now - known.at > self._start_over_after_s:
                 known = self._blank(FreshVectors(known.snapshot.fresh.era + 1))
-            reading = Reading(self._bucket, self._space, self._keep_vectors)
             vanished: ObjectNotFound | None = None
-            number = -1  # of the commit that the attempt before had
-            for _ in range(ATTEMPTS):
-                # The segments first: what the commit has merged meanwhile is in the commit.
-                listed = self._list_segments()
-                try:
-                    commit, newer = self._newest_commit()
-                    reading.spoilt.update(newer)
-                    # Compaction would have said where it went: it is lost.
-                    reading.lacks_segments = commit.number == number
-                    number = commit.number
-                    wanted = self._read(known, reading, commit, listed, not newer, now)
-                    self._known = self._advanced(known, reading, commit, wanted, now)
-                except ObjectNotFound as exc:
-                    vanished = exc
-                    continue
-                return self._known.snapshot
+            with Reading(self._bucket, self._space, self._keep_vectors) as reading:
+                number = -1  # of the commit that the attempt before had
+                for _ in range(ATTEMPTS):
+                    # The segments first: what the commit has merged meanwhile is in the commit.
+                    listed = self._list_segments()
+                    try:
+                        commit, newer = self._newest_commit()
+                        reading.spoilt.update(newer)
+                        # Compaction would have said where it went: it is lost.
+                        reading.lacks_segments = commit.number == number
+                        number = commit.number
+                        wanted = self._read(known, reading, commit, listed, not newer, now)
+                        self._known = self._advanced(known, reading, commit, wanted, now)
+                    except ObjectNotFound as exc:
+                        vanished = exc
+                        continue
+                    return self._known.snapshot
             raise StorageError(
                 f"refresh the index {self._space!r} in {self._bucket.url}: objects vanished while "
                 f"they were read, {ATTEMPTS} times in a row; the last one is {vanished}"

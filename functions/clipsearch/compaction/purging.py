@@ -20,7 +20,7 @@ from clipsearch.compaction.ledger import Ledger, advance, read_ledger
 from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
 from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, ObjectNotFound
-from clipsearch.packfile import read_head, read_rows
+from clipsearch.packfile import WRONG_ROWS, read_head, read_rows
 from clipsearch.segments import read_segment
 
 EVERY = timedelta(days=1)
@@ -139,7 +139,9 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
 def _whole(run: Run, path: str) -> Entries:
     """The entries of a pack whose rows are sound, too. Raises DamagedObject, ObjectNotFound."""
     head = read_head(run.bucket, run.space, path)
-    read_rows(run.bucket, head, np.empty((len(head.codes), head.dimension), np.float16))
+    rows = np.empty(2 * len(head.codes) * head.dimension, np.uint8)
+    if read_rows(run.bucket, path, rows) != head.checksum:
+        raise DamagedObject(path, WRONG_ROWS)
     return head.entries
 
 

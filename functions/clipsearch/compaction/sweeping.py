@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import Ledger, read_ledger, settled_commit
 from clipsearch.compaction.run import Run, in_parallel
-from clipsearch.packfile import made_from, quantizer_id
+from clipsearch.packfile import parse_pack_path, quantizer_id
 from clipsearch.segments import segment_path
 
 AT_ONCE = 256  # deletions between two looks at the time
@@ -45,11 +45,12 @@ def _useless_packs(run: Run, ledger: Ledger, settled: Commit) -> list[str]:
     used = {pack for commit in commits for pack in commit.packs.values()}
 
     def is_useful(pack: str) -> bool:
-        segment, quantizer = made_from(pack)
-        return pack in used or (segment in segments and quantizer in quantizers)
+        said = parse_pack_path(pack)
+        can_be_named = said and said.segment in segments and said.quantizer in quantizers
+        return pack in used or bool(can_be_named)
 
     useless = [pack for pack in _settled(run, "packs") if not is_useful(pack)]
-    quantizers |= {made_from(pack)[1] for pack in used}
+    quantizers |= {said.quantizer for pack in used if (said := parse_pack_path(pack))}
     return useless + [q for q in _settled(run, "quantizers") if quantizer_id(q) not in quantizers]
 
 
