@@ -27,6 +27,7 @@ from clipsearch.manifest import tower_of
 from model_export.linear import Precision
 from model_export.onnx_export import UnsupportedModel, export_image, export_text
 from model_export.reference import Reference, image_processor
+from model_export.text_direction import text_direction
 from model_export.verify import expect, verify, verify_exact
 
 
@@ -80,7 +81,8 @@ def export_bundle(
         for tower in precision:
             report[tower]["fp32_max_difference"] = exact[tower]["max_difference"]
         report |= {"source": dict(source or {}), "versions": _versions()}
-        (new / MODEL_JSON).write_bytes(dataclasses.replace(bundle, report=report).to_json())
+        bundle = dataclasses.replace(bundle, text_direction=text_direction(new), report=report)
+        (new / MODEL_JSON).write_bytes(bundle.to_json())
         _move(new, folder)
     return read_bundle(folder).bundle
 
@@ -121,6 +123,7 @@ class _Writer:
             files=digests,
             sizes={file: (folder / file).stat().st_size for file in files},
             precision=dict(precision),
+            text_direction=None,  # comes when the towers are there, as the report does
             report={},
         )
         (folder / MODEL_JSON).write_bytes(bundle.to_json())

@@ -35,7 +35,11 @@ def tower_of(file: str) -> Tower | None:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What model.json says. `files` maps each file's name to its SHA-256 (hex)."""
+    """What model.json says.
+
+    `files` maps each file's name to its SHA-256 (hex). `text_direction` (dim,): what the vectors
+    of all texts have in common; None in bundles that were exported before it was told.
+    """
 
     space: str
     name: str
@@ -48,6 +52,7 @@ class Bundle:
     files: Mapping[str, str]
     sizes: Mapping[str, int]
     precision: Mapping[str, str]
+    text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
 
     def files_of(self, tower: Tower) -> list[str]:
@@ -69,6 +74,7 @@ class Bundle:
                 for file, digest in self.files.items()
             },
             "precision": dict(self.precision),
+            "text_direction": self.text_direction,
             "report": dict(self.report),
         }
         return json.dumps(document, indent=1).encode() + b"\n"
@@ -118,6 +124,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             files={file: str(entry["sha256"]) for file, entry in document["files"].items()},
             sizes={file: int(entry["bytes"]) for file, entry in document["files"].items()},
             precision=dict(document["precision"]),
+            text_direction=_direction(document.get("text_direction")),
             report=dict(document["report"]),
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
@@ -139,4 +146,15 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
     )
     if space != bundle.space:
         raise DamagedObject(where, f"it says space {bundle.space!r}, its contents give {space!r}")
+    if bundle.text_direction is not None and len(bundle.text_direction) != bundle.dim:
+        raise DamagedObject(where, f"a text_direction of {len(bundle.text_direction)} numbers")
     return bundle
+
+
+def _direction(values: Any) -> tuple[float, ...] | None:
+    if values is None:
+        return None
+    direction = tuple(float(value) for value in values)
+    if not all(map(math.isfinite, direction)) or not any(direction):
+        raise ValueError("a text_direction that is none")
+    return direction

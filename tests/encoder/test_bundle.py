@@ -173,6 +173,10 @@ def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder)
         ({"logit_scale": 0}, "the logit_scale 0"),
         ({"precision": {"image": "fp32"}}, "not a model.json"),
         ({"precision": {"image": "fp32", "text": "fp16"}}, "the precision"),
+        ({"text_direction": [1.0]}, "a text_direction of 1 numbers"),
+        ({"text_direction": [0.0] * 40}, "a text_direction that is none"),
+        ({"text_direction": [float("nan")] * 40}, "a text_direction that is none"),
+        ({"text_direction": 7}, "not a model.json"),
     ],
     ids=str,
 )

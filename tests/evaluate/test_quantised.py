@@ -5,10 +5,9 @@ import time
 import numpy as np
 import pytest
 
+from clipsearch.bundle import read_bundle
 from clipsearch.commits import Commit, publish_commit
-from clipsearch.encoder import Encoder
 from clipsearch.packs import pack
-from clipsearch.text_direction import text_direction
 from model_export.demo import BUNDLE
 
 OTHERS = 6000  # fewer are searched exactly
@@ -37,7 +36,7 @@ def publish_packed(library):
         library.bucket,
         commit,
         deadline,
-        lambda: text_direction(Encoder.from_folder(BUNDLE)),
+        lambda: np.array(read_bundle(BUNDLE).bundle.text_direction),
         exact_limit=100,
         worth_packing=50,
     )

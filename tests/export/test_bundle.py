@@ -17,6 +17,7 @@ from clipsearch.encoder import Encoder
 from clipsearch.storage.folder import FolderBucket
 from model_export import write_bundle
 from model_export.onnx_export import UnsupportedModel
+from model_export.text_direction import TEXTS
 from model_export.tiny import tiny_clip
 
 
@@ -118,6 +119,16 @@ def test_an_exported_bundle_can_be_published_and_used(export, model, tmp_path):
     expected = torch.nn.functional.normalize(features).numpy()
     vectors = Encoder.from_bucket(bucket).encode_text(["a red car"]).vectors
     np.testing.assert_allclose(vectors, expected, atol=1e-4)
+
+
+def test_model_json_tells_the_direction_that_texts_share(export, model, tmp_path):
+    direction = export(model).text_direction
+    encoder = Encoder.from_folder(tmp_path / "bundle")
+    rows = [encoder.tokenize([text])[0] for text in TEXTS]
+    with torch.inference_mode():
+        features = [model.get_text_features(torch.tensor(row)).pooler_output for row in rows]
+    expected = torch.nn.functional.normalize(torch.cat(features)).mean(dim=0).numpy()
+    np.testing.assert_allclose(direction, expected, atol=1e-4)
 
 
 # --- where a text ends --------------------------------------------------------------------

@@ -7,10 +7,8 @@ import numpy as np
 
 from clipsearch.commits import newest_commit
 from clipsearch.compaction import packing
-from clipsearch.encoder import Encoder
 from clipsearch.packs import pack
 from clipsearch.quantizer import read_quantizer
-from clipsearch.text_direction import text_direction
 from tests.ingest.conftest import jpeg
 from tests.pubsub_double import PubSubDouble
 
@@ -33,19 +31,20 @@ def test_packs_tell_photos_apart_for_texts_of_the_model_or_wait_for_it(cloud, mo
     monkeypatch.setattr(packing, "pack", partial(pack, exact_limit=10, worth_packing=10))
     for number in range(20):
         cloud.send(*cloud.put(f"{number}.jpg", jpeg()))
-    file = cloud.index.root / "models" / cloud.space / "text.onnx.data"
-    data = file.read_bytes()
-    file.write_bytes(data[:-1])
+    file = cloud.index.root / "models" / cloud.space / "model.json"
+    model = json.loads(file.read_text())
+    file.write_text(json.dumps({**model, "text_direction": None}))
     assert cloud.tell({"action": "compact"}) == 200
-    assert "no packs of" in caplog.text
+    assert "lacks text_direction: delete it and export the model again" in caplog.text
     assert not newest_commit(cloud.index, cloud.space).packs
-    file.write_bytes(data)
+    file.write_text(json.dumps(model))
     assert cloud.tell({"action": "compact"}) == 200
     commit = newest_commit(cloud.index, cloud.space)
     assert len(commit.packs) == 1
     quantizer = read_quantizer(cloud.index, cloud.space, commit.quantizer)
-    direction = text_direction(Encoder.from_bucket(cloud.index, cloud.space))
-    assert np.allclose(quantizer.common, direction / np.linalg.norm(direction), atol=1e-6)
+    direction = np.array(model["text_direction"])
+    assert np.allclose(quantizer.common, direction / np.linalg.norm(direction))
+    assert cloud.services.model.encoder().loaded == {"image"}
 
 
 def test_small_segments_do_not_pile_up(cloud):

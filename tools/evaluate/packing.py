@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from clipsearch.commits import Commit, publish_commit
 from clipsearch.entries import Kind
 from clipsearch.packs import pack
 from clipsearch.segments import new_segment_name, segment_bytes, segment_path
 from clipsearch.storage.folder import FolderBucket
-from clipsearch.text_direction import text_direction
 from search.state import StateKeeper
 from tools.evaluate.library import Library
 
@@ -29,7 +31,7 @@ def packed(library: Library, folder: Path) -> Library:
         bucket,
         commit,
         float("inf"),
-        lambda: text_direction(encoder),
+        partial(np.array, encoder.bundle.text_direction, np.float32),
         exact_limit=0,
         worth_packing=1,
     )

@@ -7,15 +7,16 @@ import logging
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
+
+from clipsearch.bundle import MODEL_JSON, load_bundle
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import advance, newest_or_blank
 from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
-from clipsearch.encoder import Encoder
 from clipsearch.errors import DamagedObject, NoModel
 from clipsearch.packs import pack
 from clipsearch.quantizer import Vectors
 from clipsearch.storage import Bucket
-from clipsearch.text_direction import text_direction
 
 _log = logging.getLogger("clipsearch")
 
@@ -36,7 +37,7 @@ def pack_all(run: Run) -> bool:
     try:
         made = pack(run.bucket, usable, run.deadline, common) or usable
     except (NoModel, DamagedObject) as problem:
-        _log.error("no packs of %r before its model can be read: %s", run.space, problem)
+        _log.error("no packs of %r are made: %s", run.space, problem)
         return False
     if made == newest:
         return True
@@ -53,7 +54,11 @@ def pack_all(run: Run) -> bool:
 
 def direction_in(bucket: Bucket, space: str) -> Vectors:
     """What texts share in a space whose model lies in the bucket; NoModel, DamagedObject."""
-    return text_direction(Encoder.from_bucket(bucket, space))
+    direction = load_bundle(bucket, space).bundle.text_direction
+    if direction is None:
+        reason = "it lacks text_direction: delete it and export the model again"
+        raise DamagedObject(f"models/{space}/{MODEL_JSON}", reason)
+    return np.array(direction, np.float32)
 
 
 def _usable(run: Run, commit: Commit) -> dict[str, str]:
