@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from clipsearch.commits import Commit, publish_commit
 from clipsearch.entries import Entries, Kind, key_of
 from clipsearch.packs import pack
+from clipsearch.quantizer import FORMAT
 from clipsearch.segments import new_segment_name, segment_bytes, segment_path
 from clipsearch.storage.folder import FolderBucket
 
@@ -64,8 +66,10 @@ class Data:
 
     def write_library(self, folder: Path, photos: int, space: str = SPACE) -> None:
         """An index of so many photos as compaction leaves it, unless it is there already."""
-        if (folder / "done").exists():
+        done = folder / "done"
+        if done.exists() and done.read_text() == str(FORMAT):
             return
+        shutil.rmtree(folder, ignore_errors=True)  # cut off, or of another version
         bucket = FolderBucket(folder)
         sizes: dict[str, int] = {}
         waiting: list[Vectors] = []
@@ -82,7 +86,7 @@ class Data:
         commit = Commit(space, 1, tuple(sizes), sizes=sizes)
         packed = pack(bucket, commit, time.monotonic() + 3600, lambda: self.common)
         publish_commit(bucket, packed or commit)
-        (folder / "done").touch()
+        done.write_text(str(FORMAT))
 
 
 def entries(begin: int, vectors: Vectors) -> Entries:

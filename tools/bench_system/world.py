@@ -43,8 +43,8 @@ def make_world(photos: int) -> World:
     space = read_bundle(BUNDLE).bundle.space
     folder = ROOT / "build" / "bench" / f"system-{photos}-{space}"
     world = World(photos, MODELS / "hf", folder / "index", folder / "original", PHOTOS)
+    Data.load(None).write_library(world.bucket, photos, space)  # first: it may begin anew
     publish_bundle(BUNDLE, FolderBucket(world.bucket))
-    Data.load(None).write_library(world.bucket, photos, space)
     if not (world.original / "filenames.txt").exists():
         _write_original(world)
     return world
