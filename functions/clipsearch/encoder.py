@@ -6,7 +6,6 @@ and `ingest` never loads the text tower. Never at import: the framework forks af
 
 from __future__ import annotations
 
-import importlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clipsearch.background import Background
 from clipsearch.bundle import Bundle, LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
+from clipsearch.imports import import_in_turn
 from clipsearch.preprocess import preprocess
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ class _TextTower:
 
 
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
-    imported = Background(_import_runtime)
+    imported = Background(lambda: import_in_turn("onnxruntime"))
     try:
         # ONNX Runtime has copied the matrices once the session exists: what was downloaded can
         # go (on Cloud Run the file system is memory).
@@ -235,13 +235,6 @@ def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Pat
             return build(folder)
     finally:
         imported.result()
-
-
-def _import_runtime() -> None:
-    # numpy by its own name first, which waits for whoever is importing it: onnxruntime is in C,
-    # takes up the inner modules of numpy half done, and leaves both threads with an ImportError.
-    importlib.import_module("numpy")
-    importlib.import_module("onnxruntime")
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:

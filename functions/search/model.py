@@ -3,14 +3,12 @@
 Imported on the first search, not with main.py.
 """
 
-import importlib
 import logging
 import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from clipsearch.background import Background
 from clipsearch.bundle import RemoteBundle, current_space, load_bundle
 from clipsearch.encoder import Encoder
 from clipsearch.errors import ClipsearchError, DamagedObject
@@ -101,9 +99,9 @@ class ModelKeeper:
         return self._model.get()
 
     def _refreshed(self, present: Model | None) -> Model:
-        if present is None:
-            return self._first()
         space = self._space()
+        if present is None:
+            return Model(self._bucket, load_bundle(self._bucket, space))
         if present.space == space:
             self.refused = None
             return present
@@ -118,15 +116,6 @@ class ModelKeeper:
         log.info("the model is now %r, space %s", model.encoder.name, space)
         self.refused = None
         return model
-
-    def _first(self) -> Model:
-        # Two threads that import numpy at once can find it half done. So it is there, with all
-        # that needs it here, before there is a Model; meanwhile the storage is asked for one.
-        importing = Background(lambda: importlib.import_module("clipsearch.index"))
-        try:
-            return Model(self._bucket, load_bundle(self._bucket, self._space()))
-        finally:
-            importing.result()
 
     def _space(self) -> str:
         return current_space(self._bucket) if self._wanted == "current" else self._wanted

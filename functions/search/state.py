@@ -3,11 +3,13 @@
 Imported on the first search, not with main.py; brings no numpy (see search.model).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from clipsearch.background import Background
 from clipsearch.encoder import Encoder
 from clipsearch.errors import DamagedObject
+from clipsearch.imports import import_in_turn
 from clipsearch.storage import Bucket
 from search.fresh import Fresh
 
@@ -62,13 +64,23 @@ class StateKeeper:
 
     def _refreshed(self, state: State | None) -> State:
         if state is None:
-            from clipsearch.index import PhotoIndex
-            from clipsearch.snapshot import SnapshotReader
+            return self._first()
+        snapshot = state.reader.refresh()
+        state.index.update(snapshot)
+        return replace(state, snapshot=snapshot)
 
-            reader = SnapshotReader(self._bucket, self._encoder.space)
-            index = PhotoIndex()
-        else:
-            reader, index = state.reader, state.index
-        snapshot = reader.refresh()
+    def _first(self) -> State:
+        import_in_turn("clipsearch.snapshot")
+        from clipsearch.snapshot import SnapshotReader
+
+        importing = Background(lambda: import_in_turn("clipsearch.index"))  # brings FAISS
+        reader = SnapshotReader(self._bucket, self._encoder.space)
+        try:
+            snapshot = reader.refresh()
+        finally:
+            importing.result()
+        from clipsearch.index import PhotoIndex
+
+        index = PhotoIndex()
         index.update(snapshot)
         return State(self._encoder, reader, index, snapshot)
