@@ -1,12 +1,11 @@
-"""CLIP's two towers as ONNX Runtime sessions: texts and pictures -> vectors of length 1.
+"""CLIP: texts and pictures -> vectors of length 1.
 
-A session is built when its tower is first needed: a text query never loads the image tower
-and `ingest` never loads the text tower. Never at import: the framework forks after it.
+A tower (towers.py) is built when it is first needed: a text query never loads the image tower and
+`ingest` never loads the text tower. Never at import: the framework forks after it.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,17 +16,15 @@ from clipsearch.background import Background
 from clipsearch.bundle import Bundle, LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
 from clipsearch.imports import import_in_turn
 from clipsearch.preprocess import preprocess
+from clipsearch.towers import ImageTower, TextTower, cpus
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnxruntime
-    import tokenizers
     from PIL import Image
 
     from clipsearch.storage import Bucket
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
-    Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 T = TypeVar("T")
@@ -66,9 +63,9 @@ class Encoder:
         which is a fifth quicker for who has many. Otherwise each is encoded on all cores: for
         who waits for one."""
         self._source = source
-        threads = 1 if side_by_side else _cpus()
-        self._text = _Lazy(lambda: _load(source, "text", _TextTower))
-        self._image = _Lazy(lambda: _load(source, "image", lambda at: _ImageTower(at, threads)))
+        threads = 1 if side_by_side else cpus()
+        self._text = _Lazy(lambda: _load(source, "text", TextTower))
+        self._image = _Lazy(lambda: _load(source, "image", lambda at: ImageTower(at, threads)))
 
     @classmethod
     def from_bucket(
@@ -133,14 +130,14 @@ class Encoder:
 
         if not images:
             return np.empty((0, self.dim), np.float32)
-        cpus = _cpus()
-        size = min(self._batch("image") // cpus, -(-len(images) // cpus))
+        at_once = cpus()
+        size = min(self._batch("image") // at_once, -(-len(images) // at_once))
         parts = _cut(images, max(1, size))
         if len(parts) == 1:
             return self._encode_part(parts[0])
         from concurrent.futures import ThreadPoolExecutor
 
-        with ThreadPoolExecutor(cpus) as pool:
+        with ThreadPoolExecutor(at_once) as pool:
             return np.concatenate(list(pool.map(self._encode_part, parts)))
 
     def _encode_part(self, images: Sequence[Image.Image]) -> Floats:
@@ -183,48 +180,6 @@ class _Lazy(Generic[T]):
         return self.value
 
 
-class _ImageTower:
-    def __init__(self, folder: Path, threads: int) -> None:
-        self._session = _session(folder / "image.onnx", threads)
-
-    def encode(self, pixels: Pixels) -> Floats:
-        """(N, S, S, 3) uint8 -> (N, D)."""
-        vectors: Floats = self._session.run(None, {"pixels": pixels})[0]
-        return vectors
-
-
-class _TextTower:
-    def __init__(self, folder: Path) -> None:
-        session = Background(lambda: _session(folder / "text.onnx", _cpus()))
-        try:
-            self._tokenizer = _tokenizer(folder / "tokenizer.json")
-        finally:  # it reads the folder, which may be temporary
-            self._session = session.result()
-
-    def tokenize(
-        self, texts: Sequence[str], context_length: int
-    ) -> tuple[list[list[int]], list[bool]]:
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        truncated = [len(row) > context_length for row in rows]
-        rows = [
-            [*row[: context_length - 1], row[-1]] if cut else row
-            for row, cut in zip(rows, truncated, strict=True)
-        ]
-        return rows, truncated
-
-    def encode(self, rows: list[list[int]]) -> Floats:
-        """Token lists -> (N, D)."""
-        import numpy as np
-
-        # The tower is causal and pools at the first end token: what follows it changes nothing,
-        # so a batch is padded with end tokens, and only up to its longest text.
-        ids = np.full((len(rows), max(map(len, rows))), rows[0][-1], np.int64)
-        for i, row in enumerate(rows):
-            ids[i, : len(row)] = row
-        vectors: Floats = self._session.run(None, {"input_ids": ids})[0]
-        return vectors
-
-
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
     imported = Background(lambda: import_in_turn("onnxruntime"))
     try:
@@ -235,33 +190,3 @@ def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Pat
             return build(folder)
     finally:
         imported.result()
-
-
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    # Waiting threads spin until the next operator, but no longer: left to itself, ONNX Runtime
-    # lets them spin on, and take the cores from the other requests. Without any spinning a
-    # picture takes a quarter longer.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "200")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    options.log_severity_level = 3  # errors
-    # By path, never as bytes: those would be held twice (measured: twice the load time too).
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
-
-def _tokenizer(path: Path) -> tokenizers.Tokenizer:
-    import tokenizers
-
-    tokenizer = tokenizers.Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    return tokenizer
-
-
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
