@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 import numpy as np
+import numpy.typing as npt
 
 from clipsearch.errors import DamagedObject, ObjectNotFound
 from clipsearch.packfile import WRONG_ROWS, Halves, PackHead, parse_pack_path, read_rows
 from clipsearch.storage import Bucket
 
-ROW_READERS = 6  # requests at a time, beside those for the heads: the storage client pools 10
+# Requests at a time, and beside those for the heads, which are wanted first: there is work to do
+# with them. With more a million photos take longer, up to a tenth, on two cores.
+ROW_READERS, BESIDE_HEADS = 4, 2
 
 
 class ComingRows:
@@ -23,6 +27,7 @@ class ComingRows:
         """`packs`: their names, which tell how long the rows are."""
         self._bucket = bucket
         self._pool = ThreadPoolExecutor(ROW_READERS, "clipsearch-rows")
+        self._turns = threading.Semaphore(BESIDE_HEADS)
         self._begin(packs)
 
     def _begin(self, packs: Sequence[str]) -> None:
@@ -30,9 +35,17 @@ class ComingRows:
         sizes = [said.size if (said := parse_pack_path(pack)) else 0 for pack in packs]
         self._memory = np.empty(sum(sizes), np.uint8)
         self._reads: list[Future[int]] = [
-            self._pool.submit(read_rows, self._bucket, pack, self._memory[end - size : end])
+            self._pool.submit(self._read, pack, self._memory[end - size : end])
             for pack, size, end in zip(packs, sizes, itertools.accumulate(sizes), strict=True)
         ]
+
+    def _read(self, pack: str, into: npt.NDArray[np.uint8]) -> int:
+        with self._turns:
+            return read_rows(self._bucket, pack, into)
+
+    def hurry(self) -> None:
+        """Nothing else is read any more."""
+        self._turns.release(ROW_READERS - BESIDE_HEADS)
 
     def keep(self, packs: Sequence[str]) -> None:
         """Only these. If that leaves any out, from the beginning: no head tells how many

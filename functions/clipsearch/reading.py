@@ -83,6 +83,8 @@ class Reading:
     def pack_groups(self) -> list[PackGroup]:
         """The vectors of the packs that were read, in as few pieces of memory as possible."""
         self._keep_usable_rows()
+        for coming in self._coming:
+            coming.hurry()
         names = {head.path: name for name, head in self._heads.items()}
         return [
             self._group([names[pack] for pack in coming.packs], coming)

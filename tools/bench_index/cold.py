@@ -14,7 +14,7 @@ import numpy as np
 from tools import ROOT
 from tools.bench_index.data import SPACE, Data
 
-ROUNDS = 3
+ROUNDS = 9  # the machine takes its time, now and then, to give a process its memory
 
 # As a cold search does it. time.monotonic() is one clock for all processes; VmHWM is the peak of
 # this one.
