@@ -158,6 +158,6 @@ def _bundle(folder: Path, seed: int) -> Bundle:
         files=files,
         sizes={file: len(content) for file, content in data.items()},
         precision={"image": "fp32", "text": "fp32"},
-        text_direction=(3.0, *[0.0] * (DIM - 1)),
+        text_direction=(0.3, *[0.0] * (DIM - 1)),
         report={},
     )

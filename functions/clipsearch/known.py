@@ -56,10 +56,11 @@ def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
     unchanged = snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
     if not reading.parts:
         return unchanged
+    parts = dict(reading.parts)
     packs = Background(reading.pack_groups)
-    catalogue, rows = _merged(snapshot.catalogue, dict(reading.parts))  # while they are read
+    catalogue, rows = _merged(snapshot.catalogue, parts)  # while they are read
     groups = packs.result()
-    if any(group.unusable for group in groups):  # segments were read in their place
+    if reading.parts != parts:  # segments were read in the place of packs
         catalogue, rows = _merged(snapshot.catalogue, reading.parts)
     if catalogue is snapshot.catalogue:
         return unchanged
@@ -97,12 +98,12 @@ def _packed(groups: Sequence[PackGroup], rows: Mapping[str, Rows]) -> list[Chunk
     for group in groups:
         packed = np.concatenate(
             [
-                np.full(len(head.codes), -1) if name in group.unusable else rows[name]
-                for name, head in zip(group.names, group.heads, strict=True)
+                rows[name] if name else np.full(len(codes), -1)
+                for name, codes in zip(group.names, group.codes, strict=True)
             ]
         )
         if (packed >= 0).any():
-            codes = np.concatenate([head.codes for head in group.heads])
+            codes = np.concatenate(group.codes)
             chunks.append(Packed(packed, codes, group.vectors, group.quantizer))
     return chunks
 

@@ -134,7 +134,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             raise ValueError(f"the logit_scale {bundle.logit_scale}")
         if not all(bundle.precision[tower] in PRECISIONS for tower in TOWERS):
             raise ValueError(f"the precision {bundle.precision}")
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as exc:
         raise DamagedObject(where, f"not a model.json: {type(exc).__name__} {exc}") from exc
     space = space_of(
         bundle.files,
@@ -155,6 +155,6 @@ def _direction(values: Any) -> tuple[float, ...] | None:
     if values is None:
         return None
     direction = tuple(float(value) for value in values)
-    if not all(map(math.isfinite, direction)) or not any(direction):
+    if not all(abs(value) <= 1 for value in direction) or not any(direction):
         raise ValueError("a text_direction that is none")
     return direction

@@ -28,6 +28,7 @@ from clipsearch.segments import entries_in, segment_bytes
 from clipsearch.storage import Bucket
 
 Halves = npt.NDArray[np.float16]
+Codes = npt.NDArray[np.uint8]
 
 WRONG_ROWS = "its rows are not those that were written"
 
@@ -38,7 +39,7 @@ class PackHead:
 
     path: str
     entries: Entries  # without vectors
-    codes: npt.NDArray[np.uint8]
+    codes: Codes
     dimension: int
     quantizer: str
     checksum: int
@@ -99,7 +100,13 @@ def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
         raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")
     codes = arrays["codes"]
     count = int(np.count_nonzero(entries.kinds == Kind.VECTOR))
-    if codes.dtype != np.uint8 or codes.ndim != 2 or len(codes) != count or size % (2 * count):
+    if (
+        codes.dtype != np.uint8
+        or codes.ndim != 2
+        or len(codes) != count
+        or not count
+        or size % (2 * count)
+    ):
         raise DamagedObject(path, f"its codes or rows are not those of {count} vectors")
     quantizer = str(arrays["quantizer"])
     if quantizer_id(quantizer) != name.quantizer:

@@ -63,10 +63,13 @@ def pack(
     large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
     if not large or time.monotonic() >= deadline:
         return None
-    path, quantizer = _quantizer_for(bucket, commit, large, common)
+    found = _quantizer_for(bucket, commit, large, common)
+    if found is None:
+        return None
+    path, quantizer = found
     packs = dict(commit.packs)
     for name in large:
-        if name in packs and _is_made_with(path, packs[name]):
+        if name in packs and _is_made_of(name, path, packs[name]):
             continue
         if time.monotonic() >= deadline:
             break
@@ -79,14 +82,18 @@ def pack(
 
 def _quantizer_for(
     bucket: Bucket, commit: Commit, large: list[str], common: Callable[[], Vectors | None]
-) -> tuple[str, Quantizer]:
-    """The quantizer in use; a new one if there is none, or it is outgrown, damaged or gone."""
+) -> tuple[str, Quantizer] | None:
+    """The quantizer in use; a new one if there is none, or it is outgrown, damaged or gone. None
+    without vectors to train one on."""
     present = commit.quantizer
     if present and _size(commit) < GROWTH * max(1, trained_for(present)):
         with suppress(DamagedObject, ObjectNotFound):  # readers report it
             return present, read_quantizer(bucket, commit.space, present)
+    sample = _sample(bucket, commit.space, large)
+    if sample is None:
+        return None
     path = new_quantizer_path(commit.space, _size(commit))
-    quantizer = train(_sample(bucket, commit.space, large), common())
+    quantizer = train(sample, common())
     write_quantizer(bucket, commit.space, path, quantizer)
     return path, quantizer
 
@@ -95,22 +102,24 @@ def _size(commit: Commit) -> int:
     return sum(commit.sizes.get(name, 0) for name in commit.segments)
 
 
-def _sample(bucket: Bucket, space: str, names: list[str]) -> Vectors:
-    """Vectors from segments spread evenly over all; one zero vector if there are none."""
+def _sample(bucket: Bucket, space: str, names: list[str]) -> Vectors | None:
+    """Vectors from segments spread evenly over all, or from the first that has any; or None."""
     chosen = names[:: -(-len(names) // SAMPLED_SEGMENTS)]
-    parts = []
-    for name in chosen:
+    parts: list[Vectors] = []
+    for name in [*chosen, *sorted(set(names) - set(chosen))]:
+        if parts and name not in chosen:
+            break
         with suppress(DamagedObject, ObjectNotFound):  # readers report it; merged meanwhile
             vectors = read_segment(bucket, space, name).vectors
             step = max(1, len(vectors) * len(chosen) // SAMPLE)
             if len(vectors):
                 parts.append(vectors[::step].copy())  # not a view, which keeps the segment
-    return np.concatenate(parts) if parts else np.zeros((1, 8), np.float32)
+    return np.concatenate(parts) if parts else None
 
 
-def _is_made_with(quantizer: str, pack: str) -> bool:
+def _is_made_of(segment: str, quantizer: str, pack: str) -> bool:
     said = parse_pack_path(pack)
-    return said is not None and said.quantizer == quantizer_id(quantizer)
+    return said is not None and said[:2] == (segment, quantizer_id(quantizer))
 
 
 def _pack_segment(

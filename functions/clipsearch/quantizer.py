@@ -3,8 +3,9 @@
 
 The 512 numbers of a vector are turned into the directions in which photos differ most; of
 these one half is kept, in groups of four that carry about the same weight, and each group is
-told by the nearest of 16 points: 32 bytes for 2,048. Which vectors are the best candidates is
-found by these codes; their true order by the vectors themselves (clipsearch.trained).
+told by the nearest of 16 points: 32 bytes for 2,048, and one more (below). Which vectors are
+the best candidates is found by these codes; their true order by the vectors themselves
+(clipsearch.trained).
 
 Texts lie far from photos: all text vectors share one direction, along which photos differ
 little, so that the codes say little of it, and a score by codes alone is wrong for most texts.

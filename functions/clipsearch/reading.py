@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Self, TypeVar
 
+import numpy as np
+
 from clipsearch.coming_rows import ComingRows
 from clipsearch.entries import Entries
 from clipsearch.errors import DamagedObject, ObjectNotFound
-from clipsearch.packfile import Halves, PackHead, parse_pack_path, read_head
+from clipsearch.packfile import WRONG_ROWS, Codes, Halves, PackHead, parse_pack_path, read_head
 from clipsearch.quantizer import Quantizer, read_quantizer
 from clipsearch.segments import read_segment, segment_path
 from clipsearch.storage import Bucket
@@ -27,17 +29,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackGroup:
-    """The packs made with one quantizer: those of the segments `names`, in this order.
+    """The packs made with one quantizer.
 
-    `vectors` (m, d): their rows one after the other. `unusable`: of whom they could not be
-    read; the segments themselves were read instead.
+    `vectors` (m, d): their rows one after the other; `codes` those of each pack. `names`: the
+    segment of each, "" where the pack cannot be used and the segment is read in its place.
     """
 
     names: Sequence[str]
-    heads: Sequence[PackHead]
+    codes: Sequence[Codes]
     vectors: Halves
     quantizer: Quantizer
-    unusable: frozenset[str]
 
 
 class Reading:
@@ -77,32 +78,33 @@ class Reading:
         if self._keep_vectors:
             self._begin_rows([packs[name] for name in packed])
         self._read_heads(packed, packs)
-        self._keep_usable_rows()
+        self._drop_useless_rows()
         self._read_segments([name for name in names if name not in self._heads])
 
     def pack_groups(self) -> list[PackGroup]:
-        """The vectors of the packs that were read, in as few pieces of memory as possible."""
-        self._keep_usable_rows()
+        """The vectors of the packs that were read, in as few pieces of memory as possible.
+
+        May read segments in the place of packs, so that `parts` changes.
+        """
+        self._drop_useless_rows()
         for coming in self._coming:
             coming.hurry()
-        names = {head.path: name for name, head in self._heads.items()}
-        return [
-            self._group([names[pack] for pack in coming.packs], coming)
-            for coming in self._coming
-            if coming.packs
-        ]
+        return [self._group(coming) for coming in self._coming]
 
     def _begin_rows(self, packs: Iterable[str]) -> None:
-        together: dict[str, list[str]] = {}
+        together: dict[str, dict[str, int]] = {}
         for pack in packs:
             if said := parse_pack_path(pack):
-                together.setdefault(said.quantizer, []).append(pack)
-        self._coming += [ComingRows(self._bucket, packs) for packs in together.values()]
+                together.setdefault(said.quantizer, {})[pack] = said.size
+        self._coming += [ComingRows(self._bucket, sizes) for sizes in together.values()]
 
-    def _keep_usable_rows(self) -> None:
+    def _drop_useless_rows(self) -> None:
+        """Those of packs none of which can be used: memory that segments may need."""
         usable = {head.path for head in self._heads.values()}
         for coming in self._coming:
-            coming.keep([pack for pack in coming.packs if pack in usable])
+            if usable.isdisjoint(coming.sizes):
+                coming.stop()
+        self._coming = [c for c in self._coming if not usable.isdisjoint(c.sizes)]
 
     def _read_heads(self, names: Sequence[str], packs: Mapping[str, str]) -> None:
         work = [partial(read_head, self._bucket, self._space, packs[name]) for name in names]
@@ -154,22 +156,29 @@ class Reading:
             self._dimensions[name] = entries.vectors.shape[1]
         return entries if self._keep_vectors else entries.without_vectors()
 
-    def _group(self, names: Sequence[str], coming: ComingRows) -> PackGroup:
-        heads = [self._heads[name] for name in names]
-        unusable = set()
-        for name, head, problem in zip(names, heads, coming.problems(heads), strict=True):
-            if problem:
-                self._spoil(head.path, problem)
-                unusable.add(name)
+    def _group(self, coming: ComingRows) -> PackGroup:
+        heads = {h.path: (name, h) for name, h in self._heads.items() if h.path in coming.sizes}
+        _, one = next(iter(heads.values()))  # all are made with one quantizer
+        quantizer = self._quantizers[one.quantizer]
+        names, codes, unusable = [], [], []
+        for pack, found in coming.checksums().items():
+            if pack not in heads:
+                names.append("")
+                count = coming.sizes[pack] // (2 * one.dimension)
+                codes.append(np.zeros((count, quantizer.code_size), np.uint8))
+                continue
+            name, head = heads[pack]
+            if found == head.checksum:
+                names.append(name)
+            else:
+                wrong = DamagedObject(pack, WRONG_ROWS)
+                self._spoil(pack, wrong if isinstance(found, int) else found)
+                unusable.append(name)
+                names.append("")
                 del self.parts[name], self._heads[name]
+            codes.append(head.codes)
         self._read_segments(sorted(unusable))
-        return PackGroup(
-            names,
-            heads,
-            vectors=coming.vectors(heads[0].dimension),
-            quantizer=self._quantizers[heads[0].quantizer],
-            unusable=frozenset(unusable),
-        )
+        return PackGroup(names, codes, coming.vectors(one.dimension), quantizer)
 
     def _spoil(self, path: str, problem: DamagedObject | ObjectNotFound) -> None:
         self.spoilt[path] = (

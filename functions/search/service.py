@@ -42,7 +42,7 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         state = self._keeper.model().keeper.state()
-        from search.status import StatusReader  # brings numpy: not before the model (search.model)
+        from search.status import StatusReader  # brings numpy: after the state has
 
         if self._status is None:
             self._status = StatusReader(open_bucket(self._settings.index))

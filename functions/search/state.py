@@ -1,6 +1,6 @@
 """The index of one space, kept fresh.
 
-Imported on the first search, not with main.py; brings no numpy (see search.model).
+Imported on the first search, not with main.py; brings no numpy (see clipsearch.imports).
 """
 
 from dataclasses import dataclass, replace

@@ -176,6 +176,8 @@ def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder)
         ({"text_direction": [1.0]}, "a text_direction of 1 numbers"),
         ({"text_direction": [0.0] * 40}, "a text_direction that is none"),
         ({"text_direction": [float("nan")] * 40}, "a text_direction that is none"),
+        ({"text_direction": [1e300] * 40}, "a text_direction that is none"),
+        ({"text_direction": [10**400] * 40}, "not a model.json"),
         ({"text_direction": 7}, "not a model.json"),
     ],
     ids=str,

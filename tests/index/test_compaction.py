@@ -529,18 +529,30 @@ def test_packs_and_quantizers_without_use_are_deleted(bucket: MemoryBucket) -> N
     assert left == {*used, *begun}
 
 
-@pytest.mark.parametrize("photos", [0, 1])
-def test_a_large_space_with_hardly_a_photo_can_be_packed(bucket: MemoryBucket, photos: int) -> None:
+def hardly_a_photo(bucket: MemoryBucket, photos: int) -> Commit | None:
+    """A large space with so many, packed."""
     entries = [photo("only", 1, unit(*[1] * 16)), *(tombstone(f"p{i}") for i in range(300))]
     write_segment(bucket, SPACE, entries[1 - photos :])
     bucket.later(run.GRACE)
     compact(bucket)
-    newest = newest_commit(bucket, SPACE)
-    following = pack(
-        bucket, newest, time.monotonic() + 60, lambda: None, exact_limit=1, worth_packing=1
-    )
+    deadline = time.monotonic() + 60
+    return pack(bucket, newest_commit(bucket, SPACE), deadline, lambda: unit(*[1] * 16), 1, 1)
+
+
+def test_a_large_space_with_hardly_a_photo_can_be_packed(bucket: MemoryBucket) -> None:
+    following = hardly_a_photo(bucket, 1)
     assert following
-    assert len(following.packs) == photos
+    assert len(following.packs) == 1
+
+
+def test_a_large_space_without_a_photo_is_packed_when_it_has_some(bucket: MemoryBucket) -> None:
+    assert hardly_a_photo(bucket, 0) is None
+    assert not bucket.names(f"{SPACE}/quantizers/")
+    vectors = random_units(30, 16)
+    write_segment(bucket, SPACE, [photo(f"n{i}", 1, vectors[i]) for i in range(30)])
+    following = hardly_a_photo(bucket, 0)
+    assert following
+    assert len(following.packs) == 1
 
 
 def test_the_purge_reads_packs_and_not_their_segments(bucket: MemoryBucket) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clipsearch import coming_rows
 from clipsearch.commits import Commit, newest_commit, publish_commit
 from clipsearch.compaction import compact, packing
 from clipsearch.entries import Entries, Entry, Kind, key_of
-from clipsearch.errors import PhotoNotIndexed
+from clipsearch.errors import PhotoNotIndexed, StorageError
 from clipsearch.index import PhotoIndex
 from clipsearch.packs import EXACT_LIMIT, GROWTH, WORTH_PACKING, pack
 from clipsearch.segments import (
@@ -313,6 +314,56 @@ def test_where_a_pack_cannot_be_used_its_segment_is_read_and_the_damage_named(
     for i in (0, 999, 1000, 1999):
         assert index.search(VECTORS[i], 1)[0].name == f"{i:05}"
     assert all(hit.name for hit in index.search(texts(1)[0], 100))
+
+
+@pytest.mark.parametrize("part", ["rows", "head", "gone"])
+def test_one_pack_that_cannot_be_used_leaves_the_rows_of_the_others_as_they_are(
+    tmp_path: Path, part: str
+) -> None:
+    read: list[str] = []
+
+    class Counting(FolderBucket):
+        def read_into(self, name: str, buffer: memoryview) -> int:
+            read.append(name)
+            return super().read_into(name, buffer)
+
+    bucket = Counting(tmp_path)
+    parts = (photos(i, i + 500) for i in range(0, 5000, 500))
+    commit = publish_packed(bucket, commit_of(bucket, *parts))
+    path = tmp_path / commit.packs[commit.segments[3]]
+    data = bytearray(path.read_bytes())
+    path.unlink()
+    if part != "gone":
+        data[{"rows": 9, "head": -9000}[part]] ^= 4
+        path.write_bytes(data)
+    index, snapshot = loaded(bucket)
+    assert (snapshot.photos, len(snapshot.damaged)) == (5000, 1)
+    assert sorted(read) == sorted(commit.packs.values())
+    assert index.search(VECTORS[1700], 1)[0].name == "01700"
+    assert index.search(VECTORS[4999], 1)[0].name == "04999"
+
+
+def test_rows_that_nobody_wants_any_more_are_not_read(tmp_path: Path) -> None:
+    """The refresh has failed: what waits for its turn ends without asking the storage."""
+    asked: list[str] = []
+
+    class Failing(FolderBucket):
+        def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+            if name.endswith(".pack"):
+                raise StorageError("503")
+            return super().read(name, generation, start)
+
+        def read_into(self, name: str, buffer: memoryview) -> int:
+            asked.append(name)
+            time.sleep(0.2)
+            return super().read_into(name, buffer)
+
+    bucket = Failing(tmp_path)
+    parts = (photos(i, i + 500) for i in range(0, 5000, 500))
+    publish_packed(bucket, commit_of(bucket, *parts))
+    with pytest.raises(StorageError, match="503"):
+        SnapshotReader(bucket, SPACE).refresh()
+    assert len(asked) <= coming_rows.BESIDE_HEADS
 
 
 def test_a_pack_and_its_segment_both_damaged_leave_the_rest(tmp_path: Path) -> None:

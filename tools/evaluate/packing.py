@@ -7,9 +7,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from clipsearch.commits import Commit, publish_commit
+from clipsearch.compaction.packing import direction_of
 from clipsearch.entries import Kind
 from clipsearch.packs import pack
 from clipsearch.segments import new_segment_name, segment_bytes, segment_path
@@ -31,7 +30,7 @@ def packed(library: Library, folder: Path) -> Library:
         bucket,
         commit,
         float("inf"),
-        partial(np.array, encoder.bundle.text_direction, np.float32),
+        partial(direction_of, encoder.bundle),
         exact_limit=0,
         worth_packing=1,
     )

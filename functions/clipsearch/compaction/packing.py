@@ -9,7 +9,7 @@ from functools import partial
 
 import numpy as np
 
-from clipsearch.bundle import MODEL_JSON, load_bundle
+from clipsearch.bundle import MODEL_JSON, Bundle, load_bundle
 from clipsearch.commits import Commit
 from clipsearch.compaction.ledger import advance, newest_or_blank
 from clipsearch.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
@@ -54,11 +54,15 @@ def pack_all(run: Run) -> bool:
 
 def direction_in(bucket: Bucket, space: str) -> Vectors:
     """What texts share in a space whose model lies in the bucket; NoModel, DamagedObject."""
-    direction = load_bundle(bucket, space).bundle.text_direction
-    if direction is None:
+    return direction_of(load_bundle(bucket, space).bundle)
+
+
+def direction_of(bundle: Bundle) -> Vectors:
+    """(dim,); DamagedObject if the bundle does not tell it."""
+    if bundle.text_direction is None:
         reason = "it lacks text_direction: delete it and export the model again"
-        raise DamagedObject(f"models/{space}/{MODEL_JSON}", reason)
-    return np.array(direction, np.float32)
+        raise DamagedObject(f"models/{bundle.space}/{MODEL_JSON}", reason)
+    return np.array(bundle.text_direction, np.float32)
 
 
 def _usable(run: Run, commit: Commit) -> dict[str, str]:

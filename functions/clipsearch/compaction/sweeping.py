@@ -36,8 +36,9 @@ def sweep(run: Run) -> None:
 def _useless_packs(run: Run, ledger: Ledger, settled: Commit) -> list[str]:
     """Packs and quantizers that neither commit needs, and that no later one can name.
 
-    A run names packs of the quantizer that it finds in the newest commit, or of a new one of
-    its own: what a killed run has left of the former is found again, of the latter never.
+    A run names packs of the quantizer that it found in the newest commit, or of a new one of
+    its own, and lasts less than GRACE: what a killed one has left of the former is found again,
+    of the latter never.
     """
     commits = ledger.commit, settled
     segments = ledger.listed.keys() - run.gone
