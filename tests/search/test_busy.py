@@ -16,7 +16,7 @@ HEALTHS = 25
 def slow_picture():
     """Few bytes, many pixels: some tenths of a second to decode."""
     out = io.BytesIO()
-    Image.new("RGB", (3000, 3000), "blue").save(out, "PNG")
+    Image.new("RGB", (4500, 4500), "blue").save(out, "PNG")
     return out.getvalue()
 
 
