@@ -43,7 +43,7 @@ from tools.run.errors import RunError
 from tools.run.processes import Function, end_functions
 
 RESULT = ROOT / "build" / "bench" / "system.json"
-STARTS = 3
+STARTS = 7
 WARM_UP = 1.0  # seconds of each kind, which do not count
 MOST = 20_000  # requests in one turn
 # Seconds. Each has one turn, whatever it takes; those that others disturbed have more.
