@@ -20,6 +20,7 @@ from clipsearch.errors import DamagedObject
 from clipsearch.storage.folder import FolderBucket
 from model_export.samples import pictures, texts
 from tests.encoder.conftest import GOLDEN
+from tests.slow_numpy import SLOW_NUMPY
 
 IMAGES = [eight_bits(sample.image) for sample in pictures()]
 FUNCTIONS = Path(bundle_module.__file__).parent.parent
@@ -219,18 +220,11 @@ def test_two_threads_may_begin_with_a_cold_process():
     # ONNX Runtime finds numpy half done if another thread is importing it: on a slow disk, and
     # not every time. So several processes.
     code = """
-import sys, threading, time
+import sys, threading
 from pathlib import Path
 from PIL import Image
 from clipsearch.encoder import Encoder
 
-class SlowDisk:
-    @staticmethod
-    def find_spec(name, *_):
-        if name.startswith("numpy"):
-            time.sleep(0.005)
-
-sys.meta_path.insert(0, SlowDisk)
 encoder = Encoder.from_folder(Path(sys.argv[1]))
 done = []
 works = [
@@ -244,7 +238,7 @@ for thread in threads:
     thread.join()
 assert len(done) == 2
 """
-    arguments = [sys.executable, "-c", code, str(GOLDEN / "tiny-clip")]
+    arguments = [sys.executable, "-c", SLOW_NUMPY + code, str(GOLDEN / "tiny-clip")]
     processes = [subprocess.Popen(arguments, cwd=FUNCTIONS) for _ in range(8)]
     assert [process.wait() for process in processes] == [0] * len(processes)
 

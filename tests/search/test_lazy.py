@@ -9,6 +9,7 @@ import time
 
 from clipsearch.storage.folder import FolderBucket
 from tests.search.conftest import MAIN, REFRESH_EVERY, png
+from tests.slow_numpy import SLOW_NUMPY
 
 HEAVY = {
     "PIL",
@@ -62,14 +63,8 @@ def test_a_search_loads_what_health_does_not(gallery):
 
 
 AT_ONCE = """
-import asyncio, sys, time
+import asyncio
 import functions_framework, httpx
-
-class SlowDisk:
-    @staticmethod
-    def find_spec(name, *_):
-        if name.startswith("numpy"):
-            time.sleep(0.005)
 
 async def ask(client, path):
     if path == "picture":
@@ -81,7 +76,6 @@ async def ask_all(paths):
     async with httpx.AsyncClient(transport=transport, base_url="http://search.test") as client:
         return await asyncio.gather(*(ask(client, path) for path in paths))
 
-sys.meta_path.insert(0, SlowDisk)
 paths = ["/?q=red", "picture", "/?like=red.jpg", "/status"]
 answers = asyncio.run(ask_all(paths))
 assert [answer.status_code for answer in answers] == [200] * 4, [a.text for a in answers]
@@ -90,7 +84,7 @@ assert [answer.status_code for answer in answers] == [200] * 4, [a.text for a in
 
 def test_several_requests_may_be_the_first(gallery):
     """Threads that import numpy at once find it half done; on a slow disk, and not every time."""
-    code = AT_ONCE.format(main=MAIN, image=png("red").hex())
+    code = SLOW_NUMPY + AT_ONCE.format(main=MAIN, image=png("red").hex())
     environment = os.environ | gallery.environment
     processes = [subprocess.Popen([sys.executable, "-c", code], env=environment) for _ in range(4)]
     assert [process.wait() for process in processes] == [0] * 4
