@@ -19,7 +19,7 @@ export FROM SPLIT ANNOTATIONS IMAGES
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export check scan format demo-model evaluate-demo evaluate \
-	golden bench bench-encoder bench-index bench-precision reconcile screenshot status upload clean
+	golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot status upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,9 @@ bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 
 bench-index: $(VENV)/.made ## measure the index at its bounds; minutes, 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m tools.bench_index $(ARGS)
+
+bench-decoding: $(VENV)/.made ## memory and seconds of the worst photos of each format (Linux)
+	@$(VENV)/bin/python -m tools.bench_decoding
 
 bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
 	$(EXPORT)/bin/python -m tools.bench_precision

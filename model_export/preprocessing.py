@@ -1,6 +1,6 @@
 """preprocessor_config.json -> size, mean and std; refused if our preprocessing is not that.
 
-clipsearch.preprocess does one thing: shorter side to the size, bicubic; centre crop of that
+clipsearch.images.preprocess does one thing: shorter side to the size, bicubic; centre crop of that
 size; then (in image.onnx) values / 255, minus mean, divided by std.
 """
 
@@ -29,7 +29,7 @@ IGNORED = {"processor_class", "_processor_class", "data_format", "input_data_for
 
 
 class UnsupportedPreprocessing(ValueError):
-    """The checkpoint wants its pictures in a way that clipsearch.preprocess has not."""
+    """The checkpoint wants its pictures in a way that clipsearch.images.preprocess has not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clipsearch.decode import decode_for_encoder
 from clipsearch.encoder import Encoder
 from model_export.reference import Reference, opened
 from model_export.samples import photo
@@ -35,14 +34,13 @@ def speed(encoder: Encoder, reference: Reference) -> dict[str, dict[str, float]]
     """Milliseconds for one text and one JPEG of 640 x 480, when warm; ours and theirs take
     turns, the medians count."""
     data = photo(np.random.default_rng(0), 640, 480)
-    size = encoder.image_size
     sides: dict[str, dict[str, Callable[[], Any]]] = {
         "text_ms": {
             "ours": lambda: encoder.encode_text([TEXT]),
             "theirs": lambda: reference.text(reference.tokens([TEXT])),
         },
         "image_ms": {
-            "ours": lambda: encoder.encode_image([decode_for_encoder(data, size).image]),
+            "ours": lambda: encoder.encode_image([encoder.decode(data).square]),
             "theirs": lambda: reference.image([opened(data)]),
         },
     }

@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clipsearch.decode import decode_photo
 from clipsearch.encoder import Encoder
 from clipsearch.manifest import Tower
-from clipsearch.preprocess import preprocess
 from model_export.onnx_export import UnsupportedModel
 from model_export.ranking import agreement, among_themselves, noise
 from model_export.reference import Reference, opened
@@ -193,11 +191,11 @@ def _equal_tokens(encoder: Encoder, expected: Expected) -> int:
 
 
 def _image_vectors(encoder: Encoder, expected: Expected) -> np.ndarray:
-    return encoder.encode_image([decode_photo(photo).image for photo in expected.photos])
+    return encoder.encode_image([encoder.decode(photo).square for photo in expected.photos])
 
 
 def _equal_pixels(encoder: Encoder, expected: Expected) -> int:
-    ours = (preprocess(decode_photo(p).image, encoder.image_size) for p in expected.photos)
+    ours = (np.asarray(encoder.decode(photo).square) for photo in expected.photos)
     return sum(map(np.array_equal, ours, expected.squares))
 
 

@@ -23,6 +23,7 @@ from transformers import CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from clipsearch.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
+from clipsearch.images.preprocess import PREPROCESSING
 from clipsearch.manifest import tower_of
 from model_export.linear import Precision
 from model_export.onnx_export import UnsupportedModel, export_image, export_text
@@ -110,6 +111,7 @@ class _Writer:
             "dim": self.model.config.projection_dim,
             "context_length": self.context_length,
             "image_size": self.image_size,
+            "preprocessing": PREPROCESSING,
             "mean": self.mean,
             "std": self.std,
         }

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from clipsearch.bundle import FILES, MODEL_JSON, Bundle, space_of
+from clipsearch.images.preprocess import PREPROCESSING
 
 DIM = 32
 IMAGE_SIZE = 16
@@ -153,6 +154,7 @@ def _bundle(folder: Path, seed: int) -> Bundle:
         logit_scale=100.0,
         context_length=CONTEXT_LENGTH,
         image_size=IMAGE_SIZE,
+        preprocessing=PREPROCESSING,
         mean=MEAN,
         std=STD,
         files=files,

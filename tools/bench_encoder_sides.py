@@ -101,24 +101,19 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
     """The same with our code: one photo as `search` does it, several as `ingest`."""
     from PIL import Image
 
-    from clipsearch.decode import decode_for_encoder
     from clipsearch.encoder import Encoder
-    from clipsearch.preprocess import preprocess
 
     encoder = Encoder.from_folder(folder)
     of_many = Encoder.from_folder(folder, side_by_side=True)
     pool = ThreadPoolExecutor(os.cpu_count())
 
     def decode(photo: bytes) -> Image.Image:
-        return decode_for_encoder(photo, encoder.image_size).image
-
-    def shrink(photo: bytes) -> Image.Image:
-        return Image.fromarray(preprocess(decode(photo), encoder.image_size))
+        return encoder.decode(photo).square
 
     def encode_images(photos: list[bytes]) -> Any:
         if len(photos) == 1:
             return encoder.encode_image([decode(photos[0])])
-        return of_many.encode_image(list(pool.map(shrink, photos)))
+        return of_many.encode_image(list(pool.map(decode, photos)))
 
     return lambda text: encoder.encode_text([text]).vectors, encode_images
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clipsearch.background import Background
 from clipsearch.bundle import Bundle, LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
+from clipsearch.images.decode import Photo, decode_photo
+from clipsearch.images.preprocess import preprocess
 from clipsearch.imports import import_in_turn
-from clipsearch.preprocess import preprocess
 from clipsearch.towers import ImageTower, TextTower, cpus
 
 if TYPE_CHECKING:
@@ -100,6 +101,10 @@ class Encoder:
         """The side of the square that the image tower sees, in pixels."""
         return self.bundle.image_size
 
+    def decode(self, data: bytes) -> Photo:
+        """A photo's bytes, for this encoder. PhotoTooLarge, UnreadablePhoto."""
+        return decode_photo(data, self.image_size, self.bundle.preprocessing)
+
     @property
     def logit_scale(self) -> float:
         return self.bundle.logit_scale
@@ -125,7 +130,7 @@ class Encoder:
         return TextEmbedding(np.concatenate(vectors), truncated)
 
     def encode_image(self, images: Sequence[Image.Image]) -> Floats:
-        """Upright pictures of any size and mode (decode.py) -> (N, dim), rows of length 1."""
+        """Upright pictures of any size and mode -> (N, dim), rows of length 1."""
         import numpy as np
 
         if not images:

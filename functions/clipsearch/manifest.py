@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from clipsearch.errors import DamagedObject
-from clipsearch.preprocess import PREPROCESSING
+from clipsearch.images.preprocess import PREPROCESSING, READABLE
 
 FORMAT = 1
 MODEL_JSON = "model.json"
@@ -47,6 +47,7 @@ class Bundle:
     logit_scale: float
     context_length: int
     image_size: int
+    preprocessing: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     files: Mapping[str, str]
@@ -67,6 +68,7 @@ class Bundle:
             "logit_scale": self.logit_scale,
             "context_length": self.context_length,
             "image_size": self.image_size,
+            "preprocessing": self.preprocessing,
             "mean": list(self.mean),
             "std": list(self.std),
             "files": {
@@ -88,6 +90,7 @@ def space_of(
     image_size: int,
     mean: tuple[float, ...],
     std: tuple[float, ...],
+    preprocessing: int = PREPROCESSING,
 ) -> str:
     """The embedding space: 12 hex digits over all that decides what a vector is."""
     facts = {
@@ -97,7 +100,7 @@ def space_of(
         "image_size": image_size,
         "mean": list(mean),
         "std": list(std),
-        "preprocessing": PREPROCESSING,
+        "preprocessing": preprocessing,
     }
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -105,7 +108,7 @@ def space_of(
 
 def parse_bundle(data: bytes, where: str) -> Bundle:
     """model.json -> Bundle. DamagedObject(where, …) if it is not one, or if its space is not
-    the one that its contents give (another version of the preprocessing, a changed digest)."""
+    the one that its contents give (a changed digest, say)."""
     try:
         document = json.loads(data)
         if document["format"] != FORMAT:
@@ -119,6 +122,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             logit_scale=float(document["logit_scale"]),
             context_length=int(document["context_length"]),
             image_size=int(document["image_size"]),
+            preprocessing=int(document.get("preprocessing", 1)),  # bundles before 2 say nothing
             mean=(red, green, blue),
             std=(std_red, std_green, std_blue),
             files={file: str(entry["sha256"]) for file, entry in document["files"].items()},
@@ -129,6 +133,8 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
             raise ValueError(f"the files {list(bundle.files)}")
+        if bundle.preprocessing not in READABLE:
+            raise ValueError(f"the preprocessing {bundle.preprocessing}; {READABLE} are known")
         # of no consequence for the space, so not covered by it
         if not (math.isfinite(bundle.logit_scale) and bundle.logit_scale > 0):
             raise ValueError(f"the logit_scale {bundle.logit_scale}")
@@ -143,6 +149,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         image_size=bundle.image_size,
         mean=bundle.mean,
         std=bundle.std,
+        preprocessing=bundle.preprocessing,
     )
     if space != bundle.space:
         raise DamagedObject(where, f"it says space {bundle.space!r}, its contents give {space!r}")

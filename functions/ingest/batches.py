@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from clipsearch.decode import decode_for_encoder
 from clipsearch.encoder import MAX_BATCH, Encoder
 from clipsearch.entries import Entry, Kind
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
-from clipsearch.preprocess import preprocess
+from clipsearch.images.thumbnails import make_thumbnail
 from clipsearch.segments import write_segment
 from ingest.messages import Index, Remove, Wanted
 from ingest.photos import is_there, read_photo, remove_thumbnail, write_thumbnail
@@ -67,10 +66,7 @@ def index_photos(
     with _pool() as pool:
         # A decoded photo may have 200 MB; as many at a time as there are cores.
         decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
-        looks = [
-            pool.submit(_look, photo, services, encoder.image_size, decoding)
-            for photo in message.photos
-        ]
+        looks = [pool.submit(_look, photo, services, encoder, decoding) for photo in message.photos]
         for batch in _batches(looks):
             entries += _entries(batch, encoder)
             for _ in batch:
@@ -96,23 +92,20 @@ def remove_photos(message: Remove, services: Services) -> str:
 
 
 def _look(
-    photo: Wanted, services: Services, image_size: int, decoding: threading.BoundedSemaphore
+    photo: Wanted, services: Services, encoder: Encoder, decoding: threading.BoundedSemaphore
 ) -> _Looked:
     """Also writes the thumbnail."""
-    from PIL import Image
-
     try:
         data = read_photo(photo.name, photo.generation, photo.size, services)
         with decoding:
-            decoded = decode_for_encoder(data, image_size)
-            write_thumbnail(photo.name, photo.at, decoded, services)
-            # What the encoder would do first. Only this little is kept until the batch is full.
-            picture = Image.fromarray(preprocess(decoded.image, image_size))
+            decoded = encoder.decode(data)
+            thumbnail = make_thumbnail(decoded.thumbnail)
+        write_thumbnail(photo.name, photo.at, thumbnail, services)
     except ObjectNotFound:
         return _Looked(photo)
     except UnreadablePhoto as error:
         return _Looked(photo, reason=error.reason)
-    return _Looked(photo, picture, decoded.width, decoded.height)
+    return _Looked(photo, decoded.square, decoded.width, decoded.height)
 
 
 def _entries(batch: Sequence[_Looked], encoder: Encoder) -> Iterator[Entry]:

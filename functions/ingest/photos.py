@@ -9,8 +9,6 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from clipsearch import thumbnails
-from clipsearch.decode import MAX_BYTES, Decoded, decode_for_encoder
 from clipsearch.entries import Entry, Kind
 from clipsearch.errors import (
     BadObjectName,
@@ -20,6 +18,8 @@ from clipsearch.errors import (
     PhotoTooLarge,
     UnreadablePhoto,
 )
+from clipsearch.images import thumbnails
+from clipsearch.images.decode import MAX_BYTES
 from clipsearch.segments import write_segment
 from clipsearch.timing import Timing
 from ingest.answer import Answer
@@ -40,7 +40,7 @@ def index(photo: PhotoEvent, services: Services, timing: Timing) -> Answer:
         with timing.phase("read"):
             data = read_photo(photo.name, photo.generation, photo.size, services)
         with timing.phase("decode"):
-            decoded = decode_for_encoder(data, encoder.image_size)
+            decoded = encoder.decode(data)
     except ObjectNotFound:
         # Its own delete, or its successor, has an event that says all there is to say.
         remove_thumbnail(photo.name, photo.generation, services)
@@ -49,9 +49,10 @@ def index(photo: PhotoEvent, services: Services, timing: Timing) -> Answer:
         return fail(photo, services, error.reason)
 
     with timing.phase("thumbnail"):
-        write_thumbnail(photo.name, photo.generation, decoded, services)
+        thumbnail = thumbnails.make_thumbnail(decoded.thumbnail)
+        write_thumbnail(photo.name, photo.generation, thumbnail, services)
     with timing.phase("encode"):
-        vector = encoder.encode_image([decoded.image])[0]
+        vector = encoder.encode_image([decoded.square])[0]
     entry = _entry(photo, Kind.VECTOR, width=decoded.width, height=decoded.height, vector=vector)
     with timing.phase("write"):
         write_segment(services.index, encoder.space, [entry])
@@ -98,10 +99,9 @@ def is_there(name: str, generation: int, services: Services) -> bool:
         return False
 
 
-def write_thumbnail(name: str, generation: int, decoded: Decoded, services: Services) -> None:
+def write_thumbnail(name: str, generation: int, data: bytes, services: Services) -> None:
     """`generation` is that of the entry, by which search finds the thumbnail."""
     thumbnail = thumbnails.thumbnail_name(name, generation)
-    data = thumbnails.make_thumbnail(decoded.image)
     # Another release of the image library may have made other bytes of the same picture.
     with suppress(ObjectExists):
         services.thumbnails.create(thumbnail, data, thumbnails.CONTENT_TYPE, FOR_EVER)

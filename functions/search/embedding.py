@@ -68,11 +68,9 @@ def _of_picture(query: Query, model: Model, timing: Timing) -> "Vector | None":
 
 
 def _of_image(image: bytes, model: Model, timing: Timing) -> "Vector":
-    from clipsearch.decode import decode_for_encoder
-
     with _encoding("image", model, timing):
-        photo = decode_for_encoder(image, model.encoder.image_size)
-        vector: Vector = model.encoder.encode_image([photo.image])[0]
+        photo = model.encoder.decode(image)
+        vector: Vector = model.encoder.encode_image([photo.square])[0]
         return vector
 
 

@@ -15,8 +15,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from clipsearch import logs
-from clipsearch.decode import MAX_BYTES
 from clipsearch.errors import SettingsError
+from clipsearch.images.decode import MAX_BYTES
 from clipsearch.settings import Settings
 from search import openapi, page
 from search.body import parse_form, read_body

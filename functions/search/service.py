@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from clipsearch import thumbnails
 from clipsearch.errors import NotReady
+from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search import embedding
@@ -123,7 +123,7 @@ class Service:
         return _described(model, answer, found.truncated, timing)
 
     def _results(self, hits: "list[Hit]") -> list[dict[str, Any]]:
-        names = [thumbnails.thumbnail_name(hit.name, hit.generation) for hit in hits]
+        names = [thumbnail_name(hit.name, hit.generation) for hit in hits]
         if self._signed is not None:
             addresses = self._signed.of(names)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -24,19 +23,6 @@ def golden() -> dict[str, np.ndarray]:
 def golden_logits() -> dict[str, np.ndarray]:
     """CLIPModel's logits_per_image and logits_per_text for the same."""
     return dict(np.load(GOLDEN / "logits.npz"))
-
-
-@pytest.fixture(scope="session")
-def golden_pixels() -> dict[str, np.ndarray]:
-    """CLIPImageProcessor's output at 24 px for each sample picture, by its name."""
-    arrays = np.load(GOLDEN / "preprocessing.npz")
-    return dict(zip(arrays["names"].tolist(), arrays["pixels"], strict=True))
-
-
-@pytest.fixture(scope="session")
-def golden_digests() -> dict[str, dict[str, str]]:
-    """SHA-256 of its output at other sizes: size -> name of the picture -> hex digest."""
-    return json.loads((GOLDEN / "preprocessing.json").read_text())["sha256"]
 
 
 @pytest.fixture(params=["tiny-clip", "tiny-clip-int8"])

@@ -14,15 +14,18 @@ from PIL import Image
 
 from clipsearch import bundle as bundle_module
 from clipsearch.bundle import publish_bundle
-from clipsearch.decode import eight_bits
 from clipsearch.encoder import Encoder
 from clipsearch.errors import DamagedObject
+from clipsearch.images.levels import sixteen_to_eight
 from clipsearch.storage.folder import FolderBucket
 from model_export.samples import pictures, texts
 from tests.encoder.conftest import GOLDEN
 from tests.slow_numpy import SLOW_NUMPY
 
-IMAGES = [eight_bits(sample.image) for sample in pictures()]
+IMAGES = [
+    sixteen_to_eight(sample.image) if sample.image.mode == "I;16" else sample.image
+    for sample in pictures()
+]
 FUNCTIONS = Path(bundle_module.__file__).parent.parent
 
 

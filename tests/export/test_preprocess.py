@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipsearch.decode import decode_photo
-from clipsearch.preprocess import preprocess
+from clipsearch.images.decode import decode_photo
+from clipsearch.images.preprocess import preprocess
 from model_export.reference import as_viewed, image_processor
 from model_export.samples import MODES, in_mode, pictures, texture
 from model_export.tiny import MEAN, STD
@@ -56,5 +56,5 @@ def test_a_photo_with_an_exif_orientation_is_the_upright_picture(orientation):
     exif, out = Image.Exif(), io.BytesIO()
     exif[0x0112] = orientation
     image.save(out, "PNG", exif=exif)
-    ours = preprocess(decode_photo(out.getvalue()).image, 64)
+    ours = np.asarray(decode_photo(out.getvalue(), 64).square)
     np.testing.assert_array_equal(ours, reference(upright, 64))

@@ -16,10 +16,10 @@ from PIL import Image
 
 from clipsearch.bundle import publish_bundle
 from clipsearch.entries import Kind
+from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.segments import segments_prefix
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
-from clipsearch.thumbnails import thumbnail_name
 from tests.pubsub_double import event_of
 from tests.tiny_bundle import make_tiny_bundle
 from tools.run.feeder import Event

@@ -6,8 +6,8 @@ import warnings
 import pytest
 
 from clipsearch.bundle import publish_bundle
+from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.storage import open_bucket
-from clipsearch.thumbnails import thumbnail_name
 from tests.gcs_double import LOST, CloudStorageDouble
 from tests.ingest.conftest import Cloud, jpeg
 from tools.run.feeder import Event

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from clipsearch.bundle import publish_bundle
-from clipsearch.decode import decode_photo
 from clipsearch.encoder import Encoder
 from clipsearch.index import PhotoIndex
 from clipsearch.snapshot import SnapshotReader
@@ -65,7 +64,7 @@ def test_each_photo_is_in_the_space_of_the_model_that_saw_it(cloud, model_folder
         encoder = Encoder.from_folder(folder)
         vectors = vectors_of(cloud, encoder.space)
         for name, vector in vectors.items():
-            image = decode_photo((cloud.root / "photos" / name).read_bytes()).image
+            image = encoder.decode((cloud.root / "photos" / name).read_bytes()).square
             np.testing.assert_allclose(vector, encoder.encode_image([image])[0], atol=1e-6)
         assert vectors  # both had their turn
         found += vectors

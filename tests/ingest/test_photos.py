@@ -8,8 +8,8 @@ from PIL import Image
 
 from clipsearch.encoder import Encoder
 from clipsearch.entries import Kind
+from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.segments import read_segment, segments_prefix
-from clipsearch.thumbnails import thumbnail_name
 from tests.ingest.conftest import jpeg, picture
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from clipsearch.bundle import publish_bundle
 from clipsearch.coverage import CoverageReader
 from clipsearch.entries import Kind
+from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.segments import segments_prefix, write_segment
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
-from clipsearch.thumbnails import thumbnail_name
 from tests.index.making import tombstone
 from tests.ingest.conftest import jpeg
 from tests.tiny_bundle import make_tiny_bundle
@@ -97,10 +97,10 @@ def entries(cloud, segment):
 def test_a_failure_is_tried_again_and_written_only_if_something_is_new(cloud, monkeypatch):
     [event] = cloud.put("large.jpg", jpeg("red", (300, 200)))
     assert cloud.client
-    import clipsearch.decode
+    import clipsearch.images.decode
 
     with monkeypatch.context() as smaller:
-        smaller.setattr(clipsearch.decode, "MAX_PIXELS", 10_000)
+        smaller.setattr(clipsearch.images.decode, "MAX_PIXELS", 10_000)
         cloud.send(event)
         assert cloud.counts()[1:3] == (0, 1)
         before = cloud.segments()

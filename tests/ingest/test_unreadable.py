@@ -5,9 +5,9 @@ import zlib
 
 import pytest
 
-from clipsearch.decode import MAX_BYTES
 from clipsearch.entries import Kind
 from clipsearch.errors import BadObjectName, ObjectUnreadable
+from clipsearch.images.decode import MAX_BYTES
 from tests.ingest.conftest import jpeg, picture
 
 

@@ -89,11 +89,10 @@ class Gallery:
         self.add_all({f"{name}.jpg": jpeg(colour) for name, colour in photos.items()})
 
     def add_all(self, photos):
-        from clipsearch.decode import decode_photo
         from clipsearch.entries import Kind
 
-        decoded = {name: decode_photo(data) for name, data in photos.items()}
-        vectors = self.encoder.encode_image([d.image for d in decoded.values()])
+        decoded = {name: self.encoder.decode(data) for name, data in photos.items()}
+        vectors = self.encoder.encode_image([d.square for d in decoded.values()])
         self._write(
             [
                 self._entry(name, Kind.VECTOR, width=d.width, height=d.height, vector=vector)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipsearch.decode import decode_photo
 from tests.search.conftest import classify, form, jpeg, png
 from tests.search.test_errors import MEGABYTES_20, assert_problem
 
@@ -43,7 +42,7 @@ def test_logits_are_those_of_the_encoder_and_probabilities_their_softmax(
     answer = classify(model_client, picture, *labels).json()
     assert answer["space"] == empty_gallery.space
     assert answer["model"] == "tiny-0"
-    image = decode_photo(picture).image
+    image = empty_gallery.encoder.decode(picture).square
     logits = empty_gallery.encoder.logits([image], labels).per_image[0].astype(float)
     odds = np.exp(logits)
     wanted = sorted(zip(labels, logits, odds / odds.sum(), strict=True), key=lambda row: -row[1])
@@ -81,7 +80,7 @@ def test_the_vector_of_a_text_and_of_a_picture_are_the_encoders(empty_gallery, m
 
     picture = png((10, 200, 90))
     posted = model_client.post("/embed", files={"image": picture})
-    wanted = encoder.encode_image([decode_photo(picture).image])[0]
+    wanted = encoder.encode_image([encoder.decode(picture).square])[0]
     assert (vector_of(posted) == wanted).all()
 
     words = model_client.post("/embed", **form(("q", None, b"a red photo"), ("image", "", b"")))

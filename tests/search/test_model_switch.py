@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from clipsearch.decode import decode_photo
 from tests.search.conftest import Gallery, classify, png
 from tests.search.test_fresh import eventually
 from tests.tiny_bundle import make_tiny_bundle
@@ -31,9 +30,9 @@ def expected(gallery):
     from tests.search.conftest import jpeg
 
     encoder = gallery.encoder
-    pictures = [decode_photo(jpeg(colour)).image for colour in PHOTOS.values()]
+    pictures = [encoder.decode(jpeg(colour)).square for colour in PHOTOS.values()]
     photos = encoder.encode_image(pictures)
-    picture = decode_photo(PICTURE).image
+    picture = encoder.decode(PICTURE).square
     questions = {
         "words": encoder.encode_text([WORDS]).vectors[0],
         "picture": encoder.encode_image([picture])[0],

@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from clipsearch.decode import DECODERS, MAX_BYTES, MAX_PIXELS
+from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
+from clipsearch.images.kinds import FORMATS
 from search.body import MAX_ARRIVAL
 from search.main import ROUTES
 from search.parameters import (
@@ -167,7 +168,7 @@ def test_numbers_and_formats_in_the_prose_are_those_of_the_code(document):
     assert f"{MAX_BYTES:,} bytes" in too_large
     for text in (image, refused):
         assert f"{MAX_PIXELS // 1_000_000} megapixels" in text
-        assert set(re.findall("|".join(DECODERS), text)) == set(DECODERS)
+        assert set(re.findall("|".join(FORMATS), text)) == set(FORMATS)
     too_slow = document["components"]["responses"]["TooSlow"]["description"]
     assert f"{MAX_ARRIVAL} seconds" in too_slow
     assert schemas["Status"]["properties"]["failures"]["maxItems"] == FAILURES_SHOWN

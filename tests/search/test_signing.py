@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.snapshot import SnapshotReader
-from clipsearch.thumbnails import thumbnail_name
 from tests.iam_double import IamDouble
 
 ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"

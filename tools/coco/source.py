@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from clipsearch.decode import MAX_BYTES
+from clipsearch.images.decode import MAX_BYTES
 from tools.coco.annotations import Record
 from tools.coco.client import Client
 from tools.upload.photo import check_photo

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clipsearch.coverage import Pending
-from clipsearch.decode import decode_for_encoder
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
 from clipsearch.snapshot import SnapshotReader
 from ingest.comparison import Comparison
@@ -87,7 +86,7 @@ def _seconds_per_photo(options: Options, sample: Sequence[Wanted]) -> float:
         count += 1
         try:
             data = read_photo(photo.name, photo.generation, photo.size, services)
-            encoder.encode_image([decode_for_encoder(data, encoder.image_size).image])
+            encoder.encode_image([encoder.decode(data).square])
         except (ObjectNotFound, UnreadablePhoto):
             continue
     return (time.perf_counter() - (started or 0.0)) / count

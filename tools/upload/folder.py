@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from clipsearch.decode import MAX_BYTES
 from clipsearch.errors import ObjectNotFound, ObjectUnreadable, StorageError
+from clipsearch.images.decode import MAX_BYTES
 from clipsearch.storage.folder import FolderBucket
 from tools.upload.photo import check_format, check_photo
 from tools.upload.source import OwnFault, Unavailable

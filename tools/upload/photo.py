@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
-from clipsearch.decode import decode_photo, format_of
 from clipsearch.errors import UnreadablePhoto
-from clipsearch.preprocess import DECODED_SIZE
+from clipsearch.images.decode import decode_photo
+from clipsearch.images.kinds import format_of
+from clipsearch.towers import cpus
 from tools.upload.source import NotAPhoto, OwnFault
 
 CONTENT_TYPES = {
@@ -21,8 +21,10 @@ CONTENT_TYPES = {
     "HEIC": "image/heic",
 }
 
-# A decoded photo takes up to some hundred megabytes; more at once than cores is no quicker.
-_decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+ANY_ENCODER = 224  # pixels: which photos can be read does not depend on it
+
+# More at once than cores is no quicker.
+_decoding = threading.BoundedSemaphore(cpus())
 
 
 def check_photo(data: bytes) -> str:
@@ -30,7 +32,7 @@ def check_photo(data: bytes) -> str:
     type_ = check_format(data)
     try:
         with _decoding:
-            decode_photo(data, for_size=DECODED_SIZE)
+            decode_photo(data, ANY_ENCODER)
     except UnreadablePhoto as error:
         raise OwnFault(error.reason) from error
     return type_

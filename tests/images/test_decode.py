@@ -15,11 +15,10 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from clipsearch import decode
-from clipsearch.decode import MAX_BYTES, decode_photo
 from clipsearch.errors import PhotoTooLarge, UnreadablePhoto
-from clipsearch.preprocess import preprocess
-from clipsearch.thumbnails import make_thumbnail
+from clipsearch.images import decode
+from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS, decode_photo
+from clipsearch.images.thumbnails import make_thumbnail
 from model_export.samples import texture
 
 pillow_heif.register_heif_opener()  # for writing; decoding must work without
@@ -70,15 +69,15 @@ def difference(image: Image.Image, other: Image.Image) -> float:
 
 def reason(data: bytes) -> str:
     with pytest.raises(UnreadablePhoto) as caught:
-        decode_photo(data)
+        decode_photo(data, 24)
     return caught.value.reason
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_format_is_decoded(kind):
-    decoded = decode_photo(encoded(corners(), kind))
+    decoded = decode_photo(encoded(corners(), kind), 24)
     assert (decoded.width, decoded.height) == (90, 60)
-    assert difference(decoded.image, corners()) < 3
+    assert difference(decoded.thumbnail, corners()) < 3
 
 
 @pytest.mark.parametrize("orientation", TURNS)
@@ -88,9 +87,9 @@ def test_a_photo_is_upright_whatever_its_exif_orientation(kind, orientation):
     stored = corners() if turn is None else corners().transpose(turn)
     exif = Image.Exif()
     exif[0x0112] = orientation
-    decoded = decode_photo(encoded(stored, kind, exif=exif.tobytes()))
+    decoded = decode_photo(encoded(stored, kind, exif=exif.tobytes()), 24)
     assert (decoded.width, decoded.height) == (90, 60)
-    assert difference(decoded.image, corners()) < 3
+    assert difference(decoded.thumbnail, corners()) < 3
 
 
 def test_the_exif_orientation_of_heic_is_not_applied_twice():
@@ -100,40 +99,38 @@ def test_the_exif_orientation_of_heic_is_not_applied_twice():
     exif[0x0112] = 6
     data = encoded(corners(), "HEIF", exif=exif)
     assert b"irot" not in data
-    assert difference(decode_photo(data).image, corners()) < 3
+    assert difference(decode_photo(data, 24).thumbnail, corners()) < 3
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_broken_exif_leaves_the_picture_as_it_is_stored():
     data = encoded(corners(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-    assert difference(decode_photo(data).image, corners()) < 3
+    assert difference(decode_photo(data, 24).thumbnail, corners()) < 3
 
 
 def test_the_first_frame_of_an_animation_counts():
     frames = [Image.new("RGB", (40, 30), colour) for colour in ("red", "green", "blue")]
     for kind in ("GIF", "WEBP", "PNG"):
         data = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
-        assert decode_photo(data).image.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
+        assert decode_photo(data, 24).thumbnail.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_sixteen_bits_keep_their_high_byte(kind):
     levels = np.array([[0, 255, 256, 0x7FFF, 0xFF00, 0xFFFF]], np.uint16)
-    decoded = decode_photo(encoded(Image.fromarray(levels), kind)).image
-    assert decoded.mode == "L"
-    np.testing.assert_array_equal(np.asarray(decoded), levels >> 8)
+    decoded = decode_photo(encoded(Image.fromarray(levels), kind), 24).thumbnail
+    np.testing.assert_array_equal(np.asarray(decoded)[:, :, 0], levels >> 8)
 
 
 def test_float_and_32_bit_grey_is_spread_over_the_range():
     for dtype in (np.float32, np.int32):
         values = np.array([[-1000, 0, 1000, 3000]], dtype)
-        decoded = decode_photo(encoded(Image.fromarray(values), "TIFF")).image
-        np.testing.assert_array_equal(np.asarray(decoded), [[0, 63, 127, 255]])
+        decoded = decode_photo(encoded(Image.fromarray(values), "TIFF"), 24).thumbnail
+        np.testing.assert_array_equal(np.asarray(decoded)[:, :, 0], [[0, 63, 127, 255]])
 
 
 def test_cmyk_from_a_jpeg_is_not_inverted():
-    decoded = decode_photo(encoded(corners().convert("CMYK"), "JPEG")).image
-    assert decoded.mode == "CMYK"
+    decoded = decode_photo(encoded(corners().convert("CMYK"), "JPEG"), 24).thumbnail
     assert difference(decoded, corners()) < 3
 
 
@@ -145,22 +142,25 @@ def test_an_empty_file_says_so():
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "what"),
     [
-        b"Dear diary, today",
-        b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
-        b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
-        b"P6 2 1 255\n\0\0\0\xff\xff\xff",
-        b"\0\0\0\x18ftypmp42\0\0\0\0isommp42",  # a video
-        b"\0\0\1\0\1\0\x10\x10",  # an icon
-        b"\0",
+        (b"Dear diary, today", "text"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF"),
+        (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
+        (b"P6 2 1 255\n\0\0\0\xff\xff\xff", "first bytes are those of none"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a video (MP4)"),
+        (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a video (QuickTime)"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "camera raw (Canon)"),
+        (b"\0\0\1\0\1\0\x10\x10", "an icon"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"\0", "zeros"),
     ],
-    ids=["text", "PDF", "SVG", "PPM", "video", "icon", "a byte"],
 )
-def test_other_files_are_refused_with_the_formats_that_are_read(data):
+def test_other_files_are_refused_for_what_they_are(data, what):
     text = reason(data)
     assert "JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, HEIC" in text
-    assert repr(data[:12]) in text
+    assert what in text
+    assert "b'" not in text
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.95])
@@ -169,7 +169,7 @@ def test_a_photo_that_was_cut_off_is_refused(kind, share):
     data = encoded(texture(np.random.default_rng(0), 200, 150), kind)
     text = reason(data[: int(len(data) * share)])
     name = {"WEBP": "WebP", "HEIF": "HEIC"}.get(kind, kind)
-    assert text.startswith(f"damaged or cut off {name}: ")
+    assert text.startswith(f"damaged or cut off {name}")
     assert "\n" not in text
 
 
@@ -183,9 +183,7 @@ def test_damage_gives_a_picture_or_a_reason_and_nothing_else(kind):
         for position in random.integers(0, len(data), 4):
             damaged[position] = random.integers(256)
         with contextlib.suppress(UnreadablePhoto):
-            image = decode_photo(bytes(damaged)).image
-            make_thumbnail(image)
-            preprocess(image, 32)
+            make_thumbnail(decode_photo(bytes(damaged), 24).thumbnail)
 
 
 def png_header(width: int, height: int) -> bytes:
@@ -214,7 +212,7 @@ def bombs() -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", bombs())
 def test_more_than_50_megapixels_are_refused_before_decoding(kind):
-    assert reason(bombs()[kind]) == "8000 x 8000 is 64.0 megapixels; at most 50 are allowed"
+    assert reason(bombs()[kind]) == "8000 x 8000 is 64.0 megapixels; at most 50.3 are allowed"
 
 
 def test_far_more_pixels_are_refused_too_and_without_a_warning():
@@ -225,24 +223,21 @@ def test_far_more_pixels_are_refused_too_and_without_a_warning():
     assert "megapixels" in reason(b"RIFF" + struct.pack("<I", 4 + len(canvas)) + b"WEBP" + canvas)
 
 
-def test_exactly_50_megapixels_are_read():
-    out = io.BytesIO()
-    Image.new("1", (10_000, 5_000)).save(out, "PNG")
-    assert decode_photo(out.getvalue()).width == 10_000
+def test_the_largest_photos_of_phones_are_read():
+    assert MAX_PIXELS == 8192 * 6144
+    assert decode_photo(encoded(Image.new("1", (8192, 6144)), "PNG"), 24).width == 8192
 
 
 def test_more_than_20_megabytes_are_refused_without_a_look():
     with pytest.raises(PhotoTooLarge, match=r"20,000,001 bytes; at most 20,000,000 are allowed"):
-        decode_photo(bytes(MAX_BYTES + 1))
-    assert "format" in reason(bytes(MAX_BYTES))
+        decode_photo(bytes(MAX_BYTES + 1), 24)
+    assert "zeros" in reason(bytes(MAX_BYTES))
 
 
 def test_lack_of_memory_is_not_the_photos_fault(monkeypatch):
     data = encoded(corners(), "PNG")
 
     class Hungry:
-        size, width, height = (9, 9), 9, 9
-
         def __init__(self, _):
             pass
 
@@ -251,7 +246,7 @@ def test_lack_of_memory_is_not_the_photos_fault(monkeypatch):
 
     monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile", Hungry)
     with pytest.raises(MemoryError):
-        decode_photo(data)
+        decode_photo(data, 24)
 
 
 def test_decoding_leaves_no_trace_in_pillow(tmp_path):
@@ -259,11 +254,12 @@ def test_decoding_leaves_no_trace_in_pillow(tmp_path):
     code = """
 import sys, threading
 from pathlib import Path
-from clipsearch.decode import decode_photo
+from clipsearch.images.decode import decode_photo
 data = Path(sys.argv[1]).read_bytes()
 sizes = []
 threads = [
-    threading.Thread(target=lambda: sizes.append(decode_photo(data).image.size)) for _ in range(8)
+    threading.Thread(target=lambda: sizes.append(decode_photo(data, 24).thumbnail.size))
+    for _ in range(8)
 ]
 [thread.start() for thread in threads]
 [thread.join() for thread in threads]
@@ -275,5 +271,5 @@ assert "HEIF" not in Image.OPEN
 """
     file = tmp_path / "photo.heic"
     file.write_bytes(encoded(corners(), "HEIF"))
-    functions = Path(decode.__file__).parent.parent
+    functions = Path(decode.__file__).parents[2]
     subprocess.run([sys.executable, "-c", code, str(file)], cwd=functions, check=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipsearch.decode import eight_bits
-from clipsearch.preprocess import preprocess
+from clipsearch.images.levels import sixteen_to_eight
+from clipsearch.images.preprocess import preprocess
 from model_export.samples import pictures, texture
 
 SAMPLES = pictures()
@@ -17,7 +17,7 @@ SAMPLES = pictures()
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
 def test_the_pixels_are_those_of_the_reference(sample, golden_pixels, golden_digests):
-    image = eight_bits(sample.image)
+    image = sixteen_to_eight(sample.image) if sample.image.mode == "I;16" else sample.image
     np.testing.assert_array_equal(preprocess(image, 24), golden_pixels[sample.name])
     for size, digests in golden_digests.items():
         pixels = np.ascontiguousarray(preprocess(image, int(size)))
@@ -51,5 +51,5 @@ def test_a_picture_far_too_long_is_not_resized_as_a_whole():
 def test_cropping_first_gives_the_same_picture(monkeypatch):
     image = texture(np.random.default_rng(5), 60, 1111)
     whole = preprocess(image, 24)
-    monkeypatch.setattr("clipsearch.preprocess.MAX_RESIZED_PIXELS", 0)
+    monkeypatch.setattr("clipsearch.images.preprocess.MAX_RESIZED_PIXELS", 0)
     assert np.abs(preprocess(image, 24).astype(int) - whole).max() <= 1

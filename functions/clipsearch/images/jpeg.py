@@ -1,0 +1,237 @@
+"""JPEG: only what makes pixels goes to the decoder, which may scale while it decodes.
+
+ITU-T T.81. Application segments and comments are left out, so that none of them can refuse a
+picture; orientation and profile are taken from them here.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass, field
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+from clipsearch.errors import UnreadablePhoto
+from clipsearch.images.colour import Meaning
+from clipsearch.images.exif import orientation_of
+from clipsearch.images.picture import Header, Pixels
+from clipsearch.images.pieces import as_file
+
+if TYPE_CHECKING:
+    from PIL import JpegImagePlugin
+
+    Component = tuple[int, int]  # samples across and down, per unit
+
+# libjpeg's work is a visit to each block of 8 x 8 samples in each scan. A photo of 50 megapixels
+# has 20 million in ten scans; 200 million take a second or two.
+MAX_BLOCK_VISITS = 200_000_000
+MAX_SCANS = 2000
+# Bytes that the decoder wants to see before it uses the last ones.
+LOOK_AHEAD = 8
+# A JPEG of more pixels is always scaled by two at least: for its memory.
+ALWAYS_SCALED_PIXELS = 12_000_000
+
+SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
+PROGRESSIVE = {0xC2, 0xCA}
+SOS, EOI, COM, APP0, APP1, APP2, APP14 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEE
+# What ends entropy-coded data: not a stuffed zero, a restart, or a fill byte.
+_MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the segments say. `kept`: the pieces for the decoder, the first scan included."""
+
+    kept: list[memoryview] = field(default_factory=list)
+    width: int = 0
+    height: int = 0
+    is_progressive: bool = False
+    components: dict[int, Component] = field(default_factory=dict)
+    scans: list[list[int]] = field(default_factory=list)
+    bits_left: dict[tuple[int, int], int] = field(default_factory=dict)
+    exif: bytes | None = None
+    profile: dict[int, bytes] = field(default_factory=dict)
+    is_ended: bool = False
+    ends_refining: bool = False
+
+
+def read_header(data: bytes, least: int | None, may_cut: bool) -> Header:
+    """`least`: the shorter side that is needed at least; None for all pixels. `may_cut`: also
+    scale where the scale does not divide the sides."""
+    found = _segments(memoryview(data))
+    scale = _scale(found, least, may_cut)
+    blocks = {
+        name: ceil(found.width * across / _most(found, 0) / 8)
+        * ceil(found.height * down / _most(found, 1) / 8)
+        for name, (across, down) in found.components.items()
+    }
+    visits = sum(blocks.get(name, 0) for scan in found.scans for name in scan)
+    if visits > MAX_BLOCK_VISITS:
+        raise UnreadablePhoto(
+            f"{len(found.scans)} scans of {found.width} x {found.height} pixels take too long to "
+            f"decode; at most {MAX_BLOCK_VISITS // 1_000_000} million blocks are decoded, "
+            f"this has {visits / 1e6:.0f}"
+        )
+    # In several scans, all coefficients are kept until the last one: 64 of 2 bytes a block.
+    in_scans = found.is_progressive or len(found.scans) > 1
+    coefficients = sum(blocks.values()) * 128 if in_scans else 0
+    pixels = ceil(found.width / scale) * ceil(found.height / scale)
+    return Header(
+        found.width,
+        found.height,
+        coefficients + pixels * (1 if len(found.components) == 1 else 4),
+        lambda: _load(found, scale),
+    )
+
+
+def _most(found: _Found, axis: int) -> int:
+    return max((sampling[axis] for sampling in found.components.values()), default=1) or 1
+
+
+def _scale(found: _Found, least: int | None, may_cut: bool) -> int:
+    """8, 4, 2 or 1: the greatest that leaves `least` pixels on the shorter side."""
+    if least is None:
+        return 1
+    is_large = found.width * found.height > ALWAYS_SCALED_PIXELS
+    for scale in (8, 4, 2):
+        is_enough = min(found.width, found.height) // scale >= least
+        divides = found.width % scale == found.height % scale == 0
+        if is_enough and (divides or may_cut or is_large):
+            return scale
+    return 2 if is_large else 1
+
+
+def _load(found: _Found, scale: int) -> Pixels:
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    pieces: list[bytes | memoryview] = [*found.kept]
+    is_whole = found.is_ended
+    if not is_whole and not (found.is_progressive or len(found.scans) > 1):
+        pieces.append(bytes(LOOK_AHEAD))
+    elif not is_whole:
+        # Rows come only after the end marker, and nothing tells whether the last scan is whole.
+        # But all scans must have begun, and the last one may only refine, by one bit.
+        if not found.bits_left or any(found.bits_left.values()) or not found.ends_refining:
+            raise UnreadablePhoto("damaged or cut off JPEG: scans are missing")
+        pieces.append(b"\xff\xd9")
+        is_whole = True
+    picture = JpegImageFile(as_file(*pieces))
+    if scale > 1:
+        picture.draft(None, (found.width // scale, found.height // scale))
+    if is_whole:
+        picture.load()
+    else:
+        _load_without_end(picture)
+    profile = b"".join(found.profile[number] for number in sorted(found.profile))
+    orientation = orientation_of(found.exif)
+    return Pixels(picture.crop, picture.size, scale, orientation, Meaning(icc=profile or None))
+
+
+def _load_without_end(picture: JpegImagePlugin.JpegImageFile) -> None:
+    """Pillow wants the end marker, though all rows may be there. Then the last row has lost the
+    colour that the picture is filled with before. Raises Pillow's OSError if it has not."""
+    from PIL import Image
+
+    fill: Any = {"L": 1, "RGB": (1, 2, 3), "CMYK": (1, 2, 3, 4)}[picture.mode]
+    untouched: Any = (1, 1) if picture.mode == "L" else tuple((v, v) for v in fill)
+    core: Any = Image.core  # type: ignore[attr-defined]
+    picture.im = core.fill(picture.mode, picture.size, fill)
+    try:
+        picture.load()
+    except OSError:
+        picture.tile = []  # nothing more to load
+        if picture.crop((0, picture.height - 1, *picture.size)).getextrema() == untouched:
+            raise
+
+
+def _segments(data: memoryview) -> _Found:
+    """Whatever is wrong is left to the decoder: it gets what is there."""
+    found = _Found(kept=[data[:2]])
+    at = 2
+    while at + 4 <= len(data):
+        if data[at] != 0xFF:  # junk between segments
+            at += 1
+            continue
+        marker = data[at + 1]
+        if marker in (0xFF, 0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # fill, or without a length
+            at += 1 if marker == 0xFF else 2
+            continue
+        if marker == EOI:
+            break
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        content = data[at + 4 : end]
+        if marker == SOS:
+            _read_scans(found, data, at)
+            break
+        if _is_needed(marker, content):
+            found.kept.append(data[at:end])
+        _read_segment(found, marker, content)
+        at = end
+    return found
+
+
+def _is_needed(marker: int, content: memoryview) -> bool:
+    """JFIF and Adobe say what the components are; short ones are as good as none (libjpeg)."""
+    if marker == APP0:
+        return bytes(content[:5]) == b"JFIF\0" and len(content) >= 14
+    if marker == APP14:
+        return bytes(content[:5]) == b"Adobe" and len(content) >= 12
+    return not (APP0 <= marker <= 0xEF or marker == COM)
+
+
+def _read_segment(found: _Found, marker: int, content: memoryview) -> None:
+    if marker in SOF and len(content) >= 6 and not found.components:
+        if content[0] != 8:
+            raise UnreadablePhoto(f"JPEG of {content[0]} bits a channel is not supported")
+        found.height, found.width = struct.unpack(">HH", content[1:5])
+        found.is_progressive = marker in PROGRESSIVE
+        for at in range(6, min(len(content) - 2, 6 + 3 * content[5]), 3):
+            name, sampling = content[at], content[at + 1]
+            found.components[name] = (sampling >> 4 or 1, sampling & 15 or 1)
+        found.bits_left = {(name, k): 1 for name in found.components for k in range(64)}
+    elif marker == APP1 and bytes(content[:6]) == b"Exif\0\0":
+        found.exif = found.exif or bytes(content)
+    elif marker == APP2 and bytes(content[:12]) == b"ICC_PROFILE\0" and len(content) > 14:
+        found.profile.setdefault(content[12], bytes(content[14:]))
+
+
+def _read_scans(found: _Found, data: memoryview, at: int) -> None:
+    """`at`: where the first scan begins. From there on everything goes to the decoder."""
+    found.kept.append(data[at:])
+    while True:
+        size = int.from_bytes(data[at + 2 : at + 4], "big")
+        scan = data[at + 4 : at + 2 + size]
+        names = [scan[1 + 2 * i] for i in range(scan[0])] if len(scan) > 2 * scan[0] + 3 else []
+        found.scans.append(names)
+        if len(found.scans) > MAX_SCANS:
+            raise UnreadablePhoto(f"more than {MAX_SCANS} scans take too long to decode")
+        first, last, bits = (*scan[-3:-1], scan[-1] & 15) if names else (0, -1, 0)
+        found.ends_refining = bool(names) and scan[-1] >> 4 > 0
+        for name in names:
+            found.bits_left.update(((name, k), bits) for k in range(first, min(last, 63) + 1))
+        if len(names) == len(found.components) and not found.is_progressive:
+            found.is_ended = bytes(data[-2:]) == b"\xff\xd9" or _ends(data, at + 2 + size)
+            return
+        at = _next_scan(found, data, at + 2 + size)
+        if not at:
+            return
+
+
+def _ends(data: memoryview, at: int) -> bool:
+    """Whether an end marker follows the only scan; what comes behind it may be anything."""
+    marker = _MARKER.search(data, at)
+    return marker is not None and marker[1][0] == EOI
+
+
+def _next_scan(found: _Found, data: memoryview, at: int) -> int:
+    """Where the next scan begins; 0 if there is none. Tables may be in between."""
+    while marker := _MARKER.search(data, at):
+        kind, at = marker[1][0], marker.start()
+        if kind == SOS:
+            return at
+        if kind == EOI:
+            found.is_ended = True
+            return 0
+        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return 0

@@ -1,0 +1,104 @@
+"""CLIP's image preprocessing, exactly as transformers' CLIPImageProcessor (5.23.0) does it.
+
+    RGB -> Resize(shorter side = size, bicubic, antialiased) -> CenterCrop(size) -> uint8
+
+Scaling to [0, 1] and normalising are part of image.onnx (model_export).
+"""
+
+from __future__ import annotations
+
+from math import ceil, floor
+from typing import TYPE_CHECKING, Any
+
+from clipsearch.images.raster import Raster, Target, resized
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    Box = tuple[int, int, int, int]
+
+# Changes whenever the pixels that come out change: part of the embedding space (manifest.py).
+# 1: no colour is converted; a JPEG is scaled while it is decoded only where that divides its sides.
+# 2: the encoder sees the colours that the thumbnail shows; large JPEGs are always scaled.
+PREPROCESSING = 2
+READABLE = (1, 2)
+
+# A picture that would be resized to more pixels than this is cropped first (1 x 100,000).
+MAX_RESIZED_PIXELS = 16_000_000
+
+
+class Square:
+    """How a picture of `width` x `height` pixels becomes the square that the encoder sees."""
+
+    def __init__(self, width: int, height: int, size: int) -> None:
+        from PIL import Image
+
+        if width <= height:
+            across, down = size, size * height // width
+        else:
+            across, down = size * width // height, size
+        # Both back ends of CLIPImageProcessor round the offset down, where torchvision's
+        # CenterCrop rounds half to even: one pixel apart when the remainder is 3 modulo 4.
+        left, top = (across - size) // 2, (down - size) // 2
+        self.size = size
+        self.crop: Box = (left, top, left + size, top + size)
+        self.target = Target(across, down, Image.Resampling.BICUBIC)
+        self.is_cropped_first = across * down > MAX_RESIZED_PIXELS
+
+    def cropped(self, raster: Raster) -> Image.Image:
+        """Of a very long picture: only the middle is resized."""
+        left, top, right, bottom = raster.box
+        x, y = (right - left) / self.target.width, (bottom - top) / self.target.height
+        left, right = left + self.crop[0] * x, left + self.crop[2] * x
+        top, bottom = top + self.crop[1] * y, top + self.crop[3] * y
+        width, height = raster.size
+        outer = floor(left), floor(top), min(ceil(right), width), min(ceil(bottom), height)
+        inner = (left - outer[0], top - outer[1], right - outer[0], bottom - outer[1])
+        return raster.part(outer).resize((self.size, self.size), self.target.resample, inner)
+
+
+def preprocess(image: Image.Image, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """An upright picture of any size and mode -> (size, size, 3) uint8, RGB."""
+    import numpy as np
+
+    raster = Raster(image.crop, to_rgb, image.size, image.size)
+    square = Square(*image.size, size)
+    if square.is_cropped_first:
+        return np.asarray(square.cropped(raster))
+    return np.asarray(resized(raster, [square.target])[0].crop(square.crop))
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """RGB; what is transparent becomes white, as on a page."""
+    opaque, alpha = split(image)
+    return on_white(opaque.convert("RGB"), alpha)
+
+
+def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Any picture of 8 bits a channel -> L, RGB or CMYK, and how opaque it is (L); None: all."""
+    if image.mode in ("La", "RGBa"):
+        image = image.convert(image.mode.upper())
+    if image.mode in ("P", "PA") or image.info.get("transparency") is not None:
+        has_alpha = image.mode == "PA" or image.info.get("transparency") is not None
+        image = image.convert("RGBA" if has_alpha else "RGB")
+    alpha = None
+    if image.mode in ("LA", "RGBA"):
+        alpha, opaque = image.getchannel("A"), image.mode[:-1]
+        image = image.convert(opaque)
+        if alpha.getextrema() == (255, 255):
+            alpha = None
+    if image.mode not in ("L", "RGB", "CMYK"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return image, alpha
+
+
+def on_white(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    """An RGB picture on a white page."""
+    from PIL import Image
+
+    if alpha is None:
+        return image
+    page = Image.new("RGB", image.size, "white")
+    page.paste(image, mask=alpha)
+    return page

@@ -1,0 +1,182 @@
+"""Decoded pixels, upright and in sRGB, a strip at a time.
+
+A whole copy of a large picture would double the memory. So turning, colours and transparency are
+applied to strips, and of those only the reduced ones are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil, lcm
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    Box = tuple[int, int, int, int]
+    Floats = tuple[float, float, float, float]
+
+STRIP_PIXELS = 250_000
+
+# EXIF orientation -> (x and y change places, then x runs backwards, y runs backwards)
+_TURNS = {
+    1: (False, False, False),
+    2: (False, True, False),
+    3: (False, True, True),
+    4: (False, False, True),
+    5: (True, False, False),
+    6: (True, True, False),
+    7: (True, True, True),
+    8: (True, False, True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Raster:
+    """`crop(box)` gives a part of the stored pixels, `finish` makes it RGB in sRGB.
+
+    `stored` (width, height) of the stored pixels; `covered`: how much of them is picture. The two
+    differ where libjpeg has scaled a size that its scale does not divide: the last pixel of a row
+    or column then stands for a part of one.
+    """
+
+    crop: Callable[[Box], Image.Image]
+    finish: Callable[[Image.Image], Image.Image]
+    stored: tuple[int, int]
+    covered: tuple[float, float]
+    orientation: int = 1
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, upright."""
+        return self.stored[::-1] if _TURNS[self.orientation][0] else self.stored
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """What of `size` is picture: left, top, right, bottom."""
+        swap, flip_x, flip_y = _TURNS[self.orientation]
+        across, down = self.covered[::-1] if swap else self.covered
+        width, height = self.size
+        left = width - across if flip_x else 0.0
+        top = height - down if flip_y else 0.0
+        return left, top, left + across, top + down
+
+    def part(self, box: Box) -> Image.Image:
+        """A part of the upright picture, RGB."""
+        from PIL import Image
+
+        swap, flip_x, flip_y = _TURNS[self.orientation]
+        left, top, right, bottom = box
+        width, height = self.size
+        if flip_x:
+            left, right = width - right, width - left
+        if flip_y:
+            top, bottom = height - bottom, height - top
+        part = self.crop((top, left, bottom, right) if swap else (left, top, right, bottom))
+        turn = Image.Transpose
+        if swap:
+            part = part.transpose(turn.TRANSPOSE)
+        if flip_x:
+            part = part.transpose(turn.FLIP_LEFT_RIGHT)
+        if flip_y:
+            part = part.transpose(turn.FLIP_TOP_BOTTOM)
+        return self.finish(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A size in pixels, and the filter to get there. `gap`: large pictures are first averaged to
+    so many times that size, which is quicker, and good enough for the eye. None: never."""
+
+    width: int
+    height: int
+    resample: Image.Resampling
+    gap: float | None = None
+
+
+def resized(raster: Raster, targets: Sequence[Target]) -> list[Image.Image]:
+    """The picture at the sizes of `targets`, RGB."""
+    width, height = raster.size
+    by_columns = any(_columns_first(raster, target) for target in targets)
+    shrinking: list[_Exact | _Reduced] = [
+        _Exact(raster, target, by_columns)
+        if _factor(raster, target) == 1
+        else _Reduced(raster, target)
+        for target in targets
+    ]
+    step = lcm(*(one.step for one in shrinking))
+    length, across = (width, height) if by_columns else (height, width)
+    thick = max(1, STRIP_PIXELS // across // step) * step
+    for at in range(0, length, thick):
+        end = min(at + thick, length)
+        strip = raster.part((at, 0, end, height) if by_columns else (0, at, width, end))
+        for one in shrinking:
+            one.add(strip, (at, 0) if by_columns else (0, at))
+    return [one.result() for one in shrinking]
+
+
+def _columns_first(raster: Raster, target: Target) -> bool:
+    """Pillow resizes columns before rows where these shrink by far more pixels."""
+    (width, height), columns = raster.size, target.gap is None
+    shrinks_by = height - target.height
+    return columns and shrinks_by > 0 and shrinks_by > 2 * (width - target.width)
+
+
+class _Exact:
+    """The same, to the bit, as Pillow's resize of the whole: that works on rows first, each by
+    itself, and rounds before it goes on to columns, or the other way round."""
+
+    step = 1
+
+    def __init__(self, raster: Raster, target: Target, by_columns: bool) -> None:
+        from PIL import Image
+
+        self._box, self._target, self._by_columns = raster.box, target, by_columns
+        width, height = raster.size
+        size = (width, target.height) if by_columns else (target.width, height)
+        self._half = Image.new("RGB", size)
+
+    def add(self, strip: Image.Image, at: tuple[int, int]) -> None:
+        left, upper, right, lower = self._box
+        if self._by_columns:
+            size = (strip.width, self._target.height)
+            box: Floats = (0, upper, strip.width, lower)
+        else:
+            size, box = (self._target.width, strip.height), (left, 0, right, strip.height)
+        self._half.paste(strip.resize(size, self._target.resample, box), at)
+
+    def result(self) -> Image.Image:
+        left, upper, right, lower = self._box
+        size = (self._target.width, self._target.height)
+        box = (left, 0, right, size[1]) if self._by_columns else (0, upper, size[0], lower)
+        return self._half.resize(size, self._target.resample, box)
+
+
+class _Reduced:
+    """Averages of `step` x `step` pixels, and of these a resize."""
+
+    def __init__(self, raster: Raster, target: Target) -> None:
+        from PIL import Image
+
+        self.step = _factor(raster, target)
+        self._box, self._target = raster.box, target
+        width, height = raster.size
+        self._small = Image.new("RGB", (ceil(width / self.step), ceil(height / self.step)))
+
+    def add(self, strip: Image.Image, at: tuple[int, int]) -> None:
+        x, y = at
+        self._small.paste(strip.reduce(self.step), (x // self.step, y // self.step))
+
+    def result(self) -> Image.Image:
+        left, upper, right, lower = (edge / self.step for edge in self._box)
+        box = (left, upper, min(right, self._small.width), min(lower, self._small.height))
+        size = (self._target.width, self._target.height)
+        return self._small.resize(size, self._target.resample, box)
+
+
+def _factor(raster: Raster, target: Target) -> int:
+    if target.gap is None:
+        return 1
+    width, height = raster.size
+    return max(1, int(min(width / target.width, height / target.height) / target.gap))

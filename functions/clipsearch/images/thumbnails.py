@@ -1,0 +1,41 @@
+"""Thumbnails: what they are called and how they are made."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import TYPE_CHECKING
+
+from clipsearch.images.raster import Target
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+LONGER_SIDE = 320
+QUALITY = 80
+CONTENT_TYPE = "image/webp"
+
+
+def thumbnail_name(photo_name: str, generation: int) -> str:
+    """The name follows from photo and generation, so that a page can be cached for ever and
+    `search` needs no look-up."""
+    digest = hashlib.sha256(f"{photo_name}\0{generation}".encode())
+    return f"{digest.hexdigest()[:32]}.webp"
+
+
+def thumbnail_target(width: int, height: int) -> Target:
+    """The thumbnail's size for a photo of `width` x `height` pixels: longer side LONGER_SIDE. A
+    picture that is smaller stays as small as it is."""
+    from PIL import Image
+
+    scale = min(1.0, LONGER_SIDE / max(width, height))
+    across, down = (max(1, round(side * scale)) for side in (width, height))
+    return Target(across, down, Image.Resampling.LANCZOS, gap=2.0)
+
+
+def make_thumbnail(image: Image.Image) -> bytes:
+    """A small picture, RGB in sRGB -> WebP without metadata."""
+    image.info = {}  # the encoder would copy EXIF (where it was taken), XMP and the profile
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=QUALITY, method=4)
+    return out.getvalue()

@@ -1,0 +1,252 @@
+"""TIFF: the page that is the picture, whatever its samples are.
+
+TIFF 6.0. Pillow reads it by libtiff; here is what Pillow gets wrong or leaves out: pages that are
+reduced copies, planes of 16 bits, WhiteIsZero of more than 8 bits, 12 and 32 bits, floats.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from clipsearch.errors import UnreadablePhoto
+from clipsearch.images import levels
+from clipsearch.images.colour import Meaning
+from clipsearch.images.exif import ORIENTATION, Directory, TagReader
+from clipsearch.images.picture import Header, Pixels
+
+if TYPE_CHECKING:
+    from PIL import Image, TiffImagePlugin
+
+    from clipsearch.images.picture import Box
+
+(SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC) = (
+    *range(254, 260),
+    262,
+)
+SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT = 277, 278, 284, 322, 323
+SUB_DIRECTORIES, FORMAT, PROFILE, NO_DATA, DNG = 330, 339, 34675, 42113, 50706
+_WANTED = {
+    *(SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION),
+    *(SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT, SUB_DIRECTORIES, FORMAT, NO_DATA, DNG),
+}
+MAX_DIRECTORIES = 64
+# Tiles stand over the picture's edge: one may be larger than the picture, but not much.
+MAX_TILE_PIXELS = 4_000_000
+RAW_PHOTOMETRICS = {32803, 34892}  # colour filter array, linear raw: TIFF/EP, DNG
+# libtiff's decompressor for LZMA takes as much memory as the file asks for.
+COMPRESSIONS = {
+    3: "CCITT fax 3", 34661: "JBIG", 34712: "JPEG 2000", 34713: "Nikon NEF", 34715: "JBIG2",
+    34887: "LERC", 34925: "LZMA", 33003: "JPEG 2000", 33005: "JPEG 2000", 50002: "JPEG XL",
+    52546: "JPEG XL", 32767: "Sony ARW", 32766: "NeXT", 32895: "CCITT with padding", 34892: "DNG",
+}  # fmt: skip
+READ = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677, 50000, 50001}
+
+UNSIGNED, SIGNED, FLOAT = 1, 2, 3
+# (format, bits) of one sample -> Pillow's mode, and how its unpacker calls it
+_GREY = {
+    (UNSIGNED, 12): ("I;16", "I;12"),
+    (UNSIGNED, 16): ("I;16", "I;16N"),
+    (UNSIGNED, 32): ("I", "I;32N"),
+    (SIGNED, 16): ("I", "I;16NS"),
+    (SIGNED, 32): ("I", "I;32NS"),
+    (FLOAT, 16): ("I;16", "I;16N"),
+    (FLOAT, 32): ("F", "F;32NF"),
+    (FLOAT, 64): ("F", "F;64NF"),
+}
+SAMPLED_PIXELS = 1_000_000  # from which the range of values is taken
+
+
+def read_header(data: bytes) -> Header:
+    try:
+        reader = TagReader(data, _WANTED)
+        page = _page(reader, data)
+    except ValueError as exc:
+        raise UnreadablePhoto(f"damaged or cut off TIFF: {exc}") from exc
+    _check_compression(page)
+    width, height = page.first(WIDTH), page.first(HEIGHT)
+    samples, bits = page.first(SAMPLES, 1), max(page.tags.get(BITS) or (1,))
+    chunk = _chunk_pixels(page, width, height) * samples * max(1, bits // 8)
+    a_pixel = 1 if samples == 1 and bits <= 8 else 4
+    memory = width * height * a_pixel + chunk
+    if page.first(COMPRESSION) in (6, 7) and b"\xff\xc2" in data:
+        memory += 2 * chunk  # the coefficients of a progressive JPEG
+    return Header(width, height, memory, lambda: _load(_beginning_at(page, reader, data), page))
+
+
+def _page(reader: TagReader, data: bytes) -> Directory:
+    """The first one that is no reduced copy; the largest if all are."""
+    pages = [page for page in _directories(reader) if page.first(WIDTH) and page.first(HEIGHT)]
+    is_raw = data[8:10] == b"CR" or any(
+        DNG in page.tags or page.first(PHOTOMETRIC) in RAW_PHOTOMETRICS for page in pages
+    )
+    if is_raw:
+        raise UnreadablePhoto("camera raw is not supported; export a JPEG or a TIFF of it")
+    if not pages:
+        raise ValueError("it has no page with a width and a height")
+    full = [p for p in pages if not p.first(SUBFILE) & 1 and p.first(OLD_SUBFILE) != 2]
+    return full[0] if full else max(pages, key=lambda page: page.first(WIDTH) * page.first(HEIGHT))
+
+
+def _directories(reader: TagReader) -> Iterator[Directory]:
+    """The pages in order, each with its sub-directories. One that cannot be read ends it."""
+    seen: set[int] = set()
+    waiting = [reader.first]
+    while waiting and len(seen) < MAX_DIRECTORIES:
+        at = waiting.pop(0)
+        if at in seen or not at:
+            continue
+        seen.add(at)
+        try:
+            directory = reader.directory(at)
+        except ValueError:
+            if len(seen) == 1:
+                raise
+            continue
+        yield directory
+        waiting = [*directory.tags.get(SUB_DIRECTORIES, ()), *waiting, directory.next]
+
+
+def _check_compression(page: Directory) -> None:
+    compression = page.first(COMPRESSION, 1)
+    if compression not in READ:
+        name = COMPRESSIONS.get(compression, f"number {compression}")
+        raise UnreadablePhoto(f"TIFF compression {name} is not supported")
+
+
+def _chunk_pixels(page: Directory, width: int, height: int) -> int:
+    """Pixels of a tile or strip, which libtiff decodes into a buffer of its own."""
+    across, down = page.first(TILE_WIDTH), page.first(TILE_HEIGHT)
+    if not across or not down:
+        return width * min(height, page.first(ROWS, height) or height)
+    if across * down > max(MAX_TILE_PIXELS, width * height):
+        raise UnreadablePhoto(
+            f"tiles of {across} x {down} pixels for a picture of {width} x {height}; "
+            f"at most {MAX_TILE_PIXELS // 1_000_000} megapixels, or as many as the picture has, "
+            "are allowed"
+        )
+    return across * down
+
+
+def _beginning_at(page: Directory, reader: TagReader, data: bytes) -> bytes:
+    """`data` with this page as its first one, where Pillow begins."""
+    if page.at == reader.first:
+        return data
+    at, form = (8, "Q") if reader.is_big else (4, "I")
+    number = struct.pack(reader.order + form, page.at)
+    return data[:at] + number + data[at + len(number) :]
+
+
+def _load(data: bytes, page: Directory) -> Pixels:
+    try:
+        picture = _page_class()(io.BytesIO(data))
+    except SyntaxError as exc:
+        if "unknown" not in str(exc):  # pixel mode, data organization
+            raise
+        bits, kind = page.tags.get(BITS, (1,)), page.first(FORMAT, UNSIGNED)
+        raise UnreadablePhoto(
+            f"TIFF with {page.first(SAMPLES, 1)} samples of {max(bits)} bits "
+            f"(format {kind}, colours {page.first(PHOTOMETRIC)}) is not supported"
+        ) from exc
+    if picture.mode == "LAB":
+        raise UnreadablePhoto("the colour mode LAB is not supported")
+    picture.load()
+    profile, orientation = picture.tag_v2.get(PROFILE), page.first(ORIENTATION, 1)
+    return Pixels(
+        _crop(picture, page),
+        picture.size,
+        orientation=orientation if 1 <= orientation <= 8 else 1,
+        meaning=Meaning(icc=profile if isinstance(profile, bytes) else None),
+    )
+
+
+@functools.cache
+def _page_class() -> type[TiffImagePlugin.TiffImageFile]:
+    """Made on first use: it needs Pillow."""
+    from PIL import ImageFile, TiffImagePlugin
+
+    class Page(TiffImagePlugin.TiffImageFile):
+        """Not turned while it is loaded, which would copy it (raster.py does), and always read by
+        libtiff where Pillow's own reader is wrong."""
+
+        def _setup(self) -> None:
+            with suppress(KeyError):
+                del self.tag_v2[ORIENTATION]
+            kind = _grey_kind(self.tag_v2)
+            if kind in _GREY:
+                self._compression = TiffImagePlugin.COMPRESSION_INFO[
+                    self.tag_v2.get(COMPRESSION, 1)
+                ]
+                self._planar_configuration = 1
+                self._tile_size = self._size = self.tag_v2[WIDTH], self.tag_v2[HEIGHT]
+                self._mode, rawmode = _GREY[kind]
+                self._read_by_libtiff(rawmode)
+                return
+            super()._setup()
+            if self._planar_configuration == 2 and max(self.tag_v2.get(BITS, (1,))) == 16:
+                self._read_by_libtiff(f"{self.mode};16N")
+
+        def _read_by_libtiff(self, rawmode: str) -> None:
+            self.use_load_libtiff = True
+            extents, args = (0, 0, *self._tile_size), (rawmode, False, self.tag_v2.offset)
+            self.tile = [ImageFile._Tile("libtiff", extents, 0, args)]
+
+        def load_end(self) -> None:
+            pass
+
+    return Page
+
+
+def _grey_kind(tags: Mapping[int, Any]) -> tuple[int, int] | None:
+    """(format, bits) of a picture with one sample; None for others."""
+    bits, formats = tags.get(BITS, (1,)), tags.get(FORMAT, (UNSIGNED,))
+    is_grey = tags.get(PHOTOMETRIC, 0) in (0, 1) and tags.get(SAMPLES, 1) == 1
+    return (formats[0], bits[0]) if is_grey and bits and formats else None
+
+
+def _crop(picture: Image.Image, page: Directory) -> Callable[[Box], Image.Image]:
+    kind = _grey_kind(
+        page.tags | {PHOTOMETRIC: page.first(PHOTOMETRIC), SAMPLES: page.first(SAMPLES, 1)}
+    )
+    is_inverted = page.first(PHOTOMETRIC) == 0
+    if kind not in _GREY:
+        return picture.crop
+    if kind in ((UNSIGNED, 12), (UNSIGNED, 16)):
+        bits = kind[1]
+        return lambda box: levels.sixteen_to_eight(picture.crop(box), bits, is_inverted)
+
+    def values(part: Image.Image) -> Any:
+        import numpy as np
+
+        found: Any = np.asarray(part)
+        if kind == (UNSIGNED, 32):
+            found = found.view(np.uint32)
+        elif kind == (FLOAT, 16):
+            found = found.view(np.float16)
+        return found.astype(np.float64)
+
+    white = {UNSIGNED: 2.0**32 - 1, SIGNED: 2.0 ** (kind[1] - 1) - 1, FLOAT: 1.0}[kind[0]]
+    darkest, brightest = levels.value_range(values(_sampled(picture)), white, _no_data(page))
+    return lambda box: levels.spread(values(picture.crop(box)), darkest, brightest, is_inverted)
+
+
+def _sampled(picture: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    share = (SAMPLED_PIXELS / (picture.width * picture.height)) ** 0.5
+    if share >= 1:
+        return picture
+    size = max(1, int(picture.width * share)), max(1, int(picture.height * share))
+    return picture.resize(size, Image.Resampling.NEAREST)
+
+
+def _no_data(page: Directory) -> float | None:
+    """GDAL's mark for "no data", a number as text."""
+    try:
+        return float(bytes(page.tags.get(NO_DATA, ())).rstrip(b"\0 ").decode("ascii"))
+    except ValueError:
+        return None
