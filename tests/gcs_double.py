@@ -41,6 +41,7 @@ class StoredObject:
     updated: datetime
     metadata: Mapping[str, str] | None = None
     checksums_of: bytes | None = None  # None: of the data
+    content_encoding: str | None = None
 
     @property
     def crc32c(self) -> str:
@@ -63,13 +64,15 @@ class CloudStorageDouble:
     """A server on a free port of 127.0.0.1; `url` is what STORAGE_EMULATOR_HOST must be.
 
     `faults` are used up by the next requests, one each: a status to answer with before doing
-    anything, or LOST. `requests` lists what was asked: ("GET", "/storage/v1/b/…?…").
+    anything, or LOST. `refused` objects can be listed, and cannot be read. `requests` lists what
+    was asked: ("GET", "/storage/v1/b/…?…").
     """
 
     def __init__(self, *buckets: str, page_size: int = 1000) -> None:
         self.page_size = page_size
         self.faults: deque[int | str] = deque()
         self.requests: list[tuple[str, str]] = []
+        self.refused: dict[str, int] = {}  # by the object's name: the status of reading it
         self._objects: dict[str, dict[str, StoredObject]] = {name: {} for name in buckets}
         self._sessions: dict[str, tuple[str, dict[str, Any], Mapping[str, str], bytearray]] = {}
         self._lock = threading.RLock()
@@ -123,6 +126,7 @@ class CloudStorageDouble:
                 cache_control=resource.get("cacheControl"),
                 updated=datetime.now(UTC),
                 metadata=resource.get("metadata"),
+                content_encoding=resource.get("contentEncoding"),
             )
             return objects[name]
 
@@ -196,6 +200,7 @@ def resource_of(bucket: str, name: str, stored: StoredObject) -> dict[str, Any]:
         "timeCreated": f"{stored.updated:%Y-%m-%dT%H:%M:%S.%fZ}",
         "contentType": stored.content_type,
         "cacheControl": stored.cache_control,
+        "contentEncoding": stored.content_encoding,
         "metadata": stored.metadata,
     }
     return {key: value for key, value in resource.items() if value is not None}
@@ -274,9 +279,13 @@ class _Handler(BaseHTTPRequestHandler):
         stored = double.get(bucket, name, query)
         if query.get("alt") != "media":
             return _resource_answer(bucket, name, stored)
+        if name in double.refused:
+            raise Refused(double.refused[name], "refused for its own sake, as the test asked for")
         checksums = f"crc32c={stored.crc32c},md5={stored.md5}"
         headers = {"X-Goog-Generation": str(stored.generation), "X-Goog-Hash": checksums}
         headers["Content-Type"] = stored.content_type or ""
+        if stored.content_encoding is not None:
+            headers["Content-Encoding"] = stored.content_encoding
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked is None:
             return 200, headers, stored.data

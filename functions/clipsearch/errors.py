@@ -5,7 +5,8 @@
     ├── StorageError              storage trouble; the same call may work later
     │   ├── ObjectNotFound        no such object, or no such generation of it
     │   ├── ObjectExists          create(): a different object already has the name
-    │   ├── ObjectUnreadable      the object is there, but this user may not read it
+    │   ├── ObjectUnreadable      the object is there, but it cannot be read
+    │   ├── ObjectTooLarge        the object has more bytes than were asked for at most
     │   └── BadObjectName         no object can ever have this name (also a ValueError)
     ├── TopicError                a message was not published; the same call may work later
     ├── DamagedObject             a segment, commit or model file is not what it must be
@@ -64,13 +65,23 @@ class BadObjectName(StorageError, ValueError):
 
 
 class ObjectUnreadable(StorageError):
-    """The object `name` is there and may not be read, because of `reason`, until it is changed.
+    """The object `name` is there and cannot be read, because of `reason`: its permissions, its
+    key, its encoding, its checksum.
 
-    Only a folder says so: in the cloud permissions belong to the bucket, not to an object."""
+    `is_certain`: it is this object alone. Cloud Storage says the same of each object of a bucket
+    that may not be read; there storage/probe.py tells."""
 
-    def __init__(self, name: str, reason: str) -> None:
-        self.name, self.reason = name, reason
-        super().__init__(f"the object {name!r} may not be read: {reason}")
+    def __init__(self, name: str, reason: str, is_certain: bool = False) -> None:
+        self.name, self.reason, self.is_certain = name, reason, is_certain
+        super().__init__(f"the object {name!r} cannot be read: {reason}")
+
+
+class ObjectTooLarge(StorageError):
+    """The object `name` has more than `most` bytes, after its Content-Encoding was undone."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self.name, self.most = name, most
+        super().__init__(f"the object {name!r} has more than {most:,} bytes")
 
 
 class TopicError(ClipsearchError):

@@ -116,9 +116,15 @@ class _Stepped:
         with self._actor.passing():
             return self._bucket.create(name, data, content_type, cache_control)
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
         with self._actor.passing():
-            return self._bucket.read(name, generation, start)
+            return self._bucket.read(name, generation, start, most)
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         with self._actor.passing():

@@ -35,9 +35,15 @@ class FaultyBucket:
         self._may_fail("timeout after", name)
         return stat
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
         self._may_fail("429", name)
-        data = self._bucket.read(name, generation, start)
+        data = self._bucket.read(name, generation, start, most)
         if self.lies and self._happens():
             if self._chance.random() < 0.5:
                 raise ObjectNotFound(name)

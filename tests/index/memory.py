@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from clipsearch.errors import ObjectExists, ObjectNotFound
+from clipsearch.errors import ObjectExists, ObjectNotFound, ObjectTooLarge
 from clipsearch.storage import Stat, check_name
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -46,10 +46,18 @@ class MemoryBucket:
             stat = Stat(name, next(self._generations), len(data), content_type, self.now)
             return self.objects.setdefault(name, (data, stat))[1]
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
         data, stat = self._found(name)
         if generation not in (None, stat.generation):
             raise ObjectNotFound(name, generation)
+        if most is not None and len(data) - start > most:
+            raise ObjectTooLarge(name, most)
         return data[start:]
 
     def read_into(self, name: str, buffer: memoryview) -> int:
@@ -120,9 +128,15 @@ class HookedBucket:
         self._after("create", name)
         return stat
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
         self._before("read", name)
-        data = self._bucket.read(name, generation, start)
+        data = self._bucket.read(name, generation, start, most)
         self._after("read", name)
         return data
 

@@ -348,7 +348,13 @@ def test_rows_that_nobody_wants_any_more_are_not_read(tmp_path: Path) -> None:
     asked: list[str] = []
 
     class Failing(FolderBucket):
-        def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+        def read(
+            self,
+            name: str,
+            generation: int | None = None,
+            start: int = 0,
+            most: int | None = None,
+        ) -> bytes:
             if name.endswith(".pack"):
                 raise StorageError("503")
             return super().read(name, generation, start)
@@ -395,7 +401,13 @@ def test_who_wants_no_vectors_reads_the_heads_of_packs_only(library: FolderBucke
     class Counting(FolderBucket):
         read_bytes = 0
 
-        def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+        def read(
+            self,
+            name: str,
+            generation: int | None = None,
+            start: int = 0,
+            most: int | None = None,
+        ) -> bytes:
             data = super().read(name, generation, start)
             self.read_bytes += len(data)
             return data

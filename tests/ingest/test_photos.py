@@ -130,7 +130,7 @@ def test_a_photo_deleted_while_it_is_indexed_leaves_no_thumbnail(cloud):
         def __getattr__(self, name):
             return getattr(cloud.photos, name)
 
-        def read(self, name, generation=None):
+        def read(self, name, generation=None, start=0, most=None):
             data = cloud.photos.read(name, generation)
             for event in cloud.delete(name):
                 assert cloud.send(event) == 200

@@ -254,7 +254,7 @@ def test_a_photo_that_went_after_the_listing_is_left_out(cloud):
         def __getattr__(self, name):
             return getattr(cloud.photos, name)
 
-        def read(self, name, generation=None):
+        def read(self, name, generation=None, start=0, most=None):
             if name == "gone.jpg":
                 cloud.delete(name)
             return cloud.photos.read(name, generation)
@@ -278,7 +278,7 @@ def test_a_photo_that_goes_while_it_is_indexed_does_not_stay_found(cloud):
         def __getattr__(self, name):
             return getattr(cloud.photos, name)
 
-        def read(self, name, generation=None):
+        def read(self, name, generation=None, start=0, most=None):
             data = cloud.photos.read(name, generation)
             for event in cloud.delete(name):
                 assert cloud.send(event) == 200
@@ -302,7 +302,7 @@ def test_an_event_of_the_same_photo_at_the_same_time_changes_nothing(cloud):
         def __getattr__(self, name):
             return getattr(cloud.photos, name)
 
-        def read(self, name, generation=None):
+        def read(self, name, generation=None, start=0, most=None):
             if self.once:
                 self.once = False
                 assert cloud.send(event) == 200

@@ -101,7 +101,7 @@ def test_a_failure_goes_when_its_file_goes(cloud):
 @pytest.mark.parametrize("error", [ObjectUnreadable, BadObjectName])
 def test_a_file_that_may_not_be_read_is_a_failure_until_it_is_another(cloud, error):
     class Locked:
-        def read(self, name, generation):
+        def read(self, name, generation=None, start=0, most=None):
             raise error(name, "Permission denied")
 
     [event] = cloud.put("a.jpg", jpeg())

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.errors import (
+    BadObjectName,
+    ObjectExists,
+    ObjectNotFound,
+    ObjectTooLarge,
+    StorageError,
+)
 from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.checksum import holds
 from clipsearch.storage.folder import FolderBucket
@@ -66,6 +72,13 @@ def test_every_name_comes_back_as_it_was(bucket: Bucket, name: str) -> None:
     assert list(bucket.list()) == [stat]
     bucket.delete(name)
     assert names(bucket) == []
+
+
+def test_no_more_bytes_are_read_than_asked_for(bucket: Bucket) -> None:
+    bucket.create("name", b"0123456789")
+    assert bucket.read("name", most=10) == b"0123456789"
+    with pytest.raises(ObjectTooLarge, match="'name' has more than 9 bytes"):
+        bucket.read("name", most=9)
 
 
 def test_a_part_of_the_bytes_can_be_read(bucket: Bucket) -> None:

@@ -238,7 +238,7 @@ def test_a_file_that_may_not_be_read_says_so_until_it_is_another(
     (without_privileges.root / "a.jpg").chmod(0)
     assert names(without_privileges) == ["a.jpg"]
     for generation in (None, before.generation):
-        with pytest.raises(ObjectUnreadable, match=r"'a.jpg' may not be read"):
+        with pytest.raises(ObjectUnreadable, match=r"'a.jpg' cannot be read"):
             without_privileges.read("a.jpg", generation)
     time.sleep(0.02)
     (without_privileges.root / "a.jpg").chmod(0o600)

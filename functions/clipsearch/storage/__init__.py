@@ -70,9 +70,19 @@ class Bucket(Protocol):
 
         As with create(), these very bytes in its place are a retry after a lost reply."""
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
-        """The bytes from `start` to the end. ObjectNotFound if there are none, or none of that
-        generation any more; ObjectUnreadable if a file's own permissions forbid it."""
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
+        """The bytes from `start` to the end, after Content-Encoding was undone.
+
+        ObjectNotFound if there are none, or none of that generation any more; ObjectUnreadable if
+        this object cannot be read (permissions, key, encoding, checksum); ObjectTooLarge if it has
+        more than `most` bytes, of which no more are kept. Without `start` the bytes have passed
+        the storage's checksum; a part has none, and its caller must know what it looks for."""
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         """Fill `buffer` (of bytes) with the first bytes; how many there were, if not enough.

@@ -25,6 +25,7 @@ from clipsearch.errors import (
     BadObjectName,
     ObjectExists,
     ObjectNotFound,
+    ObjectTooLarge,
     ObjectUnreadable,
     StorageError,
 )
@@ -89,14 +90,22 @@ class FolderBucket:
             sync_folder((self.root / name).parent)
         return self.stat(name)
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
         with self._translated("read", name), self._opened(name) as file:
             before = _generation(os.fstat(file.fileno()))
             file.seek(start)
-            data = file.read()
+            data = file.read() if most is None else file.read(most + 1)
             after = _generation(os.fstat(file.fileno()))
         if generation is not None and not before == after == generation:
             raise ObjectNotFound(name, generation)
+        if most is not None and len(data) > most:
+            raise ObjectTooLarge(name, most)
         return data
 
     def read_into(self, name: str, buffer: memoryview) -> int:
@@ -203,7 +212,7 @@ class FolderBucket:
         try:
             return path.open("rb")
         except PermissionError as exc:
-            raise ObjectUnreadable(name, str(exc.strerror)) from exc
+            raise ObjectUnreadable(name, str(exc.strerror), is_certain=True) from exc
 
     def _note(self, name: str, metadata: Mapping[str, str]) -> None:
         line = json.dumps({"name": name, "metadata": dict(metadata)}, ensure_ascii=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -9,9 +11,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.errors import (
+    BadObjectName,
+    ObjectExists,
+    ObjectNotFound,
+    ObjectTooLarge,
+    ObjectUnreadable,
+    StorageError,
+)
 from clipsearch.storage import MAX_NAME_BYTES, Stat, check_name, gs_parts
 from clipsearch.storage.checksum import holds
+from clipsearch.storage.encoding import decoded
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -26,6 +36,7 @@ TIMEOUT_S = (5.0, 20.0)
 # Otherwise the client starts a thread that asks for the bucket's own metadata, for traces that
 # nobody collects; it costs a request and a permission that we do not need.
 _NO_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true"
+GZIP_OVERHEAD = 65_536  # bytes, of 20 MB that it cannot make smaller
 _LISTED = "items(name,generation,size,contentType,updated,crc32c),nextPageToken"
 
 
@@ -70,18 +81,31 @@ class GcsBucket:
             raise ObjectNotFound(name, generation)
         return written
 
-    def read(self, name: str, generation: int | None = None, start: int = 0) -> bytes:
+    def read(
+        self,
+        name: str,
+        generation: int | None = None,
+        start: int = 0,
+        most: int | None = None,
+    ) -> bytes:
         from google.api_core.exceptions import RequestRangeNotSatisfiable
 
-        blob = self._blob(name, generation)
-        with self._translated("read", name, generation):
+        blob, received = self._blob(name, generation), _Received(name, most)
+        with self._translated("read", name, generation), _about_one_object(name):
             try:
-                data: bytes = blob.download_as_bytes(
-                    start=start or None, timeout=TIMEOUT_S, retry=_retry()
+                # Raw: a download that the client takes up again asks for the bytes behind those
+                # that it has, which must be those that are stored.
+                blob.download_to_file(
+                    received,
+                    start=start or None,
+                    raw_download=True,
+                    timeout=TIMEOUT_S,
+                    retry=_retry(),
                 )
-            except RequestRangeNotSatisfiable:  # the object ends before
-                return b""
-        return data
+            except RequestRangeNotSatisfiable:
+                if not start or received.tell():
+                    raise  # a download that was interrupted, not one that begins behind the end
+        return decoded(name, received.getvalue(), blob.content_encoding or "", most)
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         if not buffer:
@@ -216,6 +240,43 @@ class GcsBucket:
         # OSError: every error of requests, timeouts included, and a full disk.
         except (GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, OSError) as exc:
             raise StorageError(f"{what}: {exc}") from exc
+
+
+class _Received(io.BytesIO):
+    """What was downloaded; ObjectTooLarge as soon as it is far more than `most` bytes. A little
+    more it may be: gzip makes a photo larger."""
+
+    def __init__(self, name: str, most: int | None) -> None:
+        super().__init__()
+        self._name, self._most = name, most
+
+    def write(self, data: Any) -> int:
+        if self._most is not None and self.tell() + len(data) > self._most + GZIP_OVERHEAD:
+            raise ObjectTooLarge(self._name, self._most)
+        return super().write(data)
+
+
+@contextmanager
+def _about_one_object(name: str) -> Iterator[None]:
+    """What Cloud Storage says for the sake of this object, as far as one answer tells: a key of
+    the customer's (400), permissions of object or key (403), a wrong checksum."""
+    from google.api_core.exceptions import BadRequest, Forbidden
+    from google.cloud.storage.exceptions import DataCorruption
+
+    try:
+        yield
+    except (BadRequest, Forbidden) as exc:
+        raise ObjectUnreadable(name, f"storage refuses it: {_said(exc)} ({exc.code})") from exc
+    except DataCorruption as exc:
+        raise ObjectUnreadable(name, "its checksum is not that of its bytes") from exc
+
+
+def _said(exc: Any) -> str:
+    """The sentence in an answer of Cloud Storage, without addresses."""
+    text = getattr(exc.response, "text", "") or ""
+    with suppress(ValueError, KeyError, TypeError):
+        text = json.loads(text)["error"]["message"]
+    return " ".join(str(text).split())[:200] or "it does not say why"
 
 
 class _Filling:
