@@ -38,6 +38,7 @@ def lines_of(status: dict[str, Any]) -> list[str]:
         f"model       {status['model']} (space {status['space']})",
         f"indexed     {photos['indexed']:,}",
         f"failed      {photos['failed']:,}",
+        f"skipped     {photos['skipped']:,}",
         f"pending     {_known(photos['pending'])}",
         f"in bucket   {_known(photos['objects'])}",
         f"updated     {status['updated'] or 'never'}, commit {status['commit']}",

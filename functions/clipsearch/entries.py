@@ -29,13 +29,23 @@ class Kind(IntEnum):
     TOMBSTONE = 2
 
 
+class Cause(IntEnum):
+    """What failed a photo, if it is not the decoder: that is told by its version, from 1 on."""
+
+    UNKNOWN = 0  # an entry that was written before causes were
+    REFUSED = -1  # the storage does not give this object
+    SKIPPED = -2  # by its name and its content it is no photo
+    GAVE_UP = -3  # so many attempts ended without an answer
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One fact about one generation of one photo, as a writer makes it.
 
     `width`, `height`: pixels of the upright photo, 0 where unknown. `time_us`: when it was
     written, µs since 1970. `vector`: (d,) float32 of length 1, for kind VECTOR only.
-    `reason`: why the photo cannot be indexed, for kind FAILURE only.
+    `reason`: why the photo cannot be indexed, for kind FAILURE only, and `cause`: a Cause, or the
+    version of the decoder that could not read it.
     """
 
     name: str
@@ -46,6 +56,7 @@ class Entry:
     time_us: int = 0
     vector: npt.NDArray[np.float32] | None = None
     reason: str | None = None
+    cause: int = Cause.UNKNOWN
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -72,7 +83,7 @@ class Entries:
     keys: npt.NDArray[np.uint64]  # (n, 2), see key_of
     generations: npt.NDArray[np.int64]  # (n,)
     kinds: npt.NDArray[np.uint8]  # (n,) of Kind
-    widths: npt.NDArray[np.int32]  # (n,)
+    widths: npt.NDArray[np.int32]  # (n,); of a failure, its cause
     heights: npt.NDArray[np.int32]  # (n,)
     times: npt.NDArray[np.int64]  # (n,) µs since 1970
     vectors: npt.NDArray[np.float32]  # (v, d)
@@ -94,7 +105,9 @@ class Entries:
             keys=np.array([key_of(e.name) for e in entries], np.uint64).reshape(-1, 2),
             generations=np.array([e.generation for e in entries], np.int64),
             kinds=np.array([e.kind for e in entries], np.uint8),
-            widths=np.array([e.width for e in entries], np.int32),
+            widths=np.array(
+                [e.cause if e.kind == Kind.FAILURE else e.width for e in entries], np.int32
+            ),
             heights=np.array([e.height for e in entries], np.int32),
             times=np.array([e.time_us for e in entries], np.int64),
             vectors=np.stack(vectors).astype(np.float32) if vectors else _no_vectors(),
@@ -159,6 +172,13 @@ class Entries:
             return None
         rank = np.count_nonzero(self.kinds[:row] == Kind.FAILURE)
         return _unpack(self.reasons, self.reason_ends, int(rank))
+
+    def failed(self, *causes: Cause) -> npt.NDArray[np.bool_]:
+        """(n,) which entries are failures, of these causes only if any are given."""
+        is_failure = self.kinds == Kind.FAILURE
+        if causes:
+            is_failure &= np.isin(self.widths, causes)
+        return np.asarray(is_failure)
 
     def winners(self) -> npt.NDArray[np.bool_]:
         """(n,) true for the entry that is the state of its photo: one per name.

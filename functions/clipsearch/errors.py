@@ -14,7 +14,9 @@
     │   └── NoModel
     ├── PhotoNotIndexed           no vector is known for this photo
     └── UnreadablePhoto           bad data, for ever: trying again cannot help
-        └── PhotoTooLarge         more bytes than a photo may have
+        ├── PhotoTooLarge         more bytes than a photo may have
+        ├── PhotoRefused          the storage does not give it; perhaps later
+        └── NotAPhoto             no photo, by its name and its content
 
 Each class keeps its data as attributes and builds its own sentence.
 """
@@ -129,3 +131,15 @@ class UnreadablePhoto(ClipsearchError):
 
 class PhotoTooLarge(UnreadablePhoto):
     """The photo has more bytes than are accepted."""
+
+
+class PhotoRefused(UnreadablePhoto):
+    """The storage does not give this photo. `is_certain` as in ObjectUnreadable."""
+
+    def __init__(self, reason: str, is_certain: bool) -> None:
+        self.is_certain = is_certain
+        super().__init__(reason)
+
+
+class NotAPhoto(UnreadablePhoto):
+    """A file that nobody would take for a photo; it is counted apart."""

@@ -10,7 +10,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`outcome` is one of few, to be counted: indexed, failed, gone, removed, done, refused,
+    """`outcome` is one of few, to be counted: indexed, failed, skipped, gone, removed, done,
+    refused,
     given up, error. `detail` says it in words; `facts` are what else the line has."""
 
     outcome: str

@@ -5,7 +5,6 @@ Imported on the first message, not with main.py.
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from clipsearch.encoder import MAX_BATCH, Encoder
 from clipsearch.entries import Entry, Kind
-from clipsearch.errors import ObjectNotFound, UnreadablePhoto
+from clipsearch.errors import ObjectNotFound, PhotoRefused, UnreadablePhoto
 from clipsearch.images.thumbnails import make_thumbnail
 from clipsearch.segments import write_segment
+from clipsearch.towers import cpus
 from ingest.messages import Index, Remove, Wanted
-from ingest.photos import is_there, read_photo, remove_thumbnail, write_thumbnail
+from ingest.photos import is_there, remove_thumbnail, write_thumbnail
+from ingest.reading import cause_of, check_storage_answers, read_photo
 from ingest.services import Services
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ REQUESTS_AT_ONCE = 8  # storage answers in tens of ms, and its client pools 10 c
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """A photo that was looked at: a small picture of it, or a reason, or neither if it is gone."""
+    """A photo that was looked at: what the encoder sees, or an error, or neither if it is gone."""
 
     photo: Wanted
     picture: Image.Image | None = None
     width: int = 0
     height: int = 0
-    reason: str | None = None
+    error: UnreadablePhoto | None = None
 
 
 @dataclass(slots=True)
@@ -64,13 +65,20 @@ def index_photos(
     """
     entries: list[Entry] = []
     with _pool() as pool:
-        # A decoded photo may have 200 MB; as many at a time as there are cores.
-        decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        # As many as there are cores; memory has a budget of its own.
+        decoding = threading.BoundedSemaphore(cpus())
         looks = [pool.submit(_look, photo, services, encoder, decoding) for photo in message.photos]
+        refused: list[tuple[str, PhotoRefused]] = []
         for batch in _batches(looks):
             entries += _entries(batch, encoder)
+            refused += [
+                (look.photo.name, look.error)
+                for look in batch
+                if isinstance(look.error, PhotoRefused)
+            ]
             for _ in batch:
                 looked()
+    check_storage_answers(refused, services.photos)
     if entries:
         write_segment(services.index, message.space, entries)
     lost = _tidy(message.photos, entries, services)
@@ -96,7 +104,7 @@ def _look(
 ) -> _Looked:
     """Also writes the thumbnail."""
     try:
-        data = read_photo(photo.name, photo.generation, photo.size, services)
+        data = read_photo(photo.name, photo.generation, photo.size, services.photos)
         with decoding:
             decoded = encoder.decode(data)
             thumbnail = make_thumbnail(decoded.thumbnail)
@@ -104,7 +112,7 @@ def _look(
     except ObjectNotFound:
         return _Looked(photo)
     except UnreadablePhoto as error:
-        return _Looked(photo, reason=error.reason)
+        return _Looked(photo, error=error)
     return _Looked(photo, decoded.square, decoded.width, decoded.height)
 
 
@@ -115,11 +123,13 @@ def _entries(batch: Sequence[_Looked], encoder: Encoder) -> Iterator[Entry]:
         photo, size = looked.photo, {"width": looked.width, "height": looked.height}
         if looked.picture is not None:
             yield _entry(photo.name, photo.at, Kind.VECTOR, vector=next(vectors), **size)
-        elif looked.reason is None:
+        elif looked.error is None:
             # True whatever comes after it, and so nobody waits for this photo any longer.
             yield _tombstone(photo.name, photo.at)
-        elif photo.at != photo.known:  # else it was a failure before, and nothing is new
-            yield _entry(photo.name, photo.at, Kind.FAILURE, reason=looked.reason)
+        elif photo.at != photo.known or not isinstance(looked.error, PhotoRefused):
+            # else it was refused before, most likely, and nothing is new
+            reason, cause = looked.error.reason, cause_of(looked.error)
+            yield _entry(photo.name, photo.at, Kind.FAILURE, reason=reason, cause=cause)
 
 
 def _tidy(photos: Sequence[Wanted], entries: Sequence[Entry], services: Services) -> list[Wanted]:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from clipsearch.catalogue import Catalogue
 from clipsearch.coverage import Pending
-from clipsearch.entries import Kind, key_of
+from clipsearch.entries import Cause, Kind, key_of
+from clipsearch.images.decode import DECODER
 from clipsearch.overruling import overruling, stands_for
 from clipsearch.storage import Stat
 from ingest.messages import Wanted
@@ -38,37 +39,43 @@ class Comparison:
         self._before = _Published(before)
         self._is_seen = np.zeros(len(catalogue.live), bool)
         self._pending: list[Pending] = []
-        self.objects = self.indexed = self.failed = 0
+        self.objects = self.indexed = self.failed = self.skipped = self.tried_again = 0
         self.missing = self.outdated = self.orphaned = self.on_their_way = 0
 
     def __str__(self) -> str:
         return (
-            f"{self.objects} photos, {self.indexed} indexed, {self.failed} tried again, "
+            f"{self.objects} objects, {self.indexed} indexed, {self.failed} failed before, "
+            f"{self.tried_again} of them tried again, {self.skipped} skipped, "
             f"{self.missing} missing, {self.outdated} outdated, {self.orphaned} orphaned"
         )
 
     def look(self, stats: Sequence[Stat]) -> list[Wanted]:
         """Which of these photos are to be indexed: those that the index does not know at this
-        generation, and those that it could not read."""
+        generation, and failures that may have passed."""
         keys = np.array([key_of(stat.name) for stat in stats], np.uint64).reshape(-1, 2)
         generations = np.array([stat.generation for stat in stats], np.int64)
-        known, kinds = self._known(keys)
+        known, kinds, causes = self._known(keys)
         is_same = known == generations
         for i in np.flatnonzero(known > generations).tolist():
             is_same[i] = stands_for(int(known[i]), stats[i].generation)
         is_indexed = is_same & (kinds == Kind.VECTOR)
         is_failed = is_same & (kinds == Kind.FAILURE)
+        is_skipped = is_failed & (causes == Cause.SKIPPED)
+        # What this decoder could not read it will not read now.
+        is_settled = is_skipped | (is_failed & (causes == DECODER))
         is_outdated = ~is_same & (kinds != Kind.TOMBSTONE) & (known > 0)
         self.objects += len(stats)
         self.indexed += int(np.count_nonzero(is_indexed))
-        self.failed += int(np.count_nonzero(is_failed))
+        self.failed += int(np.count_nonzero(is_failed & ~is_skipped))
+        self.skipped += int(np.count_nonzero(is_skipped))
+        self.tried_again += int(np.count_nonzero(is_failed & ~is_settled))
         self.outdated += int(np.count_nonzero(is_outdated))
         self.missing += int(np.count_nonzero(~is_indexed & ~is_failed & ~is_outdated))
 
         at = np.where(is_failed, known, generations)
         for i in np.flatnonzero(~is_indexed & ~is_failed & (known >= generations)).tolist():
             at[i] = overruling(int(known[i]), stats[i].generation)
-        todo = np.flatnonzero(~is_indexed)
+        todo = np.flatnonzero(~is_indexed & ~is_settled)
         todo = todo[self._not_on_its_way(keys[todo], at[todo], ~is_failed[todo])]
         return [
             Wanted(stats[i].name, stats[i].generation, stats[i].size, int(at[i]), int(known[i]))
@@ -92,8 +99,9 @@ class Comparison:
 
     def _known(
         self, keys: npt.NDArray[np.uint64]
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
-        """The generation and kind that count in the index: (m,) each; 0 and 255 for none."""
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        """The generation and kind that count in the index: (m,) each; 0 and 255 for none. And
+        the cause, of failures."""
         rows = self._catalogue.rows_of(keys)
         is_known = rows >= 0
         rows = rows[is_known]
@@ -102,7 +110,9 @@ class Comparison:
         kinds = np.full(len(keys), 255, np.uint8)
         generations[is_known] = self._catalogue.rows.generations[rows]
         kinds[is_known] = self._catalogue.rows.kinds[rows]
-        return generations, kinds
+        causes = np.zeros(len(keys), np.int32)
+        causes[is_known] = self._catalogue.rows.widths[rows]
+        return generations, kinds, causes
 
     def _not_on_its_way(
         self,

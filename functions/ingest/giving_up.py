@@ -11,7 +11,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from clipsearch.entries import Entry, Kind
+from clipsearch.entries import Cause, Entry, Kind
 from clipsearch.segments import write_segment
 from clipsearch.timing import Timing
 from ingest import maintenance, photos
@@ -29,7 +29,7 @@ def index(photo: PhotoEvent, event: Any, services: Services, timing: Timing) -> 
     """photos.index, so many times. Raises what that raises, and TopicError."""
 
     def give_up(reason: str) -> Answer:
-        photos.fail(photo, services, reason)
+        photos.fail(photo, services, reason, Cause.GAVE_UP)
         return _given_up(photo.name, photo.generation, reason, event, services)
 
     return limited(
@@ -57,7 +57,14 @@ def handle(message: Message, event: Any, services: Services) -> Answer:
         [photo] = message.photos
         if photo.at != photo.known:  # else it was a failure before, and nothing is new
             now_us = time.time_ns() // 1000
-            entry = Entry(photo.name, photo.at, Kind.FAILURE, time_us=now_us, reason=reason)
+            entry = Entry(
+                photo.name,
+                photo.at,
+                Kind.FAILURE,
+                time_us=now_us,
+                reason=reason,
+                cause=Cause.GAVE_UP,
+            )
             write_segment(services.index, message.space, [entry])
         return _given_up(photo.name, photo.generation, reason, event, services)
 

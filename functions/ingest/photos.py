@@ -9,21 +9,14 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from clipsearch.entries import Entry, Kind
-from clipsearch.errors import (
-    BadObjectName,
-    ObjectExists,
-    ObjectNotFound,
-    ObjectUnreadable,
-    PhotoTooLarge,
-    UnreadablePhoto,
-)
+from clipsearch.entries import Cause, Entry, Kind
+from clipsearch.errors import ObjectExists, ObjectNotFound, PhotoRefused, UnreadablePhoto
 from clipsearch.images import thumbnails
-from clipsearch.images.decode import MAX_BYTES
 from clipsearch.segments import write_segment
 from clipsearch.timing import Timing
 from ingest.answer import Answer
 from ingest.events import PhotoEvent
+from ingest.reading import cause_of, check_storage_answers, read_photo
 from ingest.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"  # another generation has another name
@@ -38,7 +31,7 @@ def index(photo: PhotoEvent, services: Services, timing: Timing) -> Answer:
         encoder = services.model.encoder()
     try:
         with timing.phase("read"):
-            data = read_photo(photo.name, photo.generation, photo.size, services)
+            data = read_photo(photo.name, photo.generation, photo.size, services.photos)
         with timing.phase("decode"):
             decoded = encoder.decode(data)
     except ObjectNotFound:
@@ -46,7 +39,9 @@ def index(photo: PhotoEvent, services: Services, timing: Timing) -> Answer:
         remove_thumbnail(photo.name, photo.generation, services)
         return Answer("gone", "gone or replaced")
     except UnreadablePhoto as error:
-        return fail(photo, services, error.reason)
+        if isinstance(error, PhotoRefused):
+            check_storage_answers([(photo.name, error)], services.photos)
+        return fail(photo, services, error.reason, cause_of(error))
 
     with timing.phase("thumbnail"):
         thumbnail = thumbnails.make_thumbnail(decoded.thumbnail)
@@ -62,11 +57,12 @@ def index(photo: PhotoEvent, services: Services, timing: Timing) -> Answer:
     return Answer("indexed", f"{decoded.width} x {decoded.height} pixels")
 
 
-def fail(photo: PhotoEvent, services: Services, reason: str) -> Answer:
-    """Note that this generation cannot be indexed. Reconciling tries it again."""
-    write_segment(
-        services.index, services.model.space(), [_entry(photo, Kind.FAILURE, reason=reason)]
-    )
+def fail(photo: PhotoEvent, services: Services, reason: str, cause: int) -> Answer:
+    """Note that this generation cannot be indexed, and what failed it (Entry.cause)."""
+    entry = _entry(photo, Kind.FAILURE, reason=reason, cause=cause)
+    write_segment(services.index, services.model.space(), [entry])
+    if cause == Cause.SKIPPED:
+        return Answer("skipped", reason)
     return Answer("failed", f"cannot be indexed: {reason}")
 
 
@@ -75,21 +71,6 @@ def remove(photo: PhotoEvent, services: Services) -> Answer:
     write_segment(services.index, services.model.space(), [_entry(photo, Kind.TOMBSTONE)])
     remove_thumbnail(photo.name, photo.generation, services)
     return Answer("removed", "and its thumbnail")
-
-
-def read_photo(name: str, generation: int, size: int | None, services: Services) -> bytes:
-    """The bytes of this very generation; what is too large is not read.
-
-    Raises ObjectNotFound if it is gone or replaced, UnreadablePhoto, StorageError.
-    """
-    try:
-        size = size if size is not None else services.photos.stat(name).size
-        if size > MAX_BYTES:
-            raise PhotoTooLarge(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")
-        return services.photos.read(name, generation)
-    except (BadObjectName, ObjectUnreadable) as exc:
-        # For ever: a file whose name or permissions are mended has another generation.
-        raise UnreadablePhoto(f"the file cannot be read: {exc.reason}") from exc
 
 
 def is_there(name: str, generation: int, services: Services) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from clipsearch.coverage import Coverage, CoverageReader
-from clipsearch.entries import Entries, Kind
+from clipsearch.entries import Cause, Entries
 from clipsearch.errors import DamagedObject, StorageError
 from clipsearch.snapshot import Snapshot
 from clipsearch.storage import Bucket
@@ -19,6 +19,7 @@ from search.state import State
 log = logging.getLogger("clipsearch")
 
 FAILURES_SHOWN = 100
+KINDS: dict[int, str] = {Cause.REFUSED: "refused", Cause.GAVE_UP: "gave up"}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -34,6 +35,7 @@ class StatusReader:
         """The answer as HTTP gives it. `objects`, `pending`: null before the first reconcile."""
         snapshot = state.snapshot
         coverage, damaged = self._coverage(snapshot.space)
+        skipped = int(np.count_nonzero(snapshot.entries.failed(Cause.SKIPPED)))
         pending = None
         if coverage is not None:
             pending = len(coverage.pending.still(snapshot.catalogue).keys)
@@ -45,7 +47,8 @@ class StatusReader:
             "photos": {
                 "objects": coverage.objects if coverage else None,
                 "indexed": snapshot.photos,
-                "failed": snapshot.failures,
+                "failed": snapshot.failures - skipped,
+                "skipped": skipped,
                 "pending": pending,
             },
             "reconciled": _reconciled(coverage),
@@ -80,12 +83,13 @@ def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
 
 
 def _failures(entries: Entries) -> list[dict[str, Any]]:
-    rows = np.flatnonzero(entries.kinds == Kind.FAILURE)
+    rows = np.flatnonzero(entries.failed() & ~entries.failed(Cause.SKIPPED))
     rows = rows[np.argsort(-entries.times[rows], kind="stable")][:FAILURES_SHOWN]
     return [
         {
             "name": entries.name(row),
             "generation": int(entries.generations[row]),
+            "kind": KINDS.get(int(entries.widths[row]), "unreadable"),
             "reason": entries.reason(row),
             # a timedelta, because a float of seconds loses microseconds
             "at": rfc3339(_EPOCH + timedelta(microseconds=int(entries.times[row]))),

@@ -127,7 +127,8 @@ class Cloud:
 
     def counts(self):
         """(objects, indexed, failed, pending) as /status has them."""
-        return tuple(self.status()["photos"].values())
+        photos = self.status()["photos"]
+        return tuple(photos[name] for name in ("objects", "indexed", "failed", "pending"))
 
     def in_bucket(self):
         """{name: generation} of the photos."""

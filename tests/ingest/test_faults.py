@@ -57,14 +57,14 @@ def test_a_delete_is_not_acknowledged_before_it_is_durable(cloud, event, folder)
 
 
 def test_a_failure_is_not_acknowledged_before_it_is_durable(cloud):
-    [event] = cloud.put("notes.txt", b"Dear photo,")
+    [event] = cloud.put("notes.jpg", b"Dear photo,")
     cloud.send(event)
     shutil.rmtree(cloud.root / "index" / cloud.space)
     (cloud.root / "index" / cloud.space).write_bytes(b"")
     assert cloud.send(event) == 500
     (cloud.root / "index" / cloud.space).unlink()
     assert cloud.send(event) == 200
-    assert cloud.state() == {"notes.txt": (Kind.FAILURE, event.generation)}
+    assert cloud.state() == {"notes.jpg": (Kind.FAILURE, event.generation)}
 
 
 def test_without_a_model_the_event_comes_again(cloud, event, model_folder):

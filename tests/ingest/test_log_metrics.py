@@ -41,7 +41,7 @@ def taken(metrics, name, records):
 def test_freshness_failures_and_coverage_are_taken_from_the_lines(cloud, metrics, caplog):
     for name in ("a.jpg", "b.jpg"):
         cloud.send(*cloud.put(name, jpeg()))
-    cloud.send(*cloud.put("notes.txt", b"Dear photo,"))
+    cloud.send(*cloud.put("notes.jpg", b"Dear photo,"))
     cloud.put("c.jpg", jpeg())
     cloud.send(Event("deleted", "gone.jpg", 1))
     cloud.reconcile()

@@ -25,7 +25,7 @@ def no_waiting(cloud, monkeypatch):
 
 
 def test_the_text_encoder_is_never_loaded(cloud):
-    for name, data in [("a.jpg", jpeg()), ("b.txt", b"no photo")]:
+    for name, data in [("a.jpg", jpeg()), ("b.jpg", b"no photo")]:
         [event] = cloud.put(name, data)
         cloud.send(event)
         cloud.send(*cloud.delete(name))

@@ -107,6 +107,9 @@ def test_a_failure_is_tried_again_and_written_only_if_something_is_new(cloud, mo
         assert cloud.reconcile() == 200
         assert cloud.segments() == before
         assert cloud.counts() == (1, 0, 1, 0)
+    assert cloud.reconcile() == 200  # the same decoder would fail again
+    assert cloud.photos_found() == {}
+    monkeypatch.setattr("ingest.comparison.DECODER", clipsearch.images.decode.DECODER + 1)
     assert cloud.reconcile() == 200  # another release reads more
     assert cloud.photos_found() == {"large.jpg": event.generation}
     assert cloud.has_thumbnail(event)
@@ -361,7 +364,8 @@ def test_there_is_one_log_line_for_a_message(cloud, caplog):
     [record] = [r for r in caplog.records if r.name == "clipsearch"]
     line = record.getMessage()
     assert "messagePublished" in line
-    assert "reconcile: 1 photos, 0 indexed, 0 tried again, 1 missing" in line
+    assert "reconcile: 1 objects, 0 indexed, 0 failed before, 0 of them tried again" in line
+    assert "0 skipped, 1 missing" in line
 
 
 DATA = [jpeg("red"), jpeg("blue"), CUT]

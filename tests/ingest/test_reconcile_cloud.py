@@ -155,7 +155,7 @@ def test_what_a_damaged_segment_held_is_indexed_again(cloud, storage):
     assert cloud.reconcile() == 200
     assert cloud.photos_found() == cloud.in_bucket()
     status = cloud.status()
-    assert ([*status["photos"].values()], status["damaged"]) == ([6, 6, 0, 0], [])
+    assert ([*status["photos"].values()], status["damaged"]) == ([6, 6, 0, 0, 0], [])
 
 
 def test_an_index_of_nothing_but_damage_is_made_again(cloud, storage):
@@ -175,7 +175,7 @@ def test_a_damaged_record_is_shown_and_the_next_one_counts(cloud, storage):
     [record] = cloud.index.list(f"{cloud.space}/reconciles/")
     storage.put("my-index", record.name, b"damaged")
     status = cloud.status()
-    assert [*status["photos"].values()] == [None, 1, 0, None]
+    assert [*status["photos"].values()] == [None, 1, 0, 0, None]
     assert [damaged["object"] for damaged in status["damaged"]] == [record.name]
     assert cloud.reconcile() == 200
     status = cloud.status()

@@ -60,6 +60,9 @@ def faults(document, schema, value, where="$"):
             if not any(isinstance(value, TYPES[t]) for t in types) or isinstance(value, bool):
                 yield f"{where} is no {wanted}: {value!r}"
                 return
+        elif word == "enum":
+            if value not in wanted:
+                yield f"{where} is none of {wanted}: {value!r}"
         elif word == "const":
             if value != wanted:
                 yield f"{where} is not {wanted!r}: {value!r}"

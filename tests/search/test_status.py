@@ -15,7 +15,7 @@ def test_a_space_without_photos_has_a_status_of_zeros(empty_gallery, client_of):
         "space": empty_gallery.space,
         "commit": 0,
         "updated": None,
-        "photos": {"objects": None, "indexed": 0, "failed": 0, "pending": None},
+        "photos": {"objects": None, "indexed": 0, "failed": 0, "skipped": 0, "pending": None},
         "reconciled": None,
         "failures": [],
         "damaged": [],
@@ -27,7 +27,13 @@ def test_status_counts_photos_and_failures_and_forgets_what_is_gone(gallery, cli
     gallery.remove("red.jpg")
     gallery.add(blue="navy")  # replaced, not added
     status = client_of(gallery).get("/status").json()
-    assert status["photos"] == {"objects": None, "indexed": 3, "failed": 2, "pending": None}
+    assert status["photos"] == {
+        "objects": None,
+        "indexed": 3,
+        "failed": 2,
+        "skipped": 0,
+        "pending": None,
+    }
     reasons = {failure["name"]: failure["reason"] for failure in status["failures"]}
     assert reasons == {"broken.jpg": "damaged or cut off JPEG", "words.jpg": "not a picture"}
     assert all(RFC3339.fullmatch(f["at"]) for f in status["failures"])

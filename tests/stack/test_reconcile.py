@@ -71,16 +71,18 @@ def test_it_repairs_and_says_what_is_in_the_index(buckets):
     done = run(*command(folder))
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("3 photos are there, 0 of them indexed; to index: 3 (3 missing")
+    assert lines[0].startswith(
+        "3 objects are there, 0 of them indexed, 0 failed, 0 skipped; to index: 3 (3 missing"
+    )
     assert lines[-2].startswith("cannot be indexed: broken.jpg: not a picture")
-    assert lines[-1] == "3 objects, 2 indexed, 1 failed, 0 pending"
+    assert lines[-1] == "3 objects, 2 indexed, 1 failed, 0 skipped, 0 pending"
     assert known(index, space) == in_folder(folder)
     assert len(list((folder / "thumbnails").glob("*.webp"))) == 2
 
     (folder / "my photos" / "a.jpg").unlink()
     again = run(*command(folder)).stdout.splitlines()
     assert "to remove: 1" in again[0]
-    assert again[-1] == "2 objects, 1 indexed, 1 failed, 0 pending"
+    assert again[-1] == "2 objects, 1 indexed, 1 failed, 0 skipped, 0 pending"
     assert known(index, space) == in_folder(folder)
 
 
@@ -102,7 +104,7 @@ def test_what_storage_does_not_take_is_pending(buckets):
     done = run(*command(folder))
     assert done.returncode == 1
     assert "3 photos stay pending: " in done.stderr + done.stdout
-    assert done.stdout.splitlines()[-1] == "3 objects, 0 indexed, 0 failed, 3 pending"
+    assert done.stdout.splitlines()[-1] == "3 objects, 0 indexed, 0 failed, 0 skipped, 3 pending"
     (folder / "thumbnails").unlink()
     assert run(*command(folder)).returncode == 0
     assert known(index, space) == in_folder(folder)
@@ -162,7 +164,9 @@ def test_killed_anywhere_the_next_run_goes_on(buckets):
     done = run(*command(folder))
     assert done.returncode == 0, done.stderr
     assert f"{len(part)} of them indexed" in done.stdout  # all that was done stays done
-    assert done.stdout.splitlines()[-1] == "1203 objects, 1202 indexed, 1 failed, 0 pending"
+    assert (
+        done.stdout.splitlines()[-1] == "1203 objects, 1202 indexed, 1 failed, 0 skipped, 0 pending"
+    )
     assert known(index, space) == in_folder(folder)
 
 
@@ -177,7 +181,7 @@ def test_two_at_once_end_in_the_same_index(buckets):
     for process in both:
         out, _ = process.communicate(timeout=TIMEOUT)
         assert process.returncode == 0
-        assert out.splitlines()[-1] == "63 objects, 62 indexed, 1 failed, 0 pending"
+        assert out.splitlines()[-1] == "63 objects, 62 indexed, 1 failed, 0 skipped, 0 pending"
     assert known(index, space) == in_folder(folder)
 
 
@@ -193,7 +197,7 @@ def test_it_works_on_cloud_storage(tmp_path, monkeypatch):
         *("--index", "gs://my-index", "--thumbnails", "gs://my-site/thumbnails"),
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == "2 objects, 2 indexed, 0 failed, 0 pending"
+    assert done.stdout.splitlines()[-1] == "2 objects, 2 indexed, 0 failed, 0 skipped, 0 pending"
     index.close()
     storage.close()
 
@@ -203,10 +207,16 @@ STATUS = {
     "space": "0123456789ab",
     "commit": 3,
     "updated": "2026-11-23T12:00:00.000Z",
-    "photos": {"objects": 12345, "indexed": 12000, "failed": 101, "pending": 244},
+    "photos": {"objects": 12345, "indexed": 12000, "failed": 101, "skipped": 0, "pending": 244},
     "reconciled": {"started": "2026-11-23T12:00:00.000Z", "at": "2026-11-23T12:01:00.000Z"},
     "failures": [
-        {"name": "a.jpg", "generation": 1, "reason": "cut off", "at": "2026-11-23T12:00:00.000Z"}
+        {
+            "name": "a.jpg",
+            "generation": 1,
+            "kind": "unreadable",
+            "reason": "cut off",
+            "at": "2026-11-23T12:00:00.000Z",
+        }
     ],
     "damaged": [{"object": "x/segments/y.npz", "reason": "it is not an .npz file"}],
 }
@@ -220,7 +230,7 @@ def test_the_status_is_readable():
         *("… and 100 more", "damaged: x/segments/y.npz: it is not an .npz file"),
     ):
         assert part in text
-    before = {"objects": None, "indexed": 0, "failed": 0, "pending": None}
+    before = {"objects": None, "indexed": 0, "failed": 0, "skipped": 0, "pending": None}
     text = "\n".join(lines_of(STATUS | {"photos": before, "reconciled": None, "updated": None}))
     assert "pending     unknown before the first reconcile" in text
     assert "reconciled  never" in text

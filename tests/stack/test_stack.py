@@ -47,7 +47,13 @@ def test_the_demo_pictures_can_be_found_when_it_is_ready(stack):
 
 def test_index_and_folder_are_compared_before_it_is_ready(stack):
     status = stack.status()
-    assert status["photos"] == {"objects": COUNT, "indexed": COUNT, "failed": 0, "pending": 0}
+    assert status["photos"] == {
+        "objects": COUNT,
+        "indexed": COUNT,
+        "failed": 0,
+        "skipped": 0,
+        "pending": 0,
+    }
     assert status["reconciled"]["at"]
 
 

@@ -74,6 +74,12 @@ def test_every_name_comes_back_as_it_was(bucket: Bucket, name: str) -> None:
     assert names(bucket) == []
 
 
+def test_an_empty_object_has_no_first_bytes(bucket: Bucket) -> None:
+    bucket.create("name", b"")
+    assert bucket.read_into("name", memoryview(bytearray(10))) == 0
+    assert bucket.read("name") == b""
+
+
 def test_no_more_bytes_are_read_than_asked_for(bucket: Bucket) -> None:
     bucket.create("name", b"0123456789")
     assert bucket.read("name", most=10) == b"0123456789"

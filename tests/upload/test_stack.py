@@ -48,15 +48,19 @@ def test_photos_go_up_and_are_all_found(search, to, tmp_path):
     assert last_line(uploaded) == f"{COUNT} asked, 0 present, {COUNT} uploaded now, 0 failed"
 
     plan = run("reconcile", "--plan")
-    assert f"{COUNT} photos are there, 0 of them indexed; to index: {COUNT}" in plan.stdout
+    assert (
+        f"{COUNT} objects are there, 0 of them indexed, 0 failed, 0 skipped; to index: {COUNT}"
+        in plan.stdout
+    )
     assert not list((tmp_path / "thumbnails").glob("*"))
 
     done = run("reconcile")
     assert done.returncode == 0, done.stderr
-    assert last_line(done) == f"{COUNT} objects, {COUNT} indexed, 0 failed, 0 pending"
+    assert last_line(done) == f"{COUNT} objects, {COUNT} indexed, 0 failed, 0 skipped, 0 pending"
 
     status = dict(line.split(maxsplit=1) for line in run("status", search).stdout.splitlines())
     assert (status["indexed"], status["failed"], status["pending"]) == (str(COUNT), "0", "0")
-    assert f"{COUNT} photos are there, {COUNT} of them indexed; to index: 0 (0" in (
-        run("reconcile", "--plan").stdout
+    assert (
+        f"{COUNT} objects are there, {COUNT} of them indexed, 0 failed, 0 skipped; to index: 0 (0"
+        in (run("reconcile", "--plan").stdout)
     )

@@ -12,7 +12,7 @@ from clipsearch.errors import ObjectNotFound, UnreadablePhoto
 from clipsearch.snapshot import SnapshotReader
 from ingest.comparison import Comparison
 from ingest.messages import MAX_PHOTOS, Wanted
-from ingest.photos import read_photo
+from ingest.reading import read_photo
 from ingest.reconcile import LISTED_AT_ONCE, batches
 from tools.reconcile.options import Options
 
@@ -48,9 +48,10 @@ class Plan:
     def summary(self) -> str:
         found = self.found
         return (
-            f"{found.objects:,} photos are there, {found.indexed:,} of them indexed; to index: "
+            f"{found.objects:,} objects are there, {found.indexed:,} of them indexed, "
+            f"{found.failed:,} failed, {found.skipped:,} skipped; to index: "
             f"{self.photos:,} ({found.missing:,} missing, {found.outdated:,} outdated, "
-            f"{found.failed:,} failed before), {self.bytes / 1e6:,.1f} MB; "
+            f"{found.tried_again:,} failed before), {self.bytes / 1e6:,.1f} MB; "
             f"to remove: {self.orphans:,}"
         )
 
@@ -85,7 +86,7 @@ def _seconds_per_photo(options: Options, sample: Sequence[Wanted]) -> float:
             started, count = time.perf_counter(), 0
         count += 1
         try:
-            data = read_photo(photo.name, photo.generation, photo.size, services)
+            data = read_photo(photo.name, photo.generation, photo.size, services.photos)
             encoder.encode_image([encoder.decode(data).square])
         except (ObjectNotFound, UnreadablePhoto):
             continue

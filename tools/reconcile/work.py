@@ -6,7 +6,7 @@ import numpy as np
 from tqdm import tqdm
 
 from clipsearch.coverage import CoverageReader
-from clipsearch.entries import Kind
+from clipsearch.entries import Cause
 from clipsearch.errors import StorageError
 from clipsearch.snapshot import SnapshotReader
 from ingest.batches import index_photos, remove_photos
@@ -65,14 +65,15 @@ def _report(options: Options) -> int:
     snapshot = SnapshotReader(index, options.space, keep_vectors=False).refresh()
     assert coverage is not None
     entries = snapshot.entries
-    failures = np.flatnonzero(entries.kinds == Kind.FAILURE).tolist()
+    is_skipped = entries.failed(Cause.SKIPPED)
+    failures = np.flatnonzero(entries.failed() & ~is_skipped).tolist()
     for row in failures[:FAILURES_SHOWN]:
         print(f"cannot be indexed: {entries.name(row)}: {entries.reason(row)}")
     if len(failures) > FAILURES_SHOWN:
         print(f"… and {len(failures) - FAILURES_SHOWN} more")
     pending = len(coverage.pending.still(snapshot.catalogue).keys)
     print(
-        f"{coverage.objects} objects, {snapshot.photos} indexed, {snapshot.failures} failed, "
-        f"{pending} pending"
+        f"{coverage.objects} objects, {snapshot.photos} indexed, {len(failures)} failed, "
+        f"{np.count_nonzero(is_skipped)} skipped, {pending} pending"
     )
     return 1 if pending else 0

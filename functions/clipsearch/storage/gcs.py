@@ -110,9 +110,15 @@ class GcsBucket:
     def read_into(self, name: str, buffer: memoryview) -> int:
         if not buffer:
             return 0
-        blob, target = self._blob(name), _Filling(buffer)
-        with self._translated("read", name):
-            blob.download_to_file(target, end=len(buffer) - 1, timeout=TIMEOUT_S, retry=_retry())
+        from google.api_core.exceptions import RequestRangeNotSatisfiable
+
+        blob, target, end = self._blob(name), _Filling(buffer), len(buffer) - 1
+        with self._translated("read", name), _about_one_object(name):
+            try:
+                blob.download_to_file(target, end=end, timeout=TIMEOUT_S, retry=_retry())
+            except RequestRangeNotSatisfiable:
+                if target.tell():
+                    raise  # else the object is empty
         return target.tell()
 
     def download(self, name: str, path: Path) -> None:
