@@ -48,10 +48,10 @@ resource "google_cloud_run_v2_service_iam_member" "trigger_calls_ingest" {
   }
 }
 
-# A function has one event_trigger with one type; two types are two triggers of their own. They
-# deliver again, for a day, what was not answered 2xx: there is no retry_policy, on purpose.
+# A function has one event_trigger with one type; three types are three triggers of their own. A
+# bucket with versions sends `archived` in place of `deleted`. They deliver again, for a day, what was not answered 2xx: there is no retry_policy, on purpose.
 resource "google_eventarc_trigger" "photos" {
-  for_each = toset(["finalized", "deleted"])
+  for_each = toset(["finalized", "deleted", "archived"])
 
   name            = "${var.name}-photo-${each.key}"
   location        = lower(local.photos_location) # must be the bucket's own, region or multi-region

@@ -16,6 +16,10 @@ from clipsearch.storage import gs_parts
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 DELETED = "google.cloud.storage.object.v1.deleted"
+# A bucket with versions sends this in place of `deleted`, and also when a photo is replaced, then
+# for the generation before. That one is gone, too; its successor stays, by the merge rule.
+ARCHIVED = "google.cloud.storage.object.v1.archived"
+TYPES = (FINALIZED, DELETED, ARCHIVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +46,12 @@ class Refused(Exception):
 def parse_event(event: Any, photos: str) -> PhotoEvent:
     """`event` is a CloudEvent; `photos` the address of the photos bucket. Raises Refused."""
     type_, data = event["type"], event.data
-    if type_ not in (FINALIZED, DELETED):
-        raise Refused(f"type {type_!r} is neither {FINALIZED!r} nor {DELETED!r}")
+    if type_ not in TYPES:
+        raise Refused(f"type {type_!r} is none of {', '.join(TYPES)}")
     if not isinstance(data, Mapping):
         raise Refused(f"the payload is no JSON object but {type(data).__name__}")
     name = data.get("name")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or not _is_text(name):
         raise Refused(f"name {name!r} is not the name of an object")
     if photos.startswith("gs://"):
         name = _name_in(photos, data.get("bucket"), name)
@@ -65,6 +69,15 @@ def age_s(event: Any) -> float | None:
         return max(0.0, (datetime.now(UTC) - happened).total_seconds())
     except (TypeError, ValueError):
         return None
+
+
+def _is_text(name: str) -> bool:
+    """JSON may hold half of a surrogate pair, which no name of an object does."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _name_in(photos: str, bucket: Any, name: str) -> str:

@@ -15,6 +15,7 @@ import functions_framework
 from clipsearch import logs
 from clipsearch.settings import Settings
 from clipsearch.timing import Timing
+from ingest import malformed
 from ingest.answer import Answer
 from ingest.events import Refused, age_s, parse_event
 from ingest.messages import PUBLISHED, parse_message
@@ -31,6 +32,7 @@ _services_lock = threading.Lock()
 def ingest(event: Any) -> None:
     """Answer an event of the photos bucket, or a message about maintenance; returns when what
     follows from it is durable."""
+    malformed.reached()
     logs.begin(flask.request.headers)
     timing = Timing(PHASES)
     answer = Answer("error", "", logging.CRITICAL)

@@ -34,7 +34,7 @@ run "public" {
     error_message = "Alerts and budget are opt-in."
   }
   assert {
-    condition     = keys(terraform_data.deliveries) == ["deleted", "finalized", "maintenance"]
+    condition     = keys(terraform_data.deliveries) == ["archived", "deleted", "finalized", "maintenance"]
     error_message = "Every subscription must wait as long as ingest may take."
   }
 }
@@ -120,7 +120,7 @@ run "photos_that_are_there" {
     error_message = "Who may read the photos is not changed."
   }
   assert {
-    condition     = google_eventarc_trigger.photos["finalized"].location == "eu" && google_eventarc_trigger.photos["deleted"].location == "eu"
+    condition     = alltrue([for trigger in google_eventarc_trigger.photos : trigger.location == "eu"])
     error_message = "The triggers must be where the bucket is."
   }
 }

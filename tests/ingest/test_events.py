@@ -1,6 +1,8 @@
 """Events as the cloud sends them, and those that nothing can be done about."""
 
 import logging
+from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -29,6 +31,7 @@ def test_odd_names_survive(cloud, name):
 MALFORMED = {
     "no name": ({"name": None}, "name None"),
     "empty name": ({"name": ""}, "name ''"),
+    "half of a pair as name": ({"name": "a\ud83d.jpg"}, "name 'a\\ud83d.jpg'"),
     "a list as name": ({"name": ["a.jpg"]}, "name ['a.jpg']"),
     "no generation": ({"generation": None}, "generation None"),
     "a word as generation": ({"generation": "new"}, "generation 'new'"),
@@ -65,8 +68,57 @@ def test_another_type_is_logged_and_acknowledged(cloud, caplog):
     headers = dict(request.header_items())
     headers["Ce-type"] = "google.cloud.storage.object.v1.metadataUpdated"
     assert cloud.post(request.data, headers) == 200
-    assert "metadataUpdated' is neither" in caplog.text
+    assert "metadataUpdated' is none of" in caplog.text
     assert cloud.segments() == []
+
+
+DEPTH = 100_000
+EVENT = (
+    b'{"specversion": "1.0", "id": "1", "source": "s", "data": {}, "type": "google.cloud.storage'
+)
+EVENT += b'.object.v1.finalized"}'
+STUMBLED_OVER = {
+    "nested arrays": (b"[" * DEPTH + b"]" * DEPTH, None, "nested too deeply"),
+    "nested objects": (b'{"name":' * DEPTH + b"1" + b"}" * DEPTH, None, "nested too deeply"),
+    "nested in an event": (
+        EVENT.replace(b"{}", b"[" * DEPTH + b"]" * DEPTH),
+        "application/cloudevents+json",
+        "nested too deeply",
+    ),
+    "a batch": (b"[" + EVENT + b"]", "application/cloudevents-batch+json", "in batch mode"),
+}
+
+
+@pytest.mark.parametrize("case", STUMBLED_OVER)
+def test_what_the_framework_stumbles_over_is_refused(cloud, caplog, case):
+    body, mode, what = STUMBLED_OVER[case]
+    [event] = cloud.put("a.jpg", jpeg())
+    headers = dict(event.request("http://ingest/").header_items())
+    assert cloud.post(body, {"Content-Type": mode} if mode else headers) == 400
+    assert what in caplog.text
+    assert cloud.segments() == []
+
+
+def test_an_error_of_ours_is_no_malformed_request(cloud, monkeypatch):
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.client
+    for error in (TypeError, RecursionError):
+        with monkeypatch.context() as broken:
+            broken.setattr("ingest.main.parse_event", Mock(side_effect=error("ours")))
+            assert cloud.send(event) == 500
+
+
+def test_an_archived_photo_is_gone_and_its_successor_stays(cloud):
+    [event] = cloud.put("a.jpg", jpeg())
+    cloud.send(event)
+    newer, replaced = cloud.put("a.jpg", jpeg("blue"))
+    archived = replace(replaced, kind="archived")
+    assert [cloud.send(e) for e in (archived, newer)] == [200, 200]
+    assert cloud.photos_found() == {"a.jpg": newer.generation}
+    [deleted] = cloud.delete("a.jpg")
+    assert cloud.send(replace(deleted, kind="archived")) == 200
+    assert cloud.photos_found() == {}
+    assert list(cloud.thumbnails.list()) == []
 
 
 def test_the_placeholder_of_a_folder_is_no_photo(cloud, caplog):

@@ -179,4 +179,4 @@ def test_a_damaged_record_is_shown_and_the_next_one_counts(cloud, storage):
     assert [damaged["object"] for damaged in status["damaged"]] == [record.name]
     assert cloud.reconcile() == 200
     status = cloud.status()
-    assert ([*status["photos"].values()], status["damaged"]) == ([1, 1, 0, 0], [])
+    assert ([*status["photos"].values()], status["damaged"]) == ([1, 1, 0, 0, 0], [])

@@ -11,7 +11,7 @@ import pytest
 from clipsearch.bundle import _current_name
 from clipsearch.errors import SettingsError
 from clipsearch.settings import SETTINGS, Settings
-from ingest.events import DELETED, FINALIZED
+from ingest.events import TYPES
 from ingest.maintenance import SPREAD_S
 from ingest.messages import PUBLISHED, parse_message
 from search.main import WAITING
@@ -167,7 +167,7 @@ def test_photos_that_come_and_go_reach_ingest_again_and_again(
     criteria = {c["attribute"]: c["value"] for c in trigger["matching_criteria"]}
     kinds = re.findall(r'"(\w+)"', trigger["for_each"])
     types = [criteria["type"].replace("${each.key}", kind) for kind in kinds]
-    assert types == [FINALIZED, DELETED]
+    assert types == list(TYPES)
     assert criteria["bucket"] == "${local.photos_bucket}"
     assert trigger["location"] == "${lower(local.photos_location)}"  # or there are no events
     assert "retry_policy" not in trigger  # its only value is: never again

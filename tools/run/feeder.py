@@ -38,7 +38,7 @@ class Event:
     `is_replaced`: what is deleted had a successor. Storage does not tell; the terminal does.
     """
 
-    kind: Literal["finalized", "deleted"]
+    kind: Literal["finalized", "deleted", "archived"]
     name: str
     generation: int
     size: int = 0  # bytes
