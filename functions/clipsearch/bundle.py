@@ -14,7 +14,7 @@ import mmap
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -22,7 +22,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clipsearch.background import Background
-from clipsearch.errors import DamagedObject, NoModel, ObjectExists, ObjectNotFound
+from clipsearch.errors import (
+    DamagedObject,
+    NoModel,
+    ObjectExists,
+    ObjectNotFound,
+    StorageError,
+)
 from clipsearch.manifest import (
     FILES,
     MODEL_JSON,
@@ -50,6 +56,9 @@ __all__ = [
 ]
 
 
+# Of pointers to the current model; and how often others may be faster.
+MAX_NUMBER = 99_999_999_999
+RACES = 100
 MISSING = "missing, though model.json names it"
 
 
@@ -162,22 +171,27 @@ def load_bundle(bucket: Bucket, space: str = "current") -> RemoteBundle:
 
 
 def current_space(bucket: Bucket) -> str:
-    """The space of the current bundle. NoModel, DamagedObject, StorageError."""
-    number, space = _newest_current(bucket)
+    """The space of the current bundle. NoModel, DamagedObject, StorageError.
+
+    A damaged pointer is no reason to take the one before: `ingest` would write into its space."""
+    number = _newest_number(bucket)
     if not number:
         raise NoModel(f"the current model in {bucket.url}")
-    return space
+    return _space_at(bucket, number)
 
 
-def _newest_current(bucket: Bucket) -> tuple[int, str]:
+def _newest_number(bucket: Bucket) -> int:
+    """0 if there is no pointer. Numbers above MAX_NUMBER are not ours: nothing could follow."""
     names = [stat.name for stat in bucket.list("models/current/")]
     found = [re.fullmatch(r"models/current/(\d{12})\.json", name) for name in names]
-    number = max((int(match[1]) for match in found if match), default=0)
-    if not number:
-        return 0, ""
+    numbers = [int(match[1]) for match in found if match]
+    return max((number for number in numbers if number <= MAX_NUMBER), default=0)
+
+
+def _space_at(bucket: Bucket, number: int) -> str:
     name = _current_name(number)
     try:
-        return number, str(json.loads(bucket.read(name))["space"])
+        return str(json.loads(bucket.read(name))["space"])
     except (ValueError, KeyError, TypeError) as exc:
         raise DamagedObject(name, "not a pointer to the current model") from exc
 
@@ -218,14 +232,18 @@ def publish_bundle(
 
 
 def _point_to(bucket: Bucket, space: str) -> None:
-    while True:
-        number, current = _newest_current(bucket)
-        if current == space:
-            return
-        pointer = {"space": space, "created": datetime.now(UTC).isoformat()}
+    pointer = {"space": space, "created": datetime.now(UTC).isoformat()}
+    data = json.dumps(pointer).encode()
+    for _ in range(RACES):
+        number = _newest_number(bucket)
+        with suppress(DamagedObject):  # the next number heals it
+            if number and _space_at(bucket, number) == space:
+                return
+        if number == MAX_NUMBER:
+            break
         try:
-            data = json.dumps(pointer).encode()
             bucket.create(_current_name(number + 1), data, "application/json")
             return
         except ObjectExists:  # somebody else was faster: look again
             continue
+    raise StorageError(f"no number after {number} could be had for models/current in {bucket.url}")

@@ -17,6 +17,9 @@ from clipsearch.errors import DamagedObject
 from clipsearch.storage import Bucket, Stat
 
 FORMAT = 1
+# One a second reaches it after three thousand years. Greater numbers are not ours: nothing could
+# follow them.
+MAX_NUMBER = 99_999_999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,10 @@ def commit_path(space: str, number: int) -> str:
 
 
 def commit_number(path: str, space: str) -> int:
-    """The number of the commit that the object `path` is; 0 if it is none."""
+    """The number of the commit that the object `path` is; 0 if it is none, or too great."""
     found = re.fullmatch(re.escape(commits_prefix(space)) + r"([0-9]{12})\.json", path)
-    return int(found[1]) if found else 0
+    number = int(found[1]) if found else 0
+    return number if number <= MAX_NUMBER else 0
 
 
 def list_commits(bucket: Bucket, space: str) -> list[Stat]:
@@ -77,8 +81,8 @@ def read_commit(bucket: Bucket, space: str, path: str) -> Commit:
 
 def publish_commit(bucket: Bucket, commit: Commit) -> None:
     """Raises ObjectExists if another commit has the number: read the newest one and try again."""
-    if commit.number < 1:
-        raise ValueError(f"the first commit has number 1, not {commit.number!r}")
+    if not 1 <= commit.number <= MAX_NUMBER:
+        raise ValueError(f"a commit has a number from 1 to {MAX_NUMBER}, not {commit.number!r}")
     created = commit.created or datetime.now(UTC)
     document: dict[str, Any] = {
         "format": FORMAT,

@@ -142,8 +142,8 @@ class CoverageReader:
 
     def newest(self) -> Coverage | None:
         """None before the first reconcile has ended. Raises DamagedObject, StorageError."""
-        for run in reversed(_runs(self._bucket, self.space)):
-            if self.known is not None and run <= self.known.run:
+        for run, _ in reversed(_runs(self._bucket, self.space)):
+            if self.known is not None and run == self.known.run:
                 break
             parts = _parts(self._bucket, self.space, run)
             if parts:
@@ -154,13 +154,13 @@ class CoverageReader:
 
 def delete_old_runs(bucket: Bucket, space: str) -> None:
     """All but the newest complete ones, and those that may still go on."""
-    recent = f"{(time.time_ns() // 1000) - UNFINISHED_KEPT // timedelta(microseconds=1):016x}"
+    recent = time.time_ns() // 1000 - UNFINISHED_KEPT // timedelta(microseconds=1)
     kept = 0
-    for run in reversed(_runs(bucket, space)):
+    for run, at in reversed(_runs(bucket, space)):
         if kept < RUNS_KEPT:
             try:
                 is_complete = bool(_parts(bucket, space, run))
-                is_useless = not is_complete and run < recent
+                is_useless = not is_complete and at < recent
             except DamagedObject:
                 is_complete, is_useless = False, kept > 0
             kept += is_complete
@@ -170,10 +170,17 @@ def delete_old_runs(bucket: Bucket, space: str) -> None:
             bucket.delete(stat.name)
 
 
-def _runs(bucket: Bucket, space: str) -> list[str]:
+def _runs(bucket: Bucket, space: str) -> list[tuple[str, int]]:
+    """Each run with its time (µs since 1970), in that order. A name may be from the future, by a
+    clock that is wrong: the run is not newer than the storage says, or it would hide all others."""
     prefix = _prefix(space)
-    runs = {stat.name.removeprefix(prefix).split("/")[0] for stat in bucket.list(prefix)}
-    return sorted(run for run in runs if is_run(run))
+    times: dict[str, int] = {}
+    for stat in bucket.list(prefix):
+        run = stat.name.removeprefix(prefix).split("/")[0]
+        if is_run(run):
+            written = int(stat.updated.timestamp() * 1e6)
+            times[run] = max(times.get(run, 0), min(int(run[:16], 16), written))
+    return sorted(times.items(), key=lambda item: (item[1], item[0]))
 
 
 def _parts(bucket: Bucket, space: str, run: str) -> list[Part]:

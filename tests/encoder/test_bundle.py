@@ -78,6 +78,23 @@ def test_a_bundle_can_be_put_beside_the_current_one(bucket, folder, other):
     assert load_bundle(bucket, second).bundle.space == second
 
 
+@pytest.mark.parametrize("data", [b"", b"{", b'{"spaces": 1}'])
+def test_a_damaged_pointer_is_named_and_healed_by_the_next(bucket, folder, other, data):
+    publish_bundle(folder, bucket)
+    bucket.create("models/current/000000000002.json", data)
+    with pytest.raises(DamagedObject, match="000000000002"):
+        current_space(bucket)
+    space = publish_bundle(other, bucket)
+    assert current_space(bucket) == space
+    assert "models/current/000000000003.json" in names(bucket)
+
+
+def test_a_pointer_that_none_could_follow_is_not_ours(bucket, folder):
+    bucket.create("models/current/999999999999.json", b'{"space": "0123456789ab"}')
+    space = publish_bundle(folder, bucket)
+    assert current_space(bucket) == space
+
+
 def test_without_a_model_it_says_so(bucket, tmp_path):
     with pytest.raises(NoModel, match="current model"):
         Encoder.from_bucket(bucket)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from clipsearch.commits import Commit, commit_path, newest_commit, publish_commit
-from clipsearch.errors import DamagedObject, ObjectExists
+from clipsearch.compaction.ledger import advance
+from clipsearch.errors import DamagedObject, ObjectExists, StorageError
 from clipsearch.storage import Bucket
 from tests.index.making import SPACE
 from tests.index.memory import MemoryBucket
@@ -163,3 +164,24 @@ def test_what_is_no_commit_at_all_is_named(bucket: Bucket, data: bytes) -> None:
     bucket.create(path, data)
     with pytest.raises(DamagedObject, match=path):
         newest_commit(bucket, SPACE)
+
+
+def test_a_number_that_none_could_follow_is_not_ours(bucket: Bucket) -> None:
+    publish_commit(bucket, Commit(SPACE, 1, ("a.npz",)))
+    bucket.create(commit_path(SPACE, 999_999_999_999), b"planted")
+    assert newest_commit(bucket, SPACE).number == 1
+    following = advance(bucket, SPACE, lambda newest: replace(newest, segments=("b.npz",)))
+    assert following is not None
+    assert following.number == 2
+    assert newest_commit(bucket, SPACE).segments == ("b.npz",)
+    with pytest.raises(ValueError, match="a number from 1 to"):
+        publish_commit(bucket, Commit(SPACE, 1_000_000_000_000))
+
+
+def test_a_race_that_is_always_lost_ends(bucket: Bucket) -> None:
+    def first(newest: Commit) -> Commit:
+        publish_commit(bucket, Commit(SPACE, newest.number + 1, ("theirs.npz",)))
+        return replace(newest, segments=("ours.npz",))
+
+    with pytest.raises(StorageError, match="others published a commit"):
+        advance(bucket, SPACE, first)

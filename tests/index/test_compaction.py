@@ -326,6 +326,19 @@ def test_a_segment_of_another_dimension_is_reported_and_left_alone(bucket: Memor
     assert wrong not in newest_commit(bucket, SPACE).replaced
 
 
+def test_a_damaged_commit_is_succeeded_and_no_longer_said(bucket: MemoryBucket) -> None:
+    write_segment(bucket, SPACE, [photo("a.jpg", 1, unit(1, 0))])
+    bucket.create(commit_path(SPACE, 3), b"damaged")
+    assert SnapshotReader(bucket, SPACE).refresh().damaged
+    compact(bucket)
+    snapshot = SnapshotReader(bucket, SPACE).refresh()
+    assert snapshot.commit == 4
+    assert snapshot.damaged == ()
+    assert snapshot.photos == 1
+    compact(bucket)  # once is enough
+    assert SnapshotReader(bucket, SPACE).refresh().commit == 4
+
+
 def test_after_a_damaged_commit_the_index_starts_over_from_its_segments(
     bucket: MemoryBucket,
 ) -> None:

@@ -101,6 +101,26 @@ def test_old_runs_go_and_those_that_may_go_on_stay(index):
     assert left == {*newest, later}
 
 
+def test_a_record_with_a_name_from_the_future_hides_no_later_one(index):
+    """Written by somebody whose clock is wrong by centuries, or by days."""
+    ahead = f"{int(new_run()[:16], 16) + 5 * 86_400_000_000:016x}-0123456789ab"
+    for wrong in ("ffffffffffffffff-0123456789ab", ahead):
+        write_part(index, SPACE, wrong, 0, part(1))
+    reader = CoverageReader(index, SPACE)
+    assert reader.newest() is not None
+    runs = []
+    for _ in range(3):
+        runs.append(new_run())
+        write_part(index, SPACE, runs[-1], 0, part(1))
+        found = reader.newest()
+        assert found is not None
+        assert found.run == runs[-1]
+        assert CoverageReader(index, SPACE).newest().run == runs[-1]
+    delete_old_runs(index, SPACE)
+    left = {stat.name.split("/")[2] for stat in index.list(f"{SPACE}/reconciles/")}
+    assert left == set(runs[-2:])
+
+
 def test_pending_is_what_the_index_does_not_know_yet(index):
     write_segment(
         index,

@@ -33,6 +33,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from clipsearch.compaction.discarding import discard
+from clipsearch.compaction.ledger import succeed_damaged_commit
 from clipsearch.compaction.merging import merge_all
 from clipsearch.compaction.packing import pack_all
 from clipsearch.compaction.purging import purge
@@ -51,6 +52,7 @@ def compact(bucket: Bucket, space: str, deadline: float, now: datetime) -> Repor
     or was killed has lost nothing, and the next one goes on.
     """
     run = Run(bucket, space, deadline, now)
+    succeed_damaged_commit(bucket, space)
     sweep(run)
     # Packing does not wait for the others: without packs, a large index is a slow one.
     run.report.finished = all([merge_all(run) and purge(run), pack_all(run)])

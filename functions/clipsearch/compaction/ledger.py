@@ -18,9 +18,11 @@ from clipsearch.commits import (
     publish_commit,
     read_commit,
 )
-from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
+from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound, StorageError
 from clipsearch.segments import is_segment_name, segments_prefix
 from clipsearch.storage import Bucket, Stat
+
+RACES = 100  # that one run may lose
 
 _log = logging.getLogger("clipsearch")
 
@@ -62,6 +64,15 @@ def newest_or_blank(bucket: Bucket, space: str) -> Commit:
         return Commit(space, commit_number(damaged.name, space))
 
 
+def succeed_damaged_commit(bucket: Bucket, space: str) -> None:
+    """If the newest commit is damaged, publish one that knows nothing: then nobody needs the
+    damaged one any more, and it is no longer in /status."""
+    try:
+        newest_commit(bucket, space)
+    except DamagedObject:
+        advance(bucket, space, lambda blank: None if blank.created else blank)
+
+
 def settled_commit(
     bucket: Bucket, space: str, is_settled: Callable[[Stat], bool]
 ) -> tuple[Commit | None, list[str]]:
@@ -81,7 +92,7 @@ def advance(bucket: Bucket, space: str, change: Callable[[Commit], Commit | None
     Whoever loses the race for the number reads the newest commit and changes that. None if
     `change` has nothing to say any more, because others were faster.
     """
-    while True:
+    for _ in range(RACES):
         newest = newest_or_blank(bucket, space)
         changed = change(newest)
         if changed is None:
@@ -92,3 +103,4 @@ def advance(bucket: Bucket, space: str, change: Callable[[Commit], Commit | None
         except ObjectExists:
             continue
         return following
+    raise StorageError(f"others published a commit of {space!r} first, {RACES} times in a row")
