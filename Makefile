@@ -48,8 +48,8 @@ reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PL
 status: $(VENV)/.made ## print what search says about its index [URL=http://127.0.0.1:8081]
 	@$(VENV)/bin/python -m tools.status $${URL:+"$$URL"}
 
-test: $(VENV)/.made ## run the tests that need no torch [ARGS="tests/ingest -k late"]
-	$(VENV)/bin/python -m pytest --ignore=tests/export $(ARGS)
+test: $(VENV)/.made ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
+	$(VENV)/bin/python -m pytest --ignore=tests/export -n auto --dist worksteal $(ARGS)
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)

@@ -9,19 +9,14 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tools.screenshot import CHROMIUM_FLAGS, find_chromium
 
-_open: list[Browser] = []
-
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser. Without one the test is skipped on a person's machine, and fails in CI.
 
-    Inside of another `with chromium()` it is the same browser: Playwright cannot be started
-    twice in one thread.
+    Keep it open within one file of tests at most: until it is closed, the thread has a running
+    event loop, so neither asyncio.run nor a second browser works in it.
     """
-    if _open:
-        yield _open[0]
-        return
     path = find_chromium()
     if path is None:
         line = "no Chromium here: install it (Debian, Ubuntu: apt-get install chromium)"
@@ -34,9 +29,7 @@ def chromium() -> Iterator[Browser]:
             args=CHROMIUM_FLAGS,
             ignore_default_args=["--hide-scrollbars"],  # people have them, and they take room
         )
-        _open.append(browser)
         try:
             yield browser
         finally:
-            _open.clear()
             browser.close()

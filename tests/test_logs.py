@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +13,8 @@ import httpx
 import pytest
 
 from clipsearch import logs
+from tests.function_server import PATIENCE, lines_of, running_function
 
-ROOT = Path(__file__).parents[1]
-PATIENCE = 60.0  # seconds
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SEVERITIES = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
 
@@ -38,14 +32,17 @@ def parsed(line: str) -> dict[str, Any]:
     return entry | {"payload": payload}
 
 
+def get(url: str, **options: Any) -> httpx.Response:
+    return httpx.get(url, timeout=PATIENCE, **options)
+
+
+def post(url: str, **options: Any) -> httpx.Response:
+    return httpx.post(url, timeout=PATIENCE, **options)
+
+
 @contextmanager
 def running(target: str, log: Path, **environ: str) -> Iterator[str]:
     """The function behind gunicorn, as on Cloud Run; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    program = Path(sys.executable).with_name("functions-framework")
-    command = [program, "--target", target, "--host", "127.0.0.1", "--port", str(port)]
     settings = {
         "CLIPSEARCH_PHOTOS": (log.parent / "photos").as_uri(),
         "CLIPSEARCH_INDEX": (log.parent / "index").as_uri(),
@@ -53,27 +50,8 @@ def running(target: str, log: Path, **environ: str) -> Iterator[str]:
         "CLIPSEARCH_PHOTOS_URL": "http://photos.example",
         "CLIPSEARCH_THUMBNAILS_URL": "http://thumbnails.example",
     }
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT / "functions",
-            env={"PATH": os.environ["PATH"], **settings, **environ},
-            stderr=stream,
-            stdout=stream,
-        )
-    try:
-        give_up = time.monotonic() + PATIENCE
-        while time.monotonic() < give_up:
-            assert process.poll() is None, log.read_text()
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+    with running_function(target, settings | environ, log) as address:
+        yield address
 
 
 CLOUD = {
@@ -97,8 +75,8 @@ def test_an_event_is_one_line_that_cloud_logging_reads(tmp_path: Path) -> None:
     headers = {**EVENT, "traceparent": f"00-{TRACE}-{SPAN}-01"}
     with running("ingest", log, **CLOUD) as address:
         body = {"name": "holidays/", "bucket": "photos", "generation": "1"}
-        assert httpx.post(address, headers=headers, json=body).status_code == 200
-    [entry] = [parsed(line) for line in log.read_text().splitlines()]
+        assert post(address, headers=headers, json=body).status_code == 200
+    [entry] = [parsed(line) for line in lines_of(log)]
     assert entry["severity"] == "INFO"
     assert entry["trace"] == f"projects/my-project/traces/{TRACE}"
     assert entry["spanId"] == SPAN
@@ -118,8 +96,8 @@ def test_an_error_is_a_line_with_its_severity(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running("ingest", log, **CLOUD) as address:
         body = {"name": "a.jpg", "bucket": "photos", "generation": "1"}
-        assert httpx.post(address, headers=EVENT, json=body).status_code == 500  # no model
-    entries = [parsed(line) for line in log.read_text().splitlines() if line.startswith("{")]
+        assert post(address, headers=EVENT, json=body).status_code == 500  # no model
+    entries = [parsed(line) for line in lines_of(log) if line.startswith("{")]
     [entry] = [entry for entry in entries if entry["payload"].get("kind") == "event"]
     assert entry["severity"] == "ERROR"
     assert entry["payload"]["outcome"] == "error"
@@ -130,10 +108,10 @@ def test_a_request_is_one_line_that_cloud_logging_reads(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running("search", log, **CLOUD) as address:
         trace = {"x-cloud-trace-context": f"{TRACE}/1;o=1"}
-        assert httpx.get(f"{address}/health", headers=trace).status_code == 200
-        assert httpx.get(address, params={"q": "a secret", "limit": "0"}).status_code == 400
-        assert httpx.get(address, params={"q": "a secret"}).status_code == 503  # no model
-    entries = [parsed(line) for line in log.read_text().splitlines() if line.startswith("{")]
+        assert get(f"{address}/health", headers=trace).status_code == 200
+        assert get(address, params={"q": "a secret", "limit": "0"}).status_code == 400
+        assert get(address, params={"q": "a secret"}).status_code == 503  # no model
+    entries = [parsed(line) for line in lines_of(log) if line.startswith("{")]
     requests = [entry for entry in entries if entry["payload"].get("kind") == "request"]
     health, refused, not_ready = requests
     assert health["trace"] == f"projects/my-project/traces/{TRACE}"
@@ -156,8 +134,8 @@ def test_elsewhere_the_same_line_is_text(tmp_path: Path) -> None:
     log = tmp_path / "log"
     with running("ingest", log) as address:
         body = {"name": "holidays/", "bucket": "photos", "generation": "1"}
-        assert httpx.post(address, headers=EVENT, json=body).status_code == 200
-    [line] = log.read_text().splitlines()
+        assert post(address, headers=EVENT, json=body).status_code == 200
+    [line] = lines_of(log)
     assert line.startswith(f"event {EVENT['ce-type']} 'objects/a.jpg': refused, a folder's")
     assert "ms: total " in line
     assert "age_s " in line

@@ -1,13 +1,10 @@
 """A gallery of folders with an index, and the search function as the framework serves it."""
 
 import asyncio
-import contextlib
 import io
 import itertools
 import os
 import shutil
-import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +14,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from tests.function_server import running_function
 from tests.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
@@ -210,30 +208,7 @@ def stalled():
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, tiny_bundle, filled_folder):
     """The address of the function, started as the cloud does, over a model and four photos."""
-    log_file = tmp_path_factory.mktemp("server") / "log"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "functions_framework"),
-                *("--source", MAIN, "--target", "search"),
-                *("--host", "127.0.0.1", "--port", str(port)),
-            ],
-            env=os.environ | Gallery(filled_folder, tiny_bundle).environment,
-            stdout=log,
-            stderr=log,
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(600):
-            assert process.poll() is None, log_file.read_text()
-            with contextlib.suppress(httpx.TransportError):
-                if httpx.get(f"{address}/health", trust_env=False).status_code == 200:
-                    break
-            time.sleep(0.1)
+    log = tmp_path_factory.mktemp("server") / "log"
+    settings = Gallery(filled_folder, tiny_bundle).environment
+    with running_function("search", settings, log) as address:
         yield address
-    finally:
-        process.terminate()
-        process.wait(30)

@@ -11,6 +11,11 @@ from PIL import Image
 # More pictures than the pool has places for, on a machine of any size (search.main: 8 + 16).
 MANY = 60
 HEALTHS = 25
+PATIENCE = 300  # seconds
+
+
+def get(url):
+    return httpx.get(url, timeout=PATIENCE, trust_env=False)
 
 
 def slow_picture():
@@ -20,13 +25,20 @@ def slow_picture():
     return out.getvalue()
 
 
+def many_requests_to(address):
+    """A client that opens a connection for each request.
+
+    The server closes a connection that was idle for 2 s. A client that reuses it at that moment
+    gets an error that says nothing about the server.
+    """
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+    return httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE, trust_env=False)
+
+
 async def crowd(address):
     """(the answers to MANY posts, when the last one came, when /health answered meanwhile)."""
     picture = slow_picture()
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(
-        base_url=address, limits=limits, timeout=300, trust_env=False
-    ) as client:
+    async with many_requests_to(address) as client:
 
         async def post():
             files = {"image": ("slow.png", picture)}
@@ -64,16 +76,13 @@ def test_a_crowd_is_served_or_told_to_come_again_and_health_answers_meanwhile(se
 
     # and every place was given back
     for _ in range(3):
-        assert httpx.get(f"{server}/?q=blue", trust_env=False).status_code == 200
+        assert get(f"{server}/?q=blue").status_code == 200
 
 
 async def words_behind_pictures(address, count):
     """The answers to `count` searches by words that come when the pool is full of pictures."""
-    limits = httpx.Limits(max_connections=None)
     picture = slow_picture()
-    async with httpx.AsyncClient(
-        base_url=address, limits=limits, timeout=300, trust_env=False
-    ) as client:
+    async with many_requests_to(address) as client:
         files = {"image": ("slow.png", picture)}
         posts = [asyncio.create_task(client.post("/?limit=1", files=files)) for _ in range(MANY)]
         await asyncio.wait(posts, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +115,9 @@ def test_a_refused_body_leaves_an_answer_and_not_a_broken_connection(server):
     body = bytes(25_000_000)
     for content_type, status in (("multipart/form-data; boundary=x", 413), ("image/png", 415)):
         headers = {"Content-Type": content_type}
-        answer = httpx.post(server, content=body, headers=headers, trust_env=False)
+        answer = httpx.post(
+            server, content=body, headers=headers, timeout=PATIENCE, trust_env=False
+        )
         assert answer.status_code == status
         assert answer.headers["access-control-allow-origin"] == "*"
 
@@ -129,15 +140,15 @@ def test_a_body_that_never_comes_gives_its_place_back(server):
         await asyncio.gather(*(hang_up() for _ in range(MANY)))
 
     asyncio.run(all_of_them())
-    deadline = time.monotonic() + 30
-    while httpx.get(f"{server}/?q=blue", trust_env=False).status_code == 503:
+    deadline = time.monotonic() + PATIENCE
+    while get(f"{server}/?q=blue").status_code == 503:
         assert time.monotonic() < deadline, "the places are gone"
         time.sleep(0.1)
 
 
 def test_an_answer_to_head_ends_with_its_headers(server):
     """Else what follows on the same connection would begin with a body nobody waits for."""
-    with httpx.Client(base_url=server, trust_env=False) as client:
+    with httpx.Client(base_url=server, timeout=PATIENCE, trust_env=False) as client:
         for path in ("/?q=blue", "/?q=", "/health"):
             head = client.head(path)
             get = client.get(path)

@@ -143,8 +143,10 @@ def answer(*results, next_cursor=None, **more):
     return 200, {**body, "timing_ms": timing, **more}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
+    """One for each file. While Playwright is open, an event loop runs in this thread, and tests of
+    other folders that call asyncio.run would fail."""
     with chromium() as browser:
         yield browser
 

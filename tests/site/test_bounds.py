@@ -4,14 +4,13 @@ import re
 import threading
 from functools import partial
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
 from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
 from tests.site.visitor import cards, is_there, photo, says, search
-from tests.stack.running import wait_for
+from tests.stack.running import get, wait_for
 
 MAX_PAGE, MAX_REQUESTS = 40_000, 6
 MAX_THUMBNAILS = 600_000
@@ -37,7 +36,7 @@ def test_the_page_is_light_and_asks_for_little(browser, stack):
 def test_the_thumbnails_of_an_answer_are_light(stack):
     urls = [result["thumbnail_url"] for result in stack.results(q=WORDS)]
     assert len(urls) == 24
-    sizes = [len(httpx.get(url).content) for url in urls]
+    sizes = [len(get(url).content) for url in urls]
     assert 24_000 < sum(sizes) <= MAX_THUMBNAILS
 
 
@@ -166,7 +165,7 @@ def test_the_policy_forbids_what_the_page_does_not_bring(browser, gallery, attem
 
 
 def test_the_page_brings_a_policy_of_its_own_for_any_server(gallery):
-    response = httpx.get(gallery.url)
+    response = get(gallery.url)
     own = re.search(r'Content-Security-Policy" content="([^"]*)"', response.text)[1]
     for policy in (own, response.headers["content-security-policy"]):
         assert "default-src 'none'" in policy

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.site.conftest import DRAWN, HOSTILE, WORDS, add_photo, mushrooms
 from tests.site.visitor import as_file, cards, choose, names, photo, says, search, similar
-from tests.stack.running import wait_for
+from tests.stack.running import PATIENCE, get, wait_for
 
 PHOTOS = re.compile(r"^\d+ photos like ")
 ALL = DRAWN + len(HOSTILE)
@@ -139,7 +139,9 @@ def test_a_search_by_picture_is_a_link_too(visit, stack):
 
 
 def test_a_link_to_a_picture_that_another_model_has_seen_says_so(visit, stack):
-    seen = httpx.post(f"{stack.search}embed", files={"image": mushrooms(1)}).json()
+    seen = httpx.post(
+        f"{stack.search}embed", files={"image": mushrooms(1)}, timeout=PATIENCE
+    ).json()
     old = "A" * 8 + seen["picture"][8:]  # the space comes first
     page = visit(f"?picture={old}")
     says(page, "The link to this picture was made by another model; give the picture again.")
@@ -177,7 +179,7 @@ def test_a_hostile_name_is_a_name(visit, name):
     expect(page.get_by_role("dialog")).to_be_visible()
     assert page.locator("#viewed").text_content() == name
     original = page.get_by_role("link", name="Original").get_attribute("href")
-    assert httpx.get(original).headers["content-type"] == "image/jpeg"
+    assert get(original).headers["content-type"] == "image/jpeg"
     expect(page.locator("#viewer img")).to_have_js_property("src", original)
     expect(page.locator("#viewer img")).to_have_js_property("naturalWidth", 480)
     page.get_by_role("dialog").get_by_role("button", name="More like this").click()

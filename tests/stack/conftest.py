@@ -1,6 +1,7 @@
 """What the tests run the stack with."""
 
 import io
+import itertools
 import os
 import socket
 from dataclasses import dataclass
@@ -62,13 +63,20 @@ def port():
     return free_port()
 
 
+# Below the ports that the system gives to others (Linux: 32,768 and above). Each process begins
+# elsewhere, so that two that run tests at once do not find the same ports.
+PORTS = range(20_000, 32_000, 3)
+_tried = itertools.count(os.getpid() * 97)
+
+
 def free_port():
-    """The first of three ports in a row that nobody uses."""
-    first = 20_000 + os.getpid() * 31 % 30_000  # another run of the tests looks elsewhere
-    for port in range(first, 60_000, 7):
+    """The first of three free ports in a row; never the same twice in one process."""
+    for _ in PORTS:
+        port = PORTS[next(_tried) % len(PORTS)]
         try:
             for each in range(port, port + 3):
                 with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind(("127.0.0.1", each))
         except OSError:
             continue

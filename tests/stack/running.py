@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 180.0  # seconds; a machine may be busy with something else
 
 
+def get(url, **query):
+    return httpx.get(url, params=query or None, timeout=PATIENCE)
+
+
 class RunningStack:
     """`python -m tools.run` with `arguments`; what it prints goes to the file `output`."""
 
@@ -46,7 +50,7 @@ class RunningStack:
         return [result["name"] for result in self.results(**query)]
 
     def results(self, **query):
-        response = httpx.get(self.search, params=query, timeout=PATIENCE)
+        response = get(self.search, **query)
         assert response.status_code == 200, response.text
         return response.json()["results"]
 
@@ -56,7 +60,7 @@ class RunningStack:
         return response.json()["results"]
 
     def status(self):
-        return httpx.get(f"{self.search}status", timeout=PATIENCE).json()
+        return get(f"{self.search}status").json()
 
     def counts(self):
         photos = self.status()["photos"]

@@ -5,13 +5,12 @@ import re
 import signal
 import subprocess
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.stack.conftest import free_port
-from tests.stack.running import is_running, wait_for
+from tests.stack.running import get, is_running, wait_for
 from tools.demo_photos import file_name
 
 COUNT = 12  # demo pictures
@@ -74,11 +73,11 @@ def test_photos_thumbnails_and_page_are_served_at_the_addresses_in_the_answers(s
     [result, *_] = stack.results(q="red")
     for url in (result["url"], result["thumbnail_url"]):
         assert url.startswith(stack.page)
-        response = httpx.get(url)
+        response = get(url)
         assert response.status_code == 200
         assert response.headers["content-type"].startswith("image/")
-    assert "<title>clipsearch</title>" in httpx.get(stack.page).text
-    assert stack.search.rstrip("/") in httpx.get(f"{stack.page}/config.js").text
+    assert "<title>clipsearch</title>" in get(stack.page).text
+    assert stack.search.rstrip("/") in get(f"{stack.page}/config.js").text
 
 
 def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack, photos, model):
@@ -88,14 +87,14 @@ def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack,
     assert stack.names(q=model.words)[0] == name
     best = stack.results_like(model.picture)[0]
     assert (best["name"], round(best["score"], 2)) == (name, 1.0)
-    assert httpx.get(best["url"]).content == model.picture
+    assert get(best["url"]).content == model.picture
     assert stack.names(like=file_name(0))[0] != name
     assert stack.counts() == (COUNT + 1, 0)
     assert stack.wait_for_line(f"indexed {name}")
 
     (photos / name).unlink()
     wait_for(lambda: name not in stack.names(q=model.words), "the photo has vanished", SOON)
-    assert httpx.get(best["thumbnail_url"]).status_code == 404
+    assert get(best["thumbnail_url"]).status_code == 404
     assert stack.counts() == (COUNT, 0)
 
 

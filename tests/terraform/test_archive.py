@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import fnmatch
-import os
-import socket
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import httpx
@@ -19,11 +14,11 @@ import pytest
 from clipsearch.bundle import publish_bundle
 from clipsearch.storage import Bucket, open_bucket
 from ingest.events import FINALIZED
+from tests.function_server import PATIENCE, running_function
 from tests.terraform.conftest import ROOT, Configuration
 from tools.demo_photos import draw_demo_photos, file_name
 
 BUNDLE = ROOT / "model_export" / "demo" / "bundle"
-PATIENCE = 60.0  # seconds
 
 
 @pytest.fixture(scope="session")
@@ -79,10 +74,12 @@ def test_the_archive_runs_with_its_own_requirements_alone(archive: Path, tmp_pat
         "CLIPSEARCH_THUMBNAILS_URL": "http://thumbnails.example",
     }
 
-    with _running(python, source, "ingest", settings) as ingest:
+    # of a function without a trigger of its own, as both are
+    settings |= {"FUNCTION_SIGNATURE_TYPE": "http", "LOG_EXECUTION_ID": "true"}
+    with running_function("ingest", settings, tmp_path / "ingest.log", python, source) as ingest:
         assert _send_finalized(ingest, open_bucket(buckets["photos"].as_uri()), photo) == 200
-    with _running(python, source, "search", settings) as search:
-        assert httpx.get(f"{search}/health").json() == {"status": "ok"}
+    with running_function("search", settings, tmp_path / "search.log", python, source) as search:
+        assert httpx.get(f"{search}/health", timeout=PATIENCE).json() == {"status": "ok"}
         answer = httpx.get(search, params={"q": "a red car"}, timeout=PATIENCE).json()
     assert [result["name"] for result in answer["results"]] == [photo]
 
@@ -94,44 +91,6 @@ def _environment(folder: Path, requirements: Path) -> Path:
     subprocess.run([*pip, "install", "-r", requirements], check=True)
     subprocess.run([*pip, "check"], check=True)  # the build fails where this does
     return python
-
-
-@contextmanager
-def _running(python: Path, source: Path, target: str, settings: dict[str, str]) -> Iterator[str]:
-    """The function behind the server that the cloud starts; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    started_as_in_the_cloud = {  # of a function without a trigger of its own, as both are
-        "FUNCTION_TARGET": target,
-        "FUNCTION_SIGNATURE_TYPE": "http",
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "LOG_EXECUTION_ID": "true",
-    }
-    process = subprocess.Popen(
-        [python.parent / "functions-framework"],
-        cwd=source,
-        env={"PATH": os.environ["PATH"], **started_as_in_the_cloud, **settings},
-    )
-    try:
-        _wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    give_up = time.monotonic() + PATIENCE
-    while True:
-        assert process.poll() is None, "the server has ended"
-        assert time.monotonic() < give_up, "the server does not listen"
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.05)
 
 
 def _send_finalized(address: str, photos: Bucket, name: str) -> int:
