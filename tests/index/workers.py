@@ -59,10 +59,14 @@ def write_for_ever(url: str, acknowledged: Path, seed: int, count: int = 1 << 30
     chance, bucket = random.Random(seed), open_bucket(url)
     log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for _ in range(count):
-        name, generation = f"p{chance.randrange(NAMES)}", time.time_ns() // 1000
+        now = time.time_ns() // 1000
+        name, generation = f"p{chance.randrange(NAMES)}", now
         vector = random_units(1, 4, seed=chance.randrange(1000))[0]
         is_there = chance.random() < 0.7
-        entry = photo(name, generation, vector) if is_there else tombstone(name, generation)
+        # With the time: a purge rightly drops a tombstone of 1970.
+        entry = (
+            photo(name, generation, vector, now) if is_there else tombstone(name, generation, now)
+        )
         write_segment(bucket, SPACE, [entry])
         os.write(log, json.dumps([name, generation, int(entry.kind)]).encode() + b"\n")
 

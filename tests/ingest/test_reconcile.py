@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -18,6 +17,7 @@ from clipsearch.storage import open_bucket
 from tests.index.making import tombstone
 from tests.ingest.conftest import jpeg
 from tests.tiny_bundle import make_tiny_bundle
+from tests.waiting import wait_for_a_tick
 from tools.run.feeder import Event
 
 CUT = jpeg("red", (200, 150))[:700]
@@ -175,7 +175,7 @@ def test_an_older_photo_under_a_known_name_takes_its_place(cloud, tmp_path):
     (cloud.root / "photos" / "album").mkdir()
     (cloud.root / "photos" / "album" / "a.jpg").write_bytes(jpeg("red", (90, 60)))
     (cloud.root / "photos" / "album").rename(tmp_path / "older")
-    time.sleep(0.05)
+    wait_for_a_tick(tmp_path)
     [newer] = cloud.put("album/a.jpg", jpeg("blue"))
     cloud.send(newer)
     (cloud.root / "photos" / "album").rename(tmp_path / "newer")

@@ -1,7 +1,5 @@
 """Publishing to Pub/Sub, also when it is in trouble."""
 
-import time
-
 import pytest
 
 from clipsearch.errors import TopicError
@@ -56,10 +54,9 @@ def test_what_will_not_pass_is_not_tried_again(topic, pubsub, fault):
 def test_trying_again_ends(topic, pubsub, monkeypatch):
     monkeypatch.setattr(topic_module, "RETRY_S", 0.2)
     pubsub.faults += [503] * 1000
-    started = time.monotonic()
     with pytest.raises(TopicError, match="503"):
         topic.publish([b"x"])
-    assert time.monotonic() - started < 20
+    assert pubsub.faults  # it did not wait for the end of the trouble
 
 
 def test_a_server_that_is_not_there_is_an_error_of_ours(monkeypatch):

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
 from tests.site.visitor import cards, is_there, photo, says, search
-from tests.stack.running import get, wait_for
+from tests.stack.running import get
+from tests.waiting import wait_for
 
 MAX_PAGE, MAX_REQUESTS = 40_000, 6
 MAX_THUMBNAILS = 600_000

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from tests.site.conftest import DRAWN, HOSTILE, WORDS, add_photo, mushrooms
 from tests.site.visitor import as_file, cards, choose, names, photo, says, search, similar
-from tests.stack.running import PATIENCE, get, wait_for
+from tests.stack.running import get
+from tests.waiting import PATIENCE, wait_for
 
 PHOTOS = re.compile(r"^\d+ photos like ")
 ALL = DRAWN + len(HOSTILE)

@@ -3,13 +3,13 @@
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 
+from tests.waiting import PATIENCE, wait_for
+
 ROOT = Path(__file__).parents[2]
-PATIENCE = 180.0  # seconds; a machine may be busy with something else
 
 
 def get(url, **query):
@@ -86,10 +86,3 @@ def is_running(pid):
     """Zombies do not count: whoever inherits them has to collect them."""
     ps = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return ps.stdout.strip()[:1] not in ("", "Z")
-
-
-def wait_for(condition, what, seconds=PATIENCE):
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"it did not happen: {what}"
-        time.sleep(0.05)

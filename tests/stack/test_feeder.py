@@ -9,6 +9,7 @@ import pytest
 from cloudevents.http import from_http
 
 from ingest.messages import PUBLISHED, Reconcile, parse_message
+from tests.waiting import wait_for
 from tools.run import feeder as feeder_module
 from tools.run import schedule as schedule_module
 from tools.run.feeder import Event, Feeder, wait_before
@@ -19,9 +20,14 @@ class Ingest(http.server.ThreadingHTTPServer):
     """Records what arrives and answers as `answer` says."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
+        """Its port is taken, and refuses connections until `listen` is called."""
+        super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        self.server_bind()
         self.received = []
         self.answer = lambda event, attempt: 200
+
+    def listen(self):
+        self.server_activate()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
@@ -50,6 +56,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def ingest(monkeypatch):
     monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
     server = Ingest()
+    server.listen()
     yield server
     server.shutdown()
     server.server_close()
@@ -62,16 +69,9 @@ def feeder(ingest):
     feeder.close()
 
 
-def wait_for(condition):
-    give_up = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < give_up, "it did not happen"
-        time.sleep(0.01)
-
-
 def test_an_event_looks_as_the_clouds(ingest, feeder):
     feeder.put([Event("finalized", "größe 100%.jpg", 2**53 + 1, 12, "image/jpeg")])
-    wait_for(lambda: ingest.received)
+    wait_for(lambda: ingest.received, "events are delivered")
     [event] = ingest.received
     assert event["type"] == "google.cloud.storage.object.v1.finalized"
     assert event["subject"] == "objects/gr%C3%B6%C3%9Fe%20100%25.jpg"
@@ -85,7 +85,7 @@ def test_an_event_looks_as_the_clouds(ingest, feeder):
 def test_what_is_not_taken_comes_again_with_the_same_id(ingest, feeder):
     ingest.answer = lambda event, attempt: 500 if attempt < 4 else 200
     feeder.put([Event("finalized", "a.jpg", 1)])
-    wait_for(lambda: not feeder.waiting())
+    wait_for(lambda: not feeder.waiting(), "events are delivered")
     assert ingest.names() == ["a.jpg"] * 4
     assert len({event["id"] for event in ingest.received}) == 1
     assert [event.name for event in feeder.take_delivered()] == ["a.jpg"]
@@ -97,25 +97,24 @@ def test_one_event_that_is_never_taken_holds_up_no_other(ingest, feeder):
     feeder.put(
         [Event("finalized", "poison", 1)] + [Event("finalized", str(n), 1) for n in range(9)]
     )
-    wait_for(lambda: feeder.waiting() == 1 and feeder.troubled(3))
+    wait_for(lambda: feeder.waiting() == 1 and feeder.troubled(3), "events are delivered")
     [(event, trouble)] = feeder.troubled(3)
     assert event.name == "poison"
     assert "500" in trouble
 
 
-def test_an_ingest_that_is_not_there_yet_is_waited_for(ingest, monkeypatch):
-    ingest.shutdown()
-    ingest.server_close()
-    feeder = Feeder(ingest.url)
+def test_an_ingest_that_is_not_there_yet_is_waited_for(monkeypatch):
+    monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
+    later = Ingest()
+    feeder = Feeder(later.url)
     feeder.put([Event("finalized", "a.jpg", 1)])
-    wait_for(lambda: feeder.troubled(2))
-    later = http.server.ThreadingHTTPServer(ingest.server_address, _Handler)
-    later.received, later.names, later.answer = [], lambda: [], lambda event, attempt: 204
-    threading.Thread(target=later.serve_forever, args=(0.01,), daemon=True).start()
-    wait_for(lambda: not feeder.waiting())
+    wait_for(lambda: feeder.troubled(2), "the feeder fails twice")
+    later.listen()
+    wait_for(lambda: not feeder.waiting(), "the event is delivered")
     feeder.close()
     later.shutdown()
     later.server_close()
+    assert later.names() == ["a.jpg"]
 
 
 def test_after_closing_nothing_is_sent(ingest, feeder):
@@ -129,7 +128,7 @@ def test_a_proxy_in_the_environment_is_not_asked(ingest, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     feeder = Feeder(ingest.url)
     feeder.put([Event("finalized", "a.jpg", 1)])
-    wait_for(lambda: not feeder.waiting())
+    wait_for(lambda: not feeder.waiting(), "events are delivered")
     feeder.close()
 
 
@@ -141,7 +140,7 @@ def test_waits_double_up_to_a_limit(monkeypatch):
 
 def test_maintenance_looks_as_a_message_of_pubsub(ingest, feeder):
     feeder.put([Maintenance("reconcile")])
-    wait_for(lambda: ingest.received and not feeder.waiting())
+    wait_for(lambda: ingest.received and not feeder.waiting(), "events are delivered")
     [event] = ingest.received
     assert event["type"] == PUBLISHED
     assert parse_message(event.data) == Reconcile()

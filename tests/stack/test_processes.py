@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.stack.running import is_running
+from tests.waiting import wait_for
 from tools.run import processes
 from tools.run.errors import RunError
 from tools.run.processes import Function, check_alive, end_functions
@@ -17,9 +18,9 @@ STUBBORN = """
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if sys.argv[1:]:
-    child = subprocess.Popen([sys.executable, __file__])
-    time.sleep(0.5)
-    print(child.pid, flush=True)
+    subprocess.Popen([sys.executable, __file__])
+else:
+    print(os.getpid(), flush=True)
 time.sleep(600)
 """
 
@@ -51,10 +52,7 @@ def test_a_child_that_ignores_the_request_to_end_is_killed_with_its_children(sta
     grandchild = int(function.process.stdout.readline())
     end_functions([function])
     assert function.process.poll() == -signal.SIGKILL
-    give_up = time.monotonic() + 30
-    while is_running(grandchild):
-        assert time.monotonic() < give_up
-        time.sleep(0.05)
+    wait_for(lambda: not is_running(grandchild), "the child's child has ended")
 
 
 def test_a_child_that_ends_well_is_not_waited_for(start):

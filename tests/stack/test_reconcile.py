@@ -18,8 +18,9 @@ from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.gcs_double import CloudStorageDouble
 from tests.ingest.conftest import jpeg
-from tests.stack.running import ROOT, wait_for
+from tests.stack.running import ROOT
 from tests.tiny_bundle import make_tiny_bundle
+from tests.waiting import wait_for
 from tools.status import lines_of
 
 TIMEOUT = 180

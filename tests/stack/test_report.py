@@ -6,8 +6,8 @@ from clipsearch.segments import write_segment
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.index.making import failure, photo, tombstone
-from tests.stack.running import wait_for
 from tests.stack.test_feeder import Ingest
+from tests.waiting import wait_for
 from tools.run.feeder import Event, Feeder
 from tools.run.report import Report
 

@@ -10,7 +10,8 @@ from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.stack.conftest import free_port
-from tests.stack.running import get, is_running, wait_for
+from tests.stack.running import get, is_running
+from tests.waiting import wait_for
 from tools.demo_photos import file_name
 
 COUNT = 12  # demo pictures

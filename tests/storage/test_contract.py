@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -21,6 +20,7 @@ from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.checksum import holds
 from clipsearch.storage.folder import FolderBucket
 from tests.gcs_double import CloudStorageDouble
+from tests.waiting import wait_for_a_tick
 
 AWKWARD_NAMES = [
     "plain.jpg",
@@ -43,14 +43,19 @@ def names(bucket: Bucket, prefix: str = "", start: str = "") -> list[str]:
     return [stat.name for stat in bucket.list(prefix, start)]
 
 
+def tick(bucket: Bucket) -> None:
+    """What is written next has a greater generation."""
+    if isinstance(bucket, FolderBucket):
+        wait_for_a_tick(bucket.root)
+
+
 @pytest.fixture
 def overwrite(bucket: Bucket, request: pytest.FixtureRequest) -> Callable[[str, bytes], Stat]:
     """Put a photo in the place of another, as its owner does: not through our code."""
 
     def in_folder(name: str, data: bytes) -> Stat:
         assert isinstance(bucket, FolderBucket)
-        # File systems tell times apart by 4 ms (one tick of the kernel) or better.
-        time.sleep(0.02)
+        wait_for_a_tick(bucket.root)
         (bucket.root / name).write_bytes(data)
         return bucket.stat(name)
 
@@ -169,7 +174,7 @@ def test_replacing_writes_over_one_generation_only(
     bucket: Bucket, overwrite: Callable[[str, bytes], Stat]
 ) -> None:
     first = bucket.create("photo", b"first")
-    time.sleep(0.02)  # as in `overwrite`
+    tick(bucket)
     second = bucket.replace("photo", first.generation, b"second")
     assert second.generation > first.generation
     assert bucket.stat("photo") == second
@@ -186,7 +191,7 @@ def test_replacing_writes_over_one_generation_only(
 
 def test_replacing_by_what_is_already_there_succeeds(bucket: Bucket) -> None:
     first = bucket.create("photo", b"first")
-    time.sleep(0.02)
+    tick(bucket)
     second = bucket.replace("photo", first.generation, b"second")
     assert bucket.replace("photo", first.generation, b"second") == second
 

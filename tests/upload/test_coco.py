@@ -10,8 +10,8 @@ import time
 import pytest
 
 from tests.coco_double import ARCHIVE, CUT, LONG, PAGE, RESET, SHORT, SLOW, UNCOUNTED, jpeg, name_of
-from tests.stack.running import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, command, last_line, one_line, run
+from tests.waiting import wait_for
 from tools.coco.client import retry_after
 
 

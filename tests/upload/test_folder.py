@@ -15,8 +15,8 @@ from PIL import Image
 from clipsearch.storage import open_bucket
 from tests.coco_double import jpeg
 from tests.gcs_double import Refused
-from tests.stack.running import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, Folder, command, last_line, one_line, run
+from tests.waiting import wait_for
 from tools.run.errors import UsageError
 from tools.upload.engine import upload
 from tools.upload.folder import FolderSource
