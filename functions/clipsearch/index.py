@@ -152,10 +152,10 @@ class PhotoIndex:
         found[1:1] = [other.result() for other in others]
         unseen, parts = -np.inf, []
         for shard, (scores, rows) in zip(state.all_shards, found, strict=True):
-            rounded = _rounded(scores)
-            parts.append((rounded, rows))
+            told = rounded(scores)
+            parts.append((told, rows))
             if len(rows) == k < shard.live:
-                unseen = max(unseen, float(rounded[-1]))
+                unseen = max(unseen, float(told[-1]))
         if not parts:
             return np.zeros(0), np.zeros(0, np.int64), unseen
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
@@ -187,7 +187,8 @@ def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.
     return np.ascontiguousarray(vector, np.float32)
 
 
-def _rounded(scores: npt.NDArray[np.float32]) -> Scores:
+def rounded(scores: npt.NDArray[np.float32]) -> Scores:
+    """Scores of any shape as they are told and ordered: to DIGITS digits, from -1 to 1."""
     # + 0.0 makes -0.0 into 0.0, which would be equal but read differently.
     exact: Scores = scores.astype(np.float64)
     return exact.round(DIGITS).clip(-1, 1) + 0.0

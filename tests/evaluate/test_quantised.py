@@ -49,7 +49,7 @@ def test_packs_are_searched_and_it_says_so(large, capsys):
     assert exact["quantised"] == 0
     assert exact["overlap"] == {"10": 1.0, "20": 1.0}
     publish_packed(large)
-    figures = large.evaluate()
+    figures = large.evaluate(over_http=True)
     assert figures["quantised"] > OTHERS
     for way in ("text_to_image_exact", "image_to_text"):
         assert figures["recall"][way] == exact["recall"][way]
@@ -66,7 +66,7 @@ def test_what_a_worse_search_misses_is_measured_and_not_what_the_function_answer
     good = large.evaluate()
     monkeypatch.setattr("clipsearch.trained.CANDIDATES", 1)
     monkeypatch.setattr("clipsearch.trained.CANDIDATES_PER_HIT", 1)
-    figures = large.evaluate(exit_code=1)
+    figures = large.evaluate(exit_code=1, over_http=True)
     assert figures["overlap"]["20"] < 0.95 < good["overlap"]["20"]
     found = figures["recall"]
     assert found["text_to_image_exact"] == good["recall"]["text_to_image_exact"]
