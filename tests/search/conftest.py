@@ -20,9 +20,6 @@ from tests.tiny_bundle import make_tiny_bundle
 ROOT = Path(__file__).parents[2]
 MAIN = str(ROOT / "functions/main.py")
 
-# Seconds after which a change in the bucket is seen; the constant and a little more.
-REFRESH_EVERY = 1.1
-
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
@@ -175,16 +172,21 @@ def gallery(tmp_path, tiny_bundle, filled_folder):
 
 @pytest.fixture
 def client_of(monkeypatch):
-    """Makes a client of a gallery; every call is a new instance of the function."""
+    """Makes a client of a gallery; every call is a new instance of the function. Each request sees
+    what has changed in the bucket; with `at_once=False` after a second, as in the cloud."""
 
-    def make(gallery, **settings):
+    def make(gallery, at_once=True, **settings):
         for name in [name for name in os.environ if name.startswith("CLIPSEARCH_")]:
             monkeypatch.delenv(name)
         for name, value in (gallery.environment | settings).items():
             monkeypatch.setenv(name, value)
         for name in [n for n in sys.modules if n == "search" or n.startswith("search.")]:
             monkeypatch.delitem(sys.modules, name)
-        return Client(functions_framework.create_app("search", MAIN))
+        app = functions_framework.create_app("search", MAIN)
+        if at_once:
+            monkeypatch.setattr("search.state.REFRESH_EVERY", 0)
+            monkeypatch.setattr("search.fresh.RETRY_EVERY", 0)
+        return Client(app)
 
     return make
 

@@ -1,11 +1,10 @@
 """What is found, in which order, and what an answer says."""
 
 import io
-import time
 
 from PIL import Image
 
-from tests.search.conftest import REFRESH_EVERY, form, jpeg, png
+from tests.search.conftest import form, jpeg, png
 
 
 def names(response):
@@ -69,7 +68,6 @@ def test_an_empty_text_beside_a_picture_is_no_text(client):
 
 def test_like_finds_the_others_and_leaves_the_photo_itself_out(gallery, client):
     gallery.add(crimson=(250, 0, 0))
-    time.sleep(REFRESH_EVERY)
     found = names(client.get("/?like=red.jpg"))
     assert found[0] == "crimson.jpg"
     assert "red.jpg" not in found
@@ -97,7 +95,6 @@ def test_an_answer_has_the_fields_of_the_contract(gallery, client):
 def test_odd_names_are_escaped_in_addresses_and_plain_in_names(gallery, client):
     odd = "a folder/50% of #1? ü&+.jpg"
     gallery.add_all({odd: jpeg("yellow")})
-    time.sleep(REFRESH_EVERY)
     best = client.get("/?q=yellow").json()["results"][0]
     assert best["name"] == odd
     assert best["url"].endswith("/photos/a%20folder/50%25%20of%20%231%3F%20%C3%BC%26%2B.jpg")
@@ -107,7 +104,6 @@ def test_odd_names_are_escaped_in_addresses_and_plain_in_names(gallery, client):
 def test_the_thumbnail_follows_from_name_and_generation(gallery, client):
     before = client.get("/?q=blue").json()["results"][0]["thumbnail_url"]
     gallery.add(blue="blue")
-    time.sleep(REFRESH_EVERY)
     after = client.get("/?q=blue").json()["results"][0]
     assert after["name"] == "blue.jpg"
     assert after["thumbnail_url"] != before
@@ -122,7 +118,6 @@ def test_long_text_is_cut_and_the_answer_says_so(client):
 def test_equal_scores_are_in_the_order_of_names_and_pages_do_not_tear(gallery, client):
     """20 equal photos in pages of 3: every page ends within a tie."""
     gallery.add(**{f"same{number:02}": "cyan" for number in range(20)})
-    time.sleep(REFRESH_EVERY)
     whole = names(client.get("/?q=cyan&limit=100"))
     assert whole[:20] == [f"same{number:02}.jpg" for number in range(20)]
     assert len(whole) == 24

@@ -7,7 +7,7 @@ import pytest
 
 from clipsearch.storage.folder import FolderBucket
 from search import state
-from tests.search.conftest import REFRESH_EVERY, Gallery
+from tests.search.conftest import Gallery
 from tests.tiny_bundle import make_tiny_bundle
 
 
@@ -23,7 +23,8 @@ def names(client, words):
     return [r["name"] for r in client.get(f"/?q={words}").json()["results"]]
 
 
-def test_an_upload_is_found_a_change_is_seen_and_a_deletion_is_gone(gallery, client):
+def test_an_upload_is_found_a_change_is_seen_and_a_deletion_is_gone(gallery, client_of):
+    client = client_of(gallery, at_once=False)
     assert names(client, "yellow")[0] != "new.jpg"
     gallery.add(new="yellow")
     eventually(lambda: names(client, "yellow")[0] == "new.jpg")
@@ -88,13 +89,11 @@ def test_while_storage_is_in_trouble_the_known_index_still_answers(gallery, clie
     segment = next(gallery.folder.rglob("*.npz"))
     damaged = segment.with_name("0" * 16 + "-" + "0" * 12 + ".npz")
     damaged.write_bytes(b"damaged")
-    time.sleep(REFRESH_EVERY)
     assert client.get("/?q=red").json()["results"] == before
     assert damaged.name in caplog.text
 
     damaged.unlink()
     gallery.add(scarlet="red")
-    time.sleep(REFRESH_EVERY)
     assert "scarlet.jpg" in [r["name"] for r in client.get("/?q=red").json()["results"]]
 
 
@@ -112,12 +111,12 @@ class SlowBucket(FolderBucket):
         return super().list(prefix, start)
 
 
-def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery):
+def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery, monkeypatch):
     bucket = SlowBucket(gallery.folder / "index")
+    monkeypatch.setattr(state, "REFRESH_EVERY", 0)
     keeper = state.StateKeeper(bucket, gallery.encoder)
     known = keeper.state()
     gallery.add(new="yellow")
-    time.sleep(REFRESH_EVERY)
     bucket.goes_on.clear()
     bucket.is_asked.clear()
     fresh = []
@@ -134,11 +133,11 @@ def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery):
 
 def test_a_quick_refresh_is_waited_for(gallery, monkeypatch):
     bucket = SlowBucket(gallery.folder / "index")
+    monkeypatch.setattr(state, "REFRESH_EVERY", 0)
     monkeypatch.setattr(state, "WAIT_FOR_REFRESH", 60)
     keeper = state.StateKeeper(bucket, gallery.encoder)
     known = keeper.state()
     gallery.add(new="yellow")
-    time.sleep(REFRESH_EVERY)
     bucket.goes_on.clear()
     found = []
     asking = [threading.Thread(target=lambda: found.append(keeper.state())) for _ in range(3)]

@@ -8,7 +8,7 @@ import threading
 import time
 
 from clipsearch.storage.folder import FolderBucket
-from tests.search.conftest import MAIN, REFRESH_EVERY, png
+from tests.search.conftest import MAIN, png
 from tests.slow_numpy import SLOW_NUMPY
 
 HEAVY = {
@@ -177,5 +177,4 @@ def test_an_index_read_once_is_not_read_again(gallery, client):
         time.sleep(0.1)
     for segment in gallery.folder.rglob("*.npz"):
         segment.write_bytes(b"no longer a segment")
-    time.sleep(REFRESH_EVERY)
     assert client.get("/?q=red").json()["index"]["photos"] == 5
