@@ -127,12 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
             fault = double.next_fault(self.path)
             double.at_once += 1
             double.most_at_once = max(double.most_at_once, double.at_once)
-        try:
-            time.sleep(double.delay)
-            self._answer(double, fault)
-        finally:
-            with double.lock:
-                double.at_once -= 1
+        time.sleep(double.delay)
+        with double.lock:
+            double.at_once -= 1  # before the answer, which lets the client ask again
+        self._answer(double, fault)
 
     def _answer(self, double: CocoDouble, fault: Fault | None) -> None:
         data = double.files.get(self.path)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -245,12 +248,17 @@ def test_what_is_packed_is_not_packed_again_and_new_segments_are(tmp_path: Path)
     assert second.packs.items() >= first.packs.items()
 
 
-def test_without_time_nothing_is_begun_and_with_little_it_goes_on_later(tmp_path: Path) -> None:
+def test_without_time_nothing_is_begun_and_with_little_it_goes_on_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bucket = FolderBucket(tmp_path)
     commit = commit_of(bucket, photos(0, 150), photos(150, 300))
     assert packed(bucket, commit, deadline=time.monotonic()) is None
     assert list(bucket.list(f"{SPACE}/packs/")) == []
-    half = packed(bucket, commit, deadline=time.monotonic() + 1e-3)
+    with monkeypatch.context() as patch:
+        looks = itertools.count()  # at the clock: before the quantizer, and before each pack
+        patch.setattr("clipsearch.packs.time", SimpleNamespace(monotonic=lambda: next(looks)))
+        half = packed(bucket, commit, deadline=1)
     assert half  # the quantizer is there, and work stops after it
     assert half.quantizer
     assert len(half.packs) < 2
@@ -343,9 +351,17 @@ def test_one_pack_that_cannot_be_used_leaves_the_rows_of_the_others_as_they_are(
     assert index.search(VECTORS[4999], 1)[0].name == "04999"
 
 
-def test_rows_that_nobody_wants_any_more_are_not_read(tmp_path: Path) -> None:
+def test_rows_that_nobody_wants_any_more_are_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The refresh has failed: what waits for its turn ends without asking the storage."""
     asked: list[str] = []
+    has_stopped = threading.Event()
+    # ComingRows sets this attribute to False and, when it is stopped, to True.
+    flag = property(
+        lambda _: has_stopped.is_set(), lambda _, value: has_stopped.set() if value else None
+    )
+    monkeypatch.setattr(coming_rows.ComingRows, "_has_stopped", flag, raising=False)
 
     class Failing(FolderBucket):
         def read(
@@ -361,7 +377,7 @@ def test_rows_that_nobody_wants_any_more_are_not_read(tmp_path: Path) -> None:
 
         def read_into(self, name: str, buffer: memoryview) -> int:
             asked.append(name)
-            time.sleep(0.2)
+            assert has_stopped.wait(60)
             return super().read_into(name, buffer)
 
     bucket = Failing(tmp_path)

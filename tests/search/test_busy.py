@@ -8,6 +8,8 @@ import time
 import httpx
 from PIL import Image
 
+from tests.waiting import wait_for
+
 # More pictures than the pool has places for, on a machine of any size (search.main: 8 + 16).
 MANY = 60
 HEALTHS = 25
@@ -140,10 +142,7 @@ def test_a_body_that_never_comes_gives_its_place_back(server):
         await asyncio.gather(*(hang_up() for _ in range(MANY)))
 
     asyncio.run(all_of_them())
-    deadline = time.monotonic() + PATIENCE
-    while get(f"{server}/?q=blue").status_code == 503:
-        assert time.monotonic() < deadline, "the places are gone"
-        time.sleep(0.1)
+    wait_for(lambda: get(f"{server}/?q=blue").status_code == 200, "the places are given back")
 
 
 def test_an_answer_to_head_ends_with_its_headers(server):

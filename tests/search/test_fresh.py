@@ -1,7 +1,6 @@
 """What changes in the bucket is seen without a restart."""
 
 import threading
-import time
 
 import pytest
 
@@ -9,14 +8,12 @@ from clipsearch.storage.folder import FolderBucket
 from search import state
 from tests.search.conftest import Gallery
 from tests.tiny_bundle import make_tiny_bundle
+from tests.waiting import wait_for
 
 
 def eventually(condition):
     """Two seconds are promised; a busy machine gets more."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
+    wait_for(condition, "the change is seen")
 
 
 def names(client, words):

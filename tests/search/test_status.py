@@ -55,7 +55,7 @@ def test_failures_are_the_most_recent_hundred(gallery, client_of):
         gallery.fail(
             **{f"broken{number:03}": "cut off" for number in range(part * 40, part * 40 + 40)}
         )
-        time.sleep(0.002)
+        time.sleep(0.002)  # the entries have times in µs
     status = client_of(gallery).get("/status").json()
     assert status["photos"]["failed"] == 120
     assert len(status["failures"]) == 100

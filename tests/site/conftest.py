@@ -22,7 +22,7 @@ from tools.run.page import SITE, policy, site_files
 from tools.run.static import StaticServer
 
 LOCALHOST = "127.0.0.1"
-PATIENCE = 30_000  # milliseconds; a machine may be busy with something else
+PATIENCE = 60_000  # milliseconds; a machine may be busy with something else
 
 expect.set_options(timeout=PATIENCE)
 

@@ -49,8 +49,9 @@ def start_stack(tmp_path_factory):
     """Start `python -m tools.run` with these arguments; all of them end with the module."""
     stacks = []
 
-    def start(*arguments):
-        stacks.append(RunningStack(tmp_path_factory.mktemp("stack") / "output", *arguments))
+    def start(*arguments, program=None):
+        output = tmp_path_factory.mktemp("stack") / "output"
+        stacks.append(RunningStack(output, *arguments, program=program))
         return stacks[-1]
 
     yield start

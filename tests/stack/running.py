@@ -17,13 +17,17 @@ def get(url, **query):
 
 
 class RunningStack:
-    """`python -m tools.run` with `arguments`; what it prints goes to the file `output`."""
+    """`python -m tools.run` with `arguments`; what it prints goes to the file `output`.
 
-    def __init__(self, output, *arguments):
+    `program`: Python code to run in its place.
+    """
+
+    def __init__(self, output, *arguments, program=None):
         self._output = output
+        what = ["-m", "tools.run"] if program is None else ["-c", program]
         with output.open("wb") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "tools.run", *map(str, arguments)],
+                [sys.executable, *what, *map(str, arguments)],
                 cwd=ROOT,
                 stdout=stream,
                 stderr=subprocess.STDOUT,

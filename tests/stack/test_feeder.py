@@ -19,12 +19,14 @@ from tools.run.schedule import Maintenance, Schedule
 class Ingest(http.server.ThreadingHTTPServer):
     """Records what arrives and answers as `answer` says."""
 
-    def __init__(self):
-        """Its port is taken, and refuses connections until `listen` is called."""
+    def __init__(self, listens=True):
+        """Else its port is taken, but refuses connections until `listen` is called."""
         super().__init__(("127.0.0.1", 0), _Handler, bind_and_activate=False)
         self.server_bind()
         self.received = []
         self.answer = lambda event, attempt: 200
+        if listens:
+            self.listen()
 
     def listen(self):
         self.server_activate()
@@ -56,7 +58,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 def ingest(monkeypatch):
     monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
     server = Ingest()
-    server.listen()
     yield server
     server.shutdown()
     server.server_close()
@@ -105,7 +106,7 @@ def test_one_event_that_is_never_taken_holds_up_no_other(ingest, feeder):
 
 def test_an_ingest_that_is_not_there_yet_is_waited_for(monkeypatch):
     monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
-    later = Ingest()
+    later = Ingest(listens=False)
     feeder = Feeder(later.url)
     feeder.put([Event("finalized", "a.jpg", 1)])
     wait_for(lambda: feeder.troubled(2), "the feeder fails twice")

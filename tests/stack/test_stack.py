@@ -11,33 +11,50 @@ from playwright.sync_api import expect
 from tests.browser import chromium
 from tests.stack.conftest import free_port
 from tests.stack.running import get, is_running
-from tests.waiting import wait_for
+from tests.waiting import PATIENCE, wait_for
 from tools.demo_photos import file_name
 
 COUNT = 12  # demo pictures
-# Seconds from a change in the folder to the answer; it takes about one. Not the clock's doing:
-# that looks every 30 s (stack.LOOK_AT_LEAST_EVERY).
-SOON = 10.0
+WATCHING_ONLY = """
+import sys, tools.run.__main__, tools.run.stack
+tools.run.stack.LOOK_AT_LEAST_EVERY = 3600
+sys.exit(tools.run.__main__.main())
+"""
 
 
 @pytest.fixture(scope="module")
-def state(tmp_path_factory):
+def start_demo(start_stack, model):
+    """Starts the stack with `count` demo pictures and the folder `state`, and waits for it.
+
+    It looks at the photos only when the system tells of a change, and not every 30 s besides.
+    """
+
+    def start(state, count):
+        stack = start_stack(
+            *("--count", count, "--state", state, "--model", model.folder, "--port", free_port()),
+            program=WATCHING_ONLY,
+        )
+        stack.wait_until_ready()
+        return stack
+
+    return start
+
+
+@pytest.fixture(scope="module")
+def shared_state(tmp_path_factory):
     return tmp_path_factory.mktemp("build") / "run"
 
 
 @pytest.fixture(scope="module")
-def photos(state):
-    """Where the demo pictures are drawn."""
-    return state.with_name("demo-photos")
+def photos(shared_state):
+    """Where the demo pictures of `stack` are drawn."""
+    return shared_state.with_name("demo-photos")
 
 
 @pytest.fixture(scope="module")
-def stack(start_stack, state, model):
-    stack = start_stack(
-        *("--count", COUNT, "--state", state, "--model", model.folder, "--port", free_port())
-    )
-    stack.wait_until_ready()
-    return stack
+def stack(start_demo, shared_state):
+    """Runs for all tests here; each leaves the photos as they were."""
+    return start_demo(shared_state, COUNT)
 
 
 def test_the_demo_pictures_can_be_found_when_it_is_ready(stack):
@@ -61,13 +78,13 @@ def test_an_album_that_is_moved_away_and_back_is_found_again(stack, photos, mode
     album, away = photos / "album", photos.with_name("away")
     album.mkdir()
     (album / "a.jpg").write_bytes(model.picture)
-    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is indexed", SOON)
+    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is indexed")
     album.rename(away)
-    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished", SOON)
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished")
     away.rename(album)
-    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is back", SOON)
+    wait_for(lambda: stack.counts() == (COUNT + 1, 0), "the photo is back")
     (album / "a.jpg").unlink()
-    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished again", SOON)
+    wait_for(lambda: stack.counts() == (COUNT, 0), "the photo has vanished again")
 
 
 def test_photos_thumbnails_and_page_are_served_at_the_addresses_in_the_answers(stack):
@@ -84,7 +101,7 @@ def test_photos_thumbnails_and_page_are_served_at_the_addresses_in_the_answers(s
 def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack, photos, model):
     name = "größe 100% #1?.jpg"
     (photos / name).write_bytes(model.picture)
-    wait_for(lambda: name in stack.names(q=model.words), "the upload is found", SOON)
+    wait_for(lambda: name in stack.names(q=model.words), "the upload is found")
     assert stack.names(q=model.words)[0] == name
     best = stack.results_like(model.picture)[0]
     assert (best["name"], round(best["score"], 2)) == (name, 1.0)
@@ -94,7 +111,7 @@ def test_a_file_that_comes_is_found_by_words_and_by_picture_until_it_goes(stack,
     assert stack.wait_for_line(f"indexed {name}")
 
     (photos / name).unlink()
-    wait_for(lambda: name not in stack.names(q=model.words), "the photo has vanished", SOON)
+    wait_for(lambda: name not in stack.names(q=model.words), "the photo has vanished")
     assert get(best["thumbnail_url"]).status_code == 404
     assert stack.counts() == (COUNT, 0)
 
@@ -147,8 +164,10 @@ def test_a_person_sees_the_photos_in_the_browser(stack, wanted, model, tmp_path)
 
 
 def test_after_ctrl_c_nothing_is_left_and_the_next_start_feeds_only_what_differs(
-    stack, start_stack, state, photos, model
+    start_demo, tmp_path, model
 ):
+    state, photos = tmp_path / "run", tmp_path / "demo-photos"
+    stack = start_demo(state, 4)
     family = stack.family()
     assert len(family) >= 5  # itself, and for each function a master and a worker
     assert stack.end(signal.SIGINT) == 0
@@ -158,11 +177,8 @@ def test_after_ctrl_c_nothing_is_left_and_the_next_start_feeds_only_what_differs
     (photos / "new.jpg").write_bytes(model.picture)
     (photos / file_name(1)).write_bytes(model.picture)
     (photos / file_name(2)).rename(photos / "renamed.jpg")
-    again = start_stack(
-        *("--count", 2, "--state", state, "--model", model.folder, "--port", free_port())
-    )
-    again.wait_until_ready()
-    assert again.counts() == (COUNT + 1, 0)
+    again = start_demo(state, 2)
+    assert again.counts() == (4 + 1, 0)
     log = (state / "demo" / "ingest.log").read_text()
     fed = sorted(re.findall(r"object\.v1\.\w+ 'objects/[^']+'", log))
     assert fed == sorted(
@@ -187,20 +203,17 @@ def test_a_folder_that_may_not_be_read_does_not_stop_the_others(start_stack, mod
     stack = start_stack(*arguments, "--port", free_port())
     stack.wait_until_ready()
     (photos / "a.jpg").write_bytes(model.picture)
-    wait_for(lambda: stack.counts() == (1, 0), "the upload is found", SOON)
+    wait_for(lambda: stack.counts() == (1, 0), "the upload is found")
     (photos / "lost+found").chmod(0o700)
     assert stack.end() == 0
 
 
-def test_a_function_that_dies_ends_everything(start_stack, state, model):
-    stack = start_stack(
-        *("--count", 2, "--state", state, "--model", model.folder, "--port", free_port())
-    )
-    stack.wait_until_ready()
+def test_a_function_that_dies_ends_everything(start_demo, tmp_path):
+    stack = start_demo(tmp_path / "run", 2)
     family = stack.family()
     [search] = [pid for pid in family if "--target search" in command(pid)][:1]
     os.kill(search, signal.SIGKILL)
-    assert stack.process.wait(60) == 1
+    assert stack.process.wait(PATIENCE) == 1
     assert [pid for pid in family if is_running(pid)] == []
     assert "clipsearch: search ended by itself" in stack.output()
     assert "search.log" in stack.output()

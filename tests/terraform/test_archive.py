@@ -85,10 +85,12 @@ def test_the_archive_runs_with_its_own_requirements_alone(archive: Path, tmp_pat
 
 
 def _environment(folder: Path, requirements: Path) -> Path:
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    """Its Python. Without a pip of its own and compiled files, which take half of the time."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    pip = [python, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-r", requirements], check=True)
+    ours = [sys.executable, "-m", "pip", "--python", python]
+    pip = [*ours, "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "install", "--no-compile", "-r", requirements], check=True)
     subprocess.run([*pip, "check"], check=True)  # the build fails where this does
     return python
 

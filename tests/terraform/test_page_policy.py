@@ -42,11 +42,11 @@ def test_the_page_works_under_the_policy_of_a_deployment(
             page.on("console", lambda message: complaints.append(message.text))
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.goto(f"{base}/my-site/index.html")
-            expect(page.locator("#status")).to_contain_text("1 photo", timeout=30_000)
+            expect(page.locator("#status")).to_contain_text("1 photo", timeout=60_000)
             page.fill("#words", "red")
             page.keyboard.press("Enter")
             image = page.locator("#results img")
-            expect(image).to_have_js_property("naturalWidth", 4, timeout=30_000)
+            expect(image).to_have_js_property("naturalWidth", 4, timeout=60_000)
             # what another bucket holds is not run
             page.evaluate(
                 "document.head.append(Object.assign(document.createElement('script'),"
