@@ -17,6 +17,9 @@ export TO PRECISION
 # What `make upload` and `make coco` take besides.
 export FROM SPLIT ANNOTATIONS IMAGES
 
+# Terraform asks its maker for news with every command.
+export CHECKPOINT_DISABLE := 1
+
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export check scan format demo-model evaluate-demo evaluate \
 	golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot status upload clean

@@ -23,6 +23,7 @@ locals {
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
     GOOGLE_CLOUD_PROJECT       = var.project
+    ORT_DISABLE_TELEMETRY      = "1" # ONNX Runtime reports nothing to its maker
   }
 }
 

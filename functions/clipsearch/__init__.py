@@ -8,3 +8,7 @@ import os
 # 0.90 to 0.95 s without; searching takes as long.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2 ** 4 cycles
 os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
+
+# ONNX Runtime reads this on import. Without it, it writes a device id below ~/.cache/Microsoft and
+# reports to its maker, except where CI is set.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

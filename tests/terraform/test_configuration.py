@@ -106,7 +106,8 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
     names = {setting.name for setting in SETTINGS}
-    assert set(configuration.locals["environment"]) == names
+    assert set(configuration.locals["environment"]) == names | {"ORT_DISABLE_TELEMETRY"}
+    assert configuration.locals["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
     for function in configuration.all(FUNCTIONS).values():
         assert function["service_config"][0]["environment_variables"] == "${local.environment}"
 
