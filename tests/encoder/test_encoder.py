@@ -85,16 +85,17 @@ def test_logits_of_nothing_have_no_rows(encoder):
     assert (logits.per_image.shape, logits.per_text.shape) == ((2, 0), (0, 2))
 
 
-@pytest.mark.parametrize("which", ["encoder", "small_encoder"])
-def test_a_batch_gives_what_one_by_one_gives(which, request):
+# In 8 bits a last bit of a float may turn a whole step, on some processors.
+@pytest.mark.parametrize(("which", "atol"), [("encoder", 1e-6), ("small_encoder", 0.003)])
+def test_a_batch_gives_what_one_by_one_gives(which, atol, request):
     encoder = request.getfixturevalue(which)
     together, alone = encoder.encode_text(texts()), [encoder.encode_text([t]) for t in texts()]
     single = np.concatenate([embedding.vectors for embedding in alone])
-    np.testing.assert_allclose(together.vectors, single, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(together.vectors, single, rtol=0, atol=atol)
     assert together.truncated == [embedding.truncated[0] for embedding in alone]
     images = IMAGES * 2  # more than go through in one batch
     single = np.concatenate([encoder.encode_image([image]) for image in images])
-    np.testing.assert_allclose(encoder.encode_image(images), single, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(encoder.encode_image(images), single, rtol=0, atol=atol)
 
 
 def test_nothing_gives_no_rows(encoder):
