@@ -36,7 +36,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_stays_behind(
     for i in range(ROUNDS):
         writers = [(write_for_ever, url, acknowledged, 10 * i + j) for j in range(2)]
         with processes(*writers, *[(compact_for_ever, url)] * compactors):
-            enough = lines_of(acknowledged) + chance.randrange(1, 40)
+            enough = lines_of(acknowledged) + chance.randrange(1, 15)
             wait_for(lambda: lines_of(acknowledged) >= enough, "entries are written")  # noqa: B023
             if compactors and i == ROUNDS - 1:
                 wait_for(lambda: commits(tmp_path / "index") > 1, "there are two commits")

@@ -9,7 +9,7 @@ import pytest
 from clipsearch.bundle import publish_bundle
 from clipsearch.entries import Kind
 from clipsearch.segments import write_segment
-from clipsearch.storage import open_bucket
+from clipsearch.storage import gcs, open_bucket
 from tests.gcs_double import LOST, CloudStorageDouble
 from tests.index.making import failure, photo, random_units, tombstone
 from tests.ingest.conftest import Cloud, jpeg
@@ -120,7 +120,9 @@ def test_parts_of_a_listing_remove_nothing_of_other_parts(cloud, storage, monkey
     pubsub.close()
 
 
-def test_faults_in_passing_change_nothing(cloud, storage):
+def test_faults_in_passing_change_nothing(cloud, storage, monkeypatch):
+    monkeypatch.setattr(gcs, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(gcs, "LONGEST_WAIT_S", 0.01)
     for number in range(20):
         storage.put("my-photos", f"mine/{number:02}.jpg", jpeg())
     storage.page_size = 3
