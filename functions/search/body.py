@@ -1,15 +1,14 @@
-"""The body of a POST: read within a limit, taken apart as a multipart form."""
+"""The body of a POST as a multipart form."""
 
-import asyncio
 import io
 from collections.abc import Mapping
+from typing import cast
 
-from starlette.requests import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import MultiPartParser
 from werkzeug.http import parse_options_header
 
-from search.problems import BadRequest, TooLarge, TooSlow, WrongContentType
+from search.problems import BadRequest, TooLarge, WrongContentType
 
 IMAGE_FIELD = "image"
 FORM_TYPE = "multipart/form-data"
@@ -19,34 +18,15 @@ FORM_TYPE = "multipart/form-data"
 FORM_OVERHEAD = 262_144
 MAX_PARTS = 256  # a picture and its labels are 101
 
-# Seconds. A body takes one of the pool's places while it arrives; stalled uploads would starve
-# every search. The largest picture comes in time at 5.4 Mbit/s.
-MAX_ARRIVAL = 30
 
-
-async def read_body(request: Request, max_image: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as it is known to be, WrongContentType, and
-    TooSlow if it is not there after MAX_ARRIVAL."""
-    if _content_type(request.headers)[0] != FORM_TYPE:
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Raises WrongContentType."""
+    if _content_type(headers)[0] != FORM_TYPE:
         raise WrongContentType(f"a picture is posted as {FORM_TYPE}, in the field {IMAGE_FIELD}")
-    limit = max_image + FORM_OVERHEAD
-    too_large = TooLarge(f"the request is too large; a picture may have {max_image:,} bytes")
-    if int(request.headers.get("content-length", "0")) > limit:
-        raise too_large
-    body = bytearray()
-    try:
-        async with asyncio.timeout(MAX_ARRIVAL):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit:
-                    raise too_large
-    except TimeoutError as error:
-        raise TooSlow(f"the request did not arrive within {MAX_ARRIVAL} seconds") from error
-    return bytes(body)
 
 
 def parse_form(
-    headers: Mapping[str, str], body: bytes
+    headers: Mapping[str, str], body: io.BytesIO
 ) -> tuple[list[tuple[str, str]], bytes | None]:
     """(the text fields, the picture or None). Raises BadRequest, TooLarge.
 
@@ -61,7 +41,7 @@ def parse_form(
     try:
         if not boundary:
             raise ValueError("no boundary in its Content-Type")
-        fields, files = parser.parse(io.BytesIO(body), boundary.encode("ascii"), len(body))
+        fields, files = parser.parse(body, boundary.encode("ascii"), body.getbuffer().nbytes)
     except RequestEntityTooLarge as error:
         raise TooLarge("the text fields of the form are too large") from error
     except ValueError as error:
@@ -71,7 +51,7 @@ def parse_form(
         raise BadRequest(f"{IMAGE_FIELD} must be a file, with a filename, not a text field")
     images = []
     for name, file in files.items(multi=True):
-        data = file.stream.read()
+        data = cast(io.BytesIO, file.stream).getvalue()  # read() would copy it
         if not data and not file.filename:
             continue
         if name != IMAGE_FIELD:

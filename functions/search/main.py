@@ -5,7 +5,6 @@ imported by the first request that needs it, in a thread of the pool).
 """
 
 import functools
-import os
 import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,9 +16,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from clipsearch import logs
 from clipsearch.errors import SettingsError
 from clipsearch.images.decode import MAX_BYTES
+from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
+from clipsearch.towers import cpus
 from search import openapi, page
-from search.body import parse_form, read_body
+from search.arrival import Arrivals
+from search.body import FORM_OVERHEAD, check_content_type, parse_form
 from search.cors import ANYONE, cors_headers, preflight_headers
 from search.lines import write_line
 from search.parameters import (
@@ -44,19 +46,21 @@ from search.timing import Timing, server_timing
 if TYPE_CHECKING:
     from search.service import Service
 
-# Work is bound by the cores; some threads more than cores, because part of it is waiting for
-# storage. What waits may hold a picture of 20 MB each, for which memory must have room.
-WORKERS = min(8, 2 + (os.cpu_count() or 1))
-WAITING = 16
-# What has no body waits in a longer queue: a text takes some milliseconds, and who is turned
-# away waits a second.
-WAITING_BODILESS = 64
+# Texts and pictures have threads of their own: a decode may block its thread for seconds, until
+# its memory is free. Some more threads than cores, because a part of the work waits for storage.
+WORKERS = min(8, 2 + cpus())
+# Requests of each kind at once, worked on or waiting. Terraform lets no more reach an instance.
+PLACES = 64
+# Of the process's memory, for bodies on their way or in line: with 2 GiB ten of the largest.
+BODIES_SHARE = 0.1
 
 T = TypeVar("T")
 Pairs = list[tuple[str, str]]
 Handler = Callable[[Request, Timing], Awaitable[Response]]
 
-pool = Pool(WORKERS, WAITING, WAITING_BODILESS)
+texts = Pool("texts", WORKERS, PLACES)
+pictures = Pool("pictures", WORKERS, PLACES)
+arrivals = Arrivals(MAX_BYTES + FORM_OVERHEAD, int(memory_limit() * BODIES_SHARE))
 _service_lock = threading.Lock()
 
 
@@ -94,8 +98,8 @@ async def _answer(request: Request, timing: Timing) -> Response:
 
 async def _search_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_get(request.query_params.multi_items())
-    with pool.place(has_body=False):
-        answer = await pool.run(lambda: _service(timing).answer(query, timing))
+    async with texts.place(request) as place:
+        answer = await place.run(lambda: _service(timing).answer(query, timing))
     return _answered(request, query, answer)
 
 
@@ -126,8 +130,8 @@ async def _classify(request: Request, timing: Timing) -> Response:
 
 async def _embed_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_embed(request.query_params.multi_items())
-    with pool.place(has_body=False):
-        return _json(await pool.run(lambda: _service(timing).embed(query, timing)))
+    async with texts.place(request) as place:
+        return _json(await place.run(lambda: _service(timing).embed(query, timing)))
 
 
 async def _embed_by_form(request: Request, timing: Timing) -> Response:
@@ -139,22 +143,24 @@ async def _embed_by_form(request: Request, timing: Timing) -> Response:
 
 async def _with_form(request: Request, work: Callable[[Pairs, bytes | None], T]) -> T:
     """`work`, in a thread, with the text fields and the address's parameters, and the picture."""
-    with pool.place(has_body=True):
-        body = await read_body(request, MAX_BYTES)
+    check_content_type(request.headers)
+    too_large = f"the request is too large; a picture may have {MAX_BYTES:,} bytes"
+    async with pictures.place(request) as place, arrivals.body(request, too_large) as body:
 
         def parse_and_work() -> T:
-            fields, image = parse_form(request.headers, body)
+            with body:  # a picture is not kept twice while it is worked on
+                fields, image = parse_form(request.headers, body)
             pairs = [*request.query_params.multi_items(), *fields]
             request.state.words = dict(pairs).get("q", "")  # for the page of a problem
             return work(pairs, image)
 
-        return await pool.run(parse_and_work)
+        return await place.run(parse_and_work)
 
 
 async def _status(request: Request, timing: Timing) -> Response:
     checked(request.query_params.multi_items(), ())
-    with pool.place(has_body=False):
-        return JSONResponse(await pool.run(lambda: _service(timing).status()))
+    async with texts.place(request) as place:
+        return JSONResponse(await place.run(lambda: _service(timing).status()))
 
 
 async def _health(request: Request, timing: Timing) -> Response:

@@ -238,7 +238,7 @@ run "more_at_once_than_search_keeps" {
   command = plan
 
   variables {
-    search = { concurrency = 21 } # 2 vCPUs: 4 workers and 16 that wait
+    search = { concurrency = 65 } # functions/search/main.py: PLACES
   }
 
   expect_failures = [var.search]

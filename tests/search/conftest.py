@@ -120,6 +120,7 @@ class Client:
     """Requests to the app of the framework, without a socket."""
 
     def __init__(self, app):
+        self.app = app
         self._transport = httpx.ASGITransport(app)
 
     def session(self):

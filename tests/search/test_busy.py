@@ -10,8 +10,8 @@ from PIL import Image
 
 from tests.waiting import wait_for
 
-# More pictures than the pool has places for, on a machine of any size (search.main: 8 + 16).
-MANY = 60
+# More pictures than the pool has places for (search.main.PLACES).
+MANY = 100
 HEALTHS = 25
 PATIENCE = 300  # seconds
 
@@ -23,7 +23,7 @@ def get(url):
 def slow_picture():
     """Few bytes, many pixels: some tenths of a second to decode."""
     out = io.BytesIO()
-    Image.new("RGB", (4500, 4500), "blue").save(out, "PNG")
+    Image.new("RGB", (3000, 3000), "blue").save(out, "PNG")
     return out.getvalue()
 
 
@@ -100,7 +100,7 @@ def test_words_wait_where_a_picture_is_turned_away(server):
 
 def test_too_many_words_are_told_to_come_again(client, monkeypatch):
     """All of them come while the first one loads the model."""
-    monkeypatch.setattr("search.main.pool", sys.modules["search.pool"].Pool(1, 0, 2))
+    monkeypatch.setattr("search.main.texts", sys.modules["search.pool"].Pool("test", 1, 3))
 
     async def ask():
         async with client.session() as session:

@@ -6,7 +6,7 @@ import pytest
 
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
-from search.body import MAX_ARRIVAL
+from search.arrival import GRACE, MAX_ARRIVAL, MIN_RATE
 from search.main import ROUTES
 from search.parameters import (
     EMBED_PARAMETERS,
@@ -173,7 +173,8 @@ def test_numbers_and_formats_in_the_prose_are_those_of_the_code(document):
         assert f"{MAX_PIXELS // 1_000_000} megapixels" in text
         assert set(re.findall("|".join(FORMATS), text)) == set(FORMATS)
     too_slow = document["components"]["responses"]["TooSlow"]["description"]
-    assert f"{MAX_ARRIVAL} seconds" in too_slow
+    for number in (f"{MAX_ARRIVAL} seconds", f"{GRACE} seconds", f"{MIN_RATE // 1000} kB"):
+        assert number in too_slow
     assert schemas["Status"]["properties"]["failures"]["maxItems"] == FAILURES_SHOWN
 
 
@@ -210,7 +211,7 @@ def test_errors_are_as_described(
     gallery, empty_gallery, client_of, client, document, stalled, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("search.body.MAX_ARRIVAL", 0.1)
+        patch.setattr("search.arrival.MAX_ARRIVAL", 0.1)
         asked = [("POST", "/", client.post(**stalled))]
     asked += [
         ("GET", "/", client.get("/?q=")),

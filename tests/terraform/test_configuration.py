@@ -14,7 +14,7 @@ from clipsearch.settings import SETTINGS, Settings
 from ingest.events import TYPES
 from ingest.maintenance import SPREAD_S
 from ingest.messages import PUBLISHED, parse_message
-from search.main import WAITING
+from search.main import PLACES
 from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
 from tools.run.page import DEFAULT_SEARCH_URL
 
@@ -77,11 +77,10 @@ def test_ingest_works_on_one_event_at_a_time_and_is_not_called_from_outside(
 
 
 def test_search_takes_no_more_at_once_than_its_pool_keeps(configuration: Configuration) -> None:
-    source = (ROOT / "functions" / "search" / "main.py").read_text()
-    assert "WORKERS = min(8, 2 + (os.cpu_count() or 1))" in source
     bounds = [rule["condition"] for rule in configuration.variables["search"]["validation"]]
-    bound = f"var.search.concurrency <= min(8, 2 + var.search.cpu) + {WAITING}"
-    assert any(bound in condition for condition in bounds)
+    bound = f"var.search.concurrency <= {PLACES}"
+    assert any(condition.endswith(f"{bound}}}") for condition in bounds)
+    assert f"optional(number, {PLACES})" in configuration.variables["search"]["type"]
 
 
 def test_each_part_has_a_service_account_of_its_own(configuration: Configuration) -> None:
