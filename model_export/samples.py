@@ -42,7 +42,6 @@ TEXTS = (
     "it's 12,345.67 €? no: <b>100%</b> & more…",
     "supercalifragilisticexpialidocious" * 3,
     "e\u0301 and \u00e9",  # the same letter, composed and not
-    "line one\r\nline two\0end",
 )
 
 

@@ -21,6 +21,7 @@ from PIL import Image
 
 from clipsearch.encoder import Encoder
 from clipsearch.manifest import Tower
+from clipsearch.text import plain
 from model_export.onnx_export import UnsupportedModel
 from model_export.ranking import agreement, among_themselves, noise
 from model_export.reference import Reference, opened
@@ -73,7 +74,7 @@ class Expected:
 
 def expect(reference: Reference) -> Expected:
     """Run PyTorch over the samples. UnsupportedModel if it has no numbers for them."""
-    sentences = texts()
+    sentences = [plain(text) for text in texts()]
     rng = np.random.default_rng(1)
     more = [texture(rng, 160, 120) for _ in range(MORE_PICTURES)]
     photos = [_encoded(image) for image in (*(sample.image for sample in pictures()), *more)]

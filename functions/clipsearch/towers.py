@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.background import Background
+from clipsearch.text import plain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +44,9 @@ class TextTower:
     def tokenize(
         self, texts: Sequence[str], context_length: int
     ) -> tuple[list[list[int]], list[bool]]:
-        rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        """The tokens of each text with start and end, and whether it was cut to the context."""
+        encodings = self._tokenizer.encode_batch([plain(text) for text in texts])
+        rows = [encoding.ids for encoding in encodings]
         truncated = [len(row) > context_length for row in rows]
         rows = [
             [*row[: context_length - 1], row[-1]] if cut else row
@@ -85,6 +88,8 @@ def _tokenizer(path: Path) -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer.from_file(str(path))
     tokenizer.no_padding()
     tokenizer.no_truncation()
+    # A typed <|endoftext|> is text. As a token it would hide what follows: the tower pools there.
+    tokenizer.encode_special_tokens = True
     return tokenizer
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from clipsearch.text import plain
 from search.cursor import Cursor, decode_cursor
 from search.picture import Picture, decode_picture
 from search.problems import BadRequest, quoted
@@ -42,7 +43,7 @@ def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
             "or post a picture as the field image of multipart/form-data"
         )
     for name in asked:
-        if not values[name].strip():
+        if not (_words(values) if name == "q" else values[name].strip()):
             raise BadRequest(f"{name} is empty")
     return _query(values)
 
@@ -61,7 +62,7 @@ def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Quer
 
 def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
     """The words or the picture to embed, one of them; an empty q means no words. BadRequest."""
-    words = checked(pairs, EMBED_PARAMETERS).get("q", "").strip() or None
+    words = _words(checked(pairs, EMBED_PARAMETERS))
     if words is None and image is None:
         raise BadRequest("nothing to embed: give q (words), or post a picture as the field image")
     if words is not None and image is not None:
@@ -72,15 +73,17 @@ def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None)
 def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
     """The labels of `/classify`, in their order. Raises BadRequest."""
     labels: list[str] = []
+    seen: set[str] = set()
     for name, value in pairs:
         if name != LABEL:
             raise BadRequest(f"unknown parameter {quoted(name)}; allowed: {LABEL}")
-        label = value.strip()
-        if not label:
+        label, read = value.strip(), plain(value)
+        if not read:
             raise BadRequest(f"{LABEL} is empty")
-        if label in labels:
+        if read in seen:
             raise BadRequest(f"{LABEL} {quoted(label)} is given more than once")
         labels.append(label)
+        seen.add(read)
     if not MIN_LABELS <= len(labels) <= MAX_LABELS:
         raise BadRequest(f"{MIN_LABELS} to {MAX_LABELS} labels are needed, not {len(labels)}")
     return labels
@@ -102,13 +105,19 @@ def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[
 def _query(values: dict[str, str], image: bytes | None = None) -> Query:
     cursor, picture = values.get("cursor"), values.get("picture")
     return Query(
-        words=values.get("q", "").strip() or None,
+        words=_words(values),
         image=image,
         picture=None if picture is None else decode_picture(picture),
         like=values.get("like"),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
     )
+
+
+def _words(values: dict[str, str]) -> str | None:
+    """As typed; None if the model would get nothing of it."""
+    words = values.get("q", "").strip()
+    return words if plain(words) else None
 
 
 def _limit(text: str) -> int:

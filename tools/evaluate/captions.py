@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipsearch.text import plain
 from tools.run.errors import UsageError
 
 LIKE_WHICH = "it must be like captions_val2017.json of COCO's annotations"
@@ -84,7 +85,7 @@ def _parse(document: Any, prefix: str) -> Captioned:
         key = _field(annotation, "image_id", (int, str), f"annotation {i}")
         if key not in names:
             raise ValueError(f"annotation {i} is of image {key!r}, which is not among the images")
-        if text:
+        if plain(text):
             asked.append((names[key], text))
         else:
             empty += 1
