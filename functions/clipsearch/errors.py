@@ -23,6 +23,8 @@ Each class keeps its data as attributes and builds its own sentence.
 
 from __future__ import annotations
 
+from clipsearch.text import shortened
+
 
 class ClipsearchError(Exception):
     """The root of the tree."""
@@ -118,7 +120,7 @@ class PhotoNotIndexed(ClipsearchError):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"the photo {name!r} is not in the index")
+        super().__init__(f"the photo {shortened(name)!r} is not in the index")
 
 
 class UnreadablePhoto(ClipsearchError):

@@ -43,6 +43,8 @@ _REPLACED = {
     },
 }
 
+MOST_SHOWN = 200  # characters of a path or a name in a message
+
 # What moves a terminal's cursor or turns its text around: C0 and C1 controls, line and paragraph
 # separators, direction marks, embeddings, overrides and isolates. Lone surrogates cannot be
 # written at all.
@@ -60,6 +62,11 @@ def plain(text: str) -> str:
     text = _INVISIBLE.sub("", text)
     text = _JOINING.sub(lambda found: found[1] or "", text)
     return " ".join(text.translate(_REPLACED).split())
+
+
+def shortened(text: str, most: int = MOST_SHOWN) -> str:
+    """`text`, cut after `most` characters: a message must not be as long as what was sent."""
+    return text if len(text) <= most else text[:most] + "…"
 
 
 def printable(text: str) -> str:

@@ -5,6 +5,7 @@ import logging
 from starlette.requests import Request
 
 from clipsearch import logs
+from clipsearch.text import shortened
 from search.timing import Timing
 
 
@@ -13,13 +14,14 @@ def write_line(request: Request, status: int, detail: str, is_cold: bool, timing
     outcome, level = _outcome(status)
     ms = timing.milliseconds()
     said = f", {detail}" if detail else ""
+    path = shortened(request.url.path)
     logs.write(
         level,
-        f"request {request.method} {request.url.path}: {status} {outcome}{said} "
+        f"request {request.method} {path}: {status} {outcome}{said} "
         f"({'cold; ' if is_cold else ''}{logs.durations(ms)})",
         kind="request",
         method=request.method,
-        path=request.url.path,
+        path=path,
         status=status,
         outcome=outcome,
         detail=detail,

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
+from clipsearch.text import shortened
 from search.parameters import LIMIT_DEFAULT, Query
 from search.problems import Problem
 
@@ -105,7 +106,7 @@ def problem_page(problem: Problem, words: str, site_url: str) -> str:
 def _page(subject: str, content: str, words: str, site_url: str) -> str:
     site = escape(site_url)
     return _PAGE.format(
-        title=escape(f"{subject} · clipsearch"),
+        title=escape(f"{shortened(subject)} · clipsearch"),
         style=f'<link rel="stylesheet" href="{site}/style.css">' if site else "",
         home=_HOME.format(site=site) if site else "clipsearch",
         words=escape(words),

@@ -25,6 +25,7 @@ from clipsearch.errors import (
     StorageError,
     UnreadablePhoto,
 )
+from clipsearch.text import MOST_SHOWN, shortened
 
 log = logging.getLogger("clipsearch")
 
@@ -114,7 +115,7 @@ def problem_of(error: Exception) -> Problem:
         if isinstance(error, kind):
             if isinstance(error, NotReady | StorageError | DamagedObject):
                 log.warning("%s: %s", type(error).__name__, error)
-            return Problem(status, detail or str(error), _headers(error))
+            return Problem(status, detail or _bounded(str(error)), _headers(error))
     log.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
     return Problem(500, _UNEXPECTED)
 
@@ -136,4 +137,11 @@ def _headers(error: Exception) -> dict[str, str]:
 
 def quoted(value: str) -> str:
     """`value` for a message: escaped, and short however long it is."""
-    return repr(value if len(value) <= 60 else value[:60] + "…")
+    return repr(shortened(value, 60))
+
+
+def _bounded(detail: str) -> str:
+    """Without its middle if it is long: that is what was sent. Its end says what is allowed."""
+    if len(detail) <= 2 * MOST_SHOWN:
+        return detail
+    return f"{shortened(detail)}{detail[-MOST_SHOWN:]}"

@@ -128,6 +128,30 @@ def test_an_unknown_path_is_a_404(client, path):
     assert_problem(client.get(path), 404, repr(path))
 
 
+LONG = 60_000  # httpx sends no more than 65,536
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/" + "a" * LONG, "there are /, "), ("/?like=" + "a" * LONG, "is not in the index")],
+    ids=["path", "like"],
+)
+def test_a_long_path_or_name_is_not_echoed_whole(client, caplog, path, said):
+    response = client.get(path)
+    assert_problem(response, 404, "a" * 150)
+    assert_problem(response, 404, said)
+    assert len(response.text) < 600
+    page = client.get(path, headers={"Accept": "text/html"}).text
+    assert "a" * 150 in page
+    assert "a" * 250 not in page
+    assert "a" * 250 not in caplog.text
+
+
+def test_a_long_query_is_no_title_of_a_page(client):
+    page = client.get("/", params={"q": "red " * 1000}, headers={"Accept": "text/html"}).text
+    assert len(page[page.index("<title>") : page.index("</title>")]) < 250
+
+
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
