@@ -27,6 +27,7 @@ from collections import defaultdict
 
 from tqdm import tqdm
 
+from clipsearch.cpus import cpus
 from tools import ROOT
 
 MODELS = ROOT / "build" / "bench" / "vit-b32"
@@ -149,7 +150,7 @@ def machine() -> dict[str, object]:
     versions = {
         module.__name__: module.__version__ for module in (onnxruntime, torch, transformers)
     }
-    return {"cpus": len(os.sched_getaffinity(0)), "platform": platform.platform(), **versions}
+    return {"cpus": cpus(), "platform": platform.platform(), **versions}
 
 
 def table(medians: dict[str, dict[str, float]], ratios: dict[str, dict[str, float]]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
 import shutil
 import sys
 import time
@@ -101,11 +100,12 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
     """The same with our code: one photo as `search` does it, several as `ingest`."""
     from PIL import Image
 
+    from clipsearch.cpus import cpus
     from clipsearch.encoder import Encoder
 
     encoder = Encoder.from_folder(folder)
     of_many = Encoder.from_folder(folder, side_by_side=True)
-    pool = ThreadPoolExecutor(os.cpu_count())
+    pool = ThreadPoolExecutor(cpus())
 
     def decode(photo: bytes) -> Image.Image:
         return encoder.decode(photo).square

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clipsearch.background import Background
 from clipsearch.bundle import Bundle, LocalBundle, RemoteBundle, Tower, load_bundle, read_bundle
+from clipsearch.cpus import cpus
 from clipsearch.images.decode import Photo, decode_photo
 from clipsearch.images.preprocess import preprocess
 from clipsearch.imports import import_in_turn
-from clipsearch.towers import ImageTower, TextTower, cpus
+from clipsearch.towers import ImageTower, TextTower
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,6 @@ keeps the state it began with, and needs no lock.
 from __future__ import annotations
 
 import itertools
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipsearch.catalogue import Catalogue
+from clipsearch.cpus import cpus
 from clipsearch.errors import PhotoNotIndexed
 from clipsearch.fresh_vectors import FreshVectors, Plain
 from clipsearch.known import Snapshot
@@ -63,8 +63,8 @@ class PhotoIndex:
     """The photos of one SnapshotReader, to be searched from any thread at any time."""
 
     def __init__(self, threads: int | None = None) -> None:
-        """`threads`: for one search, as many as there are processors if not given."""
-        self._threads = threads or len(os.sched_getaffinity(0))
+        """`threads`: for one search, by default as many as cpus()."""
+        self._threads = threads or cpus()
         # starts its threads on first use, which is after the fork
         self._pool = ThreadPoolExecutor(self._threads, "clipsearch-search")
         self._lock = threading.Lock()  # for update

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.background import Background
+from clipsearch.cpus import cpus
 from clipsearch.text import plain
 
 if TYPE_CHECKING:
@@ -91,10 +91,3 @@ def _tokenizer(path: Path) -> tokenizers.Tokenizer:
     # A typed <|endoftext|> is text. As a token it would hide what follows: the tower pools there.
     tokenizer.encode_special_tokens = True
     return tokenizer
-
-
-def cpus() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import shutil
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import faiss
 import numpy as np
 
+from clipsearch.cpus import cpus
 from tools import ROOT
 from tools.bench_index import cold, crowd, search, uploads
 from tools.bench_index.data import Data
@@ -62,7 +62,7 @@ def main() -> None:
 
 def machine() -> dict[str, object]:
     versions = {"faiss": faiss.__version__, "numpy": np.__version__}
-    return {"cpus": len(os.sched_getaffinity(0)), "platform": platform.platform(), **versions}
+    return {"cpus": cpus(), "platform": platform.platform(), **versions}
 
 
 def table(report: dict[str, Any]) -> str:

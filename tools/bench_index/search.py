@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import faiss
 
+from clipsearch.cpus import cpus
 from clipsearch.index import PhotoIndex
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage.folder import FolderBucket
@@ -23,7 +23,7 @@ LIMIT = 20
 
 def measure(folder: Path, data: Data, photos: int) -> dict[str, Any]:
     """`ms` of ours; IndexFlatIP's time on one thread, and as it comes, divided by ours."""
-    threads = len(os.sched_getaffinity(0))  # as OpenMP has them before ours asks for one
+    threads = cpus()  # as OpenMP has them before ours asks for one
     flat = faiss.IndexFlatIP(data.base.shape[1])
     for block in data.photos(photos):
         flat.add(block)

@@ -21,6 +21,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from clipsearch.cpus import cpus
 from clipsearch.errors import ClipsearchError
 from tools import ROOT
 from tools.bench_system import servers
@@ -112,7 +113,7 @@ def _measure(world: World, options: argparse.Namespace) -> Measured:
             loads = _load(world, functions, options)
             memory = {side: servers.peak_memory(functions[side]) for side in SIDES}
         rates = _ingest(world, Path(folder), options)
-    return Measured(first_answers, loads, memory, rates, len(os.sched_getaffinity(0)))
+    return Measured(first_answers, loads, memory, rates, cpus())
 
 
 def _start(
@@ -191,7 +192,7 @@ def _ingest(world: World, folder: Path, options: argparse.Namespace) -> dict[str
 def machine() -> dict[str, Any]:
     cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
     return {
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cpus(),
         "cpu": cpu[0].partition(":")[2].strip() if cpu else platform.processor(),
         "platform": platform.platform(),
         "python": platform.python_version(),

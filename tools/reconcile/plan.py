@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clipsearch.coverage import Pending
+from clipsearch.cpus import cpus
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
 from clipsearch.snapshot import SnapshotReader
 from ingest.comparison import Comparison
@@ -101,7 +101,7 @@ def _estimate(plan: Plan, seconds: float) -> list[str]:
     listing = -(-plan.found.objects // LISTED_AT_ONCE) * CLASS_A
     storage = n * (CLASS_A + 2 * CLASS_B) + listing
     return [
-        f"here: {n:,} x {1000 * seconds:.0f} ms = {_duration(here)} with {os.cpu_count()} cores, "
+        f"here: {n:,} x {1000 * seconds:.0f} ms = {_duration(here)} with {cpus()} cores, "
         f"measured on {measured} of them",
         f"in the cloud: ${run + storage:,.4f} before the free tier, if an instance of {VCPUS} vCPU "
         f"and {GIBS} GiB is as fast as this machine",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from clipsearch.cpus import cpus
 from clipsearch.errors import UnreadablePhoto
 from clipsearch.images.decode import decode_photo
 from clipsearch.images.kinds import format_of
-from clipsearch.towers import cpus
 from tools.upload.source import NotAPhoto, OwnFault
 
 CONTENT_TYPES = {
