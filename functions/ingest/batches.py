@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from clipsearch.cpus import cpus
 from clipsearch.encoder import MAX_BATCH, Encoder
 from clipsearch.entries import Entry, Kind
 from clipsearch.errors import ObjectNotFound, PhotoRefused, UnreadablePhoto
 from clipsearch.images.thumbnails import make_thumbnail
 from clipsearch.segments import write_segment
-from clipsearch.towers import cpus
 from ingest.messages import Index, Remove, Wanted
 from ingest.photos import is_there, remove_thumbnail, write_thumbnail
 from ingest.reading import cause_of, check_storage_answers, read_photo

@@ -14,11 +14,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from clipsearch import logs
+from clipsearch.cpus import cpus
 from clipsearch.errors import SettingsError
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
-from clipsearch.towers import cpus
 from search import openapi, page
 from search.arrival import Arrivals
 from search.body import FORM_OVERHEAD, check_content_type, parse_form

@@ -123,6 +123,7 @@ def test_more_bytes_than_asked_for_are_not_kept(
         (b"no gzip", "gzip", "its bytes are not gzip"),
         (gzip.compress(b"pixels" * 100)[:-9], "gzip", "it is cut off"),
         (b"", "gzip", "it is empty"),
+        (gzip.compress(b"") * 1001, "gzip", "more than 1,000 members"),
         (b"anything", "br", "its Content-Encoding is 'br'"),
         (gzip.compress(b"x"), "gzip, gzip", "its Content-Encoding is 'gzip, gzip'"),
     ],
