@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -24,15 +25,23 @@ def running_function(
     log: Path,
     python: Path = Path(sys.executable),
     source: Path = FUNCTIONS,
+    memory: int | None = None,
 ) -> Iterator[str]:
-    """The address of the function `target`. Both its streams go to the file `log`.
+    """The address of the function `target`. Both its streams go to the file `log`. `memory`: the
+    bytes of address space that it may have (ulimit -v).
 
     The system chooses the port: a port that a test looked up itself may be taken by another
     process before the server binds it. The server logs the port only at level info.
     """
+
+    def limit() -> None:
+        if memory is not None:
+            resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+
     with log.open("wb") as stream:
         process = subprocess.Popen(
             [python.parent / "functions-framework"],
+            preexec_fn=limit,
             cwd=source,
             env={
                 "PATH": os.environ["PATH"],

@@ -11,19 +11,11 @@ import pytest
 from PIL import Image
 
 from tests.search.conftest import form, png
-
-# Seconds; only a broken server needs them.
-PATIENCE = 120
+from tests.search.test_busy import PATIENCE, many_requests_to
 
 
 def run(coroutine):
     return asyncio.run(asyncio.wait_for(coroutine, PATIENCE))
-
-
-def new_client(address):
-    """Its connections are not used again: the server may be about to close them."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-    return httpx.AsyncClient(base_url=address, limits=limits, timeout=PATIENCE, trust_env=False)
 
 
 def post_picture(client, picture):
@@ -45,7 +37,7 @@ async def idle_post(address):
 def test_idle_connections_hold_no_place_for_long_and_delay_nobody(server):
     async def ask():
         idle = [await idle_post(server) for _ in range(32)]
-        async with new_client(server) as client:
+        async with many_requests_to(server) as client:
             answers = await asyncio.gather(
                 client.get("/?q=blue"), post_picture(client, png("blue"))
             )
@@ -73,7 +65,7 @@ def test_32_clients_with_ordinary_pictures_wait_and_are_all_answered(server):
     picture = noisy_jpeg(3)
 
     async def ask():
-        async with new_client(server) as client:
+        async with many_requests_to(server) as client:
             return await asyncio.gather(*(post_picture(client, picture) for _ in range(32)))
 
     assert [answer.status_code for answer in run(ask())] == [200] * 32

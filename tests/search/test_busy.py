@@ -21,9 +21,9 @@ def get(url):
 
 
 def slow_picture():
-    """Few bytes, many pixels: some tenths of a second to decode."""
+    """Few bytes, many pixels: a tenth of a second to decode."""
     out = io.BytesIO()
-    Image.new("RGB", (3000, 3000), "blue").save(out, "PNG")
+    Image.new("RGB", (2000, 2000), "blue").save(out, "PNG")
     return out.getvalue()
 
 

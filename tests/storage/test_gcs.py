@@ -127,6 +127,7 @@ def test_more_bytes_than_asked_for_are_not_kept(
         (b"anything", "br", "its Content-Encoding is 'br'"),
         (gzip.compress(b"x"), "gzip, gzip", "its Content-Encoding is 'gzip, gzip'"),
     ],
+    ids=["no gzip", "cut off", "empty", "many members", "another encoding", "two layers"],
 )
 def test_a_wrong_encoding_is_said_of_the_object(
     cloud: GcsBucket, gcs_double: CloudStorageDouble, data: bytes, encoding: str, reason: str

@@ -1,0 +1,38 @@
+"""How many photos are decoded at once, and for how long each keeps its place."""
+
+import threading
+
+from clipsearch.encoder import Encoder
+from tests.ingest.conftest import jpeg
+
+PATIENCE_S = 60
+
+
+def test_a_place_for_decoding_is_free_again_before_the_thumbnail_is_uploaded(cloud, monkeypatch):
+    """With one core and a slow storage, photos would otherwise wait for each other's uploads."""
+    second_is_decoded, decoded, true_decode = threading.Event(), [], Encoder.decode
+
+    def decode(self, data):
+        decoded.append(len(data))
+        if len(decoded) == 2:
+            second_is_decoded.set()
+        return true_decode(self, data)
+
+    class Slow:
+        def __getattr__(self, name):
+            return getattr(cloud.thumbnails, name)
+
+        def create(self, *args, **kwargs):
+            assert second_is_decoded.wait(PATIENCE_S), "decoding waits for an upload"
+            return cloud.thumbnails.create(*args, **kwargs)
+
+    for colour in ("red", "green", "blue"):
+        cloud.put(f"{colour}.jpg", jpeg(colour))
+    assert cloud.client
+    import ingest.batches  # the instance's own
+
+    monkeypatch.setattr(ingest.batches, "cpus", lambda: 1)
+    monkeypatch.setattr(Encoder, "decode", decode)
+    cloud.services.thumbnails = Slow()
+    assert cloud.reconcile() == 200
+    assert len(cloud.photos_found()) == 3
