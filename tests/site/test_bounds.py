@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
-from tests.site.visitor import cards, is_there, photo, says, search
+from tests.site.visitor import cards, is_there, photo, says, search, wait_until
 from tests.stack.running import get
 from tests.waiting import wait_for
 
@@ -124,6 +124,7 @@ def test_the_larger_view_keeps_its_place_when_the_photo_follows_its_thumbnail(
     image = page.locator("#viewer img")
     expect(image).to_have_js_property("naturalWidth", size[0] // 5)
     before = image.bounding_box()
+    wait_until(page, lambda: held, "the photo is asked for")
     held[0].continue_()
     expect(image).to_have_js_property("naturalWidth", size[0])
     assert image.bounding_box() == before

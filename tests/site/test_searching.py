@@ -19,6 +19,7 @@ from tests.site.visitor import (
     photo,
     says,
     search,
+    wait_until,
 )
 
 TOKEN = "abc_-1"
@@ -66,8 +67,13 @@ def test_words_find_photos_with_name_similarity_and_link(page, stub, gallery):
 def test_who_begins_to_type_wakes_the_models_half_for_texts_once(page, stub):
     page.get_by_label("What the photos show").type("boat")
     says(page, "500 photos can be searched.")
+
+    def woken():
+        return [path for _, path, _, _ in stub.asked].count("/embed")
+
+    wait_until(page, woken, "the models are woken")
     page.wait_for_timeout(200)
-    assert [path for _, path, _, _ in stub.asked].count("/embed") == 1
+    assert woken() == 1
 
 
 def test_suggestions_are_links_that_search(page, stub, gallery):

@@ -9,7 +9,17 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.site.conftest import DRAWN, HOSTILE, WORDS, add_photo, mushrooms
-from tests.site.visitor import as_file, cards, choose, names, photo, says, search, similar
+from tests.site.visitor import (
+    as_file,
+    cards,
+    choose,
+    names,
+    photo,
+    says,
+    search,
+    similar,
+    wait_until,
+)
 from tests.stack.running import get
 from tests.waiting import PATIENCE, wait_for
 
@@ -213,14 +223,17 @@ def test_scrolling_shows_every_photo_once_while_uploads_land(visit, stack):
         wait_for(lambda: stack.names(q=WORDS)[0] != shown_already, "it is found further down")
         wait_for(lambda: stack.counts()[0] == len(before) + len(new), "the uploads are found")
         wait_for(lambda: last[0] in stack.names(q=WORDS), "the overwritten ones are found")
-        for _ in range(20):
+
+        def is_all_shown():
             page.mouse.wheel(0, 2000)
-            page.wait_for_timeout(50)
+            return before - set(names(page)) <= set(last) and page.locator("#more").is_hidden()
+
+        wait_until(page, is_all_shown, "every photo is shown")
+        page.mouse.wheel(0, 100_000)
         expect(page.locator("#end")).to_be_in_viewport()
         expect(page.locator("#more")).to_be_hidden()
         shown = names(page)
         assert len(shown) == len(set(shown))
-        assert before - set(shown) <= set(last)
         assert set(shown) - before <= set(new)
     finally:
         for name in new:

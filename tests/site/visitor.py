@@ -5,6 +5,18 @@ import io
 from PIL import Image
 from playwright.sync_api import expect
 
+from tests.waiting import wait_for
+
+
+def wait_until(page, condition, what):
+    """wait_for, but requests that are routed go on meanwhile."""
+
+    def is_so():
+        page.wait_for_timeout(20)
+        return condition()
+
+    wait_for(is_so, what)
+
 
 def search(page, words):
     page.get_by_label("What the photos show").fill(words)

@@ -48,12 +48,12 @@ def test_the_page_works_under_the_policy_of_a_deployment(
             image = page.locator("#results img")
             expect(image).to_have_js_property("naturalWidth", 4, timeout=60_000)
             # what another bucket holds is not run
-            page.evaluate(
-                "document.head.append(Object.assign(document.createElement('script'),"
-                " {src: '/my-thumbnails/a.js'}))"
-            )
+            with page.expect_console_message(timeout=60_000):
+                page.evaluate(
+                    "document.head.append(Object.assign(document.createElement('script'),"
+                    " {src: '/my-thumbnails/a.js'}))"
+                )
             expect(page.locator("script[src*=my-thumbnails]")).to_have_count(1)
-            page.wait_for_timeout(200)
             page.close()
     finally:
         server.close()
