@@ -26,7 +26,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
 
-LOST = "lost"  # a fault: do what was asked, but break the connection instead of answering
+# Faults: do what was asked, but then
+LOST = "lost"  # break the connection instead of answering,
+CUT = "cut"  # break it in the middle of the body,
+SHORT = "short"  # or send half of the body as if it were all of it.
 _ROUTE = re.compile(r"(/upload|/download)?/storage/v1/b/([^/]+)/o(?:/(.*))?")
 
 
@@ -40,8 +43,9 @@ class StoredObject:
     cache_control: str | None
     updated: datetime
     metadata: Mapping[str, str] | None = None
-    checksums_of: bytes | None = None  # None: of the data
     content_encoding: str | None = None
+    checksums_of: bytes | None = None  # None: of the data
+    refusal: int | None = None  # the status that reading the data is answered with
 
     @property
     def crc32c(self) -> str:
@@ -64,15 +68,13 @@ class CloudStorageDouble:
     """A server on a free port of 127.0.0.1; `url` is what STORAGE_EMULATOR_HOST must be.
 
     `faults` are used up by the next requests, one each: a status to answer with before doing
-    anything, or LOST. `refused` objects can be listed, and cannot be read. `requests` lists what
-    was asked: ("GET", "/storage/v1/b/…?…").
+    anything, LOST, CUT or SHORT. `requests` lists what was asked: ("GET", "/storage/v1/b/…?…").
     """
 
     def __init__(self, *buckets: str, page_size: int = 1000) -> None:
         self.page_size = page_size
         self.faults: deque[int | str] = deque()
         self.requests: list[tuple[str, str]] = []
-        self.refused: dict[str, int] = {}  # by the object's name: the status of reading it
         self._objects: dict[str, dict[str, StoredObject]] = {name: {} for name in buckets}
         self._sessions: dict[str, tuple[str, dict[str, Any], Mapping[str, str], bytearray]] = {}
         self._lock = threading.RLock()
@@ -99,6 +101,12 @@ class CloudStorageDouble:
             true = self._objects[bucket][name]
             self._objects[bucket][name] = replace(true, data=data, checksums_of=true.data)
 
+    def refuse(self, bucket: str, name: str, status: int | None) -> None:
+        """From now on reading this object's data is refused (None: no longer). Its metadata can
+        still be had."""
+        with self._lock:
+            self._objects[bucket][name] = replace(self._objects[bucket][name], refusal=status)
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Inside, requests are accepted and not answered."""
@@ -124,9 +132,9 @@ class CloudStorageDouble:
                 generation=next(self._generations),
                 content_type=resource.get("contentType"),
                 cache_control=resource.get("cacheControl"),
+                content_encoding=resource.get("contentEncoding"),
                 updated=datetime.now(UTC),
                 metadata=resource.get("metadata"),
-                content_encoding=resource.get("contentEncoding"),
             )
             return objects[name]
 
@@ -252,11 +260,14 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == LOST:
             self.close_connection = True
             return
+        if fault == SHORT:
+            content = content[: len(content) // 2]
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(content)
+        self.wfile.write(content[: len(content) // 2] if fault == CUT else content)
+        self.close_connection |= fault == CUT
 
     do_GET = do_POST = do_PUT = do_DELETE = _serve
 
@@ -279,13 +290,15 @@ class _Handler(BaseHTTPRequestHandler):
         stored = double.get(bucket, name, query)
         if query.get("alt") != "media":
             return _resource_answer(bucket, name, stored)
-        if name in double.refused:
-            raise Refused(double.refused[name], "refused for its own sake, as the test asked for")
+        if stored.refusal:
+            raise Refused(stored.refusal, "refused, as the test asked")
         checksums = f"crc32c={stored.crc32c},md5={stored.md5}"
         headers = {"X-Goog-Generation": str(stored.generation), "X-Goog-Hash": checksums}
         headers["Content-Type"] = stored.content_type or ""
-        if stored.content_encoding is not None:
+        # The client always accepts gzip, so the stored bytes are sent as they are.
+        if stored.content_encoding:
             headers["Content-Encoding"] = stored.content_encoding
+            headers["X-Goog-Stored-Content-Encoding"] = stored.content_encoding
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked is None:
             return 200, headers, stored.data

@@ -77,23 +77,26 @@ class Bucket(Protocol):
         start: int = 0,
         most: int | None = None,
     ) -> bytes:
-        """The bytes from `start` to the end, after Content-Encoding was undone.
+        """The bytes from `start` to the end, after any Content-Encoding is undone.
 
-        ObjectNotFound if there are none, or none of that generation any more; ObjectUnreadable if
-        this object cannot be read (permissions, key, encoding, checksum); ObjectTooLarge if it has
-        more than `most` bytes, of which no more are kept. Without `start` the bytes have passed
-        the storage's checksum; a part has none, and its caller must know what it looks for."""
+        With a `start` only the number of bytes is checked: a part of an object has no checksum.
+
+        Raises ObjectNotFound if there is no such object or generation, ObjectTooLarge if these
+        are more than `most` bytes, and ObjectUnreadable if the storage refuses this object (its
+        permissions or its key) or if its bytes are not what its checksum or encoding says."""
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         """Fill `buffer` (of bytes) with the first bytes; how many there were, if not enough.
 
-        Nothing has checked them against a checksum."""
+        Nothing has checked them against a checksum. Raises as read()."""
 
     def download(self, name: str, path: Path) -> None:
-        """Write the bytes to the local file `path` without holding them in memory."""
+        """Write the bytes to the local file `path` without holding them in memory.
+
+        Raises as read()."""
 
     def stat(self, name: str) -> Stat:
-        """ObjectNotFound if there is no such object."""
+        """ObjectNotFound if there is no such object; ObjectUnreadable as read()."""
 
     def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
         """Objects whose name begins with `prefix` and is not below `start`, by name.

@@ -100,7 +100,7 @@ class FolderBucket:
         with self._translated("read", name), self._opened(name) as file:
             before = _generation(os.fstat(file.fileno()))
             file.seek(start)
-            data = file.read() if most is None else file.read(most + 1)
+            data = file.read(-1 if most is None else most + 1)
             after = _generation(os.fstat(file.fileno()))
         if generation is not None and not before == after == generation:
             raise ObjectNotFound(name, generation)

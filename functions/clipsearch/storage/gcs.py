@@ -1,27 +1,17 @@
-"""Google Cloud Storage. The only module that knows its client and its exceptions."""
+"""Google Cloud Storage. Only the modules gcs* know its client and its exceptions."""
 
 from __future__ import annotations
 
-import io
-import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipsearch.errors import (
-    BadObjectName,
-    ObjectExists,
-    ObjectNotFound,
-    ObjectTooLarge,
-    ObjectUnreadable,
-    StorageError,
-)
+from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound
 from clipsearch.storage import MAX_NAME_BYTES, Stat, check_name, gs_parts
 from clipsearch.storage.checksum import holds
-from clipsearch.storage.encoding import decoded
 
 if TYPE_CHECKING:
     from google.api_core.retry import Retry
@@ -36,7 +26,6 @@ TIMEOUT_S = (5.0, 20.0)
 # Otherwise the client starts a thread that asks for the bucket's own metadata, for traces that
 # nobody collects; it costs a request and a permission that we do not need.
 _NO_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true"
-GZIP_OVERHEAD = 65_536  # bytes, of 20 MB that it cannot make smaller
 _LISTED = "items(name,generation,size,contentType,updated,crc32c),nextPageToken"
 
 
@@ -88,37 +77,28 @@ class GcsBucket:
         start: int = 0,
         most: int | None = None,
     ) -> bytes:
-        from google.api_core.exceptions import RequestRangeNotSatisfiable
+        bucket = self._blob(name).bucket
+        # Only now: threads that import the client side by side must all begin with _translated().
+        from clipsearch.storage.gcs_reading import ReadBlob, Reader
 
-        blob, received = self._blob(name, generation), _Received(name, most)
-        with self._translated("read", name, generation), _about_one_object(name):
-            try:
-                # Raw: a download that the client takes up again asks for the bytes behind those
-                # that it has, which must be those that are stored.
-                blob.download_to_file(
-                    received,
-                    start=start or None,
-                    raw_download=True,
-                    timeout=TIMEOUT_S,
-                    retry=_retry(),
-                )
-            except RequestRangeNotSatisfiable:
-                if not start or received.tell():
-                    raise  # a download that was interrupted, not one that begins behind the end
-        return decoded(name, received.getvalue(), blob.content_encoding or "", most)
+        blob = ReadBlob(self._prefix + name, bucket, generation=generation)
+        reader = Reader(blob, name, {"timeout": TIMEOUT_S, "retry": _retry()})
+        with self._translated("read", name, generation):
+            return reader.read(start, most)
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         if not buffer:
             return 0
+        blob, target, end = self._blob(name), _Filling(buffer), len(buffer) - 1
         from google.api_core.exceptions import RequestRangeNotSatisfiable
 
-        blob, target, end = self._blob(name), _Filling(buffer), len(buffer) - 1
-        with self._translated("read", name), _about_one_object(name):
+        with self._translated("read", name):
             try:
                 blob.download_to_file(target, end=end, timeout=TIMEOUT_S, retry=_retry())
             except RequestRangeNotSatisfiable:
                 if target.tell():
-                    raise  # else the object is empty
+                    raise
+                # The object is empty.
         return target.tell()
 
     def download(self, name: str, path: Path) -> None:
@@ -207,15 +187,15 @@ class GcsBucket:
                 return self._identical(name, data)
         return self._stat_of(blob)
 
-    def _reloaded(self, name: str) -> Blob:
+    def _reloaded(self, name: str, operation: str = "stat") -> Blob:
         blob = self._blob(name)
-        with self._translated("stat", name):
+        with self._translated(operation, name):
             blob.reload(timeout=TIMEOUT_S, retry=_retry())
         return blob
 
     def _identical(self, name: str, data: bytes) -> Stat | None:
         """The Stat of the object if it holds `data` already."""
-        stat = self._stat_of(self._reloaded(name))
+        stat = self._stat_of(self._reloaded(name, "compare"))
         return stat if holds(self, stat, data) else None
 
     def _stat_of(self, blob: Blob) -> Stat:
@@ -228,61 +208,12 @@ class GcsBucket:
             crc32c=blob.crc32c,
         )
 
-    @contextmanager
     def _translated(
         self, operation: str, name: str, generation: int | None = None
-    ) -> Iterator[None]:
-        from google.api_core.exceptions import GoogleAPIError, NotFound
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+    ) -> AbstractContextManager[None]:
+        from clipsearch.storage.gcs_errors import translated
 
-        what = f"{operation} {name!r} in {self.url}"
-        try:
-            yield
-        except NotFound as exc:
-            if operation in ("list", "create"):  # these need no object, so the bucket is missing
-                raise StorageError(f"{what}: there is no such bucket ({exc})") from exc
-            raise ObjectNotFound(name, generation) from exc
-        # OSError: every error of requests, timeouts included, and a full disk.
-        except (GoogleAPIError, GoogleAuthError, DataCorruption, InvalidResponse, OSError) as exc:
-            raise StorageError(f"{what}: {exc}") from exc
-
-
-class _Received(io.BytesIO):
-    """What was downloaded; ObjectTooLarge as soon as it is far more than `most` bytes. A little
-    more it may be: gzip makes a photo larger."""
-
-    def __init__(self, name: str, most: int | None) -> None:
-        super().__init__()
-        self._name, self._most = name, most
-
-    def write(self, data: Any) -> int:
-        if self._most is not None and self.tell() + len(data) > self._most + GZIP_OVERHEAD:
-            raise ObjectTooLarge(self._name, self._most)
-        return super().write(data)
-
-
-@contextmanager
-def _about_one_object(name: str) -> Iterator[None]:
-    """What Cloud Storage says for the sake of this object, as far as one answer tells: a key of
-    the customer's (400), permissions of object or key (403), a wrong checksum."""
-    from google.api_core.exceptions import BadRequest, Forbidden
-    from google.cloud.storage.exceptions import DataCorruption
-
-    try:
-        yield
-    except (BadRequest, Forbidden) as exc:
-        raise ObjectUnreadable(name, f"storage refuses it: {_said(exc)} ({exc.code})") from exc
-    except DataCorruption as exc:
-        raise ObjectUnreadable(name, "its checksum is not that of its bytes") from exc
-
-
-def _said(exc: Any) -> str:
-    """The sentence in an answer of Cloud Storage, without addresses."""
-    text = getattr(exc.response, "text", "") or ""
-    with suppress(ValueError, KeyError, TypeError):
-        text = json.loads(text)["error"]["message"]
-    return " ".join(str(text).split())[:200] or "it does not say why"
+        return translated(operation, name, generation, self.url)
 
 
 class _Filling:
@@ -292,8 +223,9 @@ class _Filling:
         self._buffer, self._done = buffer, 0
 
     def write(self, data: bytes) -> int:
-        self._buffer[self._done : self._done + len(data)] = data
-        self._done += len(data)
+        room = self._buffer[self._done : self._done + len(data)]
+        room[:] = data[: len(room)]  # an answer may be longer than the range
+        self._done += len(room)
         return len(data)
 
     def tell(self) -> int:

@@ -1,30 +1,44 @@
-"""Is it one object that storage refuses, or all of them?"""
+"""Tells a fault of one object from a fault of the whole bucket."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Collection
 from itertools import islice
 
 from clipsearch.errors import ObjectNotFound, ObjectUnreadable, StorageError
 from clipsearch.storage import Bucket
 
-TRIED = 5
+LISTED = 1000  # objects: one page of Cloud Storage
+TRIES = 5
 
 
 def answers(bucket: Bucket, other_than: Collection[str]) -> bool:
-    """Whether some object, none of `other_than`, can be listed and read at this moment.
+    """Whether an object that is not among `other_than` can be listed and read at this moment.
 
-    False if there is no such object: then nothing tells whether a role was lost, and an event
-    that comes again is the safe side."""
+    Looks at the first objects by name and at those behind the last of `other_than`, and reads one
+    byte of up to TRIES of them. False means "not known": there may be no other object, or only
+    refused ones among those tried. Raises nothing.
+    """
+    excluded = frozenset(other_than)
     try:
-        others = (stat for stat in bucket.list() if stat.name not in other_than and stat.size)
-        return any(_can_be_read(bucket, stat.name) for stat in islice(others, TRIED))
+        names: set[str] = set()
+        for start in {"", max(excluded, default="")}:
+            listed = islice(bucket.list(start=start), LISTED + len(excluded))
+            # Of an empty object no byte has to be decrypted, so reading it says nothing.
+            names |= {stat.name for stat in listed if stat.size and stat.name not in excluded}
+        return any(_is_readable(bucket, name) for name in _some(names))
     except StorageError:
         return False
 
 
-def _can_be_read(bucket: Bucket, name: str) -> bool:
+def _some(names: Collection[str]) -> list[str]:
+    """Neighbours are often refused together, so these are taken from anywhere."""
+    return random.sample(sorted(names), min(TRIES, len(names)))
+
+
+def _is_readable(bucket: Bucket, name: str) -> bool:
     try:
         return bucket.read_into(name, memoryview(bytearray(1))) == 1
-    except (ObjectUnreadable, ObjectNotFound):
+    except (ObjectNotFound, ObjectUnreadable):
         return False

@@ -1,0 +1,147 @@
+"""Reads one object of Cloud Storage, bounded and checked. Imports the client: import it late."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from google.api_core.exceptions import RequestRangeNotSatisfiable
+from google.cloud.storage import Blob
+from google.cloud.storage.exceptions import DataCorruption
+
+from clipsearch.errors import ObjectTooLarge, ObjectUnreadable, StorageError
+from clipsearch.storage.checksum import crc32c
+
+# A download that arrives damaged is begun again once: a second fault is the object's own.
+ATTEMPTS = 2
+# A gzip file is a sequence of members. Each takes 20 µs even if it is empty and has 20 bytes.
+MAX_MEMBERS = 1000
+_MEMBER = b"\x1f\x8b\x08"  # its first bytes; 16 MB of other data contain them once by chance
+
+
+class ReadBlob(Blob):  # type: ignore[misc]
+    """A blob that keeps the headers of its last download."""
+
+    answer: Mapping[str, str] = {}
+
+    def _extract_headers_from_download(self, response: Any) -> None:
+        super()._extract_headers_from_download(response)
+        self.answer = response.headers
+
+
+class Reader:
+    """Reads one object. `name` is for errors, `options` (timeout, retry) for every request."""
+
+    def __init__(self, blob: ReadBlob, name: str, options: Mapping[str, Any]) -> None:
+        self._blob, self._name, self._options = blob, name, options
+
+    def read(self, start: int, most: int | None) -> bytes:
+        """As Bucket.read(). Raises the client's errors, too."""
+        try:
+            raw = self._checked(start, most)
+        except RequestRangeNotSatisfiable:
+            if start == 0:
+                raise
+            self._blob.reload(**self._options)
+            encoding, size = self._blob.content_encoding, self._blob.size
+            if not encoding and start < size:
+                raise
+            raw = b""
+        else:
+            encoding = self._blob.content_encoding
+        if not _is_encoded(self._name, encoding):
+            if most is not None and len(raw) > most:
+                raise ObjectTooLarge(self._name, most)
+            return raw
+        if start:  # the range was one of the compressed bytes
+            raw = self._checked(0, None if most is None else start + most)
+        return _expanded(self._name, raw, start, most)
+
+    def _checked(self, start: int, most: int | None) -> bytes:
+        """The stored bytes from `start`, which may be a few more than `most`."""
+        for attempt in range(1, ATTEMPTS + 1):
+            received = _Received(self._name, most)
+            try:
+                self._blob.download_to_file(
+                    received, start=start or None, raw_download=True, **self._options
+                )
+            except RequestRangeNotSatisfiable:
+                # The object ends before `start`, unless a part of it had already come: then the
+                # client wanted to go on behind the last byte.
+                if (start and not received.tell()) or attempt == ATTEMPTS:
+                    raise
+                continue
+            except DataCorruption:
+                if attempt == ATTEMPTS:
+                    break
+                continue
+            data = received.getvalue()
+            self._check_length(start, data)
+            if start or self._has_its_checksum(data):
+                return data
+        raise ObjectUnreadable(self._name, "its bytes do not match its checksum")
+
+    def _check_length(self, start: int, data: bytes) -> None:
+        """Raise StorageError if the answer to a range was not that range, to the end."""
+        total = re.fullmatch(r"bytes .*/(\d+)", self._blob.answer.get("Content-Range", ""))
+        if total and start + len(data) != int(total[1]):
+            what = f"{start + len(data):,} of {total[1]} bytes came"
+            raise StorageError(f"read {self._name!r}: {what}")
+        if start and not total:
+            raise StorageError(f"read {self._name!r}: the storage ignored the range from {start:,}")
+
+    def _has_its_checksum(self, data: bytes) -> bool:
+        """The client checks a download, but not one that it interrupted and resumed."""
+        resumed = "Content-Range" in self._blob.answer
+        return not (resumed and self._blob.crc32c) or self._blob.crc32c == crc32c(data)
+
+
+class _Received(io.BytesIO):
+    """Takes the stored bytes; raises ObjectTooLarge as soon as they cannot be `most` at the end."""
+
+    def __init__(self, name: str, most: int | None) -> None:
+        super().__init__()
+        self._name, self._most = name, most
+
+    def write(self, data: Any) -> int:
+        # What gzip cannot compress it makes larger: by 5 bytes in 16 KB, and a header.
+        if self._most is not None and self.tell() + len(data) > self._most * 1.001 + 1024:
+            raise ObjectTooLarge(self._name, self._most)
+        return super().write(data)
+
+
+def _is_encoded(name: str, encoding: str | None) -> bool:
+    """Whether the bytes are gzip; raises ObjectUnreadable for any other Content-Encoding."""
+    match (encoding or "").strip().lower():
+        case "" | "identity":
+            return False
+        case "gzip" | "x-gzip":
+            return True
+        case several if "," in several:
+            reason = f"its Content-Encoding is {encoding!r}; only one layer is supported"
+            raise ObjectUnreadable(name, reason)
+        case _:
+            reason = f"its Content-Encoding is {encoding!r}; only gzip is supported"
+            raise ObjectUnreadable(name, reason)
+
+
+def _expanded(name: str, data: bytes, start: int, most: int | None) -> bytes:
+    """What `data` is when unpacked, from `start`. Never holds more than `most` bytes of it."""
+    if data.count(_MEMBER) > MAX_MEMBERS:
+        raise ObjectUnreadable(name, f"its gzip has more than {MAX_MEMBERS:,} members")
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+            file.seek(start)
+            plain = file.read(-1 if most is None else most + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
+        reason = "its Content-Encoding is gzip, but its bytes are not"
+        raise ObjectUnreadable(name, reason) from exc
+    if not data:  # GzipFile takes no bytes for an empty file
+        raise ObjectUnreadable(name, "its Content-Encoding is gzip, but it is empty")
+    if most is not None and len(plain) > most:
+        raise ObjectTooLarge(name, most)
+    return plain
