@@ -16,12 +16,14 @@ class Sender:
     """A request with a body of `size` bytes: the first at once, the rest when `sends` is set. It
     keeps its body until `done`."""
 
-    def __init__(self, arrivals, size, says_length=True):
+    def __init__(self, arrivals, size, headers=None):
+        """`headers`: other ones than a Content-Length that is true."""
         self._left = [bytes(size - 1), b"a"]
         self.sends, self.done = asyncio.Event(), asyncio.Event()
         self.body = None
-        length = [(b"content-length", str(size).encode())] if says_length else []
-        request = Request({"type": "http", "headers": length}, self._receive)
+        if headers is None:
+            headers = [(b"content-length", str(size).encode())]
+        request = Request({"type": "http", "headers": headers}, self._receive)
         self.task = asyncio.create_task(self._send(arrivals, request))
 
     async def _receive(self):
@@ -69,10 +71,15 @@ def test_bodies_in_memory_are_bounded_by_their_bytes_and_not_by_their_number():
     asyncio.run(run())
 
 
-def test_a_body_of_unknown_length_counts_as_the_largest_until_it_has_arrived():
+CHUNKED = (b"transfer-encoding", b"chunked")
+
+
+# the server ignores a length beside "chunked"
+@pytest.mark.parametrize("headers", [[], [CHUNKED], [CHUNKED, (b"content-length", b"1")]])
+def test_a_body_of_unknown_length_counts_as_the_largest_until_it_has_arrived(headers):
     async def run():
         arrivals = Arrivals(LARGEST, LARGEST + 100)
-        [unknown] = await senders(arrivals, 1, 10, says_length=False)
+        [unknown] = await senders(arrivals, 1, 10, headers=headers)
         [known] = await senders(arrivals, 1, 500)
         known.sends.set()
         await settled()
@@ -107,11 +114,11 @@ def test_few_bodies_are_read_at_once():
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("says_length", [True, False])
-def test_what_is_too_large_is_refused_and_gives_its_memory_back(says_length):
+@pytest.mark.parametrize("headers", [None, [CHUNKED]])
+def test_what_is_too_large_is_refused_and_gives_its_memory_back(headers):
     async def run():
         arrivals = Arrivals(LARGEST, LARGEST)
-        too_large = Sender(arrivals, LARGEST + 1, says_length)
+        too_large = Sender(arrivals, LARGEST + 1, headers)
         too_large.sends.set()
         with pytest.raises(TooLarge, match="too large"):
             await too_large.task
