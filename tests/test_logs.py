@@ -174,6 +174,29 @@ def test_lines_of_other_modules_and_tracebacks_have_the_same_form() -> None:
     assert "an ä, and\na line" in entry["message"]
 
 
+HOSTILE = "a\x1b[2J\n\x9b\u202e\ud800\u2028.jpg"
+ESCAPED = r"a\u001b[2J\n\u009b\u202e\ud800\u2028.jpg"
+
+
+def test_a_name_never_steers_the_terminal_that_shows_a_log() -> None:
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError as error:
+        facts = {"msg": "%s failed", "args": (HOSTILE,), "levelname": "ERROR"}
+        facts |= {"exc_info": (type(error), error, error.__traceback__)}
+    text = logs.TextFormatter().format(logging.makeLogRecord(facts))
+    first, *traceback = text.splitlines()
+    assert first == f"{ESCAPED} failed"
+    assert traceback[0] == "Traceback (most recent call last):"
+    line = logs.CloudFormatter().format(logging.makeLogRecord(facts | {"fields": {"x": HOSTILE}}))
+    for shown in (text, line):
+        assert all(character.isprintable() or character == "\n" for character in shown)
+        shown.encode()  # no lone surrogate
+    entry = json.loads(line)  # where it is kept
+    assert entry["x"] == HOSTILE
+    assert entry["message"].startswith(f"{HOSTILE} failed")
+
+
 @pytest.mark.parametrize("value", [float("nan"), object(), {1: 2}])
 def test_whatever_a_field_holds_it_is_a_line(value: object) -> None:
     record = logging.makeLogRecord({"msg": "x", "levelname": "INFO", "fields": {"value": value}})

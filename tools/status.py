@@ -10,6 +10,7 @@ import urllib.request
 from http.client import HTTPResponse
 from typing import Any, cast
 
+from clipsearch.text import printable
 from tools.run.localhost import open_local
 
 LOCAL = "http://127.0.0.1:8081"  # of make run
@@ -21,13 +22,15 @@ def main() -> int:
     parser.add_argument("url", nargs="?", default=LOCAL, help=f"of search (default: {LOCAL})")
     url = parser.parse_args().url.rstrip("/")
     try:
-        print("\n".join(lines_of(_status(f"{url}/status"))))
+        print("\n".join(map(printable, lines_of(_status(f"{url}/status")))))
     except urllib.error.HTTPError as error:
-        print(f"clipsearch: {url} answers {error.code}: {_detail(error)}", file=sys.stderr)
+        print(
+            f"clipsearch: {url} answers {error.code}: {printable(_detail(error))}", file=sys.stderr
+        )
         return 1
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        print(f"clipsearch: {url}/status cannot be read: {reason}", file=sys.stderr)
+        print(f"clipsearch: {url}/status cannot be read: {printable(str(reason))}", file=sys.stderr)
         return 1
     return 0
 

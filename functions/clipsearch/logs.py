@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from clipsearch.text import printable, printable_lines
+
 _log = logging.getLogger("clipsearch")
 _trace: ContextVar[Mapping[str, Any] | None] = ContextVar("trace", default=None)
 
@@ -71,7 +73,26 @@ class CloudFormatter(logging.Formatter):
             "message": message,
             **(_trace.get() or {}),
         }
-        return json.dumps(line, ensure_ascii=False, default=str)
+        # JSON escapes C0 controls by itself, the others only if it escapes every letter like ä
+        return printable(json.dumps(line, ensure_ascii=False, default=str))
+
+
+class TextFormatter(logging.Formatter):
+    """The message on one line, then the traceback, and nothing in them that steers a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = printable(record.getMessage())
+        if not record.exc_info:
+            return message
+        return f"{message}\n{printable_lines(self.formatException(record.exc_info))}"
+
+
+def to_terminal() -> None:
+    """Make the lines appear as text, unless somebody else shows them already."""
+    if not _log.hasHandlers():
+        handler = logging.StreamHandler()
+        handler.setFormatter(TextFormatter())
+        _log.addHandler(handler)
 
 
 def _show() -> None:
@@ -80,8 +101,7 @@ def _show() -> None:
     function, all loggers made so far are disabled. Without it there is no handler at all."""
     _log.setLevel(logging.INFO)
     _log.disabled = False
-    if not _log.hasHandlers():
-        _log.addHandler(logging.StreamHandler())
+    to_terminal()
     if "K_SERVICE" in os.environ:  # https://cloud.google.com/run/docs/container-contract
         for handler in (*_log.handlers, *logging.getLogger().handlers):
             if not isinstance(handler.formatter, CloudFormatter):

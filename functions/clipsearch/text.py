@@ -11,6 +11,7 @@ start and brings 6 MB, so it is no dependency.
 from __future__ import annotations
 
 import html
+import json
 import re
 import unicodedata
 
@@ -70,8 +71,8 @@ def shortened(text: str, most: int = MOST_SHOWN) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` for one line of a terminal: controls are escaped (`\\x1b`, `\\n`, `\\u202e`)."""
-    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    """`text` for one line of a terminal: controls are escaped as in JSON (`\\u001b`, `\\n`)."""
+    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def printable_lines(text: str) -> str:

@@ -30,6 +30,13 @@ def said(capsys):
     return evaluate
 
 
+def test_a_name_never_steers_the_terminal(tmp_path, said):
+    line, code = said("--captions", tmp_path / "\x1b[2J\u202e.json", "--index", tmp_path / "index")
+    assert code == 2
+    assert r"\u001b[2J\u202e.json" in line
+    assert line[:-1].isprintable()
+
+
 @pytest.mark.parametrize(
     ("document", "reason"),
     [

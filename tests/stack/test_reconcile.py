@@ -143,6 +143,15 @@ def test_what_cannot_be_is_one_line(arguments, what):
     assert what in line
 
 
+def test_a_name_never_steers_the_terminal(buckets):
+    folder, _, _ = buckets
+    (folder / "my photos" / "a\x1b[2J\n\u202e.jpg").write_bytes(b"no photo")
+    lines = run(*command(folder)).stdout.splitlines()
+    begin = r"cannot be indexed: a\u001b[2J\n\u202e.jpg: "
+    assert any(line.startswith(begin) for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
 def test_without_a_model_it_is_one_line(tmp_path):
     (tmp_path / "my photos").mkdir()
     done = run(*command(tmp_path))
@@ -223,6 +232,12 @@ STATUS = {
 }
 
 
+HOSTILE = STATUS | {
+    "failures": [STATUS["failures"][0] | {"name": "a\x1b[2J.jpg", "reason": "cut\n\u202e"}],
+    "damaged": [{"object": "\x9b\ud800", "reason": "no\r\x07"}],
+}
+
+
 def test_the_status_is_readable():
     text = "\n".join(lines_of(STATUS))
     for part in (
@@ -243,6 +258,9 @@ def test_the_status_is_readable():
         (200, STATUS, 0, "indexed     12,000"),
         (503, {"detail": "a model is not there yet"}, 1, "503: a model is not there yet"),
         (200, "no status", 1, "cannot be read"),
+        (200, HOSTILE, 0, r"cannot be indexed: a\u001b[2J.jpg: cut\n\u202e (2026"),
+        (200, HOSTILE, 0, r"damaged: \u009b\ud800: no\r\u0007"),
+        (503, {"detail": "\x1b[2J"}, 1, r"503: \u001b[2J"),
     ],
 )
 def test_status_prints_what_search_says(status, body, code, what):

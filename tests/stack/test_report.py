@@ -48,6 +48,18 @@ def test_each_photo_is_said_to_be_what_the_index_says(said):
     ]
 
 
+def test_a_name_never_steers_the_terminal(said):
+    events = [Event("finalized", f"{name}\x1b[2J\n\u202e.jpg", 1) for name in ("good", "bad")]
+    events.append(Event("deleted", "gone\x9b2J.jpg", 1))
+    good, bad, gone = (event.name for event in events)
+    entries = photo(good), failure(bad, reason="cut\r\x07"), tombstone(gone)
+    assert said(events, *entries) == [
+        r"cannot be indexed: bad\u001b[2J\n\u202e.jpg: cut\r\u0007",
+        r"indexed good\u001b[2J\n\u202e.jpg",
+        r"removed gone\u009b2J.jpg",
+    ]
+
+
 def test_what_was_not_indexed_is_not_said_to_be(said):
     # removed before it was read, replaced while it was, or no photo for the index
     events = [Event("finalized", f"{name}.jpg", 1) for name in ("gone", "replaced", "unknown")]

@@ -148,6 +148,14 @@ def test_hidden_files_and_links_are_treated_as_by_make_run(source, to, tmp_path)
     assert data_of(to) == {**PHOTOS, "inside.jpg": PHOTOS["a.jpg"]}
 
 
+def test_a_name_never_steers_the_terminal(source, to):
+    fill(source, {"a\x1b[2J\u202e.jpg": b"", "b\x07.jpg": jpeg(7)[:300]})
+    lines = start(source, to).stdout.splitlines()
+    for begin in (r"not a photo: a\u001b[2J\u202e.jpg: ", r"cannot be uploaded: b\u0007.jpg: "):
+        assert any(line.startswith(begin) for line in lines)
+    assert all(line.isprintable() for line in lines)
+
+
 def test_a_name_that_cannot_be_is_told(source, to):
     fill(source, {"two\nlines.jpg": jpeg(7)})
     Path(os.fsdecode(os.fsencode(source) + b"/2024/bad\xff.jpg")).write_bytes(jpeg(8))
@@ -155,10 +163,10 @@ def test_a_name_that_cannot_be_is_told(source, to):
     assert done.returncode == 1
     assert done.stderr == ""  # said once, at the end
     *lines, last = done.stdout.splitlines()
-    assert "cannot be uploaded: '2024/bad\\udcff.jpg': its name is not UTF-8" in lines
+    assert "cannot be uploaded: 2024/bad\\udcff.jpg: its name is not UTF-8" in lines
     if isinstance(to, Cloud):
         reason = "Cloud Storage allows no line break"
-        assert f"cannot be uploaded: 'two\\nlines.jpg': {reason}" in lines
+        assert f"cannot be uploaded: two\\nlines.jpg: {reason}" in lines
         assert last == "9 asked, 0 present, 7 uploaded now, 2 failed"
     else:
         assert last == "9 asked, 0 present, 8 uploaded now, 1 failed"

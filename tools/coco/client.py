@@ -15,6 +15,7 @@ import requests
 import urllib3
 from tqdm import tqdm
 
+from clipsearch.text import printable
 from tools.upload.source import GiveUp, Unavailable
 
 USER_AGENT = f"clipsearch (make coco; python-requests/{requests.__version__})"
@@ -80,7 +81,8 @@ class Client:
         with self._lock:
             until = time.monotonic() + pause
             if until > self._closed_until + TOLD_S and pause > TOLD_S:
-                tqdm.write(f"{reason}: waiting for {pause:.0f} s, as it asks", file=sys.stderr)
+                waiting = f"{reason}: waiting for {pause:.0f} s, as it asks"
+                tqdm.write(printable(waiting), file=sys.stderr)
             self._closed_until = max(self._closed_until, until)
 
     def _check(self, answer: requests.Response) -> None:

@@ -12,8 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from clipsearch import logs
 from clipsearch.errors import ClipsearchError
 from clipsearch.storage import open_bucket
+from clipsearch.text import printable, printable_lines
 from tools.evaluate.captions import Captioned, read_captions
 from tools.evaluate.demo import PREFIX, make_demo_set
 from tools.evaluate.library import Library, open_library
@@ -28,13 +30,14 @@ from tools.run.errors import RunError
 
 def main(arguments: Sequence[str]) -> int:
     """0: measured; 1: it could not be, or search answers otherwise; 2: asked wrongly."""
+    logs.to_terminal()
     try:
         return _evaluate(parse_options(list(arguments)))
     except RunError as error:
-        print(f"clipsearch: {error}", file=sys.stderr)
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except (ClipsearchError, OSError) as error:
-        print(f"clipsearch: {error}", file=sys.stderr)
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("clipsearch: stopped", file=sys.stderr)
@@ -57,7 +60,7 @@ def _evaluate(options: Options) -> int:
         "packed": options.packed,
         **_measured(library, captioned, index, options),
     }
-    print(text(figures))
+    print(printable_lines(text(figures)))
     _write(figures, options.out)
     return _exit_code(figures)
 
@@ -94,7 +97,8 @@ def _write(figures: dict[str, Any], out: Path) -> None:
     (out / "bench").mkdir(parents=True, exist_ok=True)
     (out / "bench" / "evaluate.json").write_text(json.dumps(figures, indent=1) + "\n")
     (out / "evaluate.html").write_text(page(figures))
-    print(f"written to {out / 'evaluate.html'} and {out / 'bench' / 'evaluate.json'}")
+    written = f"written to {out / 'evaluate.html'} and {out / 'bench' / 'evaluate.json'}"
+    print(printable(written))
 
 
 def _exit_code(figures: dict[str, Any]) -> int:

@@ -2,7 +2,9 @@
 
 import sys
 
+from clipsearch import logs
 from clipsearch.errors import ClipsearchError
+from clipsearch.text import printable
 from tools.reconcile.options import UsageError, parse_options
 from tools.reconcile.plan import EmptyBucket, make_plan
 from tools.reconcile.work import work
@@ -10,6 +12,7 @@ from tools.reconcile.work import work
 
 def main() -> int:
     """0: index and bucket agree; 1: something is pending, or broke down; 2: asked wrongly."""
+    logs.to_terminal()
     try:
         options = parse_options(sys.argv[1:])
         plan = make_plan(options)
@@ -18,10 +21,10 @@ def main() -> int:
             return 0
         return work(options, plan)
     except UsageError as error:
-        print(f"clipsearch: {error}", file=sys.stderr)
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
         return 2
     except (ClipsearchError, EmptyBucket) as error:
-        print(f"clipsearch: {error}", file=sys.stderr)
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("clipsearch: stopped; what is done stays, and the next run goes on", file=sys.stderr)

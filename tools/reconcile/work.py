@@ -9,6 +9,7 @@ from clipsearch.coverage import CoverageReader
 from clipsearch.entries import Cause
 from clipsearch.errors import StorageError
 from clipsearch.snapshot import SnapshotReader
+from clipsearch.text import printable
 from ingest.batches import index_photos, remove_photos
 from ingest.messages import Index, Message, Reconcile, Remove
 from ingest.reconcile import reconcile
@@ -41,7 +42,7 @@ class Here:
             self._troubled = 0
         except StorageError as error:
             self._troubled += 1
-            tqdm.write(f"{len(message.photos)} photos stay pending: {error}")
+            tqdm.write(printable(f"{len(message.photos)} photos stay pending: {error}"))
 
     def flush(self) -> None:
         pass
@@ -68,7 +69,7 @@ def _report(options: Options) -> int:
     is_skipped = entries.failed(Cause.SKIPPED)
     failures = np.flatnonzero(entries.failed() & ~is_skipped).tolist()
     for row in failures[:FAILURES_SHOWN]:
-        print(f"cannot be indexed: {entries.name(row)}: {entries.reason(row)}")
+        print(printable(f"cannot be indexed: {entries.name(row)}: {entries.reason(row)}"))
     if len(failures) > FAILURES_SHOWN:
         print(f"… and {len(failures) - FAILURES_SHOWN} more")
     pending = len(coverage.pending.still(snapshot.catalogue).keys)

@@ -2,16 +2,19 @@
 
 import sys
 
+from clipsearch import logs
+from clipsearch.text import printable
 from tools.run.errors import RunError
 from tools.run.options import parse_options
 from tools.run.stack import run
 
 
 def main() -> int:
+    logs.to_terminal()
     try:
         run(parse_options(sys.argv[1:]))
     except RunError as error:
-        print(f"clipsearch: {error}", file=sys.stderr)
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:  # before anything was started
         return 130

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from clipsearch.text import printable
 from model_export.exported import checkpoint_folder, is_current, place_of
 from tools import ROOT
 from tools.run.errors import RunError, UsageError
@@ -41,9 +42,9 @@ def export_once(checkpoint: str, bundle: Path) -> None:
 
     RunError when it fails; the export itself has then said why."""
     if is_current(bundle, checkpoint):
-        print(f"model: {checkpoint}, as exported to {bundle}", flush=True)
+        print(printable(f"model: {checkpoint}, as exported to {bundle}"), flush=True)
         return
-    print(f"model: {checkpoint} is exported to {bundle} first (once)", flush=True)
+    print(printable(f"model: {checkpoint} is exported to {bundle} first (once)"), flush=True)
     command = [_python_with_torch(), "-m", "model_export", checkpoint, "--out", str(bundle)]
     if _exit_code(command):
         raise RunError(f"{checkpoint} could not be exported")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from clipsearch.entries import Kind
+from clipsearch.text import printable
 from tools.run.feeder import Event, Feeder
 from tools.run.options import DEMO_MODEL, Options
 
@@ -78,7 +79,7 @@ class Report:
             self._bar = None
 
     def say(self, line: str) -> None:
-        tqdm.write(line)
+        tqdm.write(printable(line))
 
     def _say_trouble(self) -> None:
         troubled = self._feeder.troubled(2)

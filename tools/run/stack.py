@@ -20,6 +20,7 @@ from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
 from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
+from clipsearch.text import printable
 from tools.demo_photos import draw_demo_photos
 from tools.run.changes import SETTLED_AFTER_US, FolderChanges
 from tools.run.errors import RunError
@@ -194,7 +195,8 @@ def _watch(photos: Path, stop: threading.Event) -> threading.Event:
             ):
                 dirty.set()
         except (OSError, RuntimeError) as error:  # too many folders for the system's limit
-            tqdm.write(f"no notices of changes ({error}): looking every {LOOK_AT_LEAST_EVERY} s")
+            reason = printable(str(error))
+            tqdm.write(f"no notices of changes ({reason}): looking every {LOOK_AT_LEAST_EVERY} s")
 
     threading.Thread(target=wait_for_changes, name="watch", daemon=True).start()
     return dirty

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 
 from clipsearch.errors import ClipsearchError
+from clipsearch.text import printable
 from tools.run.errors import RunError
 
 
@@ -33,4 +34,5 @@ def say_wrong(error: Exception | str) -> None:
 
 
 def one_line(error: Exception | str) -> str:
-    return " ".join(str(error).split())
+    """White space as one space, other controls escaped."""
+    return printable(" ".join(str(error).split()))

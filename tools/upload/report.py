@@ -9,6 +9,7 @@ from typing import Literal
 
 from tqdm import tqdm
 
+from clipsearch.text import printable
 from tools.upload.command import say_wrong
 
 NO_PHOTOS_SHOWN = 100
@@ -55,10 +56,10 @@ class Report:
     def end(self, given_up: str, interrupted: bool) -> int:
         """Say it all, and why it was given up, if it was; the exit code."""
         for outcome in sorted(self._failed, key=lambda outcome: outcome.name):
-            print(f"cannot be uploaded: {_shown(outcome.name)}: {outcome.reason}")
+            print(printable(f"cannot be uploaded: {outcome.name}: {outcome.reason}"))
         no_photos = sorted(self._no_photos, key=lambda outcome: outcome.name)
         for outcome in no_photos[:NO_PHOTOS_SHOWN]:
-            print(f"not a photo: {_shown(outcome.name)}: {outcome.reason}")
+            print(printable(f"not a photo: {outcome.name}: {outcome.reason}"))
         if len(no_photos) > NO_PHOTOS_SHOWN:
             print(f"… and {len(no_photos) - NO_PHOTOS_SHOWN} more that are no photos")
         print(self._last_line(), flush=True)
@@ -90,8 +91,3 @@ class Report:
         if done < self._asked:
             parts.append(f"{self._asked - done} not tried")
         return ", ".join(parts)
-
-
-def _shown(name: str) -> str:
-    """A name may hold line breaks, what steers a terminal, or what is no text at all."""
-    return name if name.isprintable() else repr(name)
