@@ -58,7 +58,7 @@ __all__ = [
 
 # Of pointers to the current model; and how often others may be faster.
 MAX_NUMBER = 99_999_999_999
-RACES = 100
+RACES = 20
 MISSING = "missing, though model.json names it"
 
 

@@ -22,7 +22,7 @@ from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound, Stora
 from clipsearch.segments import is_segment_name, segments_prefix
 from clipsearch.storage import Bucket, Stat
 
-RACES = 100  # that one run may lose
+RACES = 20  # that one run may lose
 
 _log = logging.getLogger("clipsearch")
 
