@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 
 import pytest
+from PIL import Image
 
 from clipsearch.bundle import (
     FILES,
@@ -14,11 +16,13 @@ from clipsearch.bundle import (
     load_bundle,
     publish_bundle,
     read_bundle,
+    space_of,
 )
 from clipsearch.encoder import Encoder
 from clipsearch.errors import DamagedObject, NoModel, StorageError
 from clipsearch.storage.folder import FolderBucket
 from tests.encoder.conftest import GOLDEN
+from tests.images.profiles import swapped_profile
 
 
 @pytest.fixture
@@ -237,3 +241,25 @@ def test_an_incomplete_bundle_shows_in_the_listing(tmp_path, folder, file):
         remote.check_complete()
     path.write_bytes(data)
     remote.check_complete()
+
+
+def test_bundles_of_preprocessing_1_are_read_and_decode_as_before(bundle_folder):
+    """They were published before model.json said which preprocessing is theirs."""
+    path = bundle_folder / MODEL_JSON
+    bundle = read_bundle(bundle_folder).bundle
+    facts = {name: getattr(bundle, name) for name in ("dim", "context_length", "image_size")}
+    space = space_of(bundle.files, mean=bundle.mean, std=bundle.std, preprocessing=1, **facts)
+    document = json.loads(path.read_bytes()) | {"space": space}
+    del document["preprocessing"]
+    path.write_text(json.dumps(document))
+    old = Encoder.from_folder(bundle_folder)
+    assert (old.space, old.bundle.preprocessing) == (space, 1)
+    assert old.space != bundle.space
+    image, out = Image.new("RGB", (40, 40), "red"), io.BytesIO()
+    image.save(out, "PNG", icc_profile=swapped_profile())
+    assert old.decode(out.getvalue()).square.getpixel((5, 5)) == (255, 0, 0)
+    assert old.decode(out.getvalue()).thumbnail.getpixel((5, 5))[2] > 240
+    document["preprocessing"] = 3
+    path.write_text(json.dumps(document))
+    with pytest.raises(DamagedObject, match="preprocessing 3"):
+        read_bundle(bundle_folder)

@@ -150,7 +150,7 @@ def one_thread(client, monkeypatch):
 
 
 def test_texts_are_answered_while_every_thread_for_pictures_is_blocked(client, blocked):
-    workers = sys.modules["search.main"].WORKERS
+    workers = sys.modules["search.main"].PICTURE_WORKERS
 
     async def ask():
         async with client.session() as session:
