@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from clipsearch import preprocess as preprocess_module
 from clipsearch.encoder import Encoder
+from clipsearch.images.preprocess import Square
 from model_export import onnx_export, write_bundle
 from model_export.graph import Graph
 from model_export.onnx_export import UnsupportedModel
@@ -56,12 +56,12 @@ def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
 
 @IN_EACH
 def test_a_wrong_crop_is_refused(export, model, tmp_path, monkeypatch, precision):
-    def off(image, size):
-        wide = image.resize((image.width + 1, image.height))
-        return preprocess_module.preprocess(wide, size)
+    real = Square.__init__
 
-    monkeypatch.setattr("model_export.verify.preprocess", off)
-    monkeypatch.setattr("clipsearch.encoder.preprocess", off)
+    def off(square, width, height, size):
+        real(square, width + 1, height, size)
+
+    monkeypatch.setattr(Square, "__init__", off)
     assert_refused(export, tmp_path, model, r"image: pixels_equal for \d+ of \d+", precision)
 
 
@@ -83,7 +83,7 @@ def test_texts_cut_a_token_too_early_are_refused(export, model, tmp_path, monkey
         return [row[:-2] + row[-1:] if c else row for row, c in zip(rows, cut, strict=True)], cut
 
     monkeypatch.setattr(Encoder, "tokenize", early)
-    assert_refused(export, tmp_path, model, r"text: tokens_equal for \d+ of 40", precision)
+    assert_refused(export, tmp_path, model, r"text: tokens_equal for \d+ of 39", precision)
 
 
 def wrong_nodes(op, **attributes):
@@ -121,7 +121,7 @@ MISTAKES = {
     "positions": (wrong_weight("positions", lambda rows: np.roll(rows, 1, axis=0)), "in fp32"),
     "activation": (wrong_nodes("QuickGelu", alpha=1.0), "text in fp32.*image in fp32"),
     "epsilon": (wrong_nodes("LayerNormalization", epsilon=1e-3), "text in fp32.*image in fp32"),
-    "capitals": (wrong_tokenizer(normalizer=None), r"tokens_equal for \d+ of 40"),
+    "capitals": (wrong_tokenizer(normalizer=None), r"tokens_equal for \d+ of 39"),
 }
 
 
