@@ -9,27 +9,39 @@ from __future__ import annotations
 import functools
 import io
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clipsearch.errors import UnreadablePhoto
-from clipsearch.images import levels
 from clipsearch.images.colour import Meaning
 from clipsearch.images.exif import ORIENTATION, Directory, TagReader
 from clipsearch.images.picture import Header, Pixels
+from clipsearch.images.tiff_grey import GREY, UNSIGNED, grey_kind, grey_or_plain_crop
+from clipsearch.images.tiff_tags import (
+    BITS,
+    COMPRESSION,
+    DNG,
+    FORMAT,
+    HEIGHT,
+    NO_DATA,
+    OLD_SUBFILE,
+    PHOTOMETRIC,
+    PLANAR,
+    PROFILE,
+    ROWS,
+    SAMPLES,
+    SUB_DIRECTORIES,
+    SUBFILE,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    WIDTH,
+)
 
 if TYPE_CHECKING:
-    from PIL import Image, TiffImagePlugin
+    from PIL import TiffImagePlugin
 
-    from clipsearch.images.picture import Box
 
-(SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC) = (
-    *range(254, 260),
-    262,
-)
-SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT = 277, 278, 284, 322, 323
-SUB_DIRECTORIES, FORMAT, PROFILE, NO_DATA, DNG = 330, 339, 34675, 42113, 50706
 _WANTED = {
     *(SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION),
     *(SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT, SUB_DIRECTORIES, FORMAT, NO_DATA, DNG),
@@ -45,20 +57,6 @@ COMPRESSIONS = {
     52546: "JPEG XL", 32767: "Sony ARW", 32766: "NeXT", 32895: "CCITT with padding", 34892: "DNG",
 }  # fmt: skip
 READ = {1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34676, 34677, 50000, 50001}
-
-UNSIGNED, SIGNED, FLOAT = 1, 2, 3
-# (format, bits) of one sample -> Pillow's mode, and how its unpacker calls it
-_GREY = {
-    (UNSIGNED, 12): ("I;16", "I;12"),
-    (UNSIGNED, 16): ("I;16", "I;16N"),
-    (UNSIGNED, 32): ("I", "I;32N"),
-    (SIGNED, 16): ("I", "I;16NS"),
-    (SIGNED, 32): ("I", "I;32NS"),
-    (FLOAT, 16): ("I;16", "I;16N"),
-    (FLOAT, 32): ("F", "F;32NF"),
-    (FLOAT, 64): ("F", "F;64NF"),
-}
-SAMPLED_PIXELS = 1_000_000  # from which the range of values is taken
 
 
 def read_header(data: bytes) -> Header:
@@ -157,7 +155,7 @@ def _load(data: bytes, page: Directory) -> Pixels:
     picture.load()
     profile, orientation = picture.tag_v2.get(PROFILE), page.first(ORIENTATION, 1)
     return Pixels(
-        _crop(picture, page),
+        grey_or_plain_crop(picture, page),
         picture.size,
         orientation=orientation if 1 <= orientation <= 8 else 1,
         meaning=Meaning(icc=profile if isinstance(profile, bytes) else None),
@@ -176,14 +174,14 @@ def _page_class() -> type[TiffImagePlugin.TiffImageFile]:
         def _setup(self) -> None:
             with suppress(KeyError):
                 del self.tag_v2[ORIENTATION]
-            kind = _grey_kind(self.tag_v2)
-            if kind in _GREY:
+            kind = grey_kind(self.tag_v2)
+            if kind in GREY:
                 self._compression = TiffImagePlugin.COMPRESSION_INFO[
                     self.tag_v2.get(COMPRESSION, 1)
                 ]
                 self._planar_configuration = 1
                 self._tile_size = self._size = self.tag_v2[WIDTH], self.tag_v2[HEIGHT]
-                self._mode, rawmode = _GREY[kind]
+                self._mode, rawmode = GREY[kind]
                 self._read_by_libtiff(rawmode)
                 return
             super()._setup()
@@ -199,54 +197,3 @@ def _page_class() -> type[TiffImagePlugin.TiffImageFile]:
             pass
 
     return Page
-
-
-def _grey_kind(tags: Mapping[int, Any]) -> tuple[int, int] | None:
-    """(format, bits) of a picture with one sample; None for others."""
-    bits, formats = tags.get(BITS, (1,)), tags.get(FORMAT, (UNSIGNED,))
-    is_grey = tags.get(PHOTOMETRIC, 0) in (0, 1) and tags.get(SAMPLES, 1) == 1
-    return (formats[0], bits[0]) if is_grey and bits and formats else None
-
-
-def _crop(picture: Image.Image, page: Directory) -> Callable[[Box], Image.Image]:
-    kind = _grey_kind(
-        page.tags | {PHOTOMETRIC: page.first(PHOTOMETRIC), SAMPLES: page.first(SAMPLES, 1)}
-    )
-    is_inverted = page.first(PHOTOMETRIC) == 0
-    if kind not in _GREY:
-        return picture.crop
-    if kind in ((UNSIGNED, 12), (UNSIGNED, 16)):
-        bits = kind[1]
-        return lambda box: levels.sixteen_to_eight(picture.crop(box), bits, is_inverted)
-
-    def values(part: Image.Image) -> Any:
-        import numpy as np
-
-        found: Any = np.asarray(part)
-        if kind == (UNSIGNED, 32):
-            found = found.view(np.uint32)
-        elif kind == (FLOAT, 16):
-            found = found.view(np.float16)
-        return found.astype(np.float64)
-
-    white = {UNSIGNED: 2.0**32 - 1, SIGNED: 2.0 ** (kind[1] - 1) - 1, FLOAT: 1.0}[kind[0]]
-    darkest, brightest = levels.value_range(values(_sampled(picture)), white, _no_data(page))
-    return lambda box: levels.spread(values(picture.crop(box)), darkest, brightest, is_inverted)
-
-
-def _sampled(picture: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    share = (SAMPLED_PIXELS / (picture.width * picture.height)) ** 0.5
-    if share >= 1:
-        return picture
-    size = max(1, int(picture.width * share)), max(1, int(picture.height * share))
-    return picture.resize(size, Image.Resampling.NEAREST)
-
-
-def _no_data(page: Directory) -> float | None:
-    """GDAL's mark for "no data", a number as text."""
-    try:
-        return float(bytes(page.tags.get(NO_DATA, ())).rstrip(b"\0 ").decode("ascii"))
-    except ValueError:
-        return None

@@ -1,0 +1,7 @@
+"""The numbers of TIFF's tags: TIFF 6.0, DNG 1.7, and GDAL's mark for "no data"."""
+
+from __future__ import annotations
+
+SUBFILE, OLD_SUBFILE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = (*range(254, 260), 262)
+SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT = 277, 278, 284, 322, 323
+SUB_DIRECTORIES, FORMAT, PROFILE, NO_DATA, DNG = 330, 339, 34675, 42113, 50706
