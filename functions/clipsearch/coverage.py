@@ -27,6 +27,7 @@ from clipsearch.storage import Bucket
 FORMAT = 1
 RUNS_KEPT = 2  # complete ones: whoever has just listed the older one can still read it
 UNFINISHED_KEPT = timedelta(days=1)  # a message that continues a run comes that late at most
+SKEW = timedelta(hours=1)  # by which two clocks may differ
 _RUN = "[0-9a-f]{16}-[0-9a-f]{12}"
 
 
@@ -171,16 +172,20 @@ def delete_old_runs(bucket: Bucket, space: str) -> None:
 
 
 def _runs(bucket: Bucket, space: str) -> list[tuple[str, int]]:
-    """Each run with its time (µs since 1970), in that order. A name may be from the future, by a
-    clock that is wrong: the run is not newer than the storage says, or it would hide all others."""
+    """Each run with its time (µs since 1970), in that order.
+
+    A name may be from the future, by a clock that was wrong, and would hide all others: a run is
+    not newer than the storage says. If that is in the future, too (in a folder it is the same
+    clock), the run comes before all others."""
     prefix = _prefix(space)
+    soon = time.time_ns() // 1000 + SKEW // timedelta(microseconds=1)
     times: dict[str, int] = {}
     for stat in bucket.list(prefix):
         run = stat.name.removeprefix(prefix).split("/")[0]
         if is_run(run):
             written = int(stat.updated.timestamp() * 1e6)
             times[run] = max(times.get(run, 0), min(int(run[:16], 16), written))
-    return sorted(times.items(), key=lambda item: (item[1], item[0]))
+    return sorted(times.items(), key=lambda item: (item[1] <= soon, item[1], item[0]))
 
 
 def _parts(bucket: Bucket, space: str, run: str) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clipsearch.commits import Commit, commit_path, newest_commit, publish_commit
+from clipsearch.commits import MAX_NUMBER, Commit, commit_path, newest_commit, publish_commit
 from clipsearch.compaction.ledger import advance
 from clipsearch.errors import DamagedObject, ObjectExists, StorageError
 from clipsearch.storage import Bucket
@@ -176,6 +176,16 @@ def test_a_number_that_none_could_follow_is_not_ours(bucket: Bucket) -> None:
     assert newest_commit(bucket, SPACE).segments == ("b.npz",)
     with pytest.raises(ValueError, match="a number from 1 to"):
         publish_commit(bucket, Commit(SPACE, 1_000_000_000_000))
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_after_the_last_number_it_says_what_to_delete(bucket: Bucket, is_damaged: bool) -> None:
+    if is_damaged:
+        bucket.create(commit_path(SPACE, MAX_NUMBER), b"planted")
+    else:
+        publish_commit(bucket, Commit(SPACE, MAX_NUMBER, ("a.npz",)))
+    with pytest.raises(StorageError, match=f"{commit_path(SPACE, MAX_NUMBER)}.* delete it"):
+        advance(bucket, SPACE, lambda newest: replace(newest, segments=("b.npz",)))
 
 
 def test_a_race_that_is_always_lost_ends(bucket: Bucket) -> None:

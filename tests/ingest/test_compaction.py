@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from clipsearch.commits import newest_commit
+from clipsearch.commits import MAX_NUMBER, commit_path, newest_commit
 from clipsearch.compaction import packing
 from clipsearch.packs import pack
 from clipsearch.quantizer import read_quantizer
@@ -45,6 +45,14 @@ def test_packs_tell_photos_apart_for_texts_of_the_model_or_wait_for_it(cloud, mo
     direction = np.array(model["text_direction"])
     assert np.allclose(quantizer.common, direction / np.linalg.norm(direction))
     assert cloud.services.model.encoder().loaded == {"image"}
+
+
+def test_a_commit_that_none_can_follow_keeps_no_photo_out(cloud, caplog):
+    cloud.compact_one_in = 1
+    cloud.index.create(commit_path(cloud.space, MAX_NUMBER), b"planted")
+    assert cloud.send(*cloud.put("a.jpg", jpeg())) == 200
+    assert cloud.known() == cloud.in_bucket()
+    assert "segments pile up" in caplog.text
 
 
 def test_small_segments_do_not_pile_up(cloud):

@@ -1,5 +1,7 @@
 """The records of reconciles: written once, in parts, and read when they are whole."""
 
+import os
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +121,24 @@ def test_a_record_with_a_name_from_the_future_hides_no_later_one(index):
     delete_old_runs(index, SPACE)
     left = {stat.name.split("/")[2] for stat in index.list(f"{SPACE}/reconciles/")}
     assert left == set(runs[-2:])
+
+
+def test_a_record_of_a_folder_whose_clock_was_ahead_hides_no_later_one(index):
+    """The clock is put right later: the file's own time, too, is in the future."""
+    ahead = time.time() + 5 * 86_400
+    wrong = f"{int(ahead * 1e6):016x}-0123456789ab"
+    write_part(index, SPACE, wrong, 0, part(1))
+    os.utime(index.root / SPACE / "reconciles" / wrong / "0000.npz", (ahead, ahead))
+    reader = CoverageReader(index, SPACE)
+    assert reader.newest().run == wrong  # there is no other
+    runs = []
+    for _ in range(2):
+        runs.append(new_run())
+        write_part(index, SPACE, runs[-1], 0, part(1))
+        assert reader.newest().run == CoverageReader(index, SPACE).newest().run == runs[-1]
+    delete_old_runs(index, SPACE)
+    left = {stat.name.split("/")[2] for stat in index.list(f"{SPACE}/reconciles/")}
+    assert left == set(runs)
 
 
 def test_pending_is_what_the_index_does_not_know_yet(index):

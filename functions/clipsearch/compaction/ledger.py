@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from clipsearch.commits import (
+    MAX_NUMBER,
     Commit,
     commit_number,
+    commit_path,
     list_commits,
     newest_commit,
     publish_commit,
@@ -90,13 +92,16 @@ def advance(bucket: Bucket, space: str, change: Callable[[Commit], Commit | None
     """Publish what `change` makes of the newest commit, as the next number.
 
     Whoever loses the race for the number reads the newest commit and changes that. None if
-    `change` has nothing to say any more, because others were faster.
+    `change` has nothing to say any more, because others were faster. Raises StorageError.
     """
     for _ in range(RACES):
         newest = newest_or_blank(bucket, space)
         changed = change(newest)
         if changed is None:
             return None
+        if newest.number == MAX_NUMBER:
+            path = commit_path(space, newest.number)
+            raise StorageError(f"no commit can follow {path!r} in {bucket.url}: delete it")
         following = replace(changed, number=newest.number + 1, created=None)
         try:
             publish_commit(bucket, following)
