@@ -191,9 +191,12 @@ def _newest_number(bucket: Bucket) -> int:
 def _space_at(bucket: Bucket, number: int) -> str:
     name = _current_name(number)
     try:
-        return str(json.loads(bucket.read(name))["space"])
-    except (ValueError, KeyError, TypeError) as exc:
+        space = json.loads(bucket.read(name))["space"]
+        if not re.fullmatch("[0-9a-f]{12}", space):
+            raise ValueError(f"{space!r:.100} is not a space")
+    except (ValueError, KeyError, TypeError, RecursionError) as exc:
         raise DamagedObject(name, "not a pointer to the current model") from exc
+    return str(space)
 
 
 def _current_name(number: int) -> str:

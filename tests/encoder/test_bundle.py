@@ -82,7 +82,11 @@ def test_a_bundle_can_be_put_beside_the_current_one(bucket, folder, other):
     assert load_bundle(bucket, second).bundle.space == second
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b'{"spaces": 1}'])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b'{"spaces": 1}', b'{"space": null}', b'{"space": "../x"}', b"[" * 100_000],
+    ids=["empty", "cut", "other", "null", "path", "nested"],
+)
 def test_a_damaged_pointer_is_named_and_healed_by_the_next(bucket, folder, other, data):
     publish_bundle(folder, bucket)
     bucket.create("models/current/000000000002.json", data)
