@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -252,6 +253,81 @@ def test_who_loses_the_race_for_a_number_takes_the_next(bucket: MemoryBucket) ->
     compact(HookedBucket(bucket, before=be_faster), bucket)
     commit = newest_commit(bucket, SPACE)
     assert (commit.number, len(commit.segments), len(commit.replaced)) == (3, 1, 21)
+
+
+def always_faster(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, races: int
+) -> tuple[HookedBucket, list[str]]:
+    """Others publish each number first; an hour passes with the last of so many `races`. And
+    the numbers that were lost."""
+    clock, lost = time.monotonic, list[str]()
+    monkeypatch.setattr(time, "monotonic", lambda: clock() + 3600 * (len(lost) >= races))
+
+    def be_faster(method: str, name: str) -> None:
+        if method == "create" and "/commits/" in name:
+            newest = newest_commit(bucket, SPACE)
+            publish_commit(bucket, replace(newest, number=newest.number + 1))
+            lost.append(name)
+
+    return HookedBucket(bucket, before=be_faster), lost
+
+
+@pytest.mark.parametrize("races", [1, 3])
+def test_who_loses_every_race_for_a_number_ends_at_the_deadline(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, races: int
+) -> None:
+    fill(bucket, 20)
+    before = truth(bucket)
+    with monkeypatch.context() as patch:
+        losing, lost = always_faster(bucket, patch, races)
+        assert compact(losing, bucket) == Report()
+    assert len(lost) == races
+    assert truth(bucket) == before
+    assert compact(bucket).finished  # what was written stayed loose, and is merged
+    assert truth(bucket) == before
+    assert len(newest_commit(bucket, SPACE).segments) == 1
+
+
+def test_a_purge_that_could_not_say_so_is_not_finished(
+    bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(bucket, 20)
+    compact(bucket)
+    bucket.later(DAY)
+    purged = newest_commit(bucket, SPACE).purged
+    with monkeypatch.context() as patch:
+        losing, lost = always_faster(bucket, patch, 2)
+        assert not purging.purge(run.Run(losing, SPACE, time.monotonic() + 60, bucket.now))
+    assert len(lost) == 2
+    assert newest_commit(bucket, SPACE).purged == purged
+    assert compact(bucket).finished
+    assert newest_commit(bucket, SPACE).purged == bucket.now
+
+
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_a_commit_whose_number_none_could_follow_changes_nothing(
+    bucket: MemoryBucket, is_whole: bool
+) -> None:
+    fill(bucket, 20)
+    before = truth(bucket)
+    planted = commit_path(SPACE, 999_999_999_999)
+    if is_whole:  # nothing else is wrong with it
+        elsewhere = MemoryBucket()
+        publish_commit(elsewhere, Commit(SPACE, 1, ("gone.npz",)))
+        document = json.loads(elsewhere.read(commit_path(SPACE, 1)))
+        del document["checksum"]  # which is not asked for
+        document["number"] = 999_999_999_999
+        bucket.create(planted, json.dumps(document).encode())
+    else:
+        bucket.create(planted, b"planted")
+    assert compact(bucket).finished
+    settle(bucket)
+    assert truth(bucket) == before
+    commit = newest_commit(bucket, SPACE)
+    assert (len(commit.segments), segments(bucket)) == (1, [*commit.segments])
+    assert commit.number < 10
+    assert SnapshotReader(bucket, SPACE).refresh().commit == commit.number
+    assert planted in bucket.names()  # not ours to delete
 
 
 def test_of_two_merges_of_the_same_segments_one_counts(bucket: MemoryBucket) -> None:

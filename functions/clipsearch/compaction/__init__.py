@@ -52,7 +52,7 @@ def compact(bucket: Bucket, space: str, deadline: float, now: datetime) -> Repor
     or was killed has lost nothing, and the next one goes on.
     """
     run = Run(bucket, space, deadline, now)
-    succeed_damaged_commit(bucket, space)
+    succeed_damaged_commit(bucket, space, deadline)
     sweep(run)
     # Packing does not wait for the others: without packs, a large index is a slow one.
     run.report.finished = all([merge_all(run) and purge(run), pack_all(run)])

@@ -66,13 +66,13 @@ def newest_or_blank(bucket: Bucket, space: str) -> Commit:
         return Commit(space, commit_number(damaged.name, space))
 
 
-def succeed_damaged_commit(bucket: Bucket, space: str) -> None:
+def succeed_damaged_commit(bucket: Bucket, space: str, deadline: float) -> None:
     """If the newest commit is damaged, publish one that knows nothing: then nobody needs the
     damaged one any more, and it is no longer in /status."""
     try:
         newest_commit(bucket, space)
     except DamagedObject:
-        advance(bucket, space, lambda blank: None if blank.created else blank)
+        advance(bucket, space, lambda blank: None if blank.created else blank, deadline)
 
 
 def settled_commit(
@@ -88,11 +88,17 @@ def settled_commit(
         return None, []  # a later one will be settled, too
 
 
-def advance(bucket: Bucket, space: str, change: Callable[[Commit], Commit | None]) -> Commit | None:
+def advance(
+    bucket: Bucket,
+    space: str,
+    change: Callable[[Commit], Commit | None],
+    deadline: float = float("inf"),
+) -> Commit | None:
     """Publish what `change` makes of the newest commit, as the next number.
 
     Whoever loses the race for the number reads the newest commit and changes that. None if
-    `change` has nothing to say any more, because others were faster. Raises StorageError.
+    `change` has nothing to say any more, because others were faster; or if they were faster
+    until `deadline` (time.monotonic()), after which nothing is tried again. Raises StorageError.
     """
     for _ in range(RACES):
         newest = newest_or_blank(bucket, space)
@@ -106,6 +112,8 @@ def advance(bucket: Bucket, space: str, change: Callable[[Commit], Commit | None
         try:
             publish_commit(bucket, following)
         except ObjectExists:
+            if time.monotonic() >= deadline:
+                return None
             continue
         return following
     raise StorageError(f"others published a commit of {space!r} first, {RACES} times in a row")

@@ -48,7 +48,7 @@ def pack_all(run: Run) -> bool:
         following = replace(newest, packs=packs, quantizer=made.quantizer)
         return following if following != newest else None
 
-    advance(run.bucket, run.space, change)
+    advance(run.bucket, run.space, change, run.deadline)
     return run.has(0)
 
 

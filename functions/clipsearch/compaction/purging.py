@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,8 @@ def purge(run: Run) -> bool:
             return False
         before = run.now
     if before != run.now:
-        advance(run.bucket, run.space, lambda newest: replace(newest, purged=run.now))
+        done = partial(replace, purged=run.now)
+        return advance(run.bucket, run.space, done, run.deadline) is not None
     return True
 
 

@@ -101,7 +101,8 @@ class Run:
     ) -> bool:
         """Write `entries` as one segment that stands for `sources`, and publish that.
 
-        False if `is_valid` is, of the newest commit. `purged`: what the commit says of that.
+        False if `is_valid` is, of the newest commit, or if the time was up before others let us
+        publish: the segment stays loose. `purged`: what the commit says of that.
         """
         if not is_valid(newest_or_blank(self.bucket, self.space)):
             return False  # before anything is written
@@ -114,7 +115,7 @@ class Run:
             following = _replaced(newest, set(sources), name, len(entries), self.gone)
             return replace(following, purged=purged or newest.purged)
 
-        return advance(self.bucket, self.space, change) is not None
+        return advance(self.bucket, self.space, change, self.deadline) is not None
 
 
 def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
