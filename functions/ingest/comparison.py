@@ -123,7 +123,8 @@ class Comparison:
         """(m,) which of these have to be sent now. Takes note of those that are `is_new`."""
         now = time.time_ns() // 1000
         published = self._before.when(keys, at)
-        is_sent = published > now - ON_ITS_WAY_US
+        # A time in the future is by a clock that was wrong: the photo would wait until then.
+        is_sent = np.abs(published - now) < ON_ITS_WAY_US
         self.on_their_way += int(np.count_nonzero(is_sent))
         published[~is_sent] = now
         self._pending.append(Pending(keys[is_new], at[is_new], published[is_new]))

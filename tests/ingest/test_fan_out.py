@@ -149,6 +149,23 @@ def test_what_is_lost_is_sent_again_though_it_was_asked_for_in_between(cloud, pu
 
 
 @pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("days", [5, 36_500])
+def test_what_is_lost_is_sent_again_though_the_clock_was_ahead(cloud, pubsub, monkeypatch, days):
+    fill(cloud, 2)
+    clock = time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: clock() + days * 86_400 * 10**9)
+        cloud.reconcile()
+    [lost] = pubsub.take()
+    cloud.reconcile()  # by a right clock
+    assert pubsub.take() == [lost]
+    cloud.reconcile()
+    assert pubsub.take() == []  # it is on its way
+    assert cloud.tell(lost) == 200
+    assert cloud.counts() == (2, 2, 0, 0)
+
+
+@pytest.mark.usefixtures("small")
 def test_what_is_outdated_is_pending_until_it_is_indexed(cloud, pubsub):
     for event in fill(cloud, 3):
         cloud.send(event)
