@@ -121,7 +121,7 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
             raise ValueError(f"it says {found!r} instead of {expected!r}")
         if document.get("checksum", _checksum(document)) != _checksum(document):
             raise ValueError("its checksum is that of another one")
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         # cut, for it may quote a hundred thousand names
         raise DamagedObject(path, f"it is not a commit of this space: {exc!r:.300}") from exc
     return commit

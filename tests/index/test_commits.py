@@ -158,7 +158,11 @@ def test_the_reason_is_short_however_long_the_commit_is(bucket: Bucket) -> None:
     assert len(caught.value.reason) < 400
 
 
-@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b"\xff"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 100_000],
+    ids=["empty", "cut", "list", "nothing", "bytes", "nested"],
+)
 def test_what_is_no_commit_at_all_is_named(bucket: Bucket, data: bytes) -> None:
     path = commit_path(SPACE, 1)
     bucket.create(path, data)

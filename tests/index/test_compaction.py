@@ -402,9 +402,12 @@ def test_a_segment_of_another_dimension_is_reported_and_left_alone(bucket: Memor
     assert wrong not in newest_commit(bucket, SPACE).replaced
 
 
-def test_a_damaged_commit_is_succeeded_and_no_longer_said(bucket: MemoryBucket) -> None:
+@pytest.mark.parametrize("data", [b"damaged", b"[" * 100_000], ids=["damaged", "nested"])
+def test_a_damaged_commit_is_succeeded_and_no_longer_said(
+    bucket: MemoryBucket, data: bytes
+) -> None:
     write_segment(bucket, SPACE, [photo("a.jpg", 1, unit(1, 0))])
-    bucket.create(commit_path(SPACE, 3), b"damaged")
+    bucket.create(commit_path(SPACE, 3), data)
     assert SnapshotReader(bucket, SPACE).refresh().damaged
     compact(bucket)
     snapshot = SnapshotReader(bucket, SPACE).refresh()
