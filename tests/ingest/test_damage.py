@@ -97,6 +97,23 @@ def test_a_damaged_merged_segment_is_named_replaced_and_deleted(cloud, index, ki
     assert cloud.photos_found() == cloud.in_bucket()
 
 
+@pytest.mark.parametrize("ahead_us", [5 * 86_400_000_000, None], ids=["days", "centuries"])
+def test_a_record_from_the_future_keeps_no_damage(cloud, index, ahead_us):
+    fill(cloud, 3)
+    assert cloud.reconcile() == 200
+    [record] = index.list(f"{cloud.space}/reconciles/")
+    at = time.time_ns() // 1000 + ahead_us if ahead_us else 2**64 - 1
+    name = f"{cloud.space}/reconciles/{at:016x}-0123456789ab/0000.npz"
+    index.create(name, index.read(record.name))
+    loose = list(index.list(f"{cloud.space}/segments/"))[1]
+    spoil(cloud, loose.name, cut)
+    cloud.put("later.jpg", jpeg())
+    assert cloud.reconcile() == 200
+    assert (cloud.counts(), objects_named(cloud)) == ((4, 4, 0, 0), set())
+    assert cloud.reconcile() == 200
+    assert name not in {stat.name for stat in index.list()}
+
+
 @pytest.mark.parametrize("kind", KINDS[:-1])
 def test_so_is_one_that_no_commit_knows(cloud, index, kind):
     fill(cloud, 3)
