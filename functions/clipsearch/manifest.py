@@ -140,7 +140,14 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             raise ValueError(f"the logit_scale {bundle.logit_scale}")
         if not all(bundle.precision[tower] in PRECISIONS for tower in TOWERS):
             raise ValueError(f"the precision {bundle.precision}")
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as exc:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as exc:
         raise DamagedObject(where, f"not a model.json: {type(exc).__name__} {exc}") from exc
     space = space_of(
         bundle.files,

@@ -214,7 +214,11 @@ def test_a_model_json_that_is_not_that_of_its_space_is_refused(folder, change, m
         read_bundle(folder)
 
 
-@pytest.mark.parametrize("data", [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"format": 1}'])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"null", b"[]", b"{", b"\xff\xfe", b'{"format": 1}', b"[" * 100_000],
+    ids=["empty", "null", "a list", "cut off", "not UTF-8", "one fact", "nested"],
+)
 def test_what_is_no_model_json_is_refused(folder, data):
     (folder / MODEL_JSON).write_bytes(data)
     with pytest.raises(DamagedObject, match=r"not a model\.json"):
