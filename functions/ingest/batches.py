@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from clipsearch.cpus import cpus
 from clipsearch.encoder import MAX_BATCH, Encoder
-from clipsearch.entries import Entry, Kind
+from clipsearch.entries import Cause, Entry, Kind
 from clipsearch.errors import ObjectNotFound, PhotoRefused, UnreadablePhoto
 from clipsearch.images.thumbnails import make_thumbnail
 from clipsearch.segments import write_segment
@@ -46,10 +46,14 @@ class _Looked:
 class Outcome:
     indexed: int = 0
     failed: int = 0
+    skipped: int = 0
     gone: int = 0
 
     def __str__(self) -> str:
-        return f"{self.indexed} indexed, {self.failed} cannot be, {self.gone} gone"
+        return (
+            f"{self.indexed} indexed, {self.failed} cannot be, "
+            f"{self.skipped} skipped, {self.gone} gone"
+        )
 
 
 def index_photos(
@@ -86,7 +90,13 @@ def index_photos(
         write_segment(services.index, message.space, [_tombstone(p.name, p.at) for p in lost])
     vectors = sum(entry.kind == Kind.VECTOR for entry in entries)
     gone = sum(entry.kind == Kind.TOMBSTONE for entry in entries)
-    return Outcome(vectors - len(lost), len(message.photos) - vectors - gone, gone + len(lost))
+    skipped = sum(entry.cause == Cause.SKIPPED for entry in entries)
+    return Outcome(
+        indexed=vectors - len(lost),
+        failed=len(message.photos) - vectors - skipped - gone,
+        skipped=skipped,
+        gone=gone + len(lost),
+    )
 
 
 def remove_photos(message: Remove, services: Services) -> str:

@@ -44,8 +44,8 @@ def read_photo(name: str, generation: int, size: int | None, photos: Bucket) -> 
             raise PhotoTooLarge(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")
         return photos.read(name, generation, most=MAX_BYTES)
     except ObjectTooLarge as exc:
-        # its size is that of its gzip
-        raise PhotoTooLarge(f"more than {MAX_BYTES:,} bytes, which are allowed") from exc
+        reason = f"more than {MAX_BYTES:,} bytes once its gzip is undone, which is the limit"
+        raise PhotoTooLarge(reason) from exc
     except BadObjectName as exc:  # for ever: a file with another name is another photo
         raise PhotoRefused(f"the file cannot be read: {exc.reason}", is_certain=True) from exc
     except ObjectUnreadable as exc:

@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 
+from clipsearch.images import jpeg
 from clipsearch.images.decode import decode_photo
 from tests.images.scene import PNG, SCENE, SIZE, chunk, encoded, looks_like, reason
 
@@ -85,3 +86,12 @@ def test_that_holds_for_grey_and_cmyk_too(mode):
     data = encoded(SCENE.convert(mode), "JPEG", quality=95)
     looks_like(decode_photo(data[:-2], SIZE), SCENE.convert(mode).convert("RGB"), within=4)
     assert reason(data[: len(data) // 2]).startswith("damaged or cut off JPEG")
+
+
+def test_scans_of_more_components_than_a_jpeg_can_have_cost_nothing():
+    """255 components of 64 coefficients in each of thousands of scans would be minutes of work."""
+    data = encoded(SCENE, "JPEG", progressive=True)
+    header = segment(0xDA, bytes([255]) + bytes(range(255)) * 2 + b"\0\x3f\0")
+    found = jpeg._segments(memoryview(data[:-2] + header * 100 + data[-2:]))
+    assert len(found.bits_left) == 3 * 64
+    assert sum(map(len, found.scans)) <= 4 * len(found.scans)

@@ -130,16 +130,12 @@ def _said(exc: Exception) -> str:
 
 
 def _reduced(header: Header, pixels: Pixels, image_size: int, preprocessing: int) -> Photo:
-    covered: tuple[float, float] = pixels.size
-    if pixels.scale > 1:
-        covered = header.width / pixels.scale, header.height / pixels.scale
+    # Decoders may find another size than the header's; where they scale, only the header knows.
+    width, height = pixels.size if pixels.scale == 1 else (header.width, header.height)
+    covered = width / pixels.scale, height / pixels.scale
     shown = Raster(pixels.crop, _finish(pixels), pixels.size, covered, pixels.orientation)
-    width, height = shown.size
-    if pixels.scale > 1:
-        is_turned = pixels.orientation > 4
-        width, height = (
-            (header.height, header.width) if is_turned else (header.width, header.height)
-        )
+    if pixels.orientation > 4:
+        width, height = height, width
     square, small = Square(width, height, image_size), thumbnail_target(width, height)
     seen = shown if preprocessing > 1 else replace(shown, finish=to_rgb)
     if square.is_cropped_first:

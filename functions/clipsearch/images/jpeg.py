@@ -55,10 +55,14 @@ class _Found:
     is_ended: bool = False
     ends_refining: bool = False
 
+    @property
+    def has_many_scans(self) -> bool:
+        return self.is_progressive or len(self.scans) > 1
 
-def read_header(data: bytes, least: int | None, may_cut: bool) -> Header:
-    """`least`: the shorter side that is needed at least; None for all pixels. `may_cut`: also
-    scale where the scale does not divide the sides."""
+
+def read_header(data: bytes, least: int, may_cut: bool) -> Header:
+    """`least`: pixels that the shorter side needs. `may_cut`: also scale where the scale does not
+    divide the sides."""
     found = _segments(memoryview(data))
     scale = _scale(found, least, may_cut)
     blocks = {
@@ -74,8 +78,7 @@ def read_header(data: bytes, least: int | None, may_cut: bool) -> Header:
             f"this has {visits / 1e6:.0f}"
         )
     # In several scans, all coefficients are kept until the last one: 64 of 2 bytes a block.
-    in_scans = found.is_progressive or len(found.scans) > 1
-    coefficients = sum(blocks.values()) * 128 if in_scans else 0
+    coefficients = sum(blocks.values()) * 128 if found.has_many_scans else 0
     pixels = ceil(found.width / scale) * ceil(found.height / scale)
     return Header(
         found.width,
@@ -89,10 +92,8 @@ def _most(found: _Found, axis: int) -> int:
     return max((sampling[axis] for sampling in found.components.values()), default=1) or 1
 
 
-def _scale(found: _Found, least: int | None, may_cut: bool) -> int:
+def _scale(found: _Found, least: int, may_cut: bool) -> int:
     """8, 4, 2 or 1: the greatest that leaves `least` pixels on the shorter side."""
-    if least is None:
-        return 1
     is_large = found.width * found.height > ALWAYS_SCALED_PIXELS
     for scale in (8, 4, 2):
         is_enough = min(found.width, found.height) // scale >= least
@@ -106,20 +107,18 @@ def _load(found: _Found, scale: int) -> Pixels:
     from PIL.JpegImagePlugin import JpegImageFile
 
     pieces: list[bytes | memoryview] = [*found.kept]
-    is_whole = found.is_ended
-    if not is_whole and not (found.is_progressive or len(found.scans) > 1):
-        pieces.append(bytes(LOOK_AHEAD))
-    elif not is_whole:
+    if not found.is_ended and found.has_many_scans:
         # Rows come only after the end marker, and nothing tells whether the last scan is whole.
         # But all scans must have begun, and the last one may only refine, by one bit.
         if not found.bits_left or any(found.bits_left.values()) or not found.ends_refining:
             raise UnreadablePhoto("damaged or cut off JPEG: scans are missing")
         pieces.append(b"\xff\xd9")
-        is_whole = True
+    elif not found.is_ended:
+        pieces.append(bytes(LOOK_AHEAD))
     picture = JpegImageFile(as_file(*pieces))
     if scale > 1:
         picture.draft(None, (found.width // scale, found.height // scale))
-    if is_whole:
+    if found.is_ended or found.has_many_scans:
         picture.load()
     else:
         _load_without_end(picture)
@@ -202,7 +201,8 @@ def _read_scans(found: _Found, data: memoryview, at: int) -> None:
     while True:
         size = int.from_bytes(data[at + 2 : at + 4], "big")
         scan = data[at + 4 : at + 2 + size]
-        names = [scan[1 + 2 * i] for i in range(scan[0])] if len(scan) > 2 * scan[0] + 3 else []
+        is_sound = len(scan) > 3 and scan[0] <= 4 and len(scan) == 2 * scan[0] + 4
+        names = [scan[1 + 2 * i] for i in range(scan[0])] if is_sound else []
         found.scans.append(names)
         if len(found.scans) > MAX_SCANS:
             raise UnreadablePhoto(f"more than {MAX_SCANS} scans take too long to decode")

@@ -52,7 +52,7 @@ MAX_TILE_PIXELS = 4_000_000
 RAW_PHOTOMETRICS = {32803, 34892}  # colour filter array, linear raw: TIFF/EP, DNG
 # libtiff's decompressor for LZMA takes as much memory as the file asks for.
 COMPRESSIONS = {
-    3: "CCITT fax 3", 34661: "JBIG", 34712: "JPEG 2000", 34713: "Nikon NEF", 34715: "JBIG2",
+    34661: "JBIG", 34712: "JPEG 2000", 34713: "Nikon NEF", 34715: "JBIG2",
     34887: "LERC", 34925: "LZMA", 33003: "JPEG 2000", 33005: "JPEG 2000", 50002: "JPEG XL",
     52546: "JPEG XL", 32767: "Sony ARW", 32766: "NeXT", 32895: "CCITT with padding", 34892: "DNG",
 }  # fmt: skip
