@@ -475,8 +475,9 @@ if (!location.search) words.focus(); // autofocus would scroll
 // Asking for the state wakes the function while the visitor types.
 function greet(text, isError) {
   clearTimeout(waking);
+  const isGreeted = status.textContent === welcome; // what went wrong meanwhile stays
   welcome = text;
-  if (addressOf(query) === "?" && !running) say(text, isError);
+  if (isGreeted && addressOf(query) === "?" && !running) say(text, isError);
 }
 const waking = setTimeout(() => greet("Waking up…"), WAKING_AFTER_MS / 2);
 ask("/status", { signal: new AbortController().signal, tell: greet }).then(

@@ -177,6 +177,17 @@ def test_a_damaged_picture_and_what_is_none_are_said(page, stub):
     assert len(stub.asked) == asked
 
 
+def test_the_state_of_the_search_overwrites_no_error(open_page, stub, held):
+    release, stub.answers["GET /status"] = held((200, status(3)))
+    stub.answers["POST /embed"] = problem(422, "damaged or cut off JPEG: image file is truncated")
+    page = open_page()
+    choose(page, as_file(b"half", "cut.jpg", "image/jpeg"))
+    says(page, "Damaged or cut off JPEG: image file is truncated.")
+    release.set()
+    expect(page.locator("#about summary")).to_contain_text("3 photos")
+    says(page, "Damaged or cut off JPEG: image file is truncated.")
+
+
 def test_a_picture_that_is_too_large_is_not_sent(page, stub, tmp_path):
     says(page, "500 photos can be searched.")
     stub.answers["POST /embed"] = problem(413, "the request is too large; …")
