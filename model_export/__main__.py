@@ -10,15 +10,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
-from clipsearch.manifest import TOWERS
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.model.manifest import TOWERS
 from model_export.errors import ExportError
 from model_export.exported import SOURCE, source_of
 from model_export.options import Options, UsageError, parse_options
 
 if TYPE_CHECKING:
-    from clipsearch.bundle import Bundle
+    from clipsearch.model.bundle import Bundle
     from model_export.checkpoint import Checkpoint
 
 START = time.monotonic()

@@ -13,9 +13,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from clipsearch.bundle import read_bundle
 from clipsearch.errors import ClipsearchError
-from clipsearch.manifest import MODEL_JSON, tower_of
+from clipsearch.model.bundle import read_bundle
+from clipsearch.model.manifest import MODEL_JSON, tower_of
 from model_export import ROOT
 from model_export.files import SMALL_FILES, WEIGHTS
 

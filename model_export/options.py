@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from clipsearch.manifest import PRECISIONS, TOWERS, Tower
+from clipsearch.model.manifest import PRECISIONS, TOWERS, Tower
 from clipsearch.storage import Bucket, open_bucket
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from model_export.errors import ExportError
 from model_export.exported import checkpoint_folder, foreign_files, place_of
 

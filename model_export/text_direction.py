@@ -1,11 +1,11 @@
 """The direction that all texts share, which goes into model.json: `ingest` tells photos apart by
-it for texts (clipsearch.quantizer), and has no text tower."""
+it for texts (clipsearch.index.format.quantizer), and has no text tower."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 
 # As different as can be; what their vectors have in common, most queries have.
 TEXTS = (

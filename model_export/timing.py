@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from model_export.reference import Reference, opened
 from model_export.samples import photo
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from clipsearch.encoder import Encoder
-from clipsearch.manifest import Tower
+from clipsearch.model.encoder import Encoder
+from clipsearch.model.manifest import Tower
 from clipsearch.text import plain
 from model_export.onnx_export import UnsupportedModel
 from model_export.ranking import agreement, among_themselves, noise

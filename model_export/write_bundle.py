@@ -22,9 +22,9 @@ from tokenizers import Tokenizer
 from transformers import CLIPModel, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from clipsearch.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.images.preprocess import PREPROCESSING
-from clipsearch.manifest import tower_of
+from clipsearch.model.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
+from clipsearch.model.manifest import tower_of
 from model_export.linear import Precision
 from model_export.onnx_export import UnsupportedModel, export_image, export_text
 from model_export.reference import Reference, image_processor

@@ -1,5 +1,5 @@
 # The model: the files of a bundle, write-once, and a numbered pointer that makes it current.
-# functions/clipsearch/bundle.py has the layout.
+# functions/clipsearch/model/bundle.py has the layout.
 
 locals {
   bundle   = var.bundle != "" ? var.bundle : "${path.module}/../model_export/demo/bundle"

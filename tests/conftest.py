@@ -12,8 +12,8 @@ import hypothesis
 import pytest
 
 from clipsearch.storage import Bucket
-from clipsearch.storage.folder import FolderBucket
 from clipsearch.storage.gcs import GcsBucket
+from clipsearch.storage.local import FolderBucket
 from tests.gcs_double import CloudStorageDouble
 
 # No example of a property has to be quick: a busy machine would fail it.

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from clipsearch.settings import SETTINGS
+from search.http.params import GET_PARAMETERS, LIMIT_DEFAULT, LIMIT_MAX, POST_PARAMETERS
 from search.main import ROUTES
-from search.parameters import GET_PARAMETERS, LIMIT_DEFAULT, LIMIT_MAX, POST_PARAMETERS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()

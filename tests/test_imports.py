@@ -35,8 +35,8 @@ HEAVY = {
 # The three places where Google's clients, and their errors, are known: storage, Pub/Sub, IAM.
 KNOWS_GOOGLE = {
     *(ROOT / "functions/clipsearch/storage").glob("gcs*.py"),
-    ROOT / "functions/ingest/topic.py",
-    ROOT / "functions/search/signing.py",
+    ROOT / "functions/ingest/pubsub.py",
+    ROOT / "functions/search/engine/signing.py",
 }
 
 

@@ -34,7 +34,7 @@ if prctl(38, 1, 0, 0, 0) or prctl(22, 2, program, 0, 0):
 ENCODE = """
 import sys
 from pathlib import Path
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 Encoder.from_folder(Path(sys.argv[1])).encode_text(["a"])
 print("ready", flush=True)
 sys.stdin.read()

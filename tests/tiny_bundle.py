@@ -16,8 +16,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
-from clipsearch.bundle import FILES, MODEL_JSON, Bundle, space_of
 from clipsearch.images.preprocess import PREPROCESSING
+from clipsearch.model.bundle import FILES, MODEL_JSON, Bundle, space_of
 
 DIM = 32
 IMAGE_SIZE = 16

@@ -52,7 +52,7 @@ OURS = """
 import sys
 sys.path.append("functions")
 from pathlib import Path
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from clipsearch.storage import open_bucket
 encoder = {opened}
 encode = lambda text: encoder.encode_text([text]).vectors

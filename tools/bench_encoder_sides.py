@@ -38,8 +38,8 @@ def make() -> None:
     from transformers import CLIPProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-    from clipsearch.bundle import publish_bundle
-    from clipsearch.storage.folder import FolderBucket
+    from clipsearch.model.bundle import publish_bundle
+    from clipsearch.storage.local import FolderBucket
     from model_export.samples import photo
     from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, vit_b32
     from model_export.write_bundle import export_bundle
@@ -101,7 +101,7 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
     from PIL import Image
 
     from clipsearch.cpus import cpus
-    from clipsearch.encoder import Encoder
+    from clipsearch.model.encoder import Encoder
 
     encoder = Encoder.from_folder(folder)
     of_many = Encoder.from_folder(folder, side_by_side=True)

@@ -12,7 +12,7 @@ import itertools
 import json
 from typing import Any
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from model_export.demo.evaluate import LABELS, evaluate
 from model_export.demo.export import export_demo
 from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, vit_b32

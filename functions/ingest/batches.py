@@ -15,11 +15,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.cpus import cpus
-from clipsearch.encoder import MAX_BATCH, Encoder
-from clipsearch.entries import Cause, Entry, Kind
 from clipsearch.errors import ObjectNotFound, PhotoRefused, UnreadablePhoto
 from clipsearch.images.thumbnails import make_thumbnail
-from clipsearch.segments import write_segment
+from clipsearch.index.format.entries import Cause, Entry, Kind
+from clipsearch.index.format.segments import write_segment
+from clipsearch.model.encoder import MAX_BATCH, Encoder
 from ingest.messages import Index, Remove, Wanted
 from ingest.photos import is_there, remove_thumbnail, write_thumbnail
 from ingest.reading import cause_of, check_storage_answers, read_photo

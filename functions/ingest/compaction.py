@@ -12,7 +12,7 @@ from clipsearch.errors import ClipsearchError
 from ingest.messages import Compact, to_json
 
 if TYPE_CHECKING:
-    from clipsearch.compaction import Report
+    from clipsearch.index.compaction import Report
     from ingest.services import Services
 
 # About as many small segments pile up before they are merged; a share of the cost of that is
@@ -38,7 +38,7 @@ def now_and_then(services: Services) -> None:
 
 def compact_for(services: Services, seconds: float) -> Report:
     """Raises StorageError, NoModel, DamagedObject."""
-    from clipsearch.compaction import compact
+    from clipsearch.index.compaction import compact
 
     deadline = time.monotonic() + seconds
     return compact(services.index, services.model.space(), deadline, datetime.now(UTC))

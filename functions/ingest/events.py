@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from clipsearch.overruling import MAX_GENERATION
+from clipsearch.index.format.generations import MAX_GENERATION
 from clipsearch.storage import gs_parts
 
 FINALIZED = "google.cloud.storage.object.v1.finalized"

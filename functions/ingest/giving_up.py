@@ -11,14 +11,14 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from clipsearch.entries import Cause, Entry, Kind
-from clipsearch.segments import write_segment
+from clipsearch.index.format.entries import Cause, Entry, Kind
+from clipsearch.index.format.segments import write_segment
 from clipsearch.timing import Timing
 from ingest import maintenance, photos
 from ingest.answer import Answer
-from ingest.attempts import LIMIT, limited
 from ingest.events import PhotoEvent, age_s
 from ingest.messages import Index, Message, to_json
+from ingest.retries import LIMIT, limited
 from ingest.services import Services
 
 # Of a message with many photos, before it is cut in two to find the one.

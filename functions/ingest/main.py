@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 import functions_framework
 
-from clipsearch import logs
+from clipsearch import telemetry
 from clipsearch.settings import Settings
 from clipsearch.timing import Timing
 from ingest import malformed
@@ -33,7 +33,7 @@ def ingest(event: Any) -> None:
     """Answer an event of the photos bucket, or a message about maintenance; returns when what
     follows from it is durable."""
     malformed.reached()
-    logs.begin(flask.request.headers)
+    telemetry.begin(flask.request.headers)
     timing = Timing(PHASES)
     answer = Answer("error", "", logging.CRITICAL)
     try:
@@ -75,10 +75,10 @@ def _write_line(event: Any, answer: Answer, timing: Timing) -> None:
     ms = {name: value for name, value in timing.milliseconds().items() if value}
     facts = {**answer.facts, **({} if age is None else {"age_s": round(age, 3)})}
     said = ", ".join(f"{name} {value}" for name, value in facts.items())
-    logs.write(
+    telemetry.write(
         answer.level,
         f"event {event['type']} {subject!r}: {answer.outcome}, {answer.detail} "
-        f"({logs.durations(ms)}{'; ' if said else ''}{said})",
+        f"({telemetry.durations(ms)}{'; ' if said else ''}{said})",
         kind="event",
         type=event["type"],
         subject=subject,

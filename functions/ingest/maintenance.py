@@ -7,17 +7,17 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from clipsearch.bundle import current_space
-from clipsearch.encoder import Encoder
 from clipsearch.errors import ClipsearchError
+from clipsearch.model.bundle import current_space
+from clipsearch.model.encoder import Encoder
 from ingest.answer import Answer
 from ingest.batches import index_photos, remove_photos
 from ingest.compaction import compact_for
 from ingest.events import Refused
 from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
-from ingest.reconcile import reconcile
+from ingest.pubsub import Topic
+from ingest.reconcile.run import reconcile
 from ingest.services import Services
-from ingest.topic import Topic
 
 # Seconds for one event. Pub/Sub gives a message to somebody else after ten minutes; a person
 # who runs everything on one machine waits for photos that come meanwhile.

@@ -10,7 +10,7 @@ import flask
 import functions_framework
 from cloudevents.exceptions import DataUnmarshallerError
 
-from clipsearch import logs
+from clipsearch import telemetry
 
 BATCH = "application/cloudevents-batch+json"
 
@@ -29,7 +29,7 @@ def _refuse(error: Exception) -> tuple[str, int]:
         raise error
     else:
         reason = "the event is not JSON, or it is nested too deeply"
-    logs.write(logging.ERROR, f"request refused: {reason}", kind="event", outcome="refused")
+    telemetry.write(logging.ERROR, f"request refused: {reason}", kind="event", outcome="refused")
     return reason, 400
 
 

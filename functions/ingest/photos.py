@@ -9,10 +9,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from clipsearch.entries import Cause, Entry, Kind
 from clipsearch.errors import ObjectExists, ObjectNotFound, PhotoRefused, UnreadablePhoto
 from clipsearch.images import thumbnails
-from clipsearch.segments import write_segment
+from clipsearch.index.format.entries import Cause, Entry, Kind
+from clipsearch.index.format.segments import write_segment
 from clipsearch.timing import Timing
 from ingest.answer import Answer
 from ingest.events import PhotoEvent

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import PurePosixPath
 
-from clipsearch.entries import Cause
 from clipsearch.errors import (
     BadObjectName,
     NotAPhoto,
@@ -21,6 +20,7 @@ from clipsearch.errors import (
 )
 from clipsearch.images.decode import DECODER, MAX_BYTES
 from clipsearch.images.kinds import FIRST_BYTES, format_of
+from clipsearch.index.format.entries import Cause
 from clipsearch.storage import Bucket
 from clipsearch.storage.probe import answers
 

@@ -6,11 +6,11 @@ Imported on the first event, not with main.py: nothing here may exist before the
 import threading
 import time
 
-from clipsearch.bundle import current_space
-from clipsearch.encoder import Encoder
+from clipsearch.model.bundle import current_space
+from clipsearch.model.encoder import Encoder
 from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
-from ingest.topic import Topic
+from ingest.pubsub import Topic
 
 # Seconds. A switch to another model is rare; asking costs one listing.
 LOOK_FOR_MODEL_EVERY = 5.0

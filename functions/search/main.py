@@ -1,6 +1,6 @@
 """Entry point `search`: which request is answered by what, and what every answer carries.
 
-Imports nothing heavy: the framework imports this before it forks (search.service is
+Imports nothing heavy: the framework imports this before it forks (search.engine.service is
 imported by the first request that needs it, in a thread of the pool).
 """
 
@@ -13,27 +13,18 @@ import functions_framework.aio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from clipsearch import logs
+from clipsearch import telemetry
 from clipsearch.cpus import cpus
 from clipsearch.errors import SettingsError
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
-from search import openapi, page
-from search.arrival import Arrivals
-from search.body import FORM_OVERHEAD, check_content_type, parse_form
-from search.cors import ANYONE, cors_headers, preflight_headers
-from search.lines import write_line
-from search.parameters import (
-    Query,
-    checked,
-    labels_of,
-    query_of_embed,
-    query_of_get,
-    query_of_post,
-)
-from search.pool import Pool
-from search.problems import (
+from search.engine.timing import Timing, server_timing
+from search.http import html, openapi
+from search.http.access_log import write_line
+from search.http.body import Arrivals
+from search.http.cors import ANYONE, cors_headers, preflight_headers
+from search.http.errors import (
     MEDIA_TYPE,
     BadRequest,
     Problem,
@@ -41,10 +32,19 @@ from search.problems import (
     WrongMethod,
     problem_of,
 )
-from search.timing import Timing, server_timing
+from search.http.form import FORM_OVERHEAD, check_content_type, parse_form
+from search.http.params import (
+    Query,
+    checked,
+    labels_of,
+    query_of_embed,
+    query_of_get,
+    query_of_post,
+)
+from search.http.pool import Pool
 
 if TYPE_CHECKING:
-    from search.service import Service
+    from search.engine.service import Service
 
 # Texts and pictures have threads of their own: a decode may block its thread for seconds, until
 # its memory is free. Texts have more threads than cores, because they may wait for storage. More
@@ -68,7 +68,7 @@ _service_lock = threading.Lock()
 
 @functions_framework.aio.http
 async def search(request: Request) -> Response:
-    logs.begin(request.headers)
+    telemetry.begin(request.headers)
     timing, was_cold = Timing(), not _make_service.cache_info().currsize
     detail = ""
     try:
@@ -107,13 +107,13 @@ async def _search_by_address(request: Request, timing: Timing) -> Response:
 
 async def _search_by_form(request: Request, timing: Timing) -> Response:
     """A browser is sent on to the address of its search, so that this is a link, too."""
-    is_for_page = page.wants_page(request.headers.get("accept"))
+    is_for_page = html.wants_page(request.headers.get("accept"))
 
     def work(pairs: Pairs, image: bytes | None) -> Response:
         query = query_of_post(pairs, image)
         service = _service(timing)
         if is_for_page and query.cursor is None:
-            address = page.address_of(service.as_link(query, timing))
+            address = html.address_of(service.as_link(query, timing))
             return Response(status_code=303, headers={"Location": address})
         return _answered(request, query, service.answer(query, timing))
 
@@ -185,11 +185,11 @@ ROUTES: dict[str, dict[str, Handler]] = {
 
 
 def _answered(request: Request, query: Query, answer: dict[str, Any]) -> Response:
-    if page.wants_page(request.headers.get("accept")):
+    if html.wants_page(request.headers.get("accept")):
         site_url = _settings().site_url
         timing = {"Server-Timing": server_timing(answer["timing_ms"])}
-        text = page.answer_page(query, answer, site_url)
-        return HTMLResponse(text, headers=timing | page.headers(site_url))
+        text = html.answer_page(query, answer, site_url)
+        return HTMLResponse(text, headers=timing | html.headers(site_url))
     return _json(answer)
 
 
@@ -198,14 +198,14 @@ def _json(answer: dict[str, Any]) -> Response:
 
 
 def _problem(request: Request, problem: Problem) -> Response:
-    if page.wants_page(request.headers.get("accept")):
+    if html.wants_page(request.headers.get("accept")):
         try:
             site_url = _settings().site_url
         except SettingsError:
             site_url = ""
         words = getattr(request.state, "words", request.query_params.get("q", ""))
-        text = page.problem_page(problem, words, site_url)
-        headers = {**problem.headers, **page.headers(site_url)}
+        text = html.problem_page(problem, words, site_url)
+        headers = {**problem.headers, **html.headers(site_url)}
         return HTMLResponse(text, problem.status, headers=headers)
     return JSONResponse(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
 
@@ -236,6 +236,6 @@ def _service(timing: Timing) -> "Service":
 
 @functools.cache
 def _make_service() -> "Service":
-    from search.service import Service
+    from search.engine.service import Service
 
     return Service(_settings())

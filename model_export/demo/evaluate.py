@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from model_export.demo import BUNDLE
 from model_export.demo.captions import Facts
 from model_export.demo.drawing import COLOURS, PLACES, THINGS

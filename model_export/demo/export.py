@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import CLIPModel
 
-from clipsearch.bundle import Bundle
+from clipsearch.model.bundle import Bundle
 from model_export.demo import BUNDLE, WEIGHTS
 from model_export.demo.batches import MEAN, STD
 from model_export.demo.model import IMAGE_SIZE

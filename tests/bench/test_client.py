@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from search.body import parse_form
+from search.http.form import parse_form
 from tools.bench_system.asking import BEST, requests
 from tools.bench_system.client import Job, LoadError, run
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from model_export.demo import BUNDLE
 from model_export.demo.evaluate import held_out_scenes, recall
 from model_export.demo.scenes import Scene, draw

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 

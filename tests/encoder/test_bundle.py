@@ -9,7 +9,8 @@ import shutil
 import pytest
 from PIL import Image
 
-from clipsearch.bundle import (
+from clipsearch.errors import DamagedObject, NoModel, StorageError
+from clipsearch.model.bundle import (
     FILES,
     MODEL_JSON,
     current_space,
@@ -18,9 +19,8 @@ from clipsearch.bundle import (
     read_bundle,
     space_of,
 )
-from clipsearch.encoder import Encoder
-from clipsearch.errors import DamagedObject, NoModel, StorageError
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.model.encoder import Encoder
+from clipsearch.storage.local import FolderBucket
 from tests.encoder.conftest import GOLDEN
 from tests.images.profiles import swapped_profile
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipsearch import bundle as bundle_module
-from clipsearch.bundle import publish_bundle
-from clipsearch.encoder import Encoder
 from clipsearch.errors import DamagedObject
 from clipsearch.images.levels import sixteen_to_eight
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.model import bundle as bundle_module
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.model.encoder import Encoder
+from clipsearch.storage.local import FolderBucket
 from model_export.samples import pictures, texts
 from tests.encoder.conftest import GOLDEN
 from tests.slow_numpy import SLOW_NUMPY
@@ -198,7 +198,7 @@ def test_importing_and_opening_an_encoder_imports_nothing_heavy():
     code = """
 import sys
 from pathlib import Path
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 Encoder.from_folder(Path(sys.argv[1]))
 heavy = {"numpy", "PIL", "onnxruntime", "tokenizers"} & set(sys.modules)
 assert not heavy, heavy
@@ -211,7 +211,7 @@ def test_texts_need_no_pillow_and_pictures_no_tokenizer():
     code = """
 import sys
 from pathlib import Path
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 encoder = Encoder.from_folder(Path(sys.argv[1]))
 encoder.encode_text(["a"])
 assert "PIL" not in sys.modules
@@ -227,7 +227,7 @@ def test_two_threads_may_begin_with_a_cold_process():
 import sys, threading
 from pathlib import Path
 from PIL import Image
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 
 encoder = Encoder.from_folder(Path(sys.argv[1]))
 done = []

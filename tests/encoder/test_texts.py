@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from clipsearch.text import plain
 from model_export.demo import BUNDLE
 from tests.encoder.conftest import GOLDEN

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from clipsearch.bundle import current_space
-from clipsearch.entries import Entry, Kind
-from clipsearch.segments import read_segment, segments_prefix, write_segment
+from clipsearch.index.format.entries import Entry, Kind
+from clipsearch.index.format.segments import read_segment, segments_prefix, write_segment
+from clipsearch.model.bundle import current_space
 from clipsearch.storage import open_bucket
 from tools.evaluate.__main__ import main
 

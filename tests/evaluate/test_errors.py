@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from model_export.demo import BUNDLE
 from tests.evaluate.conftest import command

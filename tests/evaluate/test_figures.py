@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from clipsearch.storage.gcs import GcsBucket
 from model_export.demo import BUNDLE
 from model_export.demo import evaluate as own_script

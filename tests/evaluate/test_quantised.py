@@ -5,9 +5,9 @@ import time
 import numpy as np
 import pytest
 
-from clipsearch.bundle import read_bundle
-from clipsearch.commits import Commit, publish_commit
-from clipsearch.packs import pack
+from clipsearch.index.compaction.build_packs import pack
+from clipsearch.index.format.commits import Commit, publish_commit
+from clipsearch.model.bundle import read_bundle
 from model_export.demo import BUNDLE
 
 OTHERS = 6000  # fewer are searched exactly
@@ -64,8 +64,8 @@ def test_what_a_worse_search_misses_is_measured_and_not_what_the_function_answer
     """With too few candidates, here and not in the function's own process."""
     publish_packed(large)
     good = large.evaluate()
-    monkeypatch.setattr("clipsearch.trained.CANDIDATES", 1)
-    monkeypatch.setattr("clipsearch.trained.CANDIDATES_PER_HIT", 1)
+    monkeypatch.setattr("clipsearch.index.search.quantized_shard.CANDIDATES", 1)
+    monkeypatch.setattr("clipsearch.index.search.quantized_shard.CANDIDATES_PER_HIT", 1)
     figures = large.evaluate(exit_code=1, over_http=True)
     assert figures["overlap"]["20"] < 0.95 < good["overlap"]["20"]
     found = figures["recall"]

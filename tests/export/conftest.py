@@ -10,7 +10,7 @@ import torch
 from tokenizers import Tokenizer
 from transformers import CLIPModel
 
-from clipsearch.bundle import Bundle
+from clipsearch.model.bundle import Bundle
 from model_export.tiny import MEAN, STD, clip_tokenizer, tiny_clip
 from model_export.write_bundle import export_bundle
 

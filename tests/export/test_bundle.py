@@ -12,9 +12,9 @@ import pytest
 import torch
 from tokenizers import Tokenizer, processors
 
-from clipsearch.bundle import FILES, MODEL_JSON, publish_bundle, read_bundle
-from clipsearch.encoder import Encoder
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.model.bundle import FILES, MODEL_JSON, publish_bundle, read_bundle
+from clipsearch.model.encoder import Encoder
+from clipsearch.storage.local import FolderBucket
 from model_export import write_bundle
 from model_export.onnx_export import UnsupportedModel
 from model_export.text_direction import TEXTS

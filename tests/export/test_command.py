@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
-from clipsearch.bundle import FILES, current_space, read_bundle
-from clipsearch.encoder import Encoder
+from clipsearch.model.bundle import FILES, current_space, read_bundle
+from clipsearch.model.encoder import Encoder
 from clipsearch.storage import open_bucket
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from clipsearch.text import plain
 from model_export import ROOT
 from model_export.__main__ import main

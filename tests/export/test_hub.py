@@ -12,7 +12,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
-from clipsearch.bundle import read_bundle
+from clipsearch.model.bundle import read_bundle
 from model_export import ROOT
 from model_export.__main__ import main
 from model_export.exported import is_current

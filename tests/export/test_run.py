@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from clipsearch.bundle import read_bundle
+from clipsearch.model.bundle import read_bundle
 from model_export import ROOT
 from model_export.exported import place_of
 from model_export.tiny import tiny_clip

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from clipsearch.encoder import Encoder
 from clipsearch.images.preprocess import Square
+from clipsearch.model.encoder import Encoder
 from model_export import onnx_export, write_bundle
 from model_export.graph import Graph
 from model_export.onnx_export import UnsupportedModel

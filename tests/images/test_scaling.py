@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipsearch.encoder import Encoder
 from clipsearch.images import decode, jpeg
 from clipsearch.images.decode import decode_photo
+from clipsearch.model.encoder import Encoder
 from model_export import ROOT
 from model_export.demo.scenes import draw, random_scene
 from model_export.samples import photo, texture

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from clipsearch.entries import Entries, Entry, Kind
+from clipsearch.index.format.entries import Entries, Entry, Kind
 
 SPACE = "0123456789ab"
 Vector = npt.NDArray[np.float32]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipsearch.index import PhotoIndex
-from clipsearch.snapshot import SnapshotReader
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
+from clipsearch.storage.local import FolderBucket
 from tools.bench_index.__main__ import table
 from tools.bench_index.data import SPACE, Data, name_of
 

@@ -9,9 +9,15 @@ from typing import Any
 
 import pytest
 
-from clipsearch.commits import MAX_NUMBER, Commit, commit_path, newest_commit, publish_commit
-from clipsearch.compaction.ledger import advance
 from clipsearch.errors import DamagedObject, ObjectExists, StorageError
+from clipsearch.index.compaction.transaction import advance
+from clipsearch.index.format.commits import (
+    MAX_NUMBER,
+    Commit,
+    commit_path,
+    newest_commit,
+    publish_commit,
+)
 from clipsearch.storage import Bucket
 from tests.index.making import SPACE
 from tests.index.memory import MemoryBucket

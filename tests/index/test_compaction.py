@@ -14,20 +14,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clipsearch import compaction
-from clipsearch.commits import Commit, commit_path, list_commits, newest_commit, publish_commit
-from clipsearch.compaction import Report, merging, purging, run
-from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, StorageError
-from clipsearch.packs import pack
-from clipsearch.segments import (
+from clipsearch.index.compaction import Report, merge, purge, run
+from clipsearch.index.compaction.build_packs import pack
+from clipsearch.index.format.commits import (
+    Commit,
+    commit_path,
+    list_commits,
+    newest_commit,
+    publish_commit,
+)
+from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.segments import (
     new_segment_name,
     read_segment,
     segment_path,
     segments_prefix,
     write_segment,
 )
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.photo_index import compaction
 from tests.index.making import (
     SPACE,
     Facts,
@@ -89,8 +95,8 @@ def bucket() -> Iterator[MemoryBucket]:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiers of 2, 4 and 8 entries, and full segments of more: merges of few entries."""
-    monkeypatch.setattr(merging, "FANOUT", 2)
-    monkeypatch.setattr(merging, "MAX_SEGMENT", 16)
+    monkeypatch.setattr(merge, "FANOUT", 2)
+    monkeypatch.setattr(merge, "MAX_SEGMENT", 16)
 
 
 def fill(bucket: MemoryBucket, count: int, start: int = 0) -> list[str]:
@@ -102,7 +108,7 @@ def fill(bucket: MemoryBucket, count: int, start: int = 0) -> list[str]:
 
 
 def test_few_segments_wait_for_more(bucket: MemoryBucket) -> None:
-    fill(bucket, merging.FANOUT - 1)
+    fill(bucket, merge.FANOUT - 1)
     assert compact(bucket) == Report(finished=True)
     assert bucket.names() == bucket.names(segments_prefix(SPACE))
 
@@ -188,8 +194,8 @@ def test_nothing_is_deleted_before_the_grace_is_over(bucket: MemoryBucket) -> No
 def test_every_entry_is_written_once_per_tier(
     bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "FANOUT", 4)
-    monkeypatch.setattr(merging, "MAX_SEGMENT", 4**4)
+    monkeypatch.setattr(merge, "FANOUT", 4)
+    monkeypatch.setattr(merge, "MAX_SEGMENT", 4**4)
     written = 0
     for start in range(0, 512, 4):
         fill(bucket, 4, start)
@@ -223,7 +229,7 @@ def test_a_merge_takes_no_more_than_a_segment_may_hold(bucket: MemoryBucket, sma
 def test_a_run_ends_at_its_deadline_and_the_next_one_goes_on(
     bucket: MemoryBucket, small: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(merging, "MAX_SOURCES", 4)
+    monkeypatch.setattr(merge, "MAX_SOURCES", 4)
     fill(bucket, 12)
     ends = time.monotonic() + 3600
     hooked = HookedBucket(bucket, after=lambda method, name: end_after_commit(method, name))
@@ -233,7 +239,7 @@ def test_a_run_ends_at_its_deadline_and_the_next_one_goes_on(
         if method == "create" and "/commits/" in name:
             one.deadline = time.monotonic()
 
-    assert not merging.merge_all(one)
+    assert not merge.merge_all(one)
     assert one.report.merges == 1
     assert compact(bucket, seconds=0) == Report()
     assert not compact(bucket, seconds=10).finished  # the purge is for longer runs
@@ -297,7 +303,7 @@ def test_a_purge_that_could_not_say_so_is_not_finished(
     purged = newest_commit(bucket, SPACE).purged
     with monkeypatch.context() as patch:
         losing, lost = always_faster(bucket, patch, 2)
-        assert not purging.purge(run.Run(losing, SPACE, time.monotonic() + 60, bucket.now))
+        assert not purge.purge(run.Run(losing, SPACE, time.monotonic() + 60, bucket.now))
     assert len(lost) == 2
     assert newest_commit(bucket, SPACE).purged == purged
     assert compact(bucket).finished
@@ -572,7 +578,7 @@ def test_a_purge_gives_up_when_another_has_published(bucket: MemoryBucket) -> No
 def test_the_purge_waits_while_the_index_is_being_filled(
     bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(purging, "MAX_OBJECTS", 20)
+    monkeypatch.setattr(purge, "MAX_OBJECTS", 20)
     fill(bucket, 20)
     assert not compact(bucket).finished
     assert newest_commit(bucket, SPACE).purged is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from clipsearch.cpus import cpus
-from clipsearch.index import PhotoIndex
+from clipsearch.index.search.photo_index import PhotoIndex
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipsearch.entries import Entries, Entry, Kind, key_of
+from clipsearch.index.format.entries import Entries, Entry, Kind, key_of
 from tests.index.making import entries_lists, facts, failure, photo, tombstone, unit
 
 NAMES = ["a", "b", "c"]

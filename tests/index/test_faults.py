@@ -11,13 +11,13 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from clipsearch.commits import newest_commit
-from clipsearch.compaction import compact, merging, run
-from clipsearch.entries import Entry, Kind
 from clipsearch.errors import DamagedObject, StorageError
-from clipsearch.index import PhotoIndex
-from clipsearch.segments import segments_prefix, write_segment
-from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.index.compaction import compact, merge, run
+from clipsearch.index.format.commits import newest_commit
+from clipsearch.index.format.entries import Entry, Kind
+from clipsearch.index.format.segments import segments_prefix, write_segment
+from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import gcs
 from clipsearch.storage.gcs import GcsBucket
 from tests.gcs_double import LOST, CloudStorageDouble
@@ -31,8 +31,8 @@ State = tuple[int, int]  # generation and kind
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "FANOUT", 2)
-    monkeypatch.setattr(merging, "MAX_SEGMENT", 12)
+    monkeypatch.setattr(merge, "FANOUT", 2)
+    monkeypatch.setattr(merge, "MAX_SEGMENT", 12)
 
 
 @pytest.mark.parametrize("lies", [False, True])

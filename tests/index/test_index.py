@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipsearch import shards
-from clipsearch.catalogue import Catalogue
-from clipsearch.entries import Entries, Entry, Kind
 from clipsearch.errors import PhotoNotIndexed
-from clipsearch.fresh_vectors import FreshVectors, Plain
-from clipsearch.index import Hit, PhotoIndex
-from clipsearch.segments import write_segment
-from clipsearch.snapshot import Snapshot, SnapshotReader
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.format.entries import Entries, Entry, Kind
+from clipsearch.index.format.segments import write_segment
+from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
+from clipsearch.index.reader.vector_queue import FreshVectors, Plain
+from clipsearch.index.search import flat_shard as shards
+from clipsearch.index.search.photo_index import Hit, PhotoIndex
+from clipsearch.storage.local import FolderBucket
 from tests.index.making import SPACE, Vector, photo, random_units, tombstone, unit
 
 # Their products have few digits, so that scores are exact and many are equal.

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from clipsearch.commits import newest_commit
-from clipsearch.entries import Entry
-from clipsearch.segments import write_segment
-from clipsearch.storage.folder import FolderBucket
-from clipsearch.storage.whole_files import STALE_AFTER_S
+from clipsearch.index.format.commits import newest_commit
+from clipsearch.index.format.entries import Entry
+from clipsearch.index.format.segments import write_segment
+from clipsearch.storage.atomic_files import STALE_AFTER_S
+from clipsearch.storage.local import FolderBucket
 from tests.index.making import SPACE, photo
 from tests.index.workers import (
     assert_nothing_is_left_behind,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from clipsearch.index import PhotoIndex
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import open_bucket
 from tests.gcs_double import CloudStorageDouble
 from tests.index.making import SPACE, unit

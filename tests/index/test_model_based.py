@@ -21,14 +21,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from clipsearch.commits import newest_commit
-from clipsearch.compaction import compact, merging, packing, purging, run
-from clipsearch.entries import Entry, Kind
 from clipsearch.errors import StorageError
-from clipsearch.index import PhotoIndex
-from clipsearch.packs import pack
-from clipsearch.segments import segments_prefix, write_segment
-from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.index.compaction import compact, merge, packing, purge, run
+from clipsearch.index.compaction.build_packs import pack
+from clipsearch.index.format.commits import newest_commit
+from clipsearch.index.format.entries import Entry, Kind
+from clipsearch.index.format.segments import segments_prefix, write_segment
+from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
 from tests.index.actors import Actor
 from tests.index.making import SPACE, photo, tombstone
 from tests.index.memory import MemoryBucket
@@ -67,9 +67,9 @@ class Index(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(merging, "FANOUT", 2)
-        self.patch.setattr(merging, "MAX_SEGMENT", 8)
-        self.patch.setattr(merging, "MAX_SOURCES", 4)
+        self.patch.setattr(merge, "FANOUT", 2)
+        self.patch.setattr(merge, "MAX_SEGMENT", 8)
+        self.patch.setattr(merge, "MAX_SOURCES", 4)
         self.patch.setattr(packing, "pack", partial(pack, exact_limit=4, worth_packing=3))
         self.patch.setattr(packing, "direction_in", lambda bucket, space: None)
         self.patch.setattr(run, "REQUESTS", 1)  # so that a run of the test can be repeated
@@ -204,7 +204,7 @@ class Index(RuleBasedStateMachine):
                 self.writing.remove((begun, entry))
                 self.write(entry)
         # What nobody has answered by then comes no more, or tombstones are kept in vain.
-        kept = self.bucket.now + time - purging.TOMBSTONES
+        kept = self.bucket.now + time - purge.TOMBSTONES
         self.events = [event for event in self.events if event.told > kept]
         if hours > 24:  # after a day without a refresh a reader starts over
             for reader in self.readers:

@@ -14,23 +14,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from clipsearch import coming_rows
-from clipsearch.commits import Commit, newest_commit, publish_commit
-from clipsearch.compaction import compact, packing
-from clipsearch.entries import Entries, Entry, Kind, key_of
 from clipsearch.errors import PhotoNotIndexed, StorageError
-from clipsearch.index import PhotoIndex
-from clipsearch.packs import EXACT_LIMIT, GROWTH, WORTH_PACKING, pack
-from clipsearch.segments import (
+from clipsearch.index.compaction import compact, packing
+from clipsearch.index.compaction.build_packs import EXACT_LIMIT, GROWTH, WORTH_PACKING, pack
+from clipsearch.index.format.commits import Commit, newest_commit, publish_commit
+from clipsearch.index.format.entries import Entries, Entry, Kind, key_of
+from clipsearch.index.format.segments import (
     new_segment_name,
     read_segment,
     segment_bytes,
     segment_path,
     write_segment,
 )
-from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.index.reader import prefetch as coming_rows
+from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import Bucket
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from tests.index.making import SPACE, Vector, failure, photo, random_units, tombstone
 from tests.index.test_index import Hit, all_pages, pairs
 
@@ -180,7 +180,7 @@ def test_what_comes_after_a_hit_is_exact(library: FolderBucket) -> None:
 def test_several_threads_find_the_same(
     library: FolderBucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clipsearch.trained.WORTH_A_THREAD", 1000)
+    monkeypatch.setattr("clipsearch.index.search.quantized_shard.WORTH_A_THREAD", 1000)
     alone, _ = loaded(library, threads=1)
     together, _ = loaded(library, threads=3)
     assert len(together._state.trained) == 3
@@ -257,7 +257,10 @@ def test_without_time_nothing_is_begun_and_with_little_it_goes_on_later(
     assert list(bucket.list(f"{SPACE}/packs/")) == []
     with monkeypatch.context() as patch:
         looks = itertools.count()  # at the clock: before the quantizer, and before each pack
-        patch.setattr("clipsearch.packs.time", SimpleNamespace(monotonic=lambda: next(looks)))
+        patch.setattr(
+            "clipsearch.index.compaction.build_packs.time",
+            SimpleNamespace(monotonic=lambda: next(looks)),
+        )
         half = packed(bucket, commit, deadline=1)
     assert half  # the quantizer is there, and work stops after it
     assert half.quantizer

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipsearch.entries import Entries, Entry
 from clipsearch.errors import DamagedObject, ObjectNotFound
-from clipsearch.segments import (
+from clipsearch.index.format.entries import Entries, Entry
+from clipsearch.index.format.segments import (
     entries_of,
     new_segment_name,
     read_segment,

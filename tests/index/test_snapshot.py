@@ -11,20 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipsearch.commits import Commit, commit_path, publish_commit
-from clipsearch.entries import Entries, Entry
-from clipsearch.index import PhotoIndex
-from clipsearch.segments import (
+from clipsearch.index.format.commits import Commit, commit_path, publish_commit
+from clipsearch.index.format.entries import Entries, Entry
+from clipsearch.index.format.segments import (
     new_segment_name,
     segment_bytes,
     segment_path,
     segments_prefix,
     write_segment,
 )
-from clipsearch.snapshot import Snapshot, SnapshotReader
+from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import Bucket, Stat
-from clipsearch.storage.folder import FolderBucket
 from clipsearch.storage.gcs import GcsBucket
+from clipsearch.storage.local import FolderBucket
 from tests.gcs_double import CloudStorageDouble
 from tests.index.making import (
     SPACE,

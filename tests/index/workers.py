@@ -21,11 +21,11 @@ from typing import Any
 
 import pytest
 
-from clipsearch.commits import newest_commit
-from clipsearch.compaction import compact, merging, run
-from clipsearch.entries import Kind
-from clipsearch.segments import segments_prefix, write_segment
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.compaction import compact, merge, run
+from clipsearch.index.format.commits import newest_commit
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import segments_prefix, write_segment
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.index.making import SPACE, photo, random_units, tombstone
 
@@ -73,7 +73,7 @@ def write_for_ever(url: str, acknowledged: Path, seed: int, count: int = 1 << 30
 
 def compact_for_ever(url: str) -> None:
     """With small tiers, and as if the grace were over: everything that can happen does."""
-    merging.FANOUT, merging.MAX_SEGMENT, merging.MAX_SOURCES = 2, 32, 8
+    merge.FANOUT, merge.MAX_SEGMENT, merge.MAX_SOURCES = 2, 32, 8
     bucket = open_bucket(url)
     while True:
         compact(bucket, SPACE, time.monotonic() + 60, datetime.now(UTC))

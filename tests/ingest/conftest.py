@@ -14,11 +14,11 @@ import pytest
 from functions_framework import create_app
 from PIL import Image
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.entries import Kind
 from clipsearch.images.thumbnails import thumbnail_name
-from clipsearch.segments import segments_prefix
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import segments_prefix
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.pubsub_double import event_of
 from tests.tiny_bundle import make_tiny_bundle

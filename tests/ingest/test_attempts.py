@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image, ImageFile
 
-from clipsearch.entries import Kind
-from ingest.attempts import FRESH_S, LIMIT
+from clipsearch.index.format.entries import Kind
+from ingest.retries import FRESH_S, LIMIT
 from tests.ingest.conftest import jpeg
 from tests.pubsub_double import PubSubDouble, event_of
 

@@ -5,8 +5,8 @@ import warnings
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
 from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.gcs_double import LOST, CloudStorageDouble
 from tests.ingest.conftest import Cloud, jpeg

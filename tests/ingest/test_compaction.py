@@ -5,10 +5,10 @@ from functools import partial
 
 import numpy as np
 
-from clipsearch.commits import MAX_NUMBER, commit_path, newest_commit
-from clipsearch.compaction import packing
-from clipsearch.packs import pack
-from clipsearch.quantizer import read_quantizer
+from clipsearch.index.compaction import packing
+from clipsearch.index.compaction.build_packs import pack
+from clipsearch.index.format.commits import MAX_NUMBER, commit_path, newest_commit
+from clipsearch.index.format.quantizer import read_quantizer
 from tests.ingest.conftest import jpeg
 from tests.pubsub_double import PubSubDouble
 

@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipsearch.coverage import (
+from clipsearch.errors import DamagedObject
+from clipsearch.index.format.entries import key_of
+from clipsearch.index.format.generations import BITS, MAX_GENERATION, overruling, stands_for
+from clipsearch.index.format.segments import write_segment
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import (
     CoverageReader,
     Part,
     Pending,
@@ -18,11 +23,6 @@ from clipsearch.coverage import (
     read_part,
     write_part,
 )
-from clipsearch.entries import key_of
-from clipsearch.errors import DamagedObject
-from clipsearch.overruling import BITS, MAX_GENERATION, overruling, stands_for
-from clipsearch.segments import write_segment
-from clipsearch.snapshot import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.index.making import failure, photo, tombstone
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.entries import Kind
-from clipsearch.segments import write_segment
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import write_segment
+from clipsearch.model.bundle import publish_bundle
 from tests.index.making import tombstone
 from tests.ingest.conftest import jpeg
 from tests.pubsub_double import LOST, PubSubDouble
@@ -30,11 +30,11 @@ def pubsub(monkeypatch):
 def small(cloud, pubsub, monkeypatch):
     """Messages of at most two photos, and listings of at most three at a time."""
     assert cloud.client
-    import ingest.reconcile
+    import ingest.reconcile.run
 
-    monkeypatch.setattr(ingest.reconcile, "LARGEST_INDEX", (2, 10**9, 10**9))
-    monkeypatch.setattr(ingest.reconcile, "LARGEST_REMOVE", (2, 10**9))
-    monkeypatch.setattr(ingest.reconcile, "LISTED_AT_ONCE", 3)
+    monkeypatch.setattr(ingest.reconcile.run, "LARGEST_INDEX", (2, 10**9, 10**9))
+    monkeypatch.setattr(ingest.reconcile.run, "LARGEST_REMOVE", (2, 10**9))
+    monkeypatch.setattr(ingest.reconcile.run, "LISTED_AT_ONCE", 3)
     yield
     cloud.services.topic.close()
 
@@ -124,9 +124,11 @@ def test_what_is_on_its_way_is_not_sent_again(cloud, pubsub, monkeypatch):
     assert pubsub.take() == []
     assert cloud.counts() == (5, 3, 0, 2)
 
-    import ingest.comparison
+    import ingest.reconcile.comparison
 
-    monkeypatch.setattr(ingest.comparison, "ON_ITS_WAY_US", 0)  # hours later it seems lost
+    monkeypatch.setattr(
+        ingest.reconcile.comparison, "ON_ITS_WAY_US", 0
+    )  # hours later it seems lost
     cloud.reconcile()
     assert pubsub.take() == [second]
     cloud.tell(second)
@@ -135,7 +137,7 @@ def test_what_is_on_its_way_is_not_sent_again(cloud, pubsub, monkeypatch):
 
 @pytest.mark.usefixtures("small")
 def test_what_is_lost_is_sent_again_though_it_was_asked_for_in_between(cloud, pubsub, monkeypatch):
-    import ingest.comparison
+    import ingest.reconcile.comparison
 
     fill(cloud, 2)
     cloud.reconcile()
@@ -143,7 +145,9 @@ def test_what_is_lost_is_sent_again_though_it_was_asked_for_in_between(cloud, pu
     published_us = time.time_ns() // 1000
     cloud.reconcile()
     assert pubsub.take() == []
-    monkeypatch.setattr(ingest.comparison, "ON_ITS_WAY_US", time.time_ns() // 1000 - published_us)
+    monkeypatch.setattr(
+        ingest.reconcile.comparison, "ON_ITS_WAY_US", time.time_ns() // 1000 - published_us
+    )
     cloud.reconcile()
     assert pubsub.take() == [lost]
 
@@ -274,7 +278,7 @@ def test_an_instance_that_has_not_seen_the_new_model_gives_the_message_back(
 def test_a_message_stays_below_its_limits_of_photos_and_bytes(cloud, pubsub):
     from ingest.messages import MAX_JSON_BYTES, MAX_PHOTO_BYTES, MAX_PHOTOS, Wanted, to_json
     from ingest.messages import Index as IndexMessage
-    from ingest.reconcile import LARGEST_INDEX, _weigh_wanted, cut
+    from ingest.reconcile.run import LARGEST_INDEX, _weigh_wanted, cut
 
     long = 'ü\\"\x01' * 150
     photos = [

@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.entries import Kind
+from clipsearch.index.format.entries import Kind
+from clipsearch.model.bundle import publish_bundle
 from tests.ingest.conftest import jpeg
 
 

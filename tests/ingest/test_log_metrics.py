@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from clipsearch.logs import CloudFormatter
+from clipsearch.telemetry import CloudFormatter
 from tests.ingest.conftest import jpeg
 from tests.ingest.test_attempts import deliveries, failing  # noqa: F401 (a fixture)
 from tests.terraform.conftest import TERRAFORM, parse

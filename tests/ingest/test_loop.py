@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from clipsearch.storage import open_bucket
-from ingest.attempts import FRESH_S, LIMIT
+from ingest.retries import FRESH_S, LIMIT
 from tests.ingest.conftest import Cloud
 from tests.ingest.test_cloud import cloud, storage, upload  # noqa: F401 (fixtures)
 from tools.run.feeder import Event

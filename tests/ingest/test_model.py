@@ -4,8 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.entries import Kind
+from clipsearch.index.format.entries import Kind
+from clipsearch.model.bundle import publish_bundle
 from tests.ingest.conftest import jpeg
 from tests.tiny_bundle import make_tiny_bundle
 

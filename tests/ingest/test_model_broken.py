@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.encoder import Encoder
-from clipsearch.index import PhotoIndex
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.model.encoder import Encoder
 from tests.ingest.conftest import jpeg
 from tests.tiny_bundle import make_tiny_bundle
 

@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from clipsearch.encoder import Encoder
-from clipsearch.entries import Kind
 from clipsearch.images.thumbnails import thumbnail_name
-from clipsearch.segments import read_segment, segments_prefix
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import read_segment, segments_prefix
+from clipsearch.model.encoder import Encoder
 from tests.ingest.conftest import jpeg, picture
 
 

@@ -2,7 +2,7 @@
 
 import threading
 
-from clipsearch.encoder import Encoder
+from clipsearch.model.encoder import Encoder
 from tests.ingest.conftest import jpeg
 
 PATIENCE_S = 60

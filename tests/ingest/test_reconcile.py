@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.coverage import CoverageReader
-from clipsearch.entries import Kind
 from clipsearch.images.thumbnails import thumbnail_name
-from clipsearch.segments import segments_prefix, write_segment
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import segments_prefix, write_segment
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import CoverageReader
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.index.making import tombstone
 from tests.ingest.conftest import jpeg
@@ -88,7 +88,7 @@ def test_the_vectors_are_those_of_single_events(cloud):
 
 
 def entries(cloud, segment):
-    from clipsearch.segments import read_segment
+    from clipsearch.index.format.segments import read_segment
 
     name = segment.name.removeprefix(segments_prefix(cloud.space))
     return read_segment(cloud.index, cloud.space, name)
@@ -109,7 +109,7 @@ def test_a_failure_is_tried_again_and_written_only_if_something_is_new(cloud, mo
         assert cloud.counts() == (1, 0, 1, 0)
     assert cloud.reconcile() == 200  # the same decoder would fail again
     assert cloud.photos_found() == {}
-    monkeypatch.setattr("ingest.comparison.DECODER", clipsearch.images.decode.DECODER + 1)
+    monkeypatch.setattr("ingest.reconcile.comparison.DECODER", clipsearch.images.decode.DECODER + 1)
     assert cloud.reconcile() == 200  # another release reads more
     assert cloud.photos_found() == {"large.jpg": event.generation}
     assert cloud.has_thumbnail(event)
@@ -336,9 +336,9 @@ def test_when_time_is_up_the_rest_is_pending_and_the_event_comes_again(cloud, mo
         cloud.put(f"{number}.jpg", jpeg())
     assert cloud.client
     import ingest.maintenance
-    import ingest.reconcile
+    import ingest.reconcile.run
 
-    monkeypatch.setattr(ingest.reconcile, "LARGEST_INDEX", (2, 10**9, 10**9))
+    monkeypatch.setattr(ingest.reconcile.run, "LARGEST_INDEX", (2, 10**9, 10**9))
     monkeypatch.setattr(ingest.maintenance, "ALONE_S", -1.0)
     assert cloud.reconcile() == 500
     assert "5 photos are left" in caplog.text

@@ -6,9 +6,9 @@ import warnings
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.entries import Kind
-from clipsearch.segments import write_segment
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import write_segment
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import gcs, open_bucket
 from tests.gcs_double import LOST, CloudStorageDouble
 from tests.index.making import failure, photo, random_units, tombstone
@@ -98,10 +98,10 @@ def test_parts_of_a_listing_remove_nothing_of_other_parts(cloud, storage, monkey
     write_segment(cloud.index, cloud.space, entries)
     assert cloud.client
     import ingest.maintenance
-    import ingest.reconcile
+    import ingest.reconcile.run
 
     monkeypatch.setattr(ingest.maintenance, "SPREAD_S", -1.0)
-    monkeypatch.setattr(ingest.reconcile, "LISTED_AT_ONCE", 4)
+    monkeypatch.setattr(ingest.reconcile.run, "LISTED_AT_ONCE", 4)
     assert cloud.reconcile() == 200
     removed, parts = [], 0
     while messages := pubsub.take():

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from clipsearch.entries import Kind
+from clipsearch.index.format.entries import Kind
 from clipsearch.storage.gcs import GcsBucket
 from tests.ingest.conftest import jpeg
 from tools.run.feeder import Event

@@ -3,8 +3,8 @@
 import pytest
 
 from clipsearch.errors import TopicError
-from ingest import topic as topic_module
-from ingest.topic import Topic
+from ingest import pubsub as topic_module
+from ingest.pubsub import Topic
 from tests.pubsub_double import LOST, PubSubDouble
 
 NAME = "projects/my-project/topics/maintenance"

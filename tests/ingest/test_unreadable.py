@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from clipsearch.entries import Kind
 from clipsearch.errors import BadObjectName, ObjectUnreadable
 from clipsearch.images.decode import MAX_BYTES
+from clipsearch.index.format.entries import Kind
 from tests.ingest.conftest import jpeg, picture
 
 

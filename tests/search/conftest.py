@@ -54,7 +54,7 @@ class Gallery:
     """Three buckets and the environment that names them; writes entries as ingest does."""
 
     def __init__(self, folder, bundle, index=None):
-        from clipsearch.encoder import Encoder
+        from clipsearch.model.encoder import Encoder
         from clipsearch.storage import open_bucket
 
         self.folder = folder
@@ -75,7 +75,7 @@ class Gallery:
         return self.encoder.space
 
     def publish(self):
-        from clipsearch.bundle import publish_bundle
+        from clipsearch.model.bundle import publish_bundle
 
         publish_bundle(self.bundle, self.index)
 
@@ -84,7 +84,7 @@ class Gallery:
         self.add_all({f"{name}.jpg": jpeg(colour) for name, colour in photos.items()})
 
     def add_all(self, photos):
-        from clipsearch.entries import Kind
+        from clipsearch.index.format.entries import Kind
 
         decoded = {name: self.encoder.decode(data) for name, data in photos.items()}
         vectors = self.encoder.encode_image([d.square for d in decoded.values()])
@@ -96,22 +96,22 @@ class Gallery:
         )
 
     def fail(self, **reasons):
-        from clipsearch.entries import Kind
+        from clipsearch.index.format.entries import Kind
 
         self._write([self._entry(f"{n}.jpg", Kind.FAILURE, reason=r) for n, r in reasons.items()])
 
     def remove(self, name):
-        from clipsearch.entries import Kind
+        from clipsearch.index.format.entries import Kind
 
         self._write([self._entry(name, Kind.TOMBSTONE)])
 
     def _entry(self, name, kind, **facts):
-        from clipsearch.entries import Entry
+        from clipsearch.index.format.entries import Entry
 
         return Entry(name, next(self._generations), kind, time_us=time.time_ns() // 1000, **facts)
 
     def _write(self, entries):
-        from clipsearch.segments import write_segment
+        from clipsearch.index.format.segments import write_segment
 
         write_segment(self.index, self.space, entries)
 
@@ -185,8 +185,8 @@ def client_of(monkeypatch):
             monkeypatch.delitem(sys.modules, name)
         app = functions_framework.create_app("search", MAIN)
         if at_once:
-            monkeypatch.setattr("search.state.REFRESH_EVERY", 0)
-            monkeypatch.setattr("search.fresh.RETRY_EVERY", 0)
+            monkeypatch.setattr("search.engine.state.REFRESH_EVERY", 0)
+            monkeypatch.setattr("search.engine.cache.RETRY_EVERY", 0)
         return Client(app)
 
     return make

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from starlette.requests import Request
 
-from search.arrival import AT_ONCE, Arrivals
-from search.problems import TooLarge
+from search.http.body import AT_ONCE, Arrivals
+from search.http.errors import TooLarge
 from tests.search.test_quota import settled
 
 LARGEST = 1000

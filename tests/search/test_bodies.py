@@ -74,7 +74,7 @@ def test_32_clients_with_ordinary_pictures_wait_and_are_all_answered(server):
 @pytest.fixture
 def slow_bodies(client, monkeypatch):
     """Bodies have one second until they must arrive at the minimum rate."""
-    monkeypatch.setattr("search.arrival.GRACE", 1)
+    monkeypatch.setattr("search.http.body.GRACE", 1)
     return client
 
 
@@ -145,7 +145,7 @@ def blocked(client, monkeypatch):
 
 @pytest.fixture
 def one_thread(client, monkeypatch):
-    pool = sys.modules["search.pool"].Pool("test", 1, 2)
+    pool = sys.modules["search.http.pool"].Pool("test", 1, 2)
     monkeypatch.setattr("search.main.pictures", pool)
 
 
@@ -174,7 +174,7 @@ def test_one_that_waited_too_long_is_told_to_come_again(client, blocked, monkeyp
         async with client.session() as session:
             first = asyncio.create_task(post_picture(session, png("blue")))
             await blocked.wait_for(1)
-            monkeypatch.setattr("search.pool.MAX_WAIT", 0.1)
+            monkeypatch.setattr("search.http.pool.MAX_WAIT", 0.1)
             second = await post_picture(session, png("blue"))
             blocked.free.set()
             return await first, second

@@ -6,8 +6,8 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.body import parse_form
-from search.problems import RequestError
+from search.http.errors import RequestError
+from search.http.form import parse_form
 
 BOUNDARY = "x"
 HEADERS = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}

@@ -80,7 +80,7 @@ def test_at_the_start_it_is_a_503_until_the_bundle_is_whole(gallery, client_of, 
 @pytest.fixture
 def successor(gallery, tmp_path):
     """Another model over the same folders, whole but not current."""
-    from clipsearch.bundle import publish_bundle
+    from clipsearch.model.bundle import publish_bundle
 
     other = Gallery(gallery.folder, make_tiny_bundle(tmp_path / "other", seed=1))
     other.add(scarlet="red")
@@ -96,8 +96,8 @@ def point_to(gallery):
 
 def look_at_once(monkeypatch):
     """Every request looks for the current model, and tries one that was refused."""
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
-    monkeypatch.setattr("search.model.TRY_REFUSED_EVERY", 0)
+    monkeypatch.setattr("search.engine.model.LOOK_FOR_MODEL_EVERY", 0)
+    monkeypatch.setattr("search.engine.model.TRY_REFUSED_EVERY", 0)
 
 
 def asked(client):
@@ -182,7 +182,7 @@ def test_a_refused_model_is_not_downloaded_again_and_again(
     gallery, successor, client_of, monkeypatch
 ):
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    monkeypatch.setattr("search.engine.model.LOOK_FOR_MODEL_EVERY", 0)
     assert client.get("/?q=red").status_code == 200
     spoiled = Spoiled(successor, "text.onnx.data", flip)
     point_to(successor)
@@ -191,7 +191,7 @@ def test_a_refused_model_is_not_downloaded_again_and_again(
     for _ in range(3):
         assert client.get("/?q=red").json()["index"]["space"] == gallery.space
     assert "SHA-256" in client.get("/status").json()["refused_model"]["reason"]
-    monkeypatch.setattr("search.model.TRY_REFUSED_EVERY", 0)
+    monkeypatch.setattr("search.engine.model.TRY_REFUSED_EVERY", 0)
     assert client.get("/?q=red").json()["index"]["space"] == successor.space
 
 

@@ -100,7 +100,7 @@ def test_words_wait_where_a_picture_is_turned_away(server):
 
 def test_too_many_words_are_told_to_come_again(client, monkeypatch):
     """All of them come while the first one loads the model."""
-    monkeypatch.setattr("search.main.texts", sys.modules["search.pool"].Pool("test", 1, 3))
+    monkeypatch.setattr("search.main.texts", sys.modules["search.http.pool"].Pool("test", 1, 3))
 
     async def ask():
         async with client.session() as session:

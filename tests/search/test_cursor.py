@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.cursor import Cursor, decode_cursor, encode_cursor, fingerprint
-from search.problems import BadRequest
+from search.http.cursor import Cursor, decode_cursor, encode_cursor, fingerprint
+from search.http.errors import BadRequest
 
 scores = st.floats(-1, 1)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -201,8 +201,8 @@ def test_a_request_that_turns_out_too_large_is_a_413_before_its_end(client):
 
 
 def test_a_body_that_stalls_is_a_408_and_gives_its_place_back(client, stalled, monkeypatch):
-    monkeypatch.setattr("search.arrival.MAX_ARRIVAL", 0.1)
-    monkeypatch.setattr("search.main.pictures", sys.modules["search.pool"].Pool("test", 1, 1))
+    monkeypatch.setattr("search.http.body.MAX_ARRIVAL", 0.1)
+    monkeypatch.setattr("search.main.pictures", sys.modules["search.http.pool"].Pool("test", 1, 1))
     assert_problem(client.post(**stalled), 408, "did not arrive within 0.1 seconds")
     assert client.post_image(png("red")).status_code == 200
 

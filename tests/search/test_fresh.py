@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from clipsearch.storage.folder import FolderBucket
-from search import state
+from clipsearch.storage.local import FolderBucket
+from search.engine import state
 from tests.search.conftest import Gallery
 from tests.tiny_bundle import make_tiny_bundle
 from tests.waiting import wait_for
@@ -59,7 +59,7 @@ def test_another_current_model_takes_over_with_its_own_index(
     gallery, other_gallery, client_of, monkeypatch
 ):
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    monkeypatch.setattr("search.engine.model.LOOK_FOR_MODEL_EVERY", 0)
     before = client.get("/?q=red&limit=1").json()
     other_gallery.add(scarlet="red", navy="blue")
     other_gallery.publish()

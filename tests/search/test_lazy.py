@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from tests.search.conftest import MAIN, png
 from tests.slow_numpy import SLOW_NUMPY
 
@@ -143,7 +143,7 @@ class MeetingBucket(FolderBucket):
 def test_the_first_search_loads_encoder_and_index_at_the_same_time(gallery, client_of, monkeypatch):
     bucket = MeetingBucket(gallery.folder / "index")
     client = client_of(gallery)
-    monkeypatch.setattr("search.model.open_bucket", lambda _: bucket)
+    monkeypatch.setattr("search.engine.model.open_bucket", lambda _: bucket)
     answer = client.get("/?q=red").json()
     assert bucket.met == {"index", "text"}
     assert answer["results"][0]["name"] == "red.jpg"

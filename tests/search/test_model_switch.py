@@ -73,7 +73,7 @@ def facts(question, answer):
 
 def test_each_answer_under_load_is_of_one_model(galleries, client_of, monkeypatch):
     client = client_of(galleries[0])
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0.02)
+    monkeypatch.setattr("search.engine.model.LOOK_FOR_MODEL_EVERY", 0.02)
     wanted = {gallery.space: expected(gallery) for gallery in galleries}
     answers, stop = [], threading.Event()
 
@@ -128,9 +128,9 @@ def test_a_search_begun_with_one_model_ends_with_it(galleries, client_of, monkey
     """The switch comes after it has found its model, and before it reads the index."""
     first, second, _ = galleries
     client = client_of(first)
-    monkeypatch.setattr("search.model.LOOK_FOR_MODEL_EVERY", 0)
+    monkeypatch.setattr("search.engine.model.LOOK_FOR_MODEL_EVERY", 0)
     assert client.get("/?q=red").status_code == 200
-    from search.state import StateKeeper
+    from search.engine.state import StateKeeper
 
     begun, goes_on = threading.Event(), threading.Event()
     state = StateKeeper.state

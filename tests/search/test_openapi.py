@@ -6,9 +6,10 @@ import pytest
 
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
-from search.arrival import GRACE, MAX_ARRIVAL, MIN_RATE
-from search.main import ROUTES
-from search.parameters import (
+from search.engine.status import FAILURES_SHOWN
+from search.http.body import GRACE, MAX_ARRIVAL, MIN_RATE
+from search.http.errors import TABLE
+from search.http.params import (
     EMBED_PARAMETERS,
     GET_PARAMETERS,
     LABEL,
@@ -18,8 +19,7 @@ from search.parameters import (
     MIN_LABELS,
     POST_PARAMETERS,
 )
-from search.problems import TABLE
-from search.status import FAILURES_SHOWN
+from search.main import ROUTES
 from tests.search.conftest import classify, form, png
 
 TYPES = {
@@ -211,7 +211,7 @@ def test_errors_are_as_described(
     gallery, empty_gallery, client_of, client, document, stalled, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("search.arrival.MAX_ARRIVAL", 0.1)
+        patch.setattr("search.http.body.MAX_ARRIVAL", 0.1)
         asked = [("POST", "/", client.post(**stalled))]
     asked += [
         ("GET", "/", client.get("/?q=")),

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.picture import as_picture, decode_picture
-from search.problems import BadRequest
+from search.engine.picture import as_picture, decode_picture
+from search.http.errors import BadRequest
 from tests.search.conftest import png
 from tests.search.test_errors import assert_problem
 

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 from starlette.requests import ClientDisconnect
 
-from search.quota import Quota
+from search.http.quota import Quota
 
 
 class Borrower:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clipsearch.images.thumbnails import thumbnail_name
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from tests.iam_double import IamDouble
 
 ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"
@@ -52,7 +52,7 @@ def test_an_address_is_signed_once_in_half_its_life(gallery, client_of, iam, mon
     assert iam.requests == 4
     assert addresses(client, "blue") == first
     assert iam.requests == 4
-    signing = importlib.import_module("search.signing")
+    signing = importlib.import_module("search.engine.signing")
     now = signing.time.monotonic()
     monkeypatch.setattr(signing.time, "monotonic", lambda: now + signing.LIFE_S / 2 + 1)
     assert addresses(client).keys() == first.keys()
@@ -61,7 +61,7 @@ def test_an_address_is_signed_once_in_half_its_life(gallery, client_of, iam, mon
 
 def test_no_more_addresses_are_remembered_than_there_is_room_for(gallery, client_of, iam):
     client = client_of(gallery, **SIGNED)
-    importlib.import_module("search.signing").REMEMBERED = 2
+    importlib.import_module("search.engine.signing").REMEMBERED = 2
     addresses(client)
     addresses(client)
     assert iam.requests in (6, 8)  # 4 and what was forgotten
@@ -98,7 +98,7 @@ def test_no_credentials_to_sign_with_are_a_503(gallery, client_of, tmp_path, mon
 
 
 def test_signing_gives_up_before_the_time_of_search_is_over():
-    signing = importlib.import_module("search.signing")
+    signing = importlib.import_module("search.engine.signing")
     terraform = (Path(__file__).parents[2] / "terraform" / "search.tf").read_text()
     [seconds] = re.findall(r"timeout_seconds += (\d+)", terraform)
     assert (1 + signing.TRIED_AGAIN) * sum(signing.TIMEOUT_S) < int(seconds)

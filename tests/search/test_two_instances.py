@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search.cursor import MAX_GIVEN
+from search.http.cursor import MAX_GIVEN
 from tests.search.conftest import Gallery
 
 PHOTOS = 400
@@ -18,7 +18,7 @@ def instances(empty_gallery, tmp_path, tiny_bundle, client_of):
     the second has them in float16."""
 
     def make(spread):
-        from clipsearch.entries import Entry, Kind
+        from clipsearch.index.format.entries import Entry, Kind
 
         empty_gallery.publish()
         random = np.random.default_rng(0)

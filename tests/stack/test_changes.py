@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from clipsearch.overruling import overruling
+from clipsearch.index.format.generations import overruling
 from clipsearch.storage import open_bucket
 from tools.run.changes import SETTLED_AFTER_US, FolderChanges
 from tools.run.feeder import Event

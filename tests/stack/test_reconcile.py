@@ -11,10 +11,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.coverage import CoverageReader
-from clipsearch.entries import Kind
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import CoverageReader
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.gcs_double import CloudStorageDouble
 from tests.ingest.conftest import jpeg

@@ -2,8 +2,8 @@
 
 import pytest
 
-from clipsearch.segments import write_segment
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.format.segments import write_segment
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.index.making import failure, photo, tombstone
 from tests.stack.test_feeder import Ingest

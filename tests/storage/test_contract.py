@@ -19,7 +19,7 @@ from clipsearch.errors import (
 )
 from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.checksum import holds
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from tests.gcs_double import CloudStorageDouble
 
 AWKWARD_NAMES = [

@@ -23,8 +23,8 @@ from clipsearch.errors import (
     StorageError,
 )
 from clipsearch.storage import open_bucket
-from clipsearch.storage.folder import FolderBucket
-from clipsearch.storage.whole_files import STALE_AFTER_S
+from clipsearch.storage.atomic_files import STALE_AFTER_S
+from clipsearch.storage.local import FolderBucket
 
 
 @pytest.fixture
@@ -161,7 +161,7 @@ def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
     code = """
 import resource, sys
 from pathlib import Path
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from clipsearch.errors import StorageError
 bucket = FolderBucket(Path(sys.argv[1]))
 bucket.create("small", b"x")

@@ -9,8 +9,8 @@ import pytest
 
 from clipsearch.errors import StorageError
 from clipsearch.storage import Bucket, probe
-from clipsearch.storage.folder import FolderBucket
 from clipsearch.storage.gcs import GcsBucket
+from clipsearch.storage.local import FolderBucket
 from tests.gcs_double import CloudStorageDouble
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import httpx
 import pytest
 
-from clipsearch.bundle import publish_bundle
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import Bucket, open_bucket
 from ingest.events import FINALIZED
 from tests.function_server import PATIENCE, running_function

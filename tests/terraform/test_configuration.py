@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from clipsearch.bundle import _current_name
 from clipsearch.errors import SettingsError
+from clipsearch.model.bundle import _current_name
 from clipsearch.settings import SETTINGS, Settings
 from ingest.events import TYPES
 from ingest.maintenance import SPREAD_S

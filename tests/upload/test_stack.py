@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from clipsearch.bundle import publish_bundle
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.stack.conftest import free_port
 from tests.upload.conftest import last_line, run

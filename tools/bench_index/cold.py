@@ -24,9 +24,9 @@ sys.path[:0] = ["functions"]
 import numpy as np
 from pathlib import Path
 from clipsearch.background import Background
-from clipsearch.snapshot import SnapshotReader
-from clipsearch.storage.folder import FolderBucket
-importing = Background(lambda: importlib.import_module("clipsearch.index"))
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.storage.local import FolderBucket
+importing = Background(lambda: importlib.import_module("clipsearch.index.search.photo_index"))
 query = np.load(sys.argv[2])
 snapshot = SnapshotReader(FolderBucket(Path(sys.argv[1])), sys.argv[3]).refresh()
 PhotoIndex = importing.result().PhotoIndex
@@ -43,7 +43,7 @@ import sys, time
 sys.path[:0] = ["functions"]
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 bucket = FolderBucket(Path(sys.argv[1]))
 kinds = ("commits", "quantizers", "packs")
 names = [stat.name for kind in kinds for stat in bucket.list(f"{sys.argv[3]}/{kind}/")]

@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 from clipsearch.errors import PhotoNotIndexed
-from clipsearch.index import PhotoIndex
-from clipsearch.segments import segment_path
-from clipsearch.snapshot import SnapshotReader
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.format.segments import segment_path
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
+from clipsearch.storage.local import FolderBucket
 from tools import ROOT
 from tools.bench_index.data import SPACE
 
@@ -25,9 +25,9 @@ import sys, time
 sys.path[:0] = ["functions"]
 import numpy as np
 from pathlib import Path
-from clipsearch.entries import Entry, Kind
-from clipsearch.segments import write_segment
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.format.entries import Entry, Kind
+from clipsearch.index.format.segments import write_segment
+from clipsearch.storage.local import FolderBucket
 folder, space, dimension, worker, count = sys.argv[1:]
 bucket, chance = FolderBucket(Path(folder)), np.random.default_rng(int(worker))
 print("ready", flush=True)

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from clipsearch.commits import Commit, publish_commit
-from clipsearch.entries import Entries, Kind, key_of
-from clipsearch.packs import pack
-from clipsearch.quantizer import FORMAT
-from clipsearch.segments import new_segment_name, segment_bytes, segment_path
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.compaction.build_packs import pack
+from clipsearch.index.format.commits import Commit, publish_commit
+from clipsearch.index.format.entries import Entries, Kind, key_of
+from clipsearch.index.format.quantizer import FORMAT
+from clipsearch.index.format.segments import new_segment_name, segment_bytes, segment_path
+from clipsearch.storage.local import FolderBucket
 
 Vectors = npt.NDArray[np.float32]
 

@@ -12,9 +12,9 @@ from typing import Any
 import faiss
 
 from clipsearch.cpus import cpus
-from clipsearch.index import PhotoIndex
-from clipsearch.snapshot import SnapshotReader
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.photo_index import PhotoIndex
+from clipsearch.storage.local import FolderBucket
 from tools.bench_index.data import SPACE, Data, Vectors, name_of
 
 ROUNDS, TURN = 80, 20

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.segments import new_segment_name, segment_bytes, segment_path
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.index.format.segments import new_segment_name, segment_bytes, segment_path
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.storage.local import FolderBucket
 from tools import ROOT
 from tools.bench_index.data import SEGMENT, entries
 
@@ -31,9 +31,9 @@ from pathlib import Path
 from functions_framework import create_app
 client = create_app("ingest", "functions/main.py").test_client()
 importlib.import_module("ingest.compaction").ONE_IN = 10**9
-from clipsearch.storage import folder
+from clipsearch.storage import local
 counts = Counter()
-class Counting(folder.FolderBucket):
+class Counting(local.FolderBucket):
     def create(self, name, data, *more):
         counts.update(requests=1, bytes=len(data))
         return super().create(name, data, *more)
@@ -51,7 +51,7 @@ class Counting(folder.FolderBucket):
         counts.update(requests=1)
         super().delete(name, *more)
 def send(name):
-    stat = folder.FolderBucket(Path(sys.argv[1])).stat(name)
+    stat = local.FolderBucket(Path(sys.argv[1])).stat(name)
     resource = {"bucket": "photos", "name": name, "generation": str(stat.generation)}
     headers = {
         "ce-id": "1", "ce-source": "bench", "ce-specversion": "1.0",
@@ -59,7 +59,7 @@ def send(name):
     }
     answer = client.post("/", json={**resource, "size": str(stat.size)}, headers=headers)
     assert answer.status_code < 300, answer.text
-folder.FolderBucket = Counting
+local.FolderBucket = Counting
 send("warm-up.jpg")
 counts.clear()
 send("holiday.jpg")

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from clipsearch.bundle import publish_bundle
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import Stat
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from tools import ROOT
 from tools.bench_system.servers import free_port, our_settings
 from tools.bench_system.world import BUNDLE, World

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import faiss
 
-from clipsearch.bundle import publish_bundle, read_bundle
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.model.bundle import publish_bundle, read_bundle
+from clipsearch.storage.local import FolderBucket
 from tools import ROOT
 from tools.bench_encoder import MODELS, PHOTOS, make_models
 from tools.bench_index.data import Data, name_of

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from clipsearch import logs
+from clipsearch import telemetry
 from clipsearch.errors import ClipsearchError
 from clipsearch.storage import open_bucket
 from clipsearch.text import printable, printable_lines
@@ -30,7 +30,7 @@ from tools.run.errors import RunError
 
 def main(arguments: Sequence[str]) -> int:
     """0: measured; 1: it could not be, or search answers otherwise; 2: asked wrongly."""
-    logs.to_terminal()
+    telemetry.to_terminal()
     try:
         return _evaluate(parse_options(list(arguments)))
     except RunError as error:

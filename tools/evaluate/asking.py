@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from clipsearch.index import Hit
+from clipsearch.index.search.photo_index import Hit
 from tools.evaluate.library import Library, Vectors
 from tools.evaluate.recall import NOWHERE, Ranks
 
 DEPTH = 20  # hits that are looked at
-# As search.service asks: one more tells whether more follow, one more for the photo of `like`.
+# As search/engine/service.py asks: one more tells whether more follow, one for the photo of `like`.
 MORE = 2
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from clipsearch.bundle import publish_bundle
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from ingest.services import Services

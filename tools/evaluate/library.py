@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from clipsearch.bundle import load_bundle
-from clipsearch.entries import Entries, Kind
 from clipsearch.errors import DamagedObject, NotReady, ObjectNotFound
-from clipsearch.segments import is_segment_name, read_segment, segments_prefix
-from clipsearch.snapshot import Snapshot
+from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.segments import is_segment_name, read_segment, segments_prefix
+from clipsearch.index.reader.snapshot_reader import Snapshot
+from clipsearch.model.bundle import load_bundle
 from clipsearch.storage import Bucket
-from search.model import Model
-from search.state import State
+from search.engine.model import Model
+from search.engine.state import State
 from tools.run.errors import RunError
 
 Vectors = npt.NDArray[np.float32]

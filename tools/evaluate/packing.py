@@ -7,13 +7,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from clipsearch.commits import Commit, publish_commit
-from clipsearch.compaction.packing import direction_of
-from clipsearch.entries import Kind
-from clipsearch.packs import pack
-from clipsearch.segments import new_segment_name, segment_bytes, segment_path
-from clipsearch.storage.folder import FolderBucket
-from search.state import StateKeeper
+from clipsearch.index.compaction.build_packs import pack
+from clipsearch.index.compaction.packing import direction_of
+from clipsearch.index.format.commits import Commit, publish_commit
+from clipsearch.index.format.entries import Kind
+from clipsearch.index.format.segments import new_segment_name, segment_bytes, segment_path
+from clipsearch.storage.local import FolderBucket
+from search.engine.state import StateKeeper
 from tools.evaluate.library import Library
 
 

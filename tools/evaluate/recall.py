@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from clipsearch.index import DIGITS, rounded
+from clipsearch.index.search.photo_index import DIGITS, rounded
 
 Vectors = npt.NDArray[np.float32]
 Ranks = npt.NDArray[np.int64]

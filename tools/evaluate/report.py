@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from clipsearch.packs import EXACT_LIMIT
+from clipsearch.index.compaction.build_packs import EXACT_LIMIT
 from tools.evaluate.measure import KS
 from tools.evaluate.published import SOURCE
 

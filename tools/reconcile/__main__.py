@@ -2,7 +2,7 @@
 
 import sys
 
-from clipsearch import logs
+from clipsearch import telemetry
 from clipsearch.errors import ClipsearchError
 from clipsearch.text import printable
 from tools.reconcile.options import UsageError, parse_options
@@ -12,7 +12,7 @@ from tools.reconcile.work import work
 
 def main() -> int:
     """0: index and bucket agree; 1: something is pending, or broke down; 2: asked wrongly."""
-    logs.to_terminal()
+    telemetry.to_terminal()
     try:
         options = parse_options(sys.argv[1:])
         plan = make_plan(options)

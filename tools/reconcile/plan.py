@@ -6,14 +6,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clipsearch.coverage import Pending
 from clipsearch.cpus import cpus
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
-from clipsearch.snapshot import SnapshotReader
-from ingest.comparison import Comparison
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import Pending
 from ingest.messages import MAX_PHOTOS, Wanted
 from ingest.reading import read_photo
-from ingest.reconcile import LISTED_AT_ONCE, batches
+from ingest.reconcile.comparison import Comparison
+from ingest.reconcile.run import LISTED_AT_ONCE, batches
 from tools.reconcile.options import Options
 
 MEASURED = 8  # photos

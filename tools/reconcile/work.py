@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from tqdm import tqdm
 
-from clipsearch.coverage import CoverageReader
-from clipsearch.entries import Cause
 from clipsearch.errors import StorageError
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.format.entries import Cause
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.text import printable
 from ingest.batches import index_photos, remove_photos
 from ingest.messages import Index, Message, Reconcile, Remove
-from ingest.reconcile import reconcile
+from ingest.reconcile.run import reconcile
 from tools.reconcile.options import Options
 from tools.reconcile.plan import Plan
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from clipsearch import logs
+from clipsearch import telemetry
 from clipsearch.text import printable
 from tools.run.errors import RunError
 from tools.run.options import parse_options
@@ -10,7 +10,7 @@ from tools.run.stack import run
 
 
 def main() -> int:
-    logs.to_terminal()
+    telemetry.to_terminal()
     try:
         run(parse_options(sys.argv[1:]))
     except RunError as error:

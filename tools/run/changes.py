@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from clipsearch.overruling import overruling, stands_for
+from clipsearch.index.format.generations import overruling, stands_for
 from clipsearch.storage import folder_path
 from tools.run.feeder import Event
 

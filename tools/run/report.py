@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
-from clipsearch.entries import Kind
+from clipsearch.index.format.entries import Kind
 from clipsearch.text import printable
 from tools.run.feeder import Event, Feeder
 from tools.run.options import DEMO_MODEL, Options
 
 if TYPE_CHECKING:
-    from clipsearch.snapshot import Snapshot, SnapshotReader
+    from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 
 LINES_AT_ONCE = 20  # more of a kind than that are counted, not listed
 TROUBLE_EVERY = 10.0  # seconds between two lines about events that ingest does not take

@@ -16,9 +16,9 @@ from pathlib import Path
 import watchfiles
 from tqdm import tqdm
 
-from clipsearch.bundle import publish_bundle
 from clipsearch.errors import ClipsearchError
-from clipsearch.snapshot import SnapshotReader
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from clipsearch.text import printable
 from tools.demo_photos import draw_demo_photos

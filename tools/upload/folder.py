@@ -8,7 +8,7 @@ from pathlib import Path
 
 from clipsearch.errors import ObjectNotFound, ObjectUnreadable, StorageError
 from clipsearch.images.decode import MAX_BYTES
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from tools.upload.photo import check_format, check_photo
 from tools.upload.source import OwnFault, Unavailable
 

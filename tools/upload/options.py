@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clipsearch.storage import Bucket, open_bucket
-from clipsearch.storage.folder import FolderBucket
+from clipsearch.storage.local import FolderBucket
 from tools.run.errors import UsageError
 from tools.run.options import Parser, photos_folder
 

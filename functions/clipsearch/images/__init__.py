@@ -1,5 +1,4 @@
-"""Bytes of a photo -> the two small pictures that are made of it, within bounds of time and memory.
+"""Pictures: decoding within a bound of memory, colours, what the encoder sees, thumbnails.
 
-Knows nothing of the index, of models or of storage. Pillow, its decoders and numpy are imported
-inside functions: the framework forks after the import.
+May import: clipsearch's own top files. Knows no bucket and no model but its preprocessing.
 """

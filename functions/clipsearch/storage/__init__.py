@@ -118,7 +118,7 @@ def open_bucket(url: str) -> Bucket:
         from clipsearch.storage.gcs import GcsBucket
 
         return GcsBucket(url)
-    from clipsearch.storage.folder import FolderBucket
+    from clipsearch.storage.local import FolderBucket
 
     return FolderBucket(folder_path(url))
 

@@ -1,0 +1,138 @@
+# numpy below: import this module inside functions only (nothing heavy before the fork).
+"""Packs are made: beyond what exact search does quickly, segments get compressed twins.
+
+    commit = pack(bucket, newest_commit(bucket, space), deadline, common)
+    if commit: publish it as the next one
+
+Work per run is one read and one write per segment that lacks its pack; memory is that of one
+segment, three times.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import numpy as np
+
+from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
+from clipsearch.index.format.commits import Commit
+from clipsearch.index.format.packs import pack_path, parse_pack_path, quantizer_id, write_pack
+from clipsearch.index.format.quantizer import (
+    Quantizer,
+    Vectors,
+    new_quantizer_path,
+    read_quantizer,
+    train,
+    trained_for,
+    write_quantizer,
+)
+from clipsearch.index.format.segments import read_segment
+from clipsearch.storage import Bucket
+
+# Entries. Exact search takes some 80 ns for each, so that up to here it stays under 6 ms.
+EXACT_LIMIT = 65_536
+# Entries of a segment that is worth a pack. Smaller ones will soon be merged into others.
+WORTH_PACKING = 4_096
+# Another sample of photos is taken when there are so many times more of them.
+GROWTH = 8
+SAMPLE = 49_152  # vectors that a quantizer is trained on; more do not make it better
+SAMPLED_SEGMENTS = 8  # to read no more than 1 GB for it
+
+
+def pack(
+    bucket: Bucket,
+    commit: Commit,
+    deadline: float,
+    common: Callable[[], Vectors | None],
+    exact_limit: int = EXACT_LIMIT,
+    worth_packing: int = WORTH_PACKING,
+) -> Commit | None:
+    """Write the packs that `commit` lacks, as far as possible until `deadline`.
+
+    Returns the commit with them (the number is the same), None if there is nothing new.
+    `deadline` (time.monotonic()): what has begun then, one segment at most, is finished.
+    `common` gives the direction (d,) that texts share, None if nobody knows, when a quantizer
+    must be trained; this raises what it raises, and StorageError. What a killed run has written
+    is found again, or swept.
+    """
+    if _size(commit) <= exact_limit:
+        return None
+    large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
+    if not large or time.monotonic() >= deadline:
+        return None
+    found = _quantizer_for(bucket, commit, large, common)
+    if found is None:
+        return None
+    path, quantizer = found
+    packs = dict(commit.packs)
+    for name in large:
+        if name in packs and _is_made_of(name, path, packs[name]):
+            continue
+        if time.monotonic() >= deadline:
+            break
+        made = _pack_segment(bucket, commit.space, name, path, quantizer)
+        if made:
+            packs[name] = made
+    following = replace(commit, packs=packs, quantizer=path)
+    return following if following != commit else None
+
+
+def _quantizer_for(
+    bucket: Bucket, commit: Commit, large: list[str], common: Callable[[], Vectors | None]
+) -> tuple[str, Quantizer] | None:
+    """The quantizer in use; a new one if there is none, or it is outgrown, damaged or gone. None
+    without vectors to train one on."""
+    present = commit.quantizer
+    if present and _size(commit) < GROWTH * max(1, trained_for(present)):
+        with suppress(DamagedObject, ObjectNotFound):  # readers report it
+            return present, read_quantizer(bucket, commit.space, present)
+    sample = _sample(bucket, commit.space, large)
+    if sample is None:
+        return None
+    path = new_quantizer_path(commit.space, _size(commit))
+    quantizer = train(sample, common())
+    write_quantizer(bucket, commit.space, path, quantizer)
+    return path, quantizer
+
+
+def _size(commit: Commit) -> int:
+    return sum(commit.sizes.get(name, 0) for name in commit.segments)
+
+
+def _sample(bucket: Bucket, space: str, names: list[str]) -> Vectors | None:
+    """Vectors from segments spread evenly over all, or from the first that has any; or None."""
+    chosen = names[:: -(-len(names) // SAMPLED_SEGMENTS)]
+    parts: list[Vectors] = []
+    for name in [*chosen, *sorted(set(names) - set(chosen))]:
+        if parts and name not in chosen:
+            break
+        with suppress(DamagedObject, ObjectNotFound):  # readers report it; merged meanwhile
+            vectors = read_segment(bucket, space, name).vectors
+            step = max(1, len(vectors) * len(chosen) // SAMPLE)
+            if len(vectors):
+                parts.append(vectors[::step].copy())  # not a view, which keeps the segment
+    return np.concatenate(parts) if parts else None
+
+
+def _is_made_of(segment: str, quantizer: str, pack: str) -> bool:
+    said = parse_pack_path(pack)
+    return said is not None and said[:2] == (segment, quantizer_id(quantizer))
+
+
+def _pack_segment(
+    bucket: Bucket, space: str, name: str, path: str, quantizer: Quantizer
+) -> str | None:
+    """The name of the pack; None for a segment that has no vectors, is damaged or gone."""
+    try:
+        entries = read_segment(bucket, space, name)
+    except (DamagedObject, ObjectNotFound):
+        return None
+    if not len(entries.vectors) or entries.vectors.shape[1] != quantizer.basis.shape[1]:
+        return None
+    try:
+        return write_pack(bucket, space, name, entries, path, quantizer)
+    except ObjectExists:  # another release of a library has rounded otherwise: as good
+        return pack_path(space, name, path, 2 * entries.vectors.size)

@@ -1,0 +1,163 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""The purge: once a day full segments, too, lose what no longer counts.
+
+It reads the whole index, and so finds out what of it is damaged. It needs some 100 bytes of
+memory per entry, and one segment or pack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.index.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
+from clipsearch.index.compaction.transaction import Ledger, advance, read_ledger
+from clipsearch.index.format.commits import Commit
+from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.packs import WRONG_ROWS, read_head, read_rows
+from clipsearch.index.format.segments import read_segment
+
+EVERY = timedelta(days=1)
+# Far longer than an event can be late: Cloud Storage gives up after a day.
+TOMBSTONES = timedelta(days=7)
+# Of a segment, what no longer counts; less is not worth to be written again.
+WORTH_IT = 0.3
+# With more the index is just being filled, and a calmer time will come.
+MAX_OBJECTS = 4096
+LARGE = 1 << 20  # bytes; larger segments are read one by one
+
+Mask = npt.NDArray[np.bool_]
+
+
+def purge(run: Run) -> bool:
+    """Rewrite the segments with much that no longer counts; False if that was not finished.
+
+    Purges never overlap: each publishes `purged`, and one that finds a foreign value there
+    gives up. Otherwise, of two equal entries in two segments, two purges might drop one each.
+    """
+    ledger = read_ledger(run.bucket, run.space)
+    before = ledger.commit.purged
+    if not ledger.commit.segments or (before and run.now - before < EVERY):
+        return True
+    if len(ledger.listed) > MAX_OBJECTS or not run.has(WORTH_BEGINNING_S):
+        return False
+    keep = kept_rows(run, ledger)
+    if not run.has(0):
+        return False
+    for name, rows in keep.items():
+        if not run.has(0):
+            return False
+        entries = run.read([name]).get(name)
+        if entries is None:  # only its pack can be read
+            continue
+        if not _rewrite(run, name, entries, rows, before):
+            return False
+        before = run.now
+    if before != run.now:
+        done = partial(replace, purged=run.now)
+        return advance(run.bucket, run.space, done, run.deadline) is not None
+    return True
+
+
+def kept_rows(run: Run, ledger: Ledger) -> dict[str, Mask]:
+    """The segments that are worth to be rewritten, and which of their n rows stay: (n,)."""
+    committed = _facts(run, ledger, ledger.commit.segments)
+    others = _facts(run, ledger, ledger.listed.keys() - set(ledger.commit.segments))
+    table = Entries.concat(list(committed.values()))
+    # What is in no commit does not count here: its owner may have other plans with it.
+    keep = table.winners()
+    if not run.aside:  # or something might be known of the photo that cannot be read
+        keys = np.sort(np.concatenate([_sortable(e) for e in (table, *others.values())]))
+        keep &= ~_forgettable(table, keys, run.now)
+    result, start = {}, 0
+    for name, entries in committed.items():
+        rows = keep[start : start + len(entries)]
+        start += len(entries)
+        if np.count_nonzero(~rows) >= WORTH_IT * len(rows):
+            rows[-1] |= not rows.any()  # a segment has at least one entry
+            if not rows.all():
+                result[name] = rows
+    return result
+
+
+def _forgettable(table: Entries, keys: npt.NDArray[Any], now: datetime) -> Mask:
+    """(n,) the old tombstones of which nothing else is known; `keys`: all there are, sorted."""
+    oldest = int((now - TOMBSTONES).timestamp() * 1e6)
+    found: Mask = (table.kinds == Kind.TOMBSTONE) & (table.times <= oldest)
+    mine = _sortable(table)[found]
+    occurrences = np.searchsorted(keys, mine, "right") - np.searchsorted(keys, mine, "left")
+    found[found] = occurrences == 1
+    return found
+
+
+def _rewrite(run: Run, name: str, entries: Entries, rows: Mask, purged: datetime | None) -> bool:
+    def is_valid(newest: Commit) -> bool:
+        return name in newest.segments and newest.purged == purged
+
+    done = run.replace([name], entries.take(rows), is_valid, purged=run.now)
+    run.report.purged_entries += int(np.count_nonzero(~rows)) if done else 0
+    return done
+
+
+def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entries]:
+    """What the merge rule needs of these segments. Those that cannot be read are set aside."""
+
+    packs = ledger.commit.packs  # half as large
+
+    def read_one(name: str) -> Entries | DamagedObject | None:
+        if not run.has(0):
+            return None
+        try:
+            if name in packs:
+                try:
+                    return _bare(_whole(run, packs[name]))
+                except (DamagedObject, ObjectNotFound):
+                    run.spoilt.add(packs[name])
+            return _bare(read_segment(run.bucket, run.space, name))
+        except DamagedObject as damaged:
+            return damaged
+        except ObjectNotFound:
+            return None
+
+    def is_large(name: str) -> bool:
+        return name in packs or (name in ledger.listed and ledger.listed[name].size > LARGE)
+
+    names = sorted(sorted(set(names) - run.aside), key=is_large)
+    small = [name for name in names if not is_large(name)]
+    read = in_parallel(read_one, small) + [read_one(name) for name in names[len(small) :]]
+    for name, found in zip(names, read, strict=True):
+        if not isinstance(found, Entries):
+            run.set_aside(name, found)
+    return {n: found for n, found in zip(names, read, strict=True) if isinstance(found, Entries)}
+
+
+def _whole(run: Run, path: str) -> Entries:
+    """The entries of a pack whose rows are sound, too. Raises DamagedObject, ObjectNotFound."""
+    head = read_head(run.bucket, run.space, path)
+    rows = np.empty(2 * len(head.codes) * head.dimension, np.uint8)
+    if read_rows(run.bucket, path, rows) != head.checksum:
+        raise DamagedObject(path, WRONG_ROWS)
+    return head.entries
+
+
+def _bare(entries: Entries) -> Entries:
+    nothing = Entries.from_entries([])
+    return replace(
+        nothing,
+        keys=entries.keys,
+        generations=entries.generations,
+        kinds=entries.kinds,
+        times=entries.times,
+    )
+
+
+def _sortable(entries: Entries) -> npt.NDArray[Any]:
+    """The keys as (n,) strings of 16 bytes."""
+    return np.ascontiguousarray(entries.keys).view("S16").reshape(-1)

@@ -1,0 +1,147 @@
+# numpy below: import this module inside functions only (nothing heavy before the fork).
+"""One run of compaction: its bounds, and the two steps that merging and purging have in common."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.index.compaction.transaction import advance, newest_or_blank
+from clipsearch.index.format.commits import Commit
+from clipsearch.index.format.entries import Entries
+from clipsearch.index.format.segments import (
+    new_segment_name,
+    read_segment,
+    segment_bytes,
+    segment_path,
+)
+from clipsearch.storage import Bucket
+
+# Far longer than a reader takes to refresh, and than a run may last (Cloud Run: one hour).
+GRACE = timedelta(hours=2)
+# The purge and packing take that long; a run that has less time leaves them to a longer one.
+WORTH_BEGINNING_S = 20.0
+REQUESTS = 8  # at a time: storage answers in tens of ms, and its client pools 10
+
+_log = logging.getLogger("clipsearch")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(slots=True)
+class Report:
+    """What one run did.
+
+    `damaged`: "object: what is wrong" of segments that were left as they are. `finished`:
+    nothing was left to do.
+    """
+
+    merges: int = 0
+    merged_entries: int = 0
+    purged_entries: int = 0
+    deleted_objects: int = 0
+    damaged: tuple[str, ...] = ()
+    finished: bool = False
+
+
+class Run:
+    """One run over one space, until the `deadline` (time.monotonic()); `now` tells ages.
+
+    `aside`: segments that this run could not read. `gone`: replaced ones that are deleted, so
+    that the next commit need not know them. `spoilt`: packs that cannot be used.
+    """
+
+    def __init__(self, bucket: Bucket, space: str, deadline: float, now: datetime) -> None:
+        self.bucket, self.space, self.deadline, self.now = bucket, space, deadline, now
+        self.report = Report()
+        self.aside: set[str] = set()
+        self.gone: frozenset[str] = frozenset()
+        self.spoilt: set[str] = set()
+
+    def has(self, seconds: float) -> bool:
+        """Whether there is so much time left: what takes longer is not begun."""
+        return time.monotonic() + seconds < self.deadline
+
+    def is_past_grace(self, then: datetime) -> bool:
+        return self.now - then >= GRACE
+
+    def read(self, names: Iterable[str]) -> dict[str, Entries]:
+        """The segments that can be read; the others are set aside."""
+
+        def read_one(name: str) -> Entries | DamagedObject | None:
+            try:
+                return read_segment(self.bucket, self.space, name)
+            except DamagedObject as damaged:
+                return damaged
+            except ObjectNotFound:
+                return None  # others have merged it, and its time was over
+
+        readable = {}
+        names = list(names)
+        for name, found in zip(names, in_parallel(read_one, names), strict=True):
+            if isinstance(found, Entries):
+                readable[name] = found
+            else:
+                self.set_aside(name, found)
+        return readable
+
+    def set_aside(self, name: str, damaged: DamagedObject | None) -> None:
+        self.aside.add(name)
+        if damaged:
+            _log.error("compaction leaves a segment as it is: %s", damaged)
+            self.report.damaged += (f"{damaged.name}: {damaged.reason}",)
+
+    def replace(
+        self,
+        sources: Iterable[str],
+        entries: Entries,
+        is_valid: Callable[[Commit], bool],
+        purged: datetime | None = None,
+    ) -> bool:
+        """Write `entries` as one segment that stands for `sources`, and publish that.
+
+        False if `is_valid` is, of the newest commit, or if the time was up before others let us
+        publish: the segment stays loose. `purged`: what the commit says of that.
+        """
+        if not is_valid(newest_or_blank(self.bucket, self.space)):
+            return False  # before anything is written
+        name = new_segment_name(time.time_ns() // 1000)
+        self.bucket.create(segment_path(self.space, name), segment_bytes(self.space, entries))
+
+        def change(newest: Commit) -> Commit | None:
+            if not is_valid(newest):
+                return None
+            following = _replaced(newest, set(sources), name, len(entries), self.gone)
+            return replace(following, purged=purged or newest.purged)
+
+        return advance(self.bucket, self.space, change, self.deadline) is not None
+
+
+def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """`work` on each item, REQUESTS at a time; the results in order, or the first error."""
+    with ThreadPoolExecutor(REQUESTS, "clipsearch-compaction") as pool:
+        try:
+            return list(pool.map(work, items))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _replaced(
+    commit: Commit, sources: set[str], merged: str, size: int, gone: frozenset[str]
+) -> Commit:
+    kept = tuple(name for name in commit.segments if name not in sources)
+    known = {old: new for old, new in commit.replaced.items() if old not in gone}
+    return replace(
+        commit,
+        segments=(*kept, merged),
+        sizes={**{n: commit.sizes[n] for n in kept if n in commit.sizes}, merged: size},
+        replaced={**known, **dict.fromkeys(sorted(sources), merged)},
+        packs={name: pack for name, pack in commit.packs.items() if name not in sources},
+    )

@@ -1,0 +1,130 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""A pack: what a large search needs of one segment, in one write-once object of half its size.
+
+    v rows of d float16         the vectors, to put candidates into their true order
+    an .npz                     the columns of the segment but for the vectors; `codes`
+                                (v, g / 2 + 1) uint8; `quantizer` that made them; `checksum` of the
+                                rows
+
+The object's name tells where the .npz begins, so that either part is one request, and the rows
+are read to where they stay.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.errors import DamagedObject
+from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.npz import arrays_of
+from clipsearch.index.format.quantizer import Quantizer
+from clipsearch.index.format.segments import entries_in, segment_bytes
+from clipsearch.storage import Bucket
+
+Halves = npt.NDArray[np.float16]
+Codes = npt.NDArray[np.uint8]
+
+WRONG_ROWS = "its rows are not those that were written"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackHead:
+    """All of the pack at `path` but for the rows: `codes` (v, g / 2 + 1) for v of the `entries`."""
+
+    path: str
+    entries: Entries  # without vectors
+    codes: Codes
+    dimension: int
+    quantizer: str
+    checksum: int
+
+
+class PackName(NamedTuple):
+    """`segment`: its name. `quantizer`: its id. `size`: bytes of the rows."""
+
+    segment: str
+    quantizer: str
+    size: int
+
+
+def pack_path(space: str, segment: str, quantizer: str, size: int) -> str:
+    """The name of the pack of a segment; `size`: bytes of its rows."""
+    return f"{space}/packs/{segment.removesuffix('.npz')}-{quantizer_id(quantizer)}-{size}.pack"
+
+
+def quantizer_id(quantizer: str) -> str:
+    """Of the quantizer of this name, what the names of its packs say."""
+    return quantizer.rpartition("-")[2].removesuffix(".npz")
+
+
+def parse_pack_path(path: str) -> PackName | None:
+    """What the name of a pack says; None if it is no pack's name."""
+    found = re.search(r"/packs/([^/]+)-([0-9a-f]+)-(\d{1,15})\.pack$", path)
+    return PackName(f"{found[1]}.npz", found[2], int(found[3])) if found else None
+
+
+def write_pack(
+    bucket: Bucket, space: str, segment: str, entries: Entries, name: str, quantizer: Quantizer
+) -> str:
+    """Store what `entries`, those of the segment, are with the `quantizer` called `name`."""
+    rows = entries.vectors.astype(np.float16)
+    data = rows.tobytes()
+    head = segment_bytes(
+        space,
+        entries.without_vectors(),
+        codes=quantizer.encode(rows),
+        quantizer=np.str_(name),
+        checksum=np.uint32(zlib.crc32(data)),
+    )
+    path = pack_path(space, segment, name, len(data))
+    bucket.create(path, data + head)
+    return path
+
+
+def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
+    """Raises DamagedObject and ObjectNotFound."""
+    name = parse_pack_path(path)
+    if name is None:
+        raise DamagedObject(path, "its name does not tell where its parts begin")
+    size = name.size
+    arrays = arrays_of(path, bucket.read(path, start=size))
+    entries = entries_in(path, space, arrays)
+    missing = {"codes", "quantizer", "checksum"} - arrays.keys()
+    if missing:
+        raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")
+    codes = arrays["codes"]
+    count = int(np.count_nonzero(entries.kinds == Kind.VECTOR))
+    if (
+        codes.dtype != np.uint8
+        or codes.ndim != 2
+        or len(codes) != count
+        or not count
+        or size % (2 * count)
+    ):
+        raise DamagedObject(path, f"its codes or rows are not those of {count} vectors")
+    quantizer = str(arrays["quantizer"])
+    if quantizer_id(quantizer) != name.quantizer:
+        raise DamagedObject(path, f"it was made with {quantizer!r}, and its name tells another")
+    return PackHead(
+        path=path,
+        entries=entries,
+        codes=codes,
+        dimension=size // (2 * count),
+        quantizer=quantizer,
+        checksum=int(arrays["checksum"]),
+    )
+
+
+def read_rows(bucket: Bucket, path: str, into: npt.NDArray[np.uint8]) -> int:
+    """Read the rows of a pack, whose name tells how many bytes they are; returns their checksum,
+    to be compared with that of the head. Raises DamagedObject and ObjectNotFound."""
+    memory = into.data
+    if bucket.read_into(path, memory) != len(memory):
+        raise DamagedObject(path, WRONG_ROWS)
+    return zlib.crc32(memory)

@@ -1,0 +1,222 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""Segments, or the packs that stand for them, are read: many at a time, each byte once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Self, TypeVar
+
+import numpy as np
+
+from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.index.format.entries import Entries
+from clipsearch.index.format.packs import (
+    WRONG_ROWS,
+    Codes,
+    Halves,
+    PackHead,
+    parse_pack_path,
+    read_head,
+)
+from clipsearch.index.format.quantizer import Quantizer, read_quantizer
+from clipsearch.index.format.segments import read_segment, segment_path
+from clipsearch.index.reader.prefetch import ComingRows
+from clipsearch.storage import Bucket
+
+# Requests at a time: storage answers in tens of ms, and its client pools 10 connections.
+READERS, READERS_BESIDE_ROWS = 8, 4
+
+_NOTHING = Entries.from_entries([])
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PackGroup:
+    """The packs made with one quantizer.
+
+    `vectors` (m, d): their rows one after the other; `codes` those of each pack. `names`: the
+    segment of each, "" where the pack cannot be used and the segment is read in its place.
+    """
+
+    names: Sequence[str]
+    codes: Sequence[Codes]
+    vectors: Halves
+    quantizer: Quantizer
+
+
+class Reading:
+    """What one refresh has read so far.
+
+    `parts`: the entries of segments by name. Those of packs are without vectors, which come
+    with `pack_groups`. `damaged`: segments that cannot be read. `spoilt`: packs or quantizers
+    that cannot be used, so that the segment was read in their place. `lacks_segments`: one that
+    is not there is damaged; otherwise it is a reason to look again.
+    """
+
+    def __init__(self, bucket: Bucket, space: str, keep_vectors: bool) -> None:
+        self._bucket, self._space, self._keep_vectors = bucket, space, keep_vectors
+        self._heads: dict[str, PackHead] = {}
+        self._coming: list[ComingRows] = []
+        self._quantizers: dict[str, Quantizer] = {}
+        self._dimensions: dict[str, int] = {}
+        self.lacks_segments = False
+        self.parts: dict[str, Entries] = {}
+        self.damaged: dict[str, DamagedObject] = {}
+        self.spoilt: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for coming in self._coming:
+            coming.stop()
+
+    def read(self, names: Iterable[str], packs: Mapping[str, str]) -> None:
+        """Read these segments, or their packs, whose rows are left on their way.
+
+        Raises ObjectNotFound for what has vanished.
+        """
+        names = sorted(names)
+        packed = [name for name in names if name in packs and packs[name] not in self.spoilt]
+        if self._keep_vectors:
+            self._begin_rows([packs[name] for name in packed])
+        self._read_heads(packed, packs)
+        self._drop_useless_rows()
+        self._read_segments([name for name in names if name not in self._heads])
+
+    def pack_groups(self) -> list[PackGroup]:
+        """The vectors of the packs that were read, in as few pieces of memory as possible.
+
+        May read segments in the place of packs, so that `parts` changes.
+        """
+        self._drop_useless_rows()
+        for coming in self._coming:
+            coming.hurry()
+        return [self._group(coming) for coming in self._coming]
+
+    def _begin_rows(self, packs: Iterable[str]) -> None:
+        together: dict[str, dict[str, int]] = {}
+        for pack in packs:
+            if said := parse_pack_path(pack):
+                together.setdefault(said.quantizer, {})[pack] = said.size
+        self._coming += [ComingRows(self._bucket, sizes) for sizes in together.values()]
+
+    def _drop_useless_rows(self) -> None:
+        """Those of packs none of which can be used: memory that segments may need."""
+        usable = {head.path for head in self._heads.values()}
+        for coming in self._coming:
+            if usable.isdisjoint(coming.sizes):
+                coming.stop()
+        self._coming = [c for c in self._coming if not usable.isdisjoint(c.sizes)]
+
+    def _read_heads(self, names: Sequence[str], packs: Mapping[str, str]) -> None:
+        work = [partial(read_head, self._bucket, self._space, packs[name]) for name in names]
+        for name, head in zip(names, self._at_once(work), strict=True):
+            if isinstance(head, PackHead):
+                if not self._keep_vectors or self._fits(head):
+                    self.parts[name] = head.entries
+                    self._dimensions[name] = head.dimension
+                    if self._keep_vectors:
+                        self._heads[name] = replace(head, entries=_NOTHING)  # not held twice
+            else:
+                self._spoil(packs[name], head)
+
+    def _fits(self, head: PackHead) -> bool:
+        """Whether the quantizer of the pack is there and can have made its codes."""
+        path = head.quantizer
+        try:
+            if path not in self._quantizers and path not in self.spoilt:
+                self._quantizers[path] = read_quantizer(self._bucket, self._space, path)
+        except (DamagedObject, ObjectNotFound) as problem:
+            self._spoil(path, problem)
+        quantizer = self._quantizers.get(path)
+        if quantizer is None:
+            return False
+        fits = (quantizer.code_size, quantizer.basis.shape[1]) == (
+            head.codes.shape[1],
+            head.dimension,
+        )
+        if not fits:
+            self.spoilt[head.path] = "its codes were not made with its quantizer"
+        return fits
+
+    def _read_segments(self, names: Sequence[str]) -> None:
+        names = [name for name in names if name not in self.parts]
+        work = [partial(self._segment, name) for name in names]
+        for name, found in zip(names, self._at_once(work), strict=True):
+            if isinstance(found, Entries):
+                self.parts[name] = found
+            elif isinstance(found, DamagedObject):
+                self.damaged[name] = found
+            elif self.lacks_segments:
+                self.damaged[name] = DamagedObject(found.name, "it is not there")
+            else:
+                raise found
+
+    def _segment(self, name: str) -> Entries:
+        entries = read_segment(self._bucket, self._space, name)
+        if len(entries.vectors):
+            self._dimensions[name] = entries.vectors.shape[1]
+        return entries if self._keep_vectors else entries.without_vectors()
+
+    def _group(self, coming: ComingRows) -> PackGroup:
+        heads = {h.path: (name, h) for name, h in self._heads.items() if h.path in coming.sizes}
+        _, one = next(iter(heads.values()))  # all are made with one quantizer
+        quantizer = self._quantizers[one.quantizer]
+        names, codes, unusable = [], [], []
+        for pack, found in coming.checksums().items():
+            if pack not in heads:
+                names.append("")
+                count = coming.sizes[pack] // (2 * one.dimension)
+                codes.append(np.zeros((count, quantizer.code_size), np.uint8))
+                continue
+            name, head = heads[pack]
+            if found == head.checksum:
+                names.append(name)
+            else:
+                wrong = DamagedObject(pack, WRONG_ROWS)
+                self._spoil(pack, wrong if isinstance(found, int) else found)
+                unusable.append(name)
+                names.append("")
+                del self.parts[name], self._heads[name]
+            codes.append(head.codes)
+        self._read_segments(sorted(unusable))
+        return PackGroup(names, codes, coming.vectors(one.dimension), quantizer)
+
+    def _spoil(self, path: str, problem: DamagedObject | ObjectNotFound) -> None:
+        self.spoilt[path] = (
+            problem.reason if isinstance(problem, DamagedObject) else "it is not there"
+        )
+
+    def dimensions(self) -> dict[str, int]:
+        """Of the vectors of each segment that has any."""
+        return {name: d for name, d in self._dimensions.items() if name in self.parts}
+
+    def set_aside(self, name: str, reason: str) -> None:
+        """Take back what was read of a segment."""
+        del self.parts[name]
+        self._heads.pop(name, None)
+        self.damaged[name] = DamagedObject(segment_path(self._space, name), reason)
+
+    def _at_once(self, work: Sequence[Callable[[], T]]) -> list[T | DamagedObject | ObjectNotFound]:
+        """What each call returns, or how it found its object; other errors are raised."""
+        if not work:
+            return []
+
+        def attempt(call: Callable[[], T]) -> T | DamagedObject | ObjectNotFound:
+            try:
+                return call()
+            except (DamagedObject, ObjectNotFound) as problem:
+                return problem
+
+        readers = READERS_BESIDE_ROWS if self._coming else READERS
+        with ThreadPoolExecutor(min(readers, len(work)), "clipsearch-segments") as pool:
+            try:
+                return list(pool.map(attempt, work))
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise

@@ -1,0 +1,125 @@
+# numpy at the top: import this module inside functions only (nothing heavy before the fork).
+"""The state of all photos of one space at one time, and how it grows by what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from clipsearch.background import Background
+from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.segments import segments_prefix
+from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.reader.loader import PackGroup, Reading
+from clipsearch.index.reader.vector_queue import Chunk, FreshVectors, Packed, Plain, Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """The state of all photos of one space at one time; it never changes.
+
+    `photos`, `failures`: how many are indexed, and how many cannot be. `updated`: when the
+    newest entry was written, None without any. `damaged`: "object: what is wrong with it" of
+    all that is set aside; photos may be missing because of a segment.
+    """
+
+    space: str
+    commit: int
+    catalogue: Catalogue
+    fresh: FreshVectors
+    photos: int
+    failures: int
+    updated: datetime | None
+    damaged: tuple[str, ...] = ()
+
+    @property
+    def damaged_segments(self) -> frozenset[str]:
+        """The names of the segments among `damaged`."""
+        prefix = segments_prefix(self.space)
+        objects = (line.partition(": ")[0] for line in self.damaged)
+        return frozenset(o.removeprefix(prefix) for o in objects if o.startswith(prefix))
+
+    @cached_property
+    def entries(self) -> Entries:
+        """The state of each photo, one entry per name, without the vectors."""
+        catalogue = self.catalogue
+        return catalogue.rows if catalogue.live.all() else catalogue.rows.take(catalogue.live)
+
+
+def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
+    """With what was read, whose vectors go to `fresh`. Raises as Reading.pack_groups does."""
+    unchanged = snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
+    if not reading.parts:
+        return unchanged
+    parts = dict(reading.parts)
+    packs = Background(reading.pack_groups)
+    catalogue, rows = _merged(snapshot.catalogue, parts)  # while they are read
+    groups = packs.result()
+    if reading.parts != parts:  # segments were read in the place of packs
+        catalogue, rows = _merged(snapshot.catalogue, reading.parts)
+    if catalogue is snapshot.catalogue:
+        return unchanged
+    chunks = [*_plain(reading.parts, rows), *_packed(groups, rows)]
+    snapshot.fresh.put(sorted(chunks, key=lambda chunk: chunk.rows.max()))
+    return snapshot_of(snapshot.space, catalogue, commit, snapshot.fresh)
+
+
+def _merged(
+    catalogue: Catalogue, parts: Mapping[str, Entries]
+) -> tuple[Catalogue, dict[str, Rows]]:
+    """The catalogue with the segments `parts`, and the rows that their vectors got."""
+    if not parts:
+        return catalogue, {}
+    names = sorted(parts)
+    table = Entries.concat([parts[name].without_vectors() for name in names])
+    catalogue, given = catalogue.merged(table)
+    ends = np.cumsum([len(parts[name]) for name in names])
+    of_parts = zip(names, np.split(given, ends[:-1]), strict=True)
+    return catalogue, {name: rows[parts[name].kinds == Kind.VECTOR] for name, rows in of_parts}
+
+
+def _plain(parts: Mapping[str, Entries], rows: Mapping[str, Rows]) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    for name, part in sorted(parts.items()):
+        vectors, counts = part.vectors, rows[name] >= 0
+        if len(vectors) and counts.any():
+            kept = vectors if counts.all() else vectors[counts]
+            chunks.append(Plain(rows[name][counts], kept))
+    return chunks
+
+
+def _packed(groups: Sequence[PackGroup], rows: Mapping[str, Rows]) -> list[Chunk]:
+    chunks: list[Chunk] = []
+    for group in groups:
+        packed = np.concatenate(
+            [
+                rows[name] if name else np.full(len(codes), -1)
+                for name, codes in zip(group.names, group.codes, strict=True)
+            ]
+        )
+        if (packed >= 0).any():
+            codes = np.concatenate(group.codes)
+            chunks.append(Packed(packed, codes, group.vectors, group.quantizer))
+    return chunks
+
+
+def snapshot_of(space: str, catalogue: Catalogue, commit: int, fresh: FreshVectors) -> Snapshot:
+    times = catalogue.rows.times
+    return Snapshot(
+        space=space,
+        commit=commit,
+        catalogue=catalogue,
+        fresh=fresh,
+        photos=catalogue.count(Kind.VECTOR),
+        failures=catalogue.count(Kind.FAILURE),
+        updated=_time(times.max()) if len(times) else None,
+    )
+
+
+def _time(microseconds: Any) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(microseconds))

@@ -1,0 +1,215 @@
+# numpy and faiss at the top: import this module inside functions only, and never in ingest.
+"""Search over a snapshot: inner products by FAISS, in an order that can be paged.
+
+Vectors from packs are searched by their codes first (quantized_shard.py), the others exactly.
+
+An update builds the next state beside the present one and swaps at the end. Whoever searches
+keeps the state it began with, and needs no lock.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.cpus import cpus
+from clipsearch.errors import PhotoNotIndexed
+from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.reader.snapshot import Snapshot
+from clipsearch.index.reader.vector_queue import FreshVectors, Plain
+from clipsearch.index.search.flat_shard import Found, Shard, appended, pruned
+from clipsearch.index.search.quantized_shard import TrainedShard, trained
+from clipsearch.index.search.quantized_shard import pruned as pruned_trained
+
+# Of a score. float32 holds 7; rounding makes equal what differs by the order of adding only.
+DIGITS = 6
+# More than were asked for, so that ties at the end are seen.
+SPARE = 4
+
+Scores = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.int64]
+
+
+class Hit(NamedTuple):
+    """One answer; `score` is the cosine, rounded to 6 digits."""
+
+    name: str
+    score: float
+    generation: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    catalogue: Catalogue
+    shards: Sequence[Shard]
+    trained: Sequence[TrainedShard]
+
+    @property
+    def all_shards(self) -> list[Shard | TrainedShard]:
+        return [*self.trained, *self.shards]
+
+
+class PhotoIndex:
+    """The photos of one SnapshotReader, to be searched from any thread at any time."""
+
+    def __init__(self, threads: int | None = None) -> None:
+        """`threads`: for one search, by default as many as cpus()."""
+        self._threads = threads or cpus()
+        # starts its threads on first use, which is after the fork
+        self._pool = ThreadPoolExecutor(self._threads, "clipsearch-search")
+        self._lock = threading.Lock()  # for update
+        self._source = FreshVectors(era=-1)
+        self._shards: Sequence[Shard] = ()  # what update has built; searches use _state
+        self._trained: Sequence[TrainedShard] = ()
+        self._state = _State(Catalogue.empty(), (), ())
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Search in this snapshot from now on, unless a newer one is there already.
+
+        Takes over the vectors that are new since the last call. Raises ValueError if the
+        snapshot comes from another reader than the ones before.
+        """
+        with self._lock:
+            source, live = snapshot.fresh, snapshot.catalogue.live
+            if source is self._source:
+                if len(live) <= len(self._state.catalogue.live):
+                    return
+            elif source.era < self._source.era:
+                return
+            elif source.era == self._source.era:
+                raise ValueError("the snapshot is another reader's; it needs its own index")
+            else:  # the reader has started over
+                self._source, self._shards, self._trained = source, (), ()
+            self._take(source, live)
+            self._shards = pruned(self._shards, live)
+            self._trained = pruned_trained(self._trained, live)
+            state = _State(snapshot.catalogue, self._shards, self._trained)
+            if sum(shard.live for shard in state.all_shards) != snapshot.photos:
+                raise ValueError("another index has taken vectors from the snapshot's reader")
+            self._state = state
+
+    def _take(self, source: FreshVectors, live: npt.NDArray[np.bool_]) -> None:
+        while chunk := source.next(len(live)):
+            if isinstance(chunk, Plain):
+                self._shards = appended(self._shards, chunk.rows, chunk.vectors, live)
+            else:
+                new = trained(chunk, self._threads)
+                self._trained = [*self._trained, *new]
+            source.taken()  # one by one, so that no vector is held twice
+
+    def search(
+        self,
+        vector: npt.NDArray[np.float32],
+        limit: int,
+        after: tuple[float, str] | None = None,
+    ) -> list[Hit]:
+        """The `limit` photos most like `vector` (d,), by score down, then by name.
+
+        `after`: score and name of the last hit of the page before; only what comes after it
+        is returned. A page after another is exact. The first one may miss a photo when there
+        are packs; what it gives is in order, and all that comes after it will be found.
+        Raises ValueError for a vector or a limit that cannot be.
+        """
+        state = self._state
+        query = _checked(state, vector, limit)
+        k = limit + SPARE if after is None else 8 * limit  # one pass for the first few pages
+        exactly = after is not None
+        while True:
+            scores, rows, unseen = self._candidates(state, query, k, exactly)
+            certain = scores > unseen
+            if after is not None:
+                certain &= _come_after(after, scores, rows, state.catalogue)
+            if unseen == -np.inf or np.count_nonzero(certain) >= limit:
+                return _best(scores[certain], rows[certain], limit, state.catalogue)
+            k, exactly = 4 * k, True
+
+    def _candidates(
+        self, state: _State, query: npt.NDArray[np.float32], k: int, exactly: bool
+    ) -> tuple[Scores, Rows, float]:
+        """Scores and rows of the best k of each shard, and what no other photo's score exceeds.
+
+        The latter is -inf if there is no other photo.
+        """
+        live = state.catalogue.live
+        work: list[Callable[[], Found]] = [
+            partial(shard.best, query, k) if exactly else partial(shard.nearly_best, query, k, live)
+            for shard in state.trained
+        ]
+        # The first is searched in this thread, which has nothing else to do.
+        others = [self._pool.submit(call) for call in work[1:]]
+        found = [call() for call in work[:1]]
+        found += [shard.best(query, k) for shard in state.shards]
+        found[1:1] = [other.result() for other in others]
+        unseen, parts = -np.inf, []
+        for shard, (scores, rows) in zip(state.all_shards, found, strict=True):
+            told = rounded(scores)
+            parts.append((told, rows))
+            if len(rows) == k < shard.live:
+                unseen = max(unseen, float(told[-1]))
+        if not parts:
+            return np.zeros(0), np.zeros(0, np.int64), unseen
+        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
+
+    def quantised(self, limit: int) -> int:
+        """How many photos a first page of `limit` looks for by their codes. The others, all of
+        them in a small index, are compared with the query one by one."""
+        return sum(shard.live for shard in self._state.trained if shard.scans(limit + SPARE))
+
+    def vector_of(self, name: str) -> npt.NDArray[np.float32]:
+        """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""
+        state = self._state
+        row = state.catalogue.row_of(name)
+        if row is not None:
+            for shard in state.all_shards:
+                vector = shard.vector_of(row)
+                if vector is not None:
+                    return vector
+        raise PhotoNotIndexed(name)
+
+
+def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.float32]:
+    shards = state.all_shards
+    expected = (shards[0].dimension,) if shards else vector.shape
+    if vector.ndim != 1 or vector.shape != expected or not np.isfinite(vector).all():
+        raise ValueError(f"a query is {expected} finite numbers, not {vector.shape}: {vector!r}")
+    if limit < 1:
+        raise ValueError(f"the limit must be at least 1, not {limit!r}")
+    return np.ascontiguousarray(vector, np.float32)
+
+
+def rounded(scores: npt.NDArray[np.float32]) -> Scores:
+    """Scores of any shape as they are told and ordered: to DIGITS digits, from -1 to 1."""
+    # + 0.0 makes -0.0 into 0.0, which would be equal but read differently.
+    exact: Scores = scores.astype(np.float64)
+    return exact.round(DIGITS).clip(-1, 1) + 0.0
+
+
+def _come_after(
+    after: tuple[float, str], scores: Scores, rows: Rows, catalogue: Catalogue
+) -> npt.NDArray[np.bool_]:
+    score, name = after
+    result = scores < score
+    for i in np.flatnonzero(scores == score):
+        result[i] = catalogue.rows.name(int(rows[i])) > name
+    return result
+
+
+def _best(scores: Scores, rows: Rows, limit: int, catalogue: Catalogue) -> list[Hit]:
+    if len(scores) > limit:
+        enough = scores >= np.partition(scores, -limit)[-limit]  # with all ties of the last
+        scores, rows = scores[enough], rows[enough]
+    entries = catalogue.rows
+    facts = (entries.generations[rows], entries.widths[rows], entries.heights[rows])
+    names = map(entries.name, rows.tolist())
+    columns = zip(names, scores.tolist(), *(f.tolist() for f in facts), strict=True)
+    return sorted(itertools.starmap(Hit, columns), key=lambda hit: (-hit.score, hit.name))[:limit]

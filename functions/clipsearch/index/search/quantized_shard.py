@@ -1,0 +1,162 @@
+# numpy and faiss at the top: import this module inside functions only, and never in ingest.
+"""The trained part of the index: candidates by 4-bit codes, their true order by float16."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+import faiss
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.index.format.quantizer import GROUP
+from clipsearch.index.reader.vector_queue import Packed
+from clipsearch.index.search.flat_shard import Found, Live, Rows, Vectors, selection_of
+
+# Candidates for a search of k, by measurement (`make bench-index`). Of a shard that has only a
+# part of the photos, nearly as many: whatever is alike may lie there.
+CANDIDATES = 640
+CANDIDATES_PER_HIT = 16
+SHARE_OF_A_PART = 0.85
+# Fewer than these are not worth a thread of their own: waking one takes some 50 µs.
+WORTH_A_THREAD = 200_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainedShard:
+    """m vectors of packs and the rows of the catalogue (m,) that they belong to, -1 for none.
+
+    `exact` sees the memory of `vectors` (m, d) float16. `live`: how many of the m count.
+    `share`: of the usual candidates.
+    """
+
+    rows: Rows
+    vectors: npt.NDArray[np.float16]
+    exact: faiss.IndexScalarQuantizer
+    refined: faiss.IndexRefine
+    parts: tuple[object, ...]  # of `refined`, which does not own them
+    live: int
+    share: float = 1.0
+    selection: faiss.SearchParameters | None = None
+
+    @property
+    def dimension(self) -> int:
+        return int(self.exact.d)
+
+    def masked(self, live: Live) -> TrainedShard:
+        """The same vectors, of which only those with `live` (n,) of the catalogue count."""
+        counts = live[self.rows] & (self.rows >= 0)
+        count = int(np.count_nonzero(counts))
+        if count == self.live:  # what was dead stays dead
+            return self
+        return replace(self, live=count, selection=selection_of(counts))
+
+    def best(self, query: Vectors, k: int) -> Found:
+        """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
+        faiss.omp_set_num_threads(1)  # see Shard.best
+        scores, places = self.exact.search(query[None], min(k, self.live), params=self.selection)
+        found = places[0] >= 0
+        return scores[0][found], self.rows[places[0][found]]
+
+    def nearly_best(self, query: Vectors, k: int, live: Live) -> Found:
+        """The same, with the same scores, but some of the best may be missing."""
+        faiss.omp_set_num_threads(1)
+        wanted, candidates = self._wanted(k)
+        if not self.scans(k):
+            return self.best(query, k)
+        parameters = faiss.IndexRefineSearchParameters()
+        parameters.k_factor = candidates / wanted
+        scores, places = self.refined.search(query[None], wanted, params=parameters)
+        rows = self.rows[places[0]]
+        counts = (rows >= 0) & live[rows] & (places[0] >= 0)
+        if np.count_nonzero(counts) < min(k, self.live):
+            return self.best(query, k)  # what is dead was alike
+        return scores[0][counts][:k], rows[counts][:k]
+
+    def scans(self, k: int) -> bool:
+        """Whether nearly_best goes by the codes; a few photos are all compared, which is exact."""
+        return self._wanted(k)[1] <= len(self.rows) // 8
+
+    def _wanted(self, k: int) -> tuple[int, int]:
+        """How many to ask for, so that `k` of them count, and how many candidates for that."""
+        total = len(self.rows)
+        wanted = min(total, k + k * (total - self.live) // max(1, self.live))  # some are dead
+        return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
+
+    def vector_of(self, row: int) -> Vectors | None:
+        """(d,), or None if the row is not here."""
+        places = np.flatnonzero(self.rows == row)
+        return self.vectors[places[0]].astype(np.float32) if len(places) else None
+
+
+def trained(packed: Packed, threads: int) -> list[TrainedShard]:
+    """As many shards as `threads` can search with profit."""
+    count = max(1, min(threads, len(packed.rows) // WORTH_A_THREAD))
+    ends = np.linspace(0, len(packed.rows), count + 1).astype(int).tolist()
+    share = SHARE_OF_A_PART if count > 1 else 1.0
+    with ThreadPoolExecutor(count, "clipsearch-trained") as pool:
+        parts = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
+        return list(pool.map(lambda part: _shard(packed, part, share), parts))
+
+
+def _shard(packed: Packed, part: slice, share: float) -> TrainedShard:
+    vectors, rows = packed.vectors[part], packed.rows[part]
+    exact = _seen_as_index(vectors)
+    basis, points = packed.quantizer.for_queries()
+    turn, scan = _turn(basis), _scan(points, packed.codes[part])
+    base = faiss.IndexPreTransform(turn, scan)
+    return TrainedShard(
+        rows=rows,
+        vectors=vectors,
+        exact=exact,
+        refined=faiss.IndexRefine(base, exact),
+        parts=(base, turn, scan),
+        live=len(rows),
+        share=share,
+    )
+
+
+def _seen_as_index(vectors: npt.NDArray[np.float16]) -> faiss.IndexScalarQuantizer:
+    """A FAISS index over this memory, which must stay: not a copy, for it may be 1 GB."""
+    index = faiss.IndexScalarQuantizer(
+        vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+    )
+    _let_see(index, vectors.view(np.uint8))
+    return index
+
+
+def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
+    """Make `codes` (m, bytes) the content of an index."""
+    pointer = faiss.swig_ptr(codes.reshape(-1))
+    index.codes.is_owned = False
+    index.codes.view_data = index.codes.c_ptr = pointer
+    index.codes.view_size = index.codes.c_size = codes.size
+    index.ntotal = len(codes)
+
+
+def _scan(points: Vectors, codes: npt.NDArray[np.uint8]) -> Any:
+    """What finds candidates."""
+    index = faiss.IndexPQ(len(points) * GROUP, len(points), 4, faiss.METRIC_INNER_PRODUCT)
+    faiss.copy_array_to_vector(points.reshape(-1), index.pq.centroids)
+    index.is_trained = True
+    _let_see(index, codes)
+    result: Any = faiss.IndexPQFastScan(index)  # type: ignore[arg-type]
+    result.orig_codes = None  # they go away
+    return result
+
+
+def _turn(basis: Vectors) -> faiss.LinearTransform:
+    """Queries into the space of the codes."""
+    turn = faiss.LinearTransform(basis.shape[1], basis.shape[0], False)
+    faiss.copy_array_to_vector(np.ascontiguousarray(basis, np.float32).reshape(-1), turn.A)
+    turn.is_trained = True
+    return turn
+
+
+def pruned(shards: Sequence[TrainedShard], live: Live) -> list[TrainedShard]:
+    """Without those of which nothing counts any more."""
+    return [masked for shard in shards if (masked := shard.masked(live)).live]

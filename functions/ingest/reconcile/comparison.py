@@ -1,0 +1,159 @@
+# numpy at the top: imported inside functions only (nothing heavy before the fork).
+"""The photos bucket beside the index: what must be done so that they agree.
+
+A million photos are compared in batches of the listing, against the sorted keys of the
+catalogue; what is kept per photo is one bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.images.decode import DECODER
+from clipsearch.index.format.entries import Cause, Kind, key_of
+from clipsearch.index.format.generations import overruling, stands_for
+from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.reconcile_log import Pending
+from clipsearch.storage import Stat
+from ingest.messages import Wanted
+
+# A message that was published is delivered again for a day. For this long a photo whose
+# message is on its way is not sent once more; after that, something may be wrong.
+ON_ITS_WAY_US = 6 * 3600 * 1_000_000
+
+
+class Comparison:
+    """One listing of the bucket against the state of the index before it, and what it found.
+
+    In this order nothing can go wrong: whatever the index knew was there before the listing, so
+    what the listing lacks is gone; what came meanwhile is indexed twice, which changes nothing.
+    """
+
+    def __init__(self, catalogue: Catalogue, before: Pending) -> None:
+        """`before`: what an earlier run has published and the index does not know yet."""
+        self._catalogue = catalogue
+        self._before = _Published(before)
+        self._is_seen = np.zeros(len(catalogue.live), bool)
+        self._pending: list[Pending] = []
+        self.objects = self.indexed = self.failed = self.skipped = self.tried_again = 0
+        self.missing = self.outdated = self.orphaned = self.on_their_way = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.objects} objects, {self.indexed} indexed, {self.failed} failed before, "
+            f"{self.tried_again} of them tried again, {self.skipped} skipped, "
+            f"{self.missing} missing, {self.outdated} outdated, {self.orphaned} orphaned"
+        )
+
+    def look(self, stats: Sequence[Stat]) -> list[Wanted]:
+        """Which of these photos are to be indexed: those that the index does not know at this
+        generation, and failures that may have passed."""
+        keys = np.array([key_of(stat.name) for stat in stats], np.uint64).reshape(-1, 2)
+        generations = np.array([stat.generation for stat in stats], np.int64)
+        known, kinds, causes = self._known(keys)
+        is_same = known == generations
+        for i in np.flatnonzero(known > generations).tolist():
+            is_same[i] = stands_for(int(known[i]), stats[i].generation)
+        is_indexed = is_same & (kinds == Kind.VECTOR)
+        is_failed = is_same & (kinds == Kind.FAILURE)
+        is_skipped = is_failed & (causes == Cause.SKIPPED)
+        # What this decoder could not read it will not read now.
+        is_settled = is_skipped | (is_failed & (causes == DECODER))
+        is_outdated = ~is_same & (kinds != Kind.TOMBSTONE) & (known > 0)
+        self.objects += len(stats)
+        self.indexed += int(np.count_nonzero(is_indexed))
+        self.failed += int(np.count_nonzero(is_failed & ~is_skipped))
+        self.skipped += int(np.count_nonzero(is_skipped))
+        self.tried_again += int(np.count_nonzero(is_failed & ~is_settled))
+        self.outdated += int(np.count_nonzero(is_outdated))
+        self.missing += int(np.count_nonzero(~is_indexed & ~is_failed & ~is_outdated))
+
+        at = np.where(is_failed, known, generations)
+        for i in np.flatnonzero(~is_indexed & ~is_failed & (known >= generations)).tolist():
+            at[i] = overruling(int(known[i]), stats[i].generation)
+        todo = np.flatnonzero(~is_indexed & ~is_settled)
+        todo = todo[self._not_on_its_way(keys[todo], at[todo], ~is_failed[todo])]
+        return [
+            Wanted(stats[i].name, stats[i].generation, stats[i].size, int(at[i]), int(known[i]))
+            for i in todo.tolist()
+        ]
+
+    def orphans(self, after: str, end: str) -> Iterator[tuple[str, int]]:
+        """(name, generation in the index) of the photos and failures that were in no batch and
+        whose names are greater than `after` and not greater than `end` ("": no limit)."""
+        rows = self._catalogue.rows
+        is_orphan = self._catalogue.live & (rows.kinds != Kind.TOMBSTONE) & ~self._is_seen
+        for row in np.flatnonzero(is_orphan).tolist():
+            name = rows.name(row)
+            encoded = name.encode()
+            if encoded > after.encode() and (not end or encoded <= end.encode()):
+                yield name, int(rows.generations[row])
+
+    def pending(self) -> Pending:
+        """The photos of all batches that are to be indexed, without the failures."""
+        return Pending.concat(self._pending)
+
+    def _known(
+        self, keys: npt.NDArray[np.uint64]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
+        """The generation and kind that count in the index: (m,) each; 0 and 255 for none. And
+        the cause, of failures."""
+        rows = self._catalogue.rows_of(keys)
+        is_known = rows >= 0
+        rows = rows[is_known]
+        self._is_seen[rows] = True
+        generations = np.zeros(len(keys), np.int64)
+        kinds = np.full(len(keys), 255, np.uint8)
+        generations[is_known] = self._catalogue.rows.generations[rows]
+        kinds[is_known] = self._catalogue.rows.kinds[rows]
+        causes = np.zeros(len(keys), np.int32)
+        causes[is_known] = self._catalogue.rows.widths[rows]
+        return generations, kinds, causes
+
+    def _not_on_its_way(
+        self,
+        keys: npt.NDArray[np.uint64],
+        at: npt.NDArray[np.int64],
+        is_new: npt.NDArray[np.bool_],
+    ) -> npt.NDArray[np.bool_]:
+        """(m,) which of these have to be sent now. Takes note of those that are `is_new`."""
+        now = time.time_ns() // 1000
+        published = self._before.when(keys, at)
+        # A time in the future is by a clock that was wrong: the photo would wait until then.
+        is_sent = np.abs(published - now) < ON_ITS_WAY_US
+        self.on_their_way += int(np.count_nonzero(is_sent))
+        published[~is_sent] = now
+        self._pending.append(Pending(keys[is_new], at[is_new], published[is_new]))
+        return ~is_sent
+
+
+class _Published:
+    """Looks up when a photo's message was published."""
+
+    def __init__(self, pending: Pending) -> None:
+        keys = _sortable(pending.keys)
+        order = np.argsort(keys)
+        self._keys = keys[order]
+        self._at = pending.generations[order]
+        self._published = pending.published[order]
+
+    def when(
+        self, keys: npt.NDArray[np.uint64], at: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64]:
+        """(m,) µs since 1970; 0 for what was not published, or for another generation."""
+        when = np.zeros(len(keys), np.int64)
+        if not len(self._keys) or not len(keys):
+            return when
+        wanted = _sortable(keys)
+        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        found = (self._keys[place] == wanted) & (self._at[place] == at)
+        when[found] = self._published[place[found]]
+        return when
+
+
+def _sortable(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.bytes_]:
+    return np.ascontiguousarray(keys).view("S16").reshape(-1)

@@ -1,0 +1,187 @@
+# Brings numpy: imported inside functions only (nothing heavy before the fork).
+"""Makes the index equal to the photos bucket, whatever happened before (invariant 6).
+
+Lists the bucket once and sends what is to be done as messages of bounded size, to whoever does
+it: other instances, over Pub/Sub, or this process (maintenance.py), or a person's machine
+(tools/reconcile). Everything may be repeated, and killed anywhere: what is left is found again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import islice
+from typing import Protocol, TypeVar
+
+from clipsearch.errors import DamagedObject
+from clipsearch.index.compaction import discard
+from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import (
+    CoverageReader,
+    Part,
+    Pending,
+    delete_old_runs,
+    new_run,
+    read_part,
+    write_part,
+)
+from clipsearch.storage import Bucket, Stat
+from ingest.messages import (
+    MAX_JSON_BYTES,
+    MAX_PHOTO_BYTES,
+    MAX_PHOTOS,
+    MAX_REMOVED,
+    Index,
+    Message,
+    Reconcile,
+    Remove,
+    Wanted,
+)
+from ingest.reconcile.comparison import Comparison
+from ingest.reconcile.witness import Witness
+
+T = TypeVar("T")
+
+LISTED_AT_ONCE = 1000  # as many as Cloud Storage gives in one answer
+LARGEST_INDEX = MAX_PHOTOS, MAX_PHOTO_BYTES, MAX_JSON_BYTES
+LARGEST_REMOVE = MAX_REMOVED, MAX_JSON_BYTES
+
+
+class Sender(Protocol):
+    """Who takes the messages. `keeps`: they are delivered for sure, though later."""
+
+    keeps: bool
+
+    def send(self, message: Message) -> None: ...
+
+    def flush(self) -> None:
+        """What was sent is done, or is safe somewhere else."""
+
+
+def reconcile(
+    photos: Bucket, index: Bucket, message: Reconcile, sender: Sender, deadline: float
+) -> Comparison | None:
+    """Compare one part of the bucket with the index of `message.space`, and write the record.
+
+    After `deadline` (time.monotonic()) the rest is left to a message that goes on there.
+    Returns what was found; None if this part was done before. Raises StorageError,
+    DamagedObject, and what `sender` raises.
+    """
+    space, run = message.space, message.run or new_run()
+    done = read_part(index, space, run, message.part) if message.run else None
+    comparison = None
+    if done is None:
+        comparison, part = _compare(photos, index, message, sender, deadline)
+        done = write_part(index, space, run, message.part, part)
+    if done.end:
+        sender.send(Reconcile(space, run, message.part + 1, done.end))
+        sender.flush()
+    else:
+        if done.damaged:
+            _discard_damaged(index, space)
+        delete_old_runs(index, space)
+    return comparison
+
+
+def _compare(
+    photos: Bucket, index: Bucket, message: Reconcile, sender: Sender, deadline: float
+) -> tuple[Comparison, Part]:
+    started = time.time_ns() // 1000
+    space, after, end = message.space, message.after, ""
+    # The index before the bucket: see Comparison.
+    known = SnapshotReader(index, space, keep_vectors=False).refresh()
+    catalogue = known.catalogue
+    before = _on_their_way(index, space, catalogue) if sender.keeps else Pending.concat([])
+    witness = Witness(photos)
+    comparison = Comparison(catalogue, before)
+
+    def wanted() -> Iterator[Wanted]:
+        nonlocal end
+        for batch in batches(photos, after):
+            yield from comparison.look(batch)
+            if time.monotonic() > deadline:
+                end = batch[-1].name
+                return
+
+    for chunk in cut(wanted(), LARGEST_INDEX, _weigh_wanted):
+        sender.send(Index(space, chunk))
+    gone = (orphan for orphan in comparison.orphans(after, end) if witness.is_gone(orphan[0]))
+    for removed in cut(gone, LARGEST_REMOVE, _weigh_gone):
+        sender.send(Remove(space, removed))
+        comparison.orphaned += len(removed)
+    sender.flush()
+    part = Part(
+        objects=comparison.objects,
+        indexed=comparison.indexed,
+        failed=comparison.failed,
+        orphaned=comparison.orphaned,
+        started=started,
+        finished=time.time_ns() // 1000,
+        end=end,
+        pending=comparison.pending(),
+        damaged=tuple(sorted(known.damaged_segments)),
+    )
+    return comparison, part
+
+
+def _discard_damaged(index: Bucket, space: str) -> None:
+    """What was damaged all through this run is needed no longer: the photos that it held were
+    missing, and are indexed again, or in the record as pending."""
+    with suppress(DamagedObject):  # of another run, whose own turn comes
+        coverage = CoverageReader(index, space).newest()
+        if coverage is not None:
+            discard(index, space, coverage.damaged)
+
+
+def batches(photos: Bucket, after: str = "") -> Iterator[list[Stat]]:
+    """The photos whose names are greater than `after`, LISTED_AT_ONCE at a time."""
+    listed = (stat for stat in photos.list(start=after) if _is_photo(stat, after))
+    while batch := list(islice(listed, LISTED_AT_ONCE)):
+        yield batch
+
+
+def _is_photo(stat: Stat, after: str) -> bool:
+    """Not a folder's placeholder, and not what the part before ended with."""
+    return stat.name != after and bool(stat.name) and not stat.name.endswith("/")
+
+
+def _on_their_way(index: Bucket, space: str, catalogue: Catalogue) -> Pending:
+    try:
+        coverage = CoverageReader(index, space).newest()
+    except DamagedObject:  # the record only saves work
+        coverage = None
+    return coverage.pending.still(catalogue) if coverage else Pending.concat([])
+
+
+def cut(
+    items: Iterable[T], most: tuple[int, ...], weigh: Callable[[T], tuple[int, ...]]
+) -> Iterator[tuple[T, ...]]:
+    """The items, in chunks whose weights together are not more than `most`. An item that is
+    too heavy by itself is a chunk."""
+    chunk: list[T] = []
+    total = tuple(0 for _ in most)
+    for item in items:
+        weight = weigh(item)
+        if chunk and any(t + w > m for t, w, m in zip(total, weight, most, strict=True)):
+            yield tuple(chunk)
+            chunk, total = [], tuple(0 for _ in most)
+        chunk.append(item)
+        total = tuple(t + w for t, w in zip(total, weight, strict=True))
+    if chunk:
+        yield tuple(chunk)
+
+
+def _weigh_wanted(photo: Wanted) -> tuple[int, int, int]:
+    return 1, photo.size, _json_bytes(photo.name)
+
+
+def _weigh_gone(orphan: tuple[str, int]) -> tuple[int, int]:
+    return 1, _json_bytes(orphan[0])
+
+
+def _json_bytes(name: str) -> int:
+    """In a message, with four numbers of at most 19 digits."""
+    return len(json.dumps(name, ensure_ascii=False).encode()) + 90

@@ -1,0 +1,137 @@
+"""The model that answers: the current one, or the one before as long as that one cannot.
+
+Imported on the first search, not with main.py.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from clipsearch.errors import ClipsearchError, DamagedObject
+from clipsearch.model.bundle import RemoteBundle, current_space, load_bundle
+from clipsearch.model.encoder import Encoder
+from clipsearch.settings import Settings
+from clipsearch.storage import Bucket, open_bucket
+from search.engine.cache import Fresh
+from search.engine.state import StateKeeper
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+log = logging.getLogger("clipsearch")
+
+# Seconds. A switch to another model is rare and may take a little longer to be seen.
+LOOK_FOR_MODEL_EVERY = 5.0
+# One that was refused is tried again after so long: that downloads it, and one request waits.
+TRY_REFUSED_EVERY = 60.0
+
+# Paging and "back" ask for the same words again, and classifying for the same labels. A vector
+# has 2 KB, so this is a few MB; texts longer than people type are not remembered.
+WORDS_KEPT = 1024
+LONGEST_KEPT = 256
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """`vector` (D,) of length 1; `truncated`: the words were cut."""
+
+    vector: "NDArray[np.float32]"
+    truncated: bool
+
+
+class Model:
+    """An encoder, the words it has encoded, and the index of its space. Safe for threads."""
+
+    def __init__(self, bucket: Bucket, bundle: RemoteBundle) -> None:
+        self.encoder = Encoder(bundle)
+        self.keeper = StateKeeper(bucket, self.encoder)
+        self._remembering = lru_cache(WORDS_KEPT)(self._words)
+
+    @property
+    def space(self) -> str:
+        return self.encoder.space
+
+    def words(self, text: str) -> Embedding:
+        """The vector of a text; the last ones are remembered."""
+        return self._remembering(text) if len(text) <= LONGEST_KEPT else self._words(text)
+
+    def _words(self, text: str) -> Embedding:
+        encoded = self.encoder.encode_text([text])
+        return Embedding(encoded.vectors[0], bool(encoded.truncated[0]))
+
+    def load_like(self, other: "Model") -> None:
+        """Load what the other one has loaded, and no more. Raises what loading raises."""
+        if "text" in other.encoder.loaded:
+            self.encoder.encode_text(["a"])
+        if "image" in other.encoder.loaded:
+            from PIL import Image
+
+            size = self.encoder.image_size
+            self.encoder.encode_image([Image.new("RGB", (size, size))])
+        if other.keeper.is_loaded:
+            self.keeper.state().check()
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The model that is current and cannot be used, and why."""
+
+    space: str
+    error: ClipsearchError
+    at: float  # time.monotonic()
+
+
+class ModelKeeper:
+    """Finds the model on first use and follows the pointer to the current one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._wanted = settings.model
+        self._bucket = open_bucket(settings.index)
+        # nobody waits for a switch: it takes seconds, and the present model answers as well
+        self._model = Fresh("the model", self._refreshed, LOOK_FOR_MODEL_EVERY, patience=0)
+        self.refused: Refused | None = None
+
+    def model(self) -> Model:
+        """Raises NoModel, DamagedObject, StorageError as long as there is no model at all."""
+        return self._model.get()
+
+    def _refreshed(self, present: Model | None) -> Model:
+        space = self._space()
+        if present is None:
+            return Model(self._bucket, load_bundle(self._bucket, space))
+        if present.space == space:
+            self.refused = None
+            return present
+        refused = self.refused if self.refused and self.refused.space == space else None
+        if refused is not None and time.monotonic() - refused.at < TRY_REFUSED_EVERY:
+            raise refused.error
+        try:
+            model = self._successor(present, space)
+        except ClipsearchError as error:
+            self.refused = Refused(space, error, time.monotonic())
+            raise
+        log.info("the model is now %r, space %s", model.encoder.name, space)
+        self.refused = None
+        return model
+
+    def _space(self) -> str:
+        return current_space(self._bucket) if self._wanted == "current" else self._wanted
+
+    def _successor(self, present: Model, space: str) -> Model:
+        """The model of `space`, as ready as the present one: a damaged bundle is not taken, nor
+        one that is not complete, and no request finds a model that is slower than before."""
+        bundle = load_bundle(self._bucket, space)
+        bundle.check_complete()
+        model = Model(self._bucket, bundle)
+        try:
+            model.load_like(present)
+        except ClipsearchError:
+            raise
+        except Exception as exc:
+            # intact and yet unusable, as a graph that this ONNX Runtime does not know
+            reason = f"it cannot be used: {type(exc).__name__}"
+            raise DamagedObject(f"models/{space}", reason) from exc
+        return model

@@ -1,0 +1,208 @@
+"""Questions to answers, in Python's terms; knows what HTTP asks, not how.
+
+Imported on the first search, not with main.py (see search.engine.state).
+"""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from clipsearch.errors import NotReady
+from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.settings import Settings
+from clipsearch.storage import open_bucket
+from search.engine import embedding
+from search.engine.model import Embedding, Model, ModelKeeper
+from search.engine.picture import as_picture
+from search.engine.state import State
+from search.engine.timing import Timing
+from search.http.cursor import cursor_behind, encode_cursor, fingerprint
+from search.http.errors import BadRequest, detail_of
+from search.http.params import Query
+
+if TYPE_CHECKING:
+    from clipsearch.index.search.photo_index import Hit
+    from search.engine.signing import SignedAddresses
+    from search.engine.status import StatusReader
+
+
+class Service:
+    """Everything a request needs. Safe to use from several threads.
+
+    Whatever a method answers comes from one Model, so from one space.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keeper = ModelKeeper(settings)
+        self._status: StatusReader | None = None
+        self._signed = _signed_addresses(settings)
+
+    def status(self) -> dict[str, Any]:
+        state = self._keeper.model().keeper.state()
+        from search.engine.status import StatusReader  # brings numpy: after the state has
+
+        if self._status is None:
+            self._status = StatusReader(open_bucket(self._settings.index))
+        status = self._status.status(state)
+        refused = self._keeper.refused
+        if refused is not None:
+            status["refused_model"] = {
+                "space": refused.space,
+                "reason": detail_of(refused.error),
+            }
+        return status
+
+    def answer(self, query: Query, timing: Timing) -> dict[str, Any]:
+        """The answer as HTTP gives it.
+
+        Raises BadRequest, PhotoNotIndexed, UnreadablePhoto, NotReady, DamagedObject,
+        StorageError.
+        """
+        with timing.phase("load"):
+            model = self._keeper.model()
+        mark = _fingerprint(query, model.space)
+        if query.cursor is not None and query.cursor.fingerprint != mark:
+            raise BadRequest(
+                "cursor belongs to another query, or the model has changed since; search again"
+            )
+        state, looked_for = _state_and_embedding(query, model, timing)
+        with timing.phase("search"):
+            hits, more = _search(query, looked_for, state)
+            results = self._results(hits)
+
+        next_cursor = None
+        if more:
+            given = [(hit.score, hit.name) for hit in hits]
+            next_cursor = encode_cursor(cursor_behind(given, query.cursor, mark))
+        answer: dict[str, Any] = {
+            "results": results,
+            "next_cursor": next_cursor,
+            "index": {
+                "space": model.space,
+                "commit": state.snapshot.commit,
+                "photos": state.snapshot.photos,
+            },
+            "timing_ms": timing.milliseconds(),
+        }
+        if looked_for.truncated:
+            answer["truncated"] = True
+        return answer
+
+    def as_link(self, query: Query, timing: Timing) -> Query:
+        """The same search as a Query without `image`.
+
+        Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
+        """
+        if query.image is None:
+            return query
+        with timing.phase("load"):
+            model = self._keeper.model()
+        vector = embedding.embedded(Query(image=query.image), model, timing).vector
+        return replace(query, image=None, picture=as_picture(model.space, vector))
+
+    def classify(self, image: bytes, labels: list[str], timing: Timing) -> dict[str, Any]:
+        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+        with timing.phase("load"):
+            model = self._keeper.model()
+        answer, truncated = embedding.classified(image, labels, model, timing)
+        return _described(model, {"labels": answer}, truncated, timing)
+
+    def embed(self, query: Query, timing: Timing) -> dict[str, Any]:
+        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+        with timing.phase("load"):
+            model = self._keeper.model()
+        found = embedding.embedded(query, model, timing)
+        # nine digits are a float32, exactly
+        numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
+        answer: dict[str, Any] = {"embedding": numbers, "dim": len(numbers)}
+        if query.image is not None:
+            answer["picture"] = as_picture(model.space, found.vector).text()
+        return _described(model, answer, found.truncated, timing)
+
+    def _results(self, hits: "list[Hit]") -> list[dict[str, Any]]:
+        names = [thumbnail_name(hit.name, hit.generation) for hit in hits]
+        if self._signed is not None:
+            addresses = self._signed.of(names)
+        else:
+            addresses = [f"{self._settings.thumbnails_url}/{name}" for name in names]
+        return [
+            {
+                "name": hit.name,
+                "url": f"{self._settings.photos_url}/{quote(hit.name)}",
+                "thumbnail_url": address,
+                "score": hit.score,
+                "similarity": round(100 * hit.score, 4),
+                "width": hit.width,
+                "height": hit.height,
+            }
+            for hit, address in zip(hits, addresses, strict=True)
+        ]
+
+
+def _signed_addresses(settings: Settings) -> "SignedAddresses | None":
+    if not settings.sign_as:
+        return None
+    from search.engine.signing import SignedAddresses
+
+    return SignedAddresses(settings.thumbnails, settings.sign_as)
+
+
+def _described(
+    model: Model, answer: dict[str, Any], truncated: bool, timing: Timing
+) -> dict[str, Any]:
+    """`answer` with what goes with every vector and every logit."""
+    answer |= {
+        "space": model.space,
+        "model": model.encoder.name,
+        "timing_ms": timing.milliseconds(),
+    }
+    return answer | {"truncated": True} if truncated else answer
+
+
+def _state_and_embedding(query: Query, model: Model, timing: Timing) -> tuple[State, Embedding]:
+    """The index, and the vector to look for in it. On a cold start encoder and index are loaded
+    at the same time; of their errors, the index's counts."""
+    if query.like is not None:
+        state = _indexed(model, timing)
+        return state, Embedding(state.index.vector_of(query.like), False)
+    if model.keeper.is_loaded:
+        state = _indexed(model, timing)
+        return state, embedding.embedded(query, model, timing)
+    with ThreadPoolExecutor(1, "search-encoder") as beside:
+        encoding = beside.submit(embedding.embedded, query, model, Timing())
+        state = _indexed(model, timing)
+        with timing.phase("load"):
+            return state, encoding.result()
+
+
+def _indexed(model: Model, timing: Timing) -> State:
+    with timing.phase("load"):
+        state = model.keeper.state()
+    state.check()
+    if not state.has_index:
+        raise NotReady("an index of photos")
+    return state
+
+
+def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hit"], bool]:
+    """(the hits of this part of the answer, whether another part follows).
+
+    The photo of `like` is left out of the photos like it.
+    """
+    cursor = query.cursor
+    # one more than asked tells whether more follow; one more, for the photo left out
+    count = query.limit + 2 + (len(cursor.given) if cursor else 0)
+    hits = state.index.search(looked_for.vector, count, cursor.after if cursor else None)
+    others = [hit for hit in hits if hit.name != query.like]
+    if cursor:
+        others = [hit for hit in others if not cursor.has_given(hit.name)]
+    return others[: query.limit], len(others) > query.limit
+
+
+def _fingerprint(query: Query, space: str) -> bytes:
+    image = None if query.image is None else hashlib.sha256(query.image).digest()
+    picture = None if query.picture is None else query.picture.numbers
+    return fingerprint(space, query.words, query.like, image, picture)

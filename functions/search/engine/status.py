@@ -1,0 +1,102 @@
+"""GET /status: the state of the index, for whoever looks after it.
+
+Imported on the first request that needs it, not with main.py (see search.engine.state).
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.index.format.entries import Cause, Entries
+from clipsearch.index.reader.snapshot_reader import Snapshot
+from clipsearch.index.reconcile_log import Coverage, CoverageReader
+from clipsearch.storage import Bucket
+from search.engine.state import State
+
+log = logging.getLogger("clipsearch")
+
+FAILURES_SHOWN = 100
+KINDS: dict[int, str] = {Cause.REFUSED: "refused", Cause.GAVE_UP: "gave up"}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class StatusReader:
+    """Reads what the last reconcile found when somebody asks. Safe to use from several threads."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        self._bucket = bucket
+        self._records: CoverageReader | None = None
+
+    def status(self, state: State) -> dict[str, Any]:
+        """The answer as HTTP gives it. `objects`, `pending`: null before the first reconcile."""
+        snapshot = state.snapshot
+        coverage, damaged = self._coverage(snapshot.space)
+        skipped = int(np.count_nonzero(snapshot.entries.failed(Cause.SKIPPED)))
+        pending = None
+        if coverage is not None:
+            pending = len(coverage.pending.still(snapshot.catalogue).keys)
+        return {
+            "model": state.encoder.name,
+            "space": snapshot.space,
+            "commit": snapshot.commit,
+            "updated": rfc3339(snapshot.updated) if snapshot.updated else None,
+            "photos": {
+                "objects": coverage.objects if coverage else None,
+                "indexed": snapshot.photos,
+                "failed": snapshot.failures - skipped,
+                "skipped": skipped,
+                "pending": pending,
+            },
+            "reconciled": _reconciled(coverage),
+            "failures": _failures(snapshot.entries),
+            "damaged": [*_damaged(snapshot), *damaged],
+        }
+
+    def _coverage(self, space: str) -> tuple[Coverage | None, list[dict[str, str]]]:
+        """What the newest record says, and the record itself if it is damaged."""
+        records = self._records
+        if records is None or records.space != space:
+            records = self._records = CoverageReader(self._bucket, space)
+        try:
+            return records.newest(), []
+        except DamagedObject as error:
+            return records.known, [{"object": error.name, "reason": error.reason}]
+        except StorageError as error:
+            log.warning("what the last reconcile found cannot be read: %s", error)
+            return records.known, []
+
+
+def _reconciled(coverage: Coverage | None) -> dict[str, str] | None:
+    if coverage is None:
+        return None
+    return {"started": rfc3339(coverage.started), "at": rfc3339(coverage.finished)}
+
+
+def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
+    """The segments and commits that are set aside."""
+    pairs = [line.partition(": ") for line in snapshot.damaged]
+    return [{"object": name, "reason": reason} for name, _, reason in pairs]
+
+
+def _failures(entries: Entries) -> list[dict[str, Any]]:
+    rows = np.flatnonzero(entries.failed() & ~entries.failed(Cause.SKIPPED))
+    rows = rows[np.argsort(-entries.times[rows], kind="stable")][:FAILURES_SHOWN]
+    return [
+        {
+            "name": entries.name(row),
+            "generation": int(entries.generations[row]),
+            "kind": KINDS.get(int(entries.widths[row]), "unreadable"),
+            "reason": entries.reason(row),
+            # a timedelta, because a float of seconds loses microseconds
+            "at": rfc3339(_EPOCH + timedelta(microseconds=int(entries.times[row]))),
+        }
+        for row in rows.tolist()
+    ]
+
+
+def rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

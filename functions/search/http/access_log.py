@@ -1,0 +1,38 @@
+"""The log line of a request. Words and pictures that were asked for are not in it."""
+
+import logging
+
+from starlette.requests import Request
+
+from clipsearch import telemetry
+from clipsearch.text import shortened
+from search.engine.timing import Timing
+
+
+def write_line(request: Request, status: int, detail: str, is_cold: bool, timing: Timing) -> None:
+    """`detail`: what was wrong; `is_cold`: whether model or index had to be loaded first."""
+    outcome, level = _outcome(status)
+    ms = timing.milliseconds()
+    said = f", {detail}" if detail else ""
+    path = shortened(request.url.path)
+    telemetry.write(
+        level,
+        f"request {request.method} {path}: {status} {outcome}{said} "
+        f"({'cold; ' if is_cold else ''}{telemetry.durations(ms)})",
+        kind="request",
+        method=request.method,
+        path=path,
+        status=status,
+        outcome=outcome,
+        detail=detail,
+        cold=is_cold,
+        ms=ms,
+    )
+
+
+def _outcome(status: int) -> tuple[str, int]:
+    if status < 400:
+        return "answered", logging.INFO
+    if status < 500:
+        return "refused", logging.INFO
+    return ("not ready", logging.WARNING) if status == 503 else ("failed", logging.ERROR)

@@ -1,0 +1,68 @@
+"""The body of a POST as a multipart form."""
+
+import io
+from collections.abc import Mapping
+from typing import cast
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import MultiPartParser
+from werkzeug.http import parse_options_header
+
+from search.http.errors import BadRequest, TooLarge, WrongContentType
+
+IMAGE_FIELD = "image"
+FORM_TYPE = "multipart/form-data"
+
+# Bytes of everything in a form that is not the picture. Werkzeug's limit for text fields must
+# exceed its read buffer (64 KiB), for it counts what it has not looked at yet.
+FORM_OVERHEAD = 262_144
+MAX_PARTS = 256  # a picture and its labels are 101
+
+
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Raises WrongContentType."""
+    if _content_type(headers)[0] != FORM_TYPE:
+        raise WrongContentType(f"a picture is posted as {FORM_TYPE}, in the field {IMAGE_FIELD}")
+
+
+def parse_form(
+    headers: Mapping[str, str], body: io.BytesIO
+) -> tuple[list[tuple[str, str]], bytes | None]:
+    """(the text fields, the picture or None). Raises BadRequest, TooLarge.
+
+    An empty file without a name is what a browser sends for a file field left alone.
+    """
+    boundary = _content_type(headers)[1].get("boundary", "")
+    parser = MultiPartParser(
+        stream_factory=lambda *_, **__: io.BytesIO(),
+        max_form_memory_size=FORM_OVERHEAD,
+        max_form_parts=MAX_PARTS,
+    )
+    try:
+        if not boundary:
+            raise ValueError("no boundary in its Content-Type")
+        fields, files = parser.parse(body, boundary.encode("ascii"), body.getbuffer().nbytes)
+    except RequestEntityTooLarge as error:
+        raise TooLarge("the text fields of the form are too large") from error
+    except ValueError as error:
+        raise BadRequest(f"the body is not valid {FORM_TYPE}: {error}") from error
+
+    if IMAGE_FIELD in fields:
+        raise BadRequest(f"{IMAGE_FIELD} must be a file, with a filename, not a text field")
+    images = []
+    for name, file in files.items(multi=True):
+        data = cast(io.BytesIO, file.stream).getvalue()  # read() would copy it
+        if not data and not file.filename:
+            continue
+        if name != IMAGE_FIELD:
+            raise BadRequest(f"unknown file {name!r}; allowed: {IMAGE_FIELD}")
+        images.append(data)
+    if len(images) > 1:
+        raise BadRequest(f"parameter {IMAGE_FIELD} is given more than once")
+    texts = [(str(name), value) for name, value in fields.items(multi=True)]
+    return texts, images[0] if images else None
+
+
+def _content_type(headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    value, options = parse_options_header(headers.get("content-type"))
+    return value.lower(), options
