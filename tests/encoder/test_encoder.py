@@ -26,7 +26,7 @@ IMAGES = [
     sixteen_to_eight(sample.image) if sample.image.mode == "I;16" else sample.image
     for sample in pictures()
 ]
-FUNCTIONS = Path(bundle_module.__file__).parent.parent
+FUNCTIONS = Path(bundle_module.__file__).parents[2]
 
 
 def cosines(vectors: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from clipsearch.errors import DamagedObject, StorageError
+from clipsearch.index import compaction
 from clipsearch.index.compaction import Report, merge, purge, run
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import (
@@ -33,7 +34,6 @@ from clipsearch.index.format.segments import (
     write_segment,
 )
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from clipsearch.index.search.photo_index import compaction
 from tests.index.making import (
     SPACE,
     Facts,
@@ -303,7 +303,7 @@ def test_a_purge_that_could_not_say_so_is_not_finished(
     purged = newest_commit(bucket, SPACE).purged
     with monkeypatch.context() as patch:
         losing, lost = always_faster(bucket, patch, 2)
-        assert not purge.purge(run.Run(losing, SPACE, time.monotonic() + 60, bucket.now))
+        assert not purge.purge_tombstones(run.Run(losing, SPACE, time.monotonic() + 60, bucket.now))
     assert len(lost) == 2
     assert newest_commit(bucket, SPACE).purged == purged
     assert compact(bucket).finished

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from clipsearch.index import compaction
 from clipsearch.index.compaction.run import GRACE
 from clipsearch.index.format.commits import commit_path, newest_commit
 from clipsearch.index.format.segments import entries_of, segment_bytes
-from clipsearch.index.search.photo_index import compaction
 from clipsearch.storage import open_bucket
 from tests.index.making import npz
 from tests.ingest.conftest import jpeg

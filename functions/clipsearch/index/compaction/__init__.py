@@ -35,7 +35,7 @@ from datetime import datetime
 from clipsearch.index.compaction.discard import discard
 from clipsearch.index.compaction.merge import merge_all
 from clipsearch.index.compaction.packing import pack_all
-from clipsearch.index.compaction.purge import purge
+from clipsearch.index.compaction.purge import purge_tombstones
 from clipsearch.index.compaction.run import Report, Run
 from clipsearch.index.compaction.transaction import succeed_damaged_commit
 from clipsearch.index.compaction.vacuum import sweep
@@ -55,5 +55,5 @@ def compact(bucket: Bucket, space: str, deadline: float, now: datetime) -> Repor
     succeed_damaged_commit(bucket, space, deadline)
     sweep(run)
     # Packing does not wait for the others: without packs, a large index is a slow one.
-    run.report.finished = all([merge_all(run) and purge(run), pack_all(run)])
+    run.report.finished = all([merge_all(run) and purge_tombstones(run), pack_all(run)])
     return run.report

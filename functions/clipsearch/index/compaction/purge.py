@@ -36,7 +36,7 @@ LARGE = 1 << 20  # bytes; larger segments are read one by one
 Mask = npt.NDArray[np.bool_]
 
 
-def purge(run: Run) -> bool:
+def purge_tombstones(run: Run) -> bool:
     """Rewrite the segments with much that no longer counts; False if that was not finished.
 
     Purges never overlap: each publishes `purged`, and one that finds a foreign value there
