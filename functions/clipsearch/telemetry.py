@@ -1,4 +1,6 @@
-"""Log lines: on Cloud Run one JSON object each, as Cloud Logging reads it; elsewhere the same
+"""Log lines, and how long the parts of some work took.
+
+Log lines: on Cloud Run one JSON object each, as Cloud Logging reads it; elsewhere the same
 as text.
 
 https://cloud.google.com/logging/docs/structured-logging has the special fields. The lines of the
@@ -11,8 +13,11 @@ import json
 import logging
 import os
 import re
+import threading
+import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -106,3 +111,30 @@ def _show() -> None:
         for handler in (*_log.handlers, *logging.getLogger().handlers):
             if not isinstance(handler.formatter, CloudFormatter):
                 handler.setFormatter(CloudFormatter())
+
+
+class Timing:
+    """Starts when it is made. Several threads may be in a phase, whose times are added up.
+
+    `phases`: those that are told even if they never began."""
+
+    def __init__(self, phases: Sequence[str] = ()) -> None:
+        self._start = time.perf_counter()
+        self._phases = dict.fromkeys(phases, 0.0)
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            with self._lock:
+                took = time.perf_counter() - start
+                self._phases[name] = self._phases.get(name, 0.0) + took
+
+    def milliseconds(self) -> dict[str, float]:
+        """The phases, and `total` since the start: with what lies between them, too, as reading
+        the request and waiting for a thread."""
+        total = time.perf_counter() - self._start
+        return {name: round(1000 * s, 2) for name, s in (self._phases | {"total": total}).items()}

@@ -11,8 +11,7 @@ from typing import Any
 @dataclass(frozen=True, slots=True)
 class Answer:
     """`outcome` is one of few, to be counted: indexed, failed, skipped, gone, removed, done,
-    refused,
-    given up, error. `detail` says it in words; `facts` are what else the line has."""
+    refused, given up, error. `detail` says it in words; `facts` are what else the line has."""
 
     outcome: str
     detail: str

@@ -14,16 +14,14 @@ import functions_framework
 
 from clipsearch import telemetry
 from clipsearch.settings import Settings
-from clipsearch.timing import Timing
+from clipsearch.telemetry import Timing
 from ingest import malformed
 from ingest.answer import Answer
-from ingest.events import Refused, age_s, parse_event
-from ingest.messages import PUBLISHED, parse_message
+from ingest.events import PhotoEvent, Refused, age_s, parse_event
+from ingest.messages import PUBLISHED, Index, Wanted, parse_message
 
 if TYPE_CHECKING:
     from ingest.services import Services
-
-PHASES = ("load", "read", "decode", "thumbnail", "encode", "write")
 
 _services_lock = threading.Lock()
 
@@ -34,7 +32,7 @@ def ingest(event: Any) -> None:
     follows from it is durable."""
     malformed.reached()
     telemetry.begin(flask.request.headers)
-    timing = Timing(PHASES)
+    timing = Timing()
     answer = Answer("error", "", logging.CRITICAL)
     try:
         answer = _handle(event, timing)
@@ -49,22 +47,38 @@ def ingest(event: Any) -> None:
 def _handle(event: Any, timing: Timing) -> Answer:
     services = _services()
     try:
-        if event["type"] == PUBLISHED:
-            message = parse_message(event.data)
-            from ingest import giving_up
+        if event["type"] != PUBLISHED:
+            return _handle_photo(parse_event(event, services.settings.photos), event, timing)
+        message = parse_message(event.data)
+        from ingest import maintenance
 
-            return giving_up.handle(message, event, services)
-        photo = parse_event(event, services.settings.photos)
+        return maintenance.handle(message, event, services, timing)
     except Refused as refused:
         # Acknowledged: the same event would be refused again, for a day.
         return Answer("refused", str(refused), refused.level)
-    from ingest import compaction, giving_up, photos
+
+
+def _handle_photo(photo: PhotoEvent, event: Any, timing: Timing) -> Answer:
+    from ingest import indexing, maintenance, retries
+
+    services = _services()
+    with timing.phase("load"):
+        space = services.model.space()
+
+    def index() -> Answer:
+        with timing.phase("load"):
+            encoder = services.model.encoder()
+        [result] = indexing.index_photos(wanted.photos, services, encoder, timing)
+        return Answer(result.outcome, result.detail)
 
     if photo.finalized:
-        answer = giving_up.index(photo, event, services, timing)
+        one = Wanted(photo.name, photo.generation, photo.size, at=photo.generation, known=None)
+        wanted = Index(space, (one,))
+        answer = retries.limited(wanted, event, services, index)
     else:
-        answer = photos.remove(photo, services)
-    compaction.now_and_then(services)
+        indexing.remove_photos([(photo.name, photo.generation)], space, services)
+        answer = Answer("removed", "and its thumbnail")
+    maintenance.compact_now_and_then(services)
     return answer
 
 
@@ -72,7 +86,7 @@ def _write_line(event: Any, answer: Answer, timing: Timing) -> None:
     """`age_s` of an indexed photo is how long it took from the upload until it can be found."""
     subject = event.get("subject") or event["id"]
     age = age_s(event)
-    ms = {name: value for name, value in timing.milliseconds().items() if value}
+    ms = timing.milliseconds()
     facts = {**answer.facts, **({} if age is None else {"age_s": round(age, 3)})}
     said = ", ".join(f"{name} {value}" for name, value in facts.items())
     telemetry.write(

@@ -1,28 +1,39 @@
-"""What messages about maintenance lead to. Imported on the first one, not with main.py."""
+"""Maintenance of the index: what messages ask for, and a compaction after some uploads.
+
+Import this inside functions only.
+"""
 
 from __future__ import annotations
 
 import logging
+import random
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from clipsearch.errors import ClipsearchError
+from clipsearch.index.compaction import Report, compact
 from clipsearch.model.bundle import current_space
 from clipsearch.model.encoder import Encoder
+from clipsearch.telemetry import Timing
 from ingest.answer import Answer
-from ingest.batches import index_photos, remove_photos
-from ingest.compaction import compact_for
 from ingest.events import Refused
+from ingest.indexing import index_photos, remove_photos, summary
 from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
 from ingest.pubsub import Topic
 from ingest.reconcile.run import reconcile
+from ingest.retries import limited
 from ingest.services import Services
 
 # Seconds for one event. Pub/Sub gives a message to somebody else after ten minutes; a person
 # who runs everything on one machine waits for photos that come meanwhile.
 SPREAD_S = 240.0
 ALONE_S = 45.0
+# About as many small segments pile up before they are merged; a share of the cost of that is
+# what an upload costs on average, whatever the size of the index.
+ONE_IN = 64
+BESIDE_S = 2.0  # at most, of an event's time
 PUBLISHED_AT_ONCE = 20  # messages of at most 200 KB; Pub/Sub takes 10 MB
 
 _log = logging.getLogger("clipsearch")
@@ -32,21 +43,46 @@ class Unfinished(ClipsearchError):
     """Time is up, and the event must come again: nobody else does the rest."""
 
 
-def handle(message: Message, services: Services) -> Answer:
+def handle(message: Message, event: Any, services: Services, timing: Timing) -> Answer:
+    """`perform`, which has a limited number of attempts to index photos. Raises TopicError, too."""
+    if isinstance(message, Index):
+        return limited(message, event, services, lambda: perform(message, services, timing))
+    return perform(message, services, timing)
+
+
+def perform(message: Message, services: Services, timing: Timing) -> Answer:
     """Do what the message asks for.
 
     Raises Refused, Unfinished, and for every fault of the infrastructure: StorageError, NoModel,
     DamagedObject, TopicError.
     """
-    if isinstance(message, Compact):
-        return _compact(services)
-    if isinstance(message, Reconcile):
-        return _reconcile(message, services)
-    if isinstance(message, Index):
-        encoder = _encoder(message.space, services)
-        return _done("index", index_photos(message, services, encoder))
-    _check_space(message.space, services)
-    return _done("remove", remove_photos(message, services))
+    match message:
+        case Compact():
+            return _compact(services)
+        case Reconcile():
+            return _reconcile(message, services, timing)
+        case Index():
+            with timing.phase("load"):
+                encoder = _encoder(message.space, services)
+            results = index_photos(message.photos, services, encoder, timing)
+            return _done("index", summary(results))
+        case Remove():
+            _check_space(message.space, services)
+            remove_photos(message.photos, message.space, services)
+            return _done("remove", f"{len(message.photos)} removed")
+
+
+def compact_now_and_then(services: Services) -> None:
+    """Called when the entry of an event is durable: what goes wrong here is not its fault."""
+    if random.randrange(ONE_IN):
+        return
+    try:
+        if services.topic is not None:
+            services.topic.publish([to_json(Compact())], BESIDE_S)
+        else:
+            _compacted(services, BESIDE_S)
+    except ClipsearchError as error:
+        _log.warning("segments pile up, for they cannot be merged: %s", error)
 
 
 class Publisher:
@@ -74,23 +110,22 @@ class Alone:
 
     keeps = False
 
-    def __init__(self, services: Services, deadline: float) -> None:
-        self._services = services
-        self._deadline = deadline
+    def __init__(self, services: Services, timing: Timing, deadline: float) -> None:
+        self._services, self._timing, self._deadline = services, timing, deadline
         self.left = 0  # photos
 
     def send(self, message: Message) -> None:
         if isinstance(message, Index | Remove) and time.monotonic() > self._deadline:
             self.left += len(message.photos)
         else:
-            handle(message, self._services)
+            perform(message, self._services, self._timing)
 
     def flush(self) -> None:
         pass
 
 
 def _compact(services: Services) -> Answer:
-    report = compact_for(services, SPREAD_S if services.topic else ALONE_S)
+    report = _compacted(services, SPREAD_S if services.topic else ALONE_S)
     for damaged in report.damaged:
         _log.error("left as it is: %s", damaged)
     return _done(
@@ -101,7 +136,13 @@ def _compact(services: Services) -> Answer:
     )
 
 
-def _reconcile(message: Reconcile, services: Services) -> Answer:
+def _compacted(services: Services, seconds: float) -> Report:
+    """Raises StorageError, NoModel, DamagedObject."""
+    deadline = time.monotonic() + seconds
+    return compact(services.index, services.model.space(), deadline, datetime.now(UTC))
+
+
+def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer:
     if message.space:
         _check_space(message.space, services)
     else:
@@ -111,7 +152,7 @@ def _reconcile(message: Reconcile, services: Services) -> Answer:
         publisher = Publisher(services.topic)
         found = reconcile(services.photos, services.index, message, publisher, now + SPREAD_S)
     else:
-        alone = Alone(services, now + ALONE_S)
+        alone = Alone(services, timing, now + ALONE_S)
         found = reconcile(services.photos, services.index, message, alone, float("inf"))
         if alone.left:
             raise Unfinished(f"reconcile: {alone.left} photos are left")

@@ -49,14 +49,15 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A photo to index: its `generation` and `size` in the bucket, the generation that its
-    entry is to be written `at`, and the one that the index had (`known`, 0 for none)."""
+    """A photo to index: its `generation` and `size` in the bucket (None: not said), the generation
+    that its entry is to be written `at`, and the one that the index had (`known`, 0 for none; None
+    for a photo of an event, of which nobody has asked the index)."""
 
     name: str
     generation: int
-    size: int
+    size: int | None
     at: int
-    known: int
+    known: int | None
 
 
 @dataclass(frozen=True, slots=True)

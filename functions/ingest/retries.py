@@ -1,52 +1,59 @@
-"""How often the same thing may be tried, so that what ends the process does not do so all day.
+"""Attempts to index photos: how many there may be, and what happens after the last one.
 
 A fault of the infrastructure passes, and its event may come again as often as it does. What is
 counted is the rest: errors that nobody foresaw, and attempts after which there was nobody left to
-say anything (out of memory, or of time). An attempt leaves an object before it begins, and takes
-it away when it has ended:
+say anything (out of memory, or of time). Several photos that fail together are halved, down to the
+one; that one is listed as a failure.
+
+An attempt leaves an object before it begins, and takes it away when it has ended:
 
     <index>/attempts/<digest>/<random>
 
 Only of events that are older than two minutes, which have most likely been delivered before: a
 fresh one costs nothing more. Deliveries wait 10 s to 600 s, so the limit is reached in half an
-hour; in an hour, if each attempt runs out of time.
+hour; in an hour, if each attempt runs out of time. Import this inside functions only.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 from clipsearch.errors import ClipsearchError, StorageError
+from clipsearch.index.format.entries import Cause
+from clipsearch.index.format.segments import write_segment
 from clipsearch.storage import Bucket
 from ingest.answer import Answer
-from ingest.events import Refused
+from ingest.events import Refused, age_s
+from ingest.indexing import failure
+from ingest.messages import Index, to_json
+from ingest.services import Services
 
 FRESH_S = 120.0
 LIMIT = 5
+LIMIT_TOGETHER = 2  # of a message with several photos, before it is cut in two
 
 
-def limited(
-    index: Bucket,
-    key: str,
-    age_s: float | None,
-    work: Callable[[], Answer],
-    give_up: Callable[[str], Answer],
-    limit: int = LIMIT,
-) -> Answer:
-    """`work()`; at the end of the last attempt `give_up(reason)`.
+def limited(message: Index, event: Any, services: Services, work: Callable[[], Answer]) -> Answer:
+    """`work()`, which indexes the photos of `message`; after the last attempt, what gives up.
 
-    `key` says what is tried; `age_s` how old its event is, None if nobody knows. Raises what
-    `work` raises while there are attempts left, and StorageError.
+    Raises what `work` raises as long as there are attempts left, StorageError and TopicError.
     """
-    if age_s is None or age_s < FRESH_S:
+    age = age_s(event)
+    is_single = len(message.photos) == 1
+    if age is None or age < FRESH_S or (services.topic is None and not is_single):
         return work()
-    attempts = _Attempts(index, key)
+    limit = LIMIT if is_single else LIMIT_TOGETHER
+    attempts = _Attempts(services.index, message)
     before = attempts.begin()
     if before >= limit:
-        answer = give_up(f"gave up after {before} attempts that ended the process")
+        answer = _give_up(message, event, services, f"{before} attempts that ended the process")
     else:
         try:
             answer = work()
@@ -56,15 +63,35 @@ def limited(
         except Exception as error:
             if before + 1 < limit:
                 raise
-            answer = give_up(f"gave up after {limit} attempts ({type(error).__name__})")
+            reason = f"{limit} attempts ({type(error).__name__})"
+            answer = _give_up(message, event, services, reason)
     attempts.forget()
     return answer
 
 
+def _give_up(message: Index, event: Any, services: Services, after: str) -> Answer:
+    reason = f"gave up after {after}"
+    if len(message.photos) > 1:
+        assert services.topic is not None
+        middle = len(message.photos) // 2
+        halves = message.photos[:middle], message.photos[middle:]
+        services.topic.publish([to_json(replace(message, photos=half)) for half in halves])
+        return Answer("done", f"index: cut in two: {reason}", logging.WARNING)
+    [photo] = message.photos
+    if photo.at != photo.known:  # else it was a failure before, and nothing is new
+        entry = failure(photo.name, photo.at, reason, Cause.GAVE_UP)
+        write_segment(services.index, message.space, [entry])
+    if services.dead_letters is not None:
+        letter = {"name": photo.name, "generation": photo.generation, "reason": reason}
+        letter["event"] = {key: event.get(key) for key in ("type", "source", "id", "time")}
+        services.dead_letters.publish([json.dumps(letter, ensure_ascii=False).encode()])
+    return Answer("given up", f"{reason}: {photo.name!r}", logging.ERROR)
+
+
 class _Attempts:
-    def __init__(self, index: Bucket, key: str) -> None:
+    def __init__(self, index: Bucket, message: Index) -> None:
         self._index = index
-        self._prefix = f"attempts/{hashlib.sha256(key.encode()).hexdigest()[:32]}/"
+        self._prefix = f"attempts/{hashlib.sha256(_key(message)).hexdigest()[:32]}/"
         self._names: list[str] = []
 
     def begin(self) -> int:
@@ -82,3 +109,11 @@ class _Attempts:
     def forget(self) -> None:
         for name in self._names:
             self._index.delete(name)
+
+
+def _key(message: Index) -> bytes:
+    """What is tried. A photo is the same in whatever space, by an event or by a message."""
+    if len(message.photos) > 1:
+        return to_json(message)
+    [photo] = message.photos
+    return f"{photo.name}\0{photo.generation}".encode()

@@ -29,9 +29,9 @@ def test_a_place_for_decoding_is_free_again_before_the_thumbnail_is_uploaded(clo
     for colour in ("red", "green", "blue"):
         cloud.put(f"{colour}.jpg", jpeg(colour))
     assert cloud.client
-    import ingest.batches  # the instance's own
+    import ingest.indexing  # the instance's own
 
-    monkeypatch.setattr(ingest.batches, "cpus", lambda: 1)
+    monkeypatch.setattr(ingest.indexing, "cpus", lambda: 1)
     monkeypatch.setattr(Encoder, "decode", decode)
     cloud.services.thumbnails = Slow()
     assert cloud.reconcile() == 200

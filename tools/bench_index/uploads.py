@@ -30,7 +30,7 @@ from collections import Counter
 from pathlib import Path
 from functions_framework import create_app
 client = create_app("ingest", "functions/main.py").test_client()
-importlib.import_module("ingest.compaction").ONE_IN = 10**9
+importlib.import_module("ingest.maintenance").ONE_IN = 10**9
 from clipsearch.storage import local
 counts = Counter()
 class Counting(local.FolderBucket):

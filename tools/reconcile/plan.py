@@ -11,7 +11,7 @@ from clipsearch.errors import ObjectNotFound, UnreadablePhoto
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import Pending
 from ingest.messages import MAX_PHOTOS, Wanted
-from ingest.reading import read_photo
+from ingest.read_photo import read_photo
 from ingest.reconcile.comparison import Comparison
 from ingest.reconcile.run import LISTED_AT_ONCE, batches
 from tools.reconcile.options import Options

@@ -9,8 +9,9 @@ from clipsearch.errors import StorageError
 from clipsearch.index.format.entries import Cause
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
+from clipsearch.telemetry import Timing
 from clipsearch.text import printable
-from ingest.batches import index_photos, remove_photos
+from ingest.indexing import index_photos, remove_photos
 from ingest.messages import Index, Message, Reconcile, Remove
 from ingest.reconcile.run import reconcile
 from tools.reconcile.options import Options
@@ -36,9 +37,9 @@ class Here:
         try:
             if isinstance(message, Index):
                 encoder = self._services.model.encoder()
-                index_photos(message, self._services, encoder, lambda: self._bar.update() and None)
+                index_photos(message.photos, self._services, encoder, Timing(), self._bar.update)
             else:
-                remove_photos(message, self._services)
+                remove_photos(message.photos, message.space, self._services)
             self._troubled = 0
         except StorageError as error:
             self._troubled += 1

@@ -175,7 +175,7 @@ def cut(
 
 
 def _weigh_wanted(photo: Wanted) -> tuple[int, int, int]:
-    return 1, photo.size, _json_bytes(photo.name)
+    return 1, photo.size or 0, _json_bytes(photo.name)
 
 
 def _weigh_gone(orphan: tuple[str, int]) -> tuple[int, int]:

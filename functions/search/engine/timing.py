@@ -1,11 +1,11 @@
 """How long the parts of an answer took, for the answer itself and for Server-Timing."""
 
-from clipsearch import timing
+from clipsearch import telemetry
 
 PHASES = ("load", "encode", "search")
 
 
-class Timing(timing.Timing):
+class Timing(telemetry.Timing):
     def __init__(self) -> None:
         super().__init__(PHASES)
 

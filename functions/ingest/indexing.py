@@ -1,0 +1,226 @@
+"""The indexing pipeline: read, decode, thumbnail, embed, write, look again.
+
+A single photo is a batch of one. A batch is written as one segment and never reads the index: the
+work of an upload does not grow with it (invariant 10), and the merge rule makes repetitions
+harmless (invariant 2). Import this inside functions only.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from clipsearch.cpus import cpus
+from clipsearch.errors import ObjectExists, ObjectNotFound, PhotoRefused, UnreadablePhoto
+from clipsearch.images import thumbnails
+from clipsearch.index.format.entries import Cause, Entry, Kind
+from clipsearch.index.format.segments import write_segment
+from clipsearch.model.encoder import MAX_BATCH, Encoder
+from clipsearch.telemetry import Timing
+from ingest.messages import Wanted
+from ingest.read_photo import cause_of, check_storage_answers, read_photo
+from ingest.services import Services
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+REQUESTS_AT_ONCE = 8  # storage answers in tens of ms, and its client pools 10 connections
+FOR_EVER = "public, max-age=31536000, immutable"  # another generation has another name
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of a photo. `outcome`: indexed, failed, skipped or gone."""
+
+    outcome: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A photo before the encoder, which takes `square`; or with an error; or neither if it is gone.
+
+    A batch waits in memory in this form: without the picture that the thumbnail was made of.
+    """
+
+    photo: Wanted
+    square: Image.Image | None = None
+    width: int = 0
+    height: int = 0
+    error: UnreadablePhoto | None = None
+
+
+def index_photos(
+    photos: Sequence[Wanted],
+    services: Services,
+    encoder: Encoder,
+    timing: Timing,
+    progress: Callable[[], object] = lambda: None,
+) -> list[Result]:
+    """Index `photos`; one Result for each, in order. `progress` is called after each.
+
+    Raises for every fault of the infrastructure (StorageError, DamagedObject): no entry is written
+    then, and all of it may be done again.
+    """
+    entries: list[Entry] = []
+    refused: list[tuple[str, PhotoRefused]] = []
+    for batch in _prepared(photos, services, encoder, timing):
+        with timing.phase("encode"):
+            entries += _entries(batch, encoder)
+        refused += [(p.photo.name, p.error) for p in batch if isinstance(p.error, PhotoRefused)]
+        for _ in batch:
+            progress()
+    check_storage_answers(refused, services.photos)
+    with timing.phase("write"):
+        news = [e for p, e in zip(photos, entries, strict=True) if _is_news(p, e)]
+        if news:
+            write_segment(services.index, encoder.space, news)
+        is_lost = _look_again(photos, entries, services)
+        lost = [p for p, went in zip(photos, is_lost, strict=True) if went and p.known is not None]
+        if lost:
+            write_segment(services.index, encoder.space, [tombstone(p.name, p.at) for p in lost])
+    return list(map(_result, entries, is_lost))
+
+
+def remove_photos(photos: Sequence[tuple[str, int]], space: str, services: Services) -> None:
+    """Note that these generations of photos are gone. Newer ones stay, by the merge rule."""
+    write_segment(services.index, space, [tombstone(*photo) for photo in photos])
+    with _pool() as pool:
+        list(pool.map(lambda photo: _remove_thumbnail(photo[0], photo[1], services), photos))
+
+
+def summary(results: Sequence[Result]) -> str:
+    count = Counter(result.outcome for result in results)
+    return (
+        f"{count['indexed']} indexed, {count['failed']} failed, "
+        f"{count['skipped']} skipped, {count['gone']} gone"
+    )
+
+
+def failure(name: str, at: int, reason: str, cause: int) -> Entry:
+    return _entry(name, at, Kind.FAILURE, reason=reason, cause=cause)
+
+
+def tombstone(name: str, at: int) -> Entry:
+    return _entry(name, at, Kind.TOMBSTONE)
+
+
+def _prepared(
+    photos: Sequence[Wanted], services: Services, encoder: Encoder, timing: Timing
+) -> Iterator[list[_Prepared]]:
+    """Read, decoded and with a thumbnail; in order, as many at a time as the encoder takes."""
+    # As many decodes as there are cores; memory has a budget of its own.
+    decoding = threading.BoundedSemaphore(cpus())
+
+    def prepare(photo: Wanted) -> _Prepared:
+        try:
+            with timing.phase("read"):
+                data = read_photo(photo.name, photo.generation, photo.size, services.photos)
+            with decoding:
+                with timing.phase("decode"):
+                    decoded = encoder.decode(data)
+                with timing.phase("thumbnail"):
+                    thumbnail = thumbnails.make_thumbnail(decoded.thumbnail)
+            with timing.phase("thumbnail"):
+                _write_thumbnail(photo.name, photo.at, thumbnail, services)
+        except ObjectNotFound:
+            return _Prepared(photo)
+        except UnreadablePhoto as error:
+            return _Prepared(photo, error=error)
+        return _Prepared(photo, decoded.square, decoded.width, decoded.height)
+
+    with _pool() as pool:
+        futures = [pool.submit(prepare, photo) for photo in photos]
+        for begin in range(0, len(futures), MAX_BATCH):
+            yield [future.result() for future in futures[begin : begin + MAX_BATCH]]
+
+
+def _entries(batch: Sequence[_Prepared], encoder: Encoder) -> Iterator[Entry]:
+    vectors = iter(encoder.encode_image([p.square for p in batch if p.square]))
+    for prepared in batch:
+        photo, error = prepared.photo, prepared.error
+        if prepared.square:
+            size = {"width": prepared.width, "height": prepared.height}
+            yield _entry(photo.name, photo.at, Kind.VECTOR, vector=next(vectors), **size)
+        elif error:
+            yield failure(photo.name, photo.at, error.reason, cause_of(error))
+        else:  # true whatever comes after it, so that nobody waits for this photo any longer
+            yield tombstone(photo.name, photo.at)
+
+
+def _is_news(photo: Wanted, entry: Entry) -> bool:
+    if entry.kind == Kind.TOMBSTONE:  # of a photo that went, its own event or its successor's tells
+        return photo.known is not None
+    # else it was refused before, most likely
+    return entry.cause != Cause.REFUSED or photo.at != photo.known
+
+
+def _look_again(
+    photos: Sequence[Wanted], entries: Sequence[Entry], services: Services
+) -> list[bool]:
+    """Remove the thumbnails that nobody needs; returns which photos went meanwhile.
+
+    Their deletion may have looked for the thumbnail before it was written, and may lose against
+    an entry that overrules.
+    """
+
+    def is_lost(photo: Wanted, entry: Entry) -> bool:
+        if photo.known and photo.known != photo.at:
+            _remove_thumbnail(photo.name, photo.known, services)
+        lost = entry.kind == Kind.VECTOR and not _is_there(photo, services)
+        if lost or entry.kind == Kind.TOMBSTONE:
+            _remove_thumbnail(photo.name, photo.at, services)
+        return lost
+
+    with _pool() as pool:
+        return list(pool.map(is_lost, photos, entries))
+
+
+def _is_there(photo: Wanted, services: Services) -> bool:
+    try:
+        return services.photos.stat(photo.name).generation == photo.generation
+    except ObjectNotFound:
+        return False
+
+
+def _result(entry: Entry, is_lost: bool) -> Result:
+    if is_lost or entry.kind == Kind.TOMBSTONE:
+        return Result("gone", "gone or replaced")
+    if entry.kind == Kind.VECTOR:
+        return Result("indexed", f"{entry.width} x {entry.height} pixels")
+    if entry.cause == Cause.SKIPPED:
+        return Result("skipped", str(entry.reason))
+    return Result("failed", f"cannot be indexed: {entry.reason}")
+
+
+def _write_thumbnail(name: str, at: int, data: bytes, services: Services) -> None:
+    """`at` is the generation of the entry, by which search finds the thumbnail."""
+    path = thumbnails.thumbnail_name(name, at)
+    # Another release of the image library may have made other bytes of the same picture.
+    with suppress(ObjectExists):
+        services.thumbnails.create(path, data, thumbnails.CONTENT_TYPE, FOR_EVER)
+
+
+def _remove_thumbnail(name: str, at: int, services: Services) -> None:
+    services.thumbnails.delete(thumbnails.thumbnail_name(name, at))
+
+
+def _entry(name: str, at: int, kind: Kind, **facts: Any) -> Entry:
+    return Entry(name, at, kind, time_us=time.time_ns() // 1000, **facts)
+
+
+@contextmanager
+def _pool() -> Iterator[ThreadPoolExecutor]:
+    """After an error nothing more is begun."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "clipsearch-photos") as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
