@@ -24,10 +24,10 @@ def make_targets() -> set[str]:
 
 def test_the_readme_lists_the_settings_and_no_others() -> None:
     rows = re.findall(r"^\| `([A-Z_]+)` \|.*\|([^|]*)\|$", README, re.MULTILINE)
-    assert [name for name, _ in rows] == [setting.name for setting in SETTINGS]
-    for setting, (name, default) in zip(SETTINGS, rows, strict=True):
-        if setting.default:
-            assert default.strip() == f"`{setting.default}`", name
+    assert [name for name, _ in rows] == [*SETTINGS]
+    for name, default in rows:
+        if SETTINGS[name]:
+            assert default.strip() == f"`{SETTINGS[name]}`", name
 
 
 def test_the_readme_lists_the_endpoints_and_no_others() -> None:

@@ -1,8 +1,10 @@
 """Who may import whom, and that importing the entry points brings nothing heavy."""
 
 import ast
+import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,31 @@ ALLOWED = {
     "tools": {"clipsearch", "ingest", "model_export", "search", "tools"},
 }
 OURS = {"clipsearch", "ingest", "main", "model_export", "search", "tools"}
+
+FUNCTIONS = ROOT / "functions"
+# What the modules of a folder may import of our own besides those of the folder itself, of the
+# folders in it, and the modules that stand directly in clipsearch/.
+WITHIN = {
+    "clipsearch": ("clipsearch/storage",),
+    "clipsearch/images": (),
+    "clipsearch/index": ("clipsearch/storage",),
+    "clipsearch/index/format": ("clipsearch/storage",),
+    "clipsearch/index/reader": ("clipsearch/index/format", "clipsearch/storage"),
+    "clipsearch/index/search": ("clipsearch/index/format", "clipsearch/index/reader"),
+    "clipsearch/index/compaction": (
+        *("clipsearch/index/format", "clipsearch/index/reader", "clipsearch/storage"),
+        "clipsearch/model/bundle",  # has the direction that texts share
+    ),
+    "clipsearch/model": ("clipsearch/images", "clipsearch/storage"),
+    "clipsearch/storage": (),
+    "ingest": ("clipsearch",),
+    "ingest/reconcile": ("clipsearch", "ingest/messages"),
+    "search": ("clipsearch",),
+    "search/engine": ("clipsearch", "search/http"),
+    "search/http": ("clipsearch", "search/engine"),
+}
+# These compare arrays, and are imported inside functions only, as the index is.
+NUMPY_AT_THE_TOP = ("clipsearch/index", "ingest/reconcile")
 
 # Threads started before the fork are dead after it, and imports delay the open port.
 HEAVY = {
@@ -42,13 +69,27 @@ KNOWS_GOOGLE = {
 
 def imports_of(file: Path) -> set[str]:
     """The dotted names of all modules that `file` imports, anywhere in it."""
+    return names_in(ast.walk(ast.parse(file.read_text())))
+
+
+def imports_at_the_top(file: Path) -> set[str]:
+    return names_in(ast.parse(file.read_text()).body)
+
+
+def modules_of(folder: str) -> list[Path]:
+    files = sorted((FUNCTIONS / folder).glob("*.py"))
+    assert files
+    return files
+
+
+def names_in(nodes: Iterable[ast.AST]) -> set[str]:
     names = set()
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in nodes:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: a relative import"
-            names.add(node.module)
+            assert node.level == 0, f"a relative import of {node.module}"
+            names.add(str(node.module))
     return names
 
 
@@ -69,20 +110,50 @@ def test_the_cloud_gets_no_torch_and_knows_google_in_few_places():
             assert "google" not in names, file
 
 
-def test_importing_main_imports_nothing_heavy():
+@pytest.mark.parametrize(("target", "other"), [("ingest", "search"), ("search", "ingest")])
+def test_main_imports_its_target_only_and_nothing_heavy(target, other):
     code = "import sys, main; print('\\n'.join(sys.modules))"
-    imported = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT / "functions",
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split("\n")
-    assert "ingest.main" in imported
+    imported = start(code, target).stdout.split("\n")
+    assert f"{target}.main" in imported
+    assert not [name for name in imported if name.split(".")[0] == other]
     assert not HEAVY & set(imported)
 
 
-def test_main_is_two_imports_and_nothing_else():
-    body = ast.parse((ROOT / "functions/main.py").read_text()).body
-    kinds = [type(statement).__name__ for statement in body]
-    assert kinds == ["Expr", "ImportFrom", "ImportFrom", "Assign"]
+def test_main_says_which_targets_there_are():
+    failed = start("import main", "serach", check=False)
+    assert failed.returncode == 1
+    assert failed.stderr == "FUNCTION_TARGET is 'serach'; it must be search or ingest\n"
+
+
+def start(code: str, target: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "functions",
+        env={**os.environ, "FUNCTION_TARGET": target},
+        capture_output=True,
+        text=True,
+        check=check,
+    )
+
+
+@pytest.mark.parametrize("folder", sorted(WITHIN))
+def test_numpy_and_faiss_stand_at_the_top_only_inside_the_index(folder):
+    """So that whoever imports a module outside of it, before the fork too, brings neither."""
+    for file in modules_of(folder):
+        names = {name.split(".")[0] for name in imports_at_the_top(file)}
+        assert "numpy" not in names or folder.startswith(NUMPY_AT_THE_TOP), file
+        assert "faiss" not in names or folder == "clipsearch/index/search", file
+
+
+@pytest.mark.parametrize("folder", sorted(WITHIN))
+def test_each_folder_says_what_is_in_it_and_imports_what_it_may(folder):
+    assert ast.get_docstring(ast.parse((FUNCTIONS / folder / "__init__.py").read_text()))
+    for file in modules_of(folder):
+        for name in imports_of(file):
+            if name.split(".")[0] in {"clipsearch", "ingest", "search"}:
+                place = name.replace(".", "/")
+                own = () if folder == "clipsearch" else (folder,)
+                allowed = (*own, *WITHIN[folder])
+                is_own = any(place == a or place.startswith(f"{a}/") for a in allowed)
+                is_top = place.count("/") <= 1 and (FUNCTIONS / f"{place}.py").exists()
+                assert is_own or is_top, f"{file}: {name}"

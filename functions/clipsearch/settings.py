@@ -22,61 +22,21 @@ TOPIC_FORM = "projects/PROJECT/topics/TOPIC"
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable; `default` None means that it must be set."""
-
-    name: str
-    default: str | None
-    help: str
-
-
-SETTINGS = (
-    Setting("CLIPSEARCH_PHOTOS", None, f"the photos: {BUCKET_FORM}"),
-    Setting("CLIPSEARCH_INDEX", None, f"the index and the models: {BUCKET_FORM}"),
-    Setting("CLIPSEARCH_THUMBNAILS", None, f"the thumbnails: {BUCKET_FORM}"),
-    Setting(
-        "CLIPSEARCH_PHOTOS_URL",
-        "",
-        "public base address of the photos; for gs:// it follows from CLIPSEARCH_PHOTOS",
-    ),
-    Setting(
-        "CLIPSEARCH_THUMBNAILS_URL",
-        "",
-        "public base address of the thumbnails; for gs:// it follows from CLIPSEARCH_THUMBNAILS",
-    ),
-    Setting(
-        "CLIPSEARCH_SIGN_AS",
-        "",
-        "the service account that signs the addresses of thumbnails in a private gs:// bucket",
-    ),
-    Setting("CLIPSEARCH_MODEL", "current", "the model to use: a space, or current"),
-    Setting(
-        "CLIPSEARCH_ALLOWED_ORIGINS",
-        "*",
-        "who may call search from a browser: *, or origins separated by commas",
-    ),
-    Setting(
-        "CLIPSEARCH_SITE_URL",
-        "",
-        "public address of site/, whose stylesheet answers for browsers without JavaScript use",
-    ),
-    Setting(
-        "CLIPSEARCH_TOPIC",
-        "",
-        f"where ingest publishes maintenance: {TOPIC_FORM}; without, ingest does it itself",
-    ),
-    Setting(
-        "CLIPSEARCH_DEAD_LETTERS",
-        "",
-        f"where ingest publishes what it gave up: {TOPIC_FORM}; without, the log has it",
-    ),
-    Setting(
-        "GOOGLE_CLOUD_PROJECT",
-        "",
-        "the project that the traces of log lines are in; Google's own libraries read it, too",
-    ),
-)
+# Name and default of each variable; None: it must be set. README says what they mean.
+SETTINGS: Mapping[str, str | None] = {
+    "CLIPSEARCH_PHOTOS": None,
+    "CLIPSEARCH_INDEX": None,
+    "CLIPSEARCH_THUMBNAILS": None,
+    "CLIPSEARCH_PHOTOS_URL": "",  # for gs:// it follows from CLIPSEARCH_PHOTOS
+    "CLIPSEARCH_THUMBNAILS_URL": "",  # for gs:// it follows from CLIPSEARCH_THUMBNAILS
+    "CLIPSEARCH_SIGN_AS": "",
+    "CLIPSEARCH_MODEL": "current",
+    "CLIPSEARCH_ALLOWED_ORIGINS": "*",
+    "CLIPSEARCH_SITE_URL": "",
+    "CLIPSEARCH_TOPIC": "",
+    "CLIPSEARCH_DEAD_LETTERS": "",
+    "GOOGLE_CLOUD_PROJECT": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +59,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Raises SettingsError for a missing, invalid or unknown variable."""
         _refuse_unknown(environ)
-        values = {s.name: environ.get(s.name, s.default) for s in SETTINGS}
+        values = {name: environ.get(name, default) for name, default in SETTINGS.items()}
         photos = _bucket(values, "CLIPSEARCH_PHOTOS")
         settings = cls(
             photos=photos,
@@ -120,10 +80,9 @@ class Settings:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = [s.name for s in SETTINGS]
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            raise SettingsError(name, environ[name], f"removed: only {', '.join(known)} exist")
+        if name.startswith(PREFIX) and name not in SETTINGS:
+            raise SettingsError(name, environ[name], f"removed: only {', '.join(SETTINGS)} exist")
 
 
 def _bucket(values: Mapping[str, str | None], name: str) -> str:

@@ -104,7 +104,7 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
 
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
-    names = {setting.name for setting in SETTINGS}
+    names = set(SETTINGS)
     assert set(configuration.locals["environment"]) == names | {"ORT_DISABLE_TELEMETRY"}
     assert configuration.locals["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
     for function in configuration.all(FUNCTIONS).values():

@@ -23,10 +23,11 @@ import importlib, sys, time
 sys.path[:0] = ["functions"]
 import numpy as np
 from pathlib import Path
-from clipsearch.background import Background
+from concurrent.futures import ThreadPoolExecutor
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage.local import FolderBucket
-importing = Background(lambda: importlib.import_module("clipsearch.index.search.photo_index"))
+beside = ThreadPoolExecutor(1)
+importing = beside.submit(importlib.import_module, "clipsearch.index.search.photo_index")
 query = np.load(sys.argv[2])
 snapshot = SnapshotReader(FolderBucket(Path(sys.argv[1])), sys.argv[3]).refresh()
 PhotoIndex = importing.result().PhotoIndex

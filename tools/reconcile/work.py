@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 from tqdm import tqdm
 
 from clipsearch.errors import StorageError
-from clipsearch.index.format.entries import Cause
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.telemetry import Timing
@@ -66,16 +64,14 @@ def _report(options: Options) -> int:
     coverage = CoverageReader(index, options.space).newest()
     snapshot = SnapshotReader(index, options.space, keep_vectors=False).refresh()
     assert coverage is not None
-    entries = snapshot.entries
-    is_skipped = entries.failed(Cause.SKIPPED)
-    failures = np.flatnonzero(entries.failed() & ~is_skipped).tolist()
-    for row in failures[:FAILURES_SHOWN]:
+    entries, failed = snapshot.entries, snapshot.failures - snapshot.skipped
+    for row in snapshot.newest_failures(FAILURES_SHOWN):
         print(printable(f"cannot be indexed: {entries.name(row)}: {entries.reason(row)}"))
-    if len(failures) > FAILURES_SHOWN:
-        print(f"… and {len(failures) - FAILURES_SHOWN} more")
+    if failed > FAILURES_SHOWN:
+        print(f"… and {failed - FAILURES_SHOWN} more")
     pending = len(coverage.pending.still(snapshot.catalogue).keys)
     print(
-        f"{coverage.objects} objects, {snapshot.photos} indexed, {len(failures)} failed, "
-        f"{np.count_nonzero(is_skipped)} skipped, {pending} pending"
+        f"{coverage.objects} objects, {snapshot.photos} indexed, {failed} failed, "
+        f"{snapshot.skipped} skipped, {pending} pending"
     )
     return 1 if pending else 0

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """What a reconcile found: how many photos there are, and which were not in the index yet.
 
     <space>/reconciles/<microseconds, 16 hex>-<12 random hex>/<4 digits>.npz

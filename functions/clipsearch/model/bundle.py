@@ -14,6 +14,7 @@ import mmap
 import os
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +22,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clipsearch.background import Background
 from clipsearch.errors import (
     DamagedObject,
     NoModel,
@@ -112,19 +112,11 @@ class RemoteBundle:
         """Download the tower's files into `folder`, at the same time, and check them.
 
         DamagedObject if one is missing or is not what model.json says; StorageError."""
-        downloads = [
-            Background(partial(self._fetch, file, folder)) for file in self.bundle.files_of(tower)
-        ]
-        errors = []
-        for download in downloads:
-            try:
-                download.result()
-            except Exception as exc:
-                errors.append(exc)
-        if errors:
-            raise errors[0]
+        files = self.bundle.files_of(tower)
+        with ThreadPoolExecutor(len(files), "clipsearch-model") as pool:
+            list(pool.map(partial(self._fetch, folder), files))
 
-    def _fetch(self, file: str, folder: Path) -> None:
+    def _fetch(self, folder: Path, file: str) -> None:
         name = f"models/{self.bundle.space}/{file}"
         try:
             self.bucket.download(name, folder / file)

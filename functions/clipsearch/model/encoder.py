@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from clipsearch.background import Background
 from clipsearch.cpus import cpus
 from clipsearch.images.decode import Photo, decode_photo
 from clipsearch.images.preprocess import preprocess
@@ -194,12 +194,10 @@ class _Lazy(Generic[T]):
 
 
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
-    imported = Background(lambda: import_in_turn("onnxruntime"))
-    try:
+    with ThreadPoolExecutor(1, "clipsearch-imports") as beside:
+        imported = beside.submit(import_in_turn, "onnxruntime")
         # ONNX Runtime has copied the matrices once the session exists: what was downloaded can
         # go (on Cloud Run the file system is memory).
         with source.files(tower) as folder:
             imported.result()
             return build(folder)
-    finally:
-        imported.result()

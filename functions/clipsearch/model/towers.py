@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clipsearch.background import Background
 from clipsearch.cpus import cpus
 from clipsearch.text import plain
 
@@ -35,11 +35,10 @@ class TextTower:
     """Texts -> tokens -> vectors."""
 
     def __init__(self, folder: Path) -> None:
-        session = Background(lambda: _session(folder / "text.onnx", cpus()))
-        try:
+        with ThreadPoolExecutor(1, "clipsearch-text") as pool:
+            session = pool.submit(_session, folder / "text.onnx", cpus())
             self._tokenizer = _tokenizer(folder / "tokenizer.json")
-        finally:  # it reads the folder, which may be temporary
-            self._session = session.result()
+        self._session = session.result()
 
     def tokenize(
         self, texts: Sequence[str], context_length: int

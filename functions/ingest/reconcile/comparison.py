@@ -1,4 +1,3 @@
-# numpy at the top: imported inside functions only (nothing heavy before the fork).
 """The photos bucket beside the index: what must be done so that they agree.
 
 A million photos are compared in batches of the listing, against the sorted keys of the
@@ -40,7 +39,7 @@ class Comparison:
         self._is_seen = np.zeros(len(catalogue.live), bool)
         self._pending: list[Pending] = []
         self.objects = self.indexed = self.failed = self.skipped = self.tried_again = 0
-        self.missing = self.outdated = self.orphaned = self.on_their_way = 0
+        self.missing = self.outdated = self.orphaned = 0
 
     def __str__(self) -> str:
         return (
@@ -125,7 +124,6 @@ class Comparison:
         published = self._before.when(keys, at)
         # A time in the future is by a clock that was wrong: the photo would wait until then.
         is_sent = np.abs(published - now) < ON_ITS_WAY_US
-        self.on_their_way += int(np.count_nonzero(is_sent))
         published[~is_sent] = now
         self._pending.append(Pending(keys[is_new], at[is_new], published[is_new]))
         return ~is_sent

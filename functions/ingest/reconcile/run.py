@@ -1,4 +1,3 @@
-# Brings numpy: imported inside functions only (nothing heavy before the fork).
 """Makes the index equal to the photos bucket, whatever happened before (invariant 6).
 
 Lists the bucket once and sends what is to be done as messages of bounded size, to whoever does

@@ -3,10 +3,10 @@
 Imported on the first search, not with main.py; brings no numpy (see clipsearch.imports).
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from clipsearch.background import Background
 from clipsearch.errors import DamagedObject
 from clipsearch.imports import import_in_turn
 from clipsearch.model.encoder import Encoder
@@ -73,14 +73,10 @@ class StateKeeper:
         import_in_turn("clipsearch.index.reader.snapshot_reader")
         from clipsearch.index.reader.snapshot_reader import SnapshotReader
 
-        importing = Background(
-            lambda: import_in_turn("clipsearch.index.search.photo_index")
-        )  # brings FAISS
         reader = SnapshotReader(self._bucket, self._encoder.space)
-        try:
+        with ThreadPoolExecutor(1, "search-imports") as beside:
+            beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # brings FAISS
             snapshot = reader.refresh()
-        finally:
-            importing.result()
         from clipsearch.index.search.photo_index import PhotoIndex
 
         index = PhotoIndex()

@@ -7,10 +7,8 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
-
 from clipsearch.errors import DamagedObject, StorageError
-from clipsearch.index.format.entries import Cause, Entries
+from clipsearch.index.format.entries import Cause
 from clipsearch.index.reader.snapshot_reader import Snapshot
 from clipsearch.index.reconcile_log import Coverage, CoverageReader
 from clipsearch.storage import Bucket
@@ -35,7 +33,6 @@ class StatusReader:
         """The answer as HTTP gives it. `objects`, `pending`: null before the first reconcile."""
         snapshot = state.snapshot
         coverage, damaged = self._coverage(snapshot.space)
-        skipped = int(np.count_nonzero(snapshot.entries.failed(Cause.SKIPPED)))
         pending = None
         if coverage is not None:
             pending = len(coverage.pending.still(snapshot.catalogue).keys)
@@ -47,12 +44,12 @@ class StatusReader:
             "photos": {
                 "objects": coverage.objects if coverage else None,
                 "indexed": snapshot.photos,
-                "failed": snapshot.failures - skipped,
-                "skipped": skipped,
+                "failed": snapshot.failures - snapshot.skipped,
+                "skipped": snapshot.skipped,
                 "pending": pending,
             },
             "reconciled": _reconciled(coverage),
-            "failures": _failures(snapshot.entries),
+            "failures": _failures(snapshot),
             "damaged": [*_damaged(snapshot), *damaged],
         }
 
@@ -82,9 +79,8 @@ def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
     return [{"object": name, "reason": reason} for name, _, reason in pairs]
 
 
-def _failures(entries: Entries) -> list[dict[str, Any]]:
-    rows = np.flatnonzero(entries.failed() & ~entries.failed(Cause.SKIPPED))
-    rows = rows[np.argsort(-entries.times[rows], kind="stable")][:FAILURES_SHOWN]
+def _failures(snapshot: Snapshot) -> list[dict[str, Any]]:
+    entries = snapshot.entries
     return [
         {
             "name": entries.name(row),
@@ -94,7 +90,7 @@ def _failures(entries: Entries) -> list[dict[str, Any]]:
             # a timedelta, because a float of seconds loses microseconds
             "at": rfc3339(_EPOCH + timedelta(microseconds=int(entries.times[row]))),
         }
-        for row in rows.tolist()
+        for row in snapshot.newest_failures(FAILURES_SHOWN)
     ]
 
 

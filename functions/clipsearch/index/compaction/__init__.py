@@ -1,4 +1,3 @@
-# numpy below: import this module inside functions only (nothing heavy before the fork).
 """Compaction: many small segments become few large ones, while everybody reads and writes.
 
 Size-tiered, as in an LSM tree: FANOUT segments of one tier become one of the next, until a

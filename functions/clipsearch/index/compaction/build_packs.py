@@ -1,4 +1,3 @@
-# numpy below: import this module inside functions only (nothing heavy before the fork).
 """Packs are made: beyond what exact search does quickly, segments get compressed twins.
 
     commit = pack(bucket, newest_commit(bucket, space), deadline, common)

@@ -1,4 +1,3 @@
-# numpy below: import this module inside functions only (nothing heavy before the fork).
 """Discarding: damaged segments leave the index when a reconcile has done without them.
 
 Nothing is lost by it. What they held, readers do without already; a photo that was only there

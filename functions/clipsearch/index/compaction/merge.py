@@ -1,4 +1,3 @@
-# numpy below: import this module inside functions only (nothing heavy before the fork).
 """Merging: which segments, and how."""
 
 from __future__ import annotations

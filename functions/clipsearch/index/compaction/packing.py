@@ -1,4 +1,3 @@
-# numpy below: import this module inside functions only (nothing heavy before the fork).
 """Packing: large segments of a large space get their packs, and a commit that names them."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """The purge: once a day full segments, too, lose what no longer counts.
 
 It reads the whole index, and so finds out what of it is damaged. It needs some 100 bytes of

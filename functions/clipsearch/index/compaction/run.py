@@ -1,4 +1,3 @@
-# numpy below: import this module inside functions only (nothing heavy before the fork).
 """One run of compaction: its bounds, and the two steps that merging and purging have in common."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """Entries as columns, and the rule that says which entry about a photo counts.
 
 A million entries are a handful of arrays; nothing on the way from storage to search makes a

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """Reading .npz files, of which an index may have thousands: twice as quick as numpy.load."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """A pack: what a large search needs of one segment, in one write-once object of half its size.
 
     v rows of d float16         the vectors, to put candidates into their true order

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only; faiss comes when it is needed.
 """The quantizer of a space: vectors to 4-bit codes that FAISS can scan very quickly.
 
 The 512 numbers of a vector are turned into the directions in which photos differ most; of

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """Segments: write-once objects that hold entries of one space, as plain .npz (no pickle).
 
 Anyone can read one: `numpy.load(file, allow_pickle=False)`; the arrays are the columns of

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """The state of every photo, kept up to date entry by entry.
 
 Rows are only ever added, so a row number means the same entry for ever; `live` says which

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """Segments, or the packs that stand for them, are read: many at a time, each byte once."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """The rows of packs, most of what a cold reader reads, on their way while it does other things."""
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """The state of all photos of one space at one time, and how it grows by what was read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from clipsearch.background import Background
-from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.entries import Cause, Entries, Kind
 from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.loader import PackGroup, Reading
@@ -50,6 +49,18 @@ class Snapshot:
         catalogue = self.catalogue
         return catalogue.rows if catalogue.live.all() else catalogue.rows.take(catalogue.live)
 
+    @property
+    def skipped(self) -> int:
+        """How many of the `failures` are files that are no photos."""
+        return int(np.count_nonzero(self.entries.failed(Cause.SKIPPED)))
+
+    def newest_failures(self, limit: int) -> list[int]:
+        """The rows in `entries` of photos that cannot be indexed, the newest first."""
+        entries = self.entries
+        rows = np.flatnonzero(entries.failed() & ~entries.failed(Cause.SKIPPED))
+        newest: list[int] = rows[np.argsort(-entries.times[rows], kind="stable")][:limit].tolist()
+        return newest
+
 
 def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
     """With what was read, whose vectors go to `fresh`. Raises as Reading.pack_groups does."""
@@ -57,8 +68,9 @@ def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
     if not reading.parts:
         return unchanged
     parts = dict(reading.parts)
-    packs = Background(reading.pack_groups)
-    catalogue, rows = _merged(snapshot.catalogue, parts)  # while they are read
+    with ThreadPoolExecutor(1, "clipsearch-packs") as pool:
+        packs = pool.submit(reading.pack_groups)
+        catalogue, rows = _merged(snapshot.catalogue, parts)  # while they are read
     groups = packs.result()
     if reading.parts != parts:  # segments were read in the place of packs
         catalogue, rows = _merged(snapshot.catalogue, reading.parts)

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """What a reader knows: one commit and the segments that came after it.
 
 reader = SnapshotReader(bucket, space)

@@ -1,4 +1,3 @@
-# numpy at the top: import this module inside functions only (nothing heavy before the fork).
 """Vectors on their way from the reader to the index, which keeps the only copy of them."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# numpy and faiss at the top: import this module inside functions only, and never in ingest.
 """Shards: immutable pieces of the search index, merged as they grow."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# numpy and faiss at the top: import this module inside functions only, and never in ingest.
 """Search over a snapshot: inner products by FAISS, in an order that can be paged.
 
 Vectors from packs are searched by their codes first (quantized_shard.py), the others exactly.

@@ -1,4 +1,3 @@
-# numpy and faiss at the top: import this module inside functions only, and never in ingest.
 """The trained part of the index: candidates by 4-bit codes, their true order by float16."""
 
 from __future__ import annotations
