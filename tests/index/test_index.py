@@ -17,7 +17,7 @@ from clipsearch.index.format.entries import Entries, Entry, Kind
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
-from clipsearch.index.reader.vector_queue import FreshVectors, Plain
+from clipsearch.index.reader.vector_queue import Plain, VectorQueue
 from clipsearch.index.search import flat_shard as shards
 from clipsearch.index.search.photo_index import Hit, PhotoIndex
 from clipsearch.storage.local import FolderBucket
@@ -46,7 +46,7 @@ class Library:
     def __init__(self) -> None:
         self.index = PhotoIndex()
         self.catalogue = Catalogue.empty()
-        self.fresh = FreshVectors()
+        self.fresh = VectorQueue()
 
     def add(self, *entries: Entry) -> Snapshot:
         snapshot = self.read(*entries)
@@ -212,24 +212,24 @@ def test_memory_of_what_no_longer_counts_is_given_back() -> None:
     vectors = random_units(100, 8)
     for generation in range(1, 30):
         library.add(*(photo(str(i), generation, vectors[i]) for i in range(100)))
-    held = sum(len(shard.rows) for shard in library.index._state.shards)
+    held = sum(len(shard.rows) for shard in library.index._state.flat)
     assert held <= 200
     library.add(*(tombstone(str(i), 30) for i in range(60)))
-    assert sum(len(shard.rows) for shard in library.index._state.shards) == 40
+    assert sum(len(shard.rows) for shard in library.index._state.flat) == 40
     library.add(*(tombstone(str(i), 30) for i in range(60, 100)))
     assert library.index.search(vectors[0], 5) == []
-    assert library.index._state.shards == []
+    assert library.index._state.flat == []
 
 
 def test_an_update_copies_little_of_what_is_there() -> None:
     library = Library()
     vectors = random_units(1200, 8)
     library.add(*(photo(str(i), 1, vectors[i]) for i in range(1000)))
-    big = library.index._state.shards[0].flat
+    big = library.index._state.flat[0].flat
     for i in range(1000, 1200):
         library.add(photo(str(i), 1, vectors[i]))
-    assert library.index._state.shards[0].flat is big
-    assert len(library.index._state.shards) < 10
+    assert library.index._state.flat[0].flat is big
+    assert len(library.index._state.flat) < 10
 
 
 def test_snapshots_may_be_skipped_and_old_ones_are_ignored() -> None:

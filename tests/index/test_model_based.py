@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from clipsearch.errors import StorageError
-from clipsearch.index.compaction import compact, merge, packing, purge, run
+from clipsearch.index.compaction import build_packs, compact, merge, purge, run
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import newest_commit
 from clipsearch.index.format.entries import Entry, Kind
@@ -70,8 +70,8 @@ class Index(RuleBasedStateMachine):
         self.patch.setattr(merge, "FANOUT", 2)
         self.patch.setattr(merge, "MAX_SEGMENT", 8)
         self.patch.setattr(merge, "MAX_SOURCES", 4)
-        self.patch.setattr(packing, "pack", partial(pack, exact_limit=4, worth_packing=3))
-        self.patch.setattr(packing, "direction_in", lambda bucket, space: None)
+        self.patch.setattr(build_packs, "pack", partial(pack, exact_limit=4, worth_packing=3))
+        self.patch.setattr(build_packs, "direction_in", lambda bucket, space: None)
         self.patch.setattr(run, "REQUESTS", 1)  # so that a run of the test can be repeated
         self.bucket = MemoryBucket()
         self.bucket.page = 3

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from clipsearch.errors import PhotoNotIndexed, StorageError
-from clipsearch.index.compaction import compact, packing
+from clipsearch.index.compaction import build_packs, compact
 from clipsearch.index.compaction.build_packs import EXACT_LIMIT, GROWTH, WORTH_PACKING, pack
 from clipsearch.index.format.commits import Commit, newest_commit, publish_commit
 from clipsearch.index.format.entries import Entries, Entry, Kind, key_of
@@ -120,10 +120,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> FolderBucket:
 def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBucket) -> None:
     index, snapshot = loaded(library)
     assert (snapshot.photos, snapshot.failures, snapshot.damaged) == (COUNT, 1, ())
-    assert len(index._state.trained) == 1
-    assert sum(len(shard.rows) for shard in index._state.shards) == 100
-    assert index.quantised(20) == COUNT - 100
-    assert index.quantised(100) == 0  # so many candidates that all photos are compared
+    assert len(index._state.quantized) == 1
+    assert sum(len(shard.rows) for shard in index._state.flat) == 100
+    assert index.quantized(20) == COUNT - 100
+    assert index.quantized(100) == 0  # so many candidates that all photos are compared
     for queries, at_least in ((texts(40), 0.95), (clustered(40, seed=5), 0.95)):
         right = [
             len(
@@ -146,7 +146,7 @@ def test_texts_need_the_direction_that_they_have_in_common(tmp_path: Path) -> No
         assert following
         publish_commit(bucket, following)
         index, _ = loaded(bucket)
-        (shard,) = index._state.trained
+        (shard,) = index._state.quantized
         right = 0
         for query in texts(40):
             _, places = shard.refined.base_index.search(query[None], 20)
@@ -183,7 +183,7 @@ def test_several_threads_find_the_same(
     monkeypatch.setattr("clipsearch.index.search.quantized_shard.WORTH_A_THREAD", 1000)
     alone, _ = loaded(library, threads=1)
     together, _ = loaded(library, threads=3)
-    assert len(together._state.trained) == 3
+    assert len(together._state.quantized) == 3
     for query in texts(10):
         one, three = alone.search(query, 10), together.search(query, 10)
         assert len({h.name for h in one} & {h.name for h in three}) >= 9
@@ -220,7 +220,7 @@ def test_deleted_and_replaced_photos_of_packs_are_not_found(tmp_path: Path) -> N
     write_segment(bucket, SPACE, [tombstone(f"{i:05}", 2) for i in range(COUNT)])
     index.update(reader.refresh())
     assert index.search(query, 5) == []
-    assert index._state.trained == []
+    assert index._state.quantized == []
 
 
 def test_a_space_that_is_small_gets_no_packs(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_packs_of_two_quantizers_are_searched_side_by_side(tmp_path: Path) -> No
     publish_commit(bucket, both)
     index, snapshot = loaded(bucket)
     assert snapshot.damaged == ()
-    assert len(index._state.trained) == 2
+    assert len(index._state.quantized) == 2
     query = VECTORS[3000]
     assert index.search(query, 1)[0].name == "03000"
 
@@ -360,11 +360,11 @@ def test_rows_that_nobody_wants_any_more_are_not_read(
     """The refresh has failed: what waits for its turn ends without asking the storage."""
     asked: list[str] = []
     has_stopped = threading.Event()
-    # ComingRows sets this attribute to False and, when it is stopped, to True.
+    # RowPrefetch sets this attribute to False and, when it is stopped, to True.
     flag = property(
         lambda _: has_stopped.is_set(), lambda _, value: has_stopped.set() if value else None
     )
-    monkeypatch.setattr(coming_rows.ComingRows, "_has_stopped", flag, raising=False)
+    monkeypatch.setattr(coming_rows.RowPrefetch, "_has_stopped", flag, raising=False)
 
     class Failing(FolderBucket):
         def read(
@@ -412,7 +412,7 @@ def test_a_running_reader_needs_no_pack_of_what_it_has(tmp_path: Path) -> None:
     snapshot = reader.refresh()
     index.update(snapshot)
     assert snapshot.commit == 1
-    assert len(index._state.trained) == 0
+    assert len(index._state.quantized) == 0
     assert index.search(VECTORS[5], 1)[0].name == "00005"
 
 
@@ -481,7 +481,7 @@ def compacted(bucket: FolderBucket, days: int = 0) -> Commit:
 
 @pytest.fixture
 def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FolderBucket:
-    monkeypatch.setattr(packing, "direction_in", lambda bucket, space: common())
+    monkeypatch.setattr(build_packs, "direction_in", lambda bucket, space: common())
     bucket = FolderBucket(tmp_path)
     assert SEGMENTS * 4_500 > EXACT_LIMIT
     for number in range(SEGMENTS):
@@ -496,7 +496,7 @@ def test_compaction_packs_a_large_space_and_publishes_that(large: FolderBucket) 
     assert commit.packs.keys() == {n for n in commit.segments if commit.sizes[n] >= WORTH_PACKING}
     index, snapshot = loaded(large)
     assert (snapshot.photos, snapshot.damaged) == (SEGMENTS * 4_500, ())
-    assert index._state.trained
+    assert index._state.quantized
     assert compacted(large) == commit
 
 

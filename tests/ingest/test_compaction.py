@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from clipsearch.index.compaction import packing
+from clipsearch.index.compaction import build_packs
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import MAX_NUMBER, commit_path, newest_commit
 from clipsearch.index.format.quantizer import read_quantizer
@@ -28,7 +28,7 @@ def test_a_message_compacts_the_index(cloud, caplog):
 
 
 def test_packs_tell_photos_apart_for_texts_of_the_model_or_wait_for_it(cloud, monkeypatch, caplog):
-    monkeypatch.setattr(packing, "pack", partial(pack, exact_limit=10, worth_packing=10))
+    monkeypatch.setattr(build_packs, "pack", partial(pack, exact_limit=10, worth_packing=10))
     for number in range(20):
         cloud.send(*cloud.put(f"{number}.jpg", jpeg()))
     file = cloud.index.root / "models" / cloud.space / "model.json"

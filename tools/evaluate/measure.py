@@ -75,7 +75,7 @@ def _described(library: Library) -> dict[str, Any]:
         "space": snapshot.space,
         "commit": snapshot.commit,
         "indexed": snapshot.photos,
-        "quantised": library.state.index.quantised(DEPTH),
+        "quantised": library.state.index.quantized(DEPTH),
         "damaged": list(snapshot.damaged),
     }
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from clipsearch.index.compaction.build_packs import pack
-from clipsearch.index.compaction.packing import direction_of
+from clipsearch.index.compaction.build_packs import direction_of, pack
 from clipsearch.index.format.commits import Commit, publish_commit
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import new_segment_name, segment_bytes, segment_path

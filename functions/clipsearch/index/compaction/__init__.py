@@ -14,10 +14,10 @@ Why nothing is lost and nothing comes back:
 * A merged segment has everything that counts among its sources. Before its commit it is one
   loose segment more, which the merge rule makes harmless. If others have merged a source by
   then, it stays loose, and is merged like any other later on.
-* Nothing is deleted but what a commit older than GRACE had replaced (sweeping.py).
+* Nothing is deleted but what a commit older than GRACE had replaced (vacuum.py).
 * A segment that nobody can read is left as it is until a whole reconcile has done without it
-  (discarding.py).
-* A tombstone survives every merge. Only the purge drops it (purging.py): when it is older than
+  (vacuum.py).
+* A tombstone survives every merge. Only the purge drops it (purge.py): when it is older than
   TOMBSTONES, so that no event can bring older news of the photo, and no object in the bucket,
   replaced ones included, says anything else about the photo. A merge under way that might
   still write something older has read it from such an object: one that was not replaced when
@@ -31,13 +31,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from clipsearch.index.compaction.discard import discard
+from clipsearch.index.compaction.build_packs import pack_all
 from clipsearch.index.compaction.merge import merge_all
-from clipsearch.index.compaction.packing import pack_all
 from clipsearch.index.compaction.purge import purge_tombstones
 from clipsearch.index.compaction.run import Report, Run
 from clipsearch.index.compaction.transaction import succeed_damaged_commit
-from clipsearch.index.compaction.vacuum import sweep
+from clipsearch.index.compaction.vacuum import discard, sweep
 from clipsearch.storage import Bucket
 
 __all__ = ["Report", "compact", "discard"]

@@ -1,22 +1,23 @@
-"""Packs are made: beyond what exact search does quickly, segments get compressed twins.
+"""Packs: large segments of a large space get compressed twins, and a commit that names them.
 
-    commit = pack(bucket, newest_commit(bucket, space), deadline, common)
-    if commit: publish it as the next one
-
-Work per run is one read and one write per segment that lacks its pack; memory is that of one
-segment, three times.
+Exact search is quick enough for a small space, which gets none. Work per run is one read and one
+write per segment that lacks its pack; memory is that of one segment, three times.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound
+from clipsearch.errors import DamagedObject, NoModel, ObjectExists, ObjectNotFound
+from clipsearch.index.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
+from clipsearch.index.compaction.transaction import advance, newest_or_blank
 from clipsearch.index.format.commits import Commit
 from clipsearch.index.format.packs import pack_path, parse_pack_path, quantizer_id, write_pack
 from clipsearch.index.format.quantizer import (
@@ -29,6 +30,7 @@ from clipsearch.index.format.quantizer import (
     write_quantizer,
 )
 from clipsearch.index.format.segments import read_segment
+from clipsearch.model.bundle import MODEL_JSON, Bundle, load_bundle
 from clipsearch.storage import Bucket
 
 # Entries. Exact search takes some 80 ns for each, so that up to here it stays under 6 ms.
@@ -39,6 +41,52 @@ WORTH_PACKING = 4_096
 GROWTH = 8
 SAMPLE = 49_152  # vectors that a quantizer is trained on; more do not make it better
 SAMPLED_SEGMENTS = 8  # to read no more than 1 GB for it
+
+_log = logging.getLogger("clipsearch")
+
+
+def pack_all(run: Run) -> bool:
+    """Pack what lacks its pack, or has a damaged one; whether there was time for all. A short run
+    has none.
+
+    A pack that no commit names yet is made again, the same.
+    """
+    if not run.has(WORTH_BEGINNING_S):
+        return False
+    newest = newest_or_blank(run.bucket, run.space)
+    # Each has one name only, under which it is made again; meanwhile readers do without.
+    in_parallel(run.bucket.delete, run.damaged_packs)
+    usable = replace(newest, packs=_usable(run, newest))
+    common = partial(direction_in, run.bucket, run.space)
+    try:
+        made = pack(run.bucket, usable, run.deadline, common) or usable
+    except (NoModel, DamagedObject) as problem:
+        _log.error("no packs of %r are made: %s", run.space, problem)
+        return False
+    if made == newest:
+        return True
+
+    def change(newest: Commit) -> Commit | None:
+        kept = {name: path for name, path in made.packs.items() if name in newest.segments}
+        packs = {**_usable(run, newest), **kept}
+        following = replace(newest, packs=packs, quantizer=made.quantizer)
+        return following if following != newest else None
+
+    advance(run.bucket, run.space, change, run.deadline)
+    return run.has(0)
+
+
+def direction_in(bucket: Bucket, space: str) -> Vectors:
+    """What texts share in a space whose model lies in the bucket; NoModel, DamagedObject."""
+    return direction_of(load_bundle(bucket, space).bundle)
+
+
+def direction_of(bundle: Bundle) -> Vectors:
+    """(dim,); DamagedObject if the bundle does not tell it."""
+    if bundle.text_direction is None:
+        reason = "it lacks text_direction: delete it and export the model again"
+        raise DamagedObject(f"models/{bundle.space}/{MODEL_JSON}", reason)
+    return np.array(bundle.text_direction, np.float32)
 
 
 def pack(
@@ -135,3 +183,7 @@ def _pack_segment(
         return write_pack(bucket, space, name, entries, path, quantizer)
     except ObjectExists:  # another release of a library has rounded otherwise: as good
         return pack_path(space, name, path, 2 * entries.vectors.size)
+
+
+def _usable(run: Run, commit: Commit) -> dict[str, str]:
+    return {name: path for name, path in commit.packs.items() if path not in run.damaged_packs}

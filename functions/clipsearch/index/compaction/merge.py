@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from clipsearch.errors import DamagedObject
 from clipsearch.index.compaction.run import GRACE, Run
-from clipsearch.index.compaction.transaction import Ledger, read_ledger
+from clipsearch.index.compaction.transaction import Inventory, read_inventory
 from clipsearch.index.format.commits import Commit
 from clipsearch.index.format.entries import Entries
 from clipsearch.index.format.segments import segment_path
@@ -26,32 +26,32 @@ SOURCE_S, BYTES_PER_S = 0.003, 30e6
 def merge_all(run: Run) -> bool:
     """Merge until nothing is left to merge (True), or no time for it."""
     while True:
-        ledger = read_ledger(run.bucket, run.space)
-        groups = groups_of(run, ledger)
+        inventory = read_inventory(run.bucket, run.space)
+        groups = groups_of(run, inventory)
         if not groups:
             return True
         random.shuffle(groups)  # several runs at once begin with different ones
         has_begun = False
         for names in groups:
-            if run.has(_seconds(ledger, names)):
-                merge(run, ledger, names)
+            if run.has(_seconds(inventory, names)):
+                merge(run, inventory, names)
                 has_begun = True
         if not has_begun:
             return False
 
 
-def groups_of(run: Run, ledger: Ledger) -> list[list[str]]:
+def groups_of(run: Run, inventory: Inventory) -> list[list[str]]:
     """What should be merged, each group into one segment."""
-    loose = [name for name in ledger.loose() if name not in run.aside]
+    loose = [name for name in inventory.loose() if name not in run.damaged]
     # Few may wait for more to come, but not for ever.
-    is_due = any(run.is_past_grace(ledger.listed[name].updated) for name in loose)
-    groups = _cut(ledger, loose) if is_due or len(loose) >= FANOUT else []
-    for names in _tiers(ledger.commit, run.aside):
-        groups += [group for group in _cut(ledger, names) if len(group) > 1]
+    is_due = any(run.is_past_grace(inventory.listed[name].updated) for name in loose)
+    groups = _cut(inventory, loose) if is_due or len(loose) >= FANOUT else []
+    for names in _tiers(inventory.commit, run.damaged):
+        groups += [group for group in _cut(inventory, names) if len(group) > 1]
     return groups
 
 
-def merge(run: Run, ledger: Ledger, names: Sequence[str]) -> None:
+def merge(run: Run, inventory: Inventory, names: Sequence[str]) -> None:
     """Merge the segments of these names, as far as they can be read and fit into one."""
     parts = _fitting(run, run.read(names))
     if not parts:
@@ -65,17 +65,17 @@ def merge(run: Run, ledger: Ledger, names: Sequence[str]) -> None:
 
     def is_valid(newest: Commit) -> bool:
         # Not monotonic(), which stands still while a machine sleeps.
-        is_recent = time.time() - ledger.taken < GRACE.total_seconds() / 2
-        return is_recent and all(_is_there(name, ledger.commit, newest) for name in sources)
+        is_recent = time.time() - inventory.taken < GRACE.total_seconds() / 2
+        return is_recent and all(_is_there(name, inventory.commit, newest) for name in sources)
 
     if run.replace(sources, entries, is_valid):
         run.report.merges += 1
         run.report.merged_entries += len(entries)
 
 
-def _seconds(ledger: Ledger, names: Sequence[str]) -> float:
+def _seconds(inventory: Inventory, names: Sequence[str]) -> float:
     """About how long it takes to merge them."""
-    size = sum(ledger.listed[name].size for name in names if name in ledger.listed)
+    size = sum(inventory.listed[name].size for name in names if name in inventory.listed)
     return len(names) * SOURCE_S + size / BYTES_PER_S
 
 
@@ -94,19 +94,19 @@ def _fitting(run: Run, parts: dict[str, Entries]) -> dict[str, Entries]:
         found = part.vectors.shape[1] if len(part.vectors) else usual
         if found != usual:
             reason = f"its vectors have {found} numbers, those of others {usual}"
-            run.set_aside(name, DamagedObject(segment_path(run.space, name), reason))
+            run.mark_damaged(name, DamagedObject(segment_path(run.space, name), reason))
         elif not fitting or size + len(part) <= MAX_SEGMENT:
             fitting[name] = part
             size += len(part)
     return fitting
 
 
-def _tiers(commit: Commit, aside: set[str]) -> list[list[str]]:
+def _tiers(commit: Commit, damaged: set[str]) -> list[list[str]]:
     """The segments of each tier that has enough of them; full ones are in none."""
     tiers: dict[int, list[str]] = {}
     for name in commit.segments:
         size = commit.sizes.get(name, 1)
-        if name not in aside and size <= MAX_SEGMENT // 2:
+        if name not in damaged and size <= MAX_SEGMENT // 2:
             tiers.setdefault(_tier(size), []).append(name)
     return [names for names in tiers.values() if len(names) >= FANOUT]
 
@@ -115,13 +115,13 @@ def _tier(size: int) -> int:
     return 0 if size < FANOUT else 1 + _tier(size // FANOUT)
 
 
-def _cut(ledger: Ledger, names: Sequence[str]) -> list[list[str]]:
+def _cut(inventory: Inventory, names: Sequence[str]) -> list[list[str]]:
     """Groups that one merge can take: by number, by bytes, and by entries where known."""
     groups: list[list[str]] = []
     entries = size = 0
     for name in names:
-        more_entries = ledger.commit.sizes.get(name, 1)
-        more = ledger.listed[name].size if name in ledger.listed else 0
+        more_entries = inventory.commit.sizes.get(name, 1)
+        more = inventory.listed[name].size if name in inventory.listed else 0
         is_full = not groups or len(groups[-1]) == MAX_SOURCES
         if is_full or entries + more_entries > MAX_SEGMENT or size + more > MAX_SOURCE_BYTES:
             groups.append([])

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from clipsearch.errors import DamagedObject, ObjectNotFound
 from clipsearch.index.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
-from clipsearch.index.compaction.transaction import Ledger, advance, read_ledger
+from clipsearch.index.compaction.transaction import Inventory, advance, read_inventory
 from clipsearch.index.format.commits import Commit
 from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.packs import WRONG_ROWS, read_head, read_rows
@@ -41,13 +41,13 @@ def purge_tombstones(run: Run) -> bool:
     Purges never overlap: each publishes `purged`, and one that finds a foreign value there
     gives up. Otherwise, of two equal entries in two segments, two purges might drop one each.
     """
-    ledger = read_ledger(run.bucket, run.space)
-    before = ledger.commit.purged
-    if not ledger.commit.segments or (before and run.now - before < EVERY):
+    inventory = read_inventory(run.bucket, run.space)
+    before = inventory.commit.purged
+    if not inventory.commit.segments or (before and run.now - before < EVERY):
         return True
-    if len(ledger.listed) > MAX_OBJECTS or not run.has(WORTH_BEGINNING_S):
+    if len(inventory.listed) > MAX_OBJECTS or not run.has(WORTH_BEGINNING_S):
         return False
-    keep = kept_rows(run, ledger)
+    keep = kept_rows(run, inventory)
     if not run.has(0):
         return False
     for name, rows in keep.items():
@@ -65,14 +65,14 @@ def purge_tombstones(run: Run) -> bool:
     return True
 
 
-def kept_rows(run: Run, ledger: Ledger) -> dict[str, Mask]:
+def kept_rows(run: Run, inventory: Inventory) -> dict[str, Mask]:
     """The segments that are worth to be rewritten, and which of their n rows stay: (n,)."""
-    committed = _facts(run, ledger, ledger.commit.segments)
-    others = _facts(run, ledger, ledger.listed.keys() - set(ledger.commit.segments))
+    committed = _facts(run, inventory, inventory.commit.segments)
+    others = _facts(run, inventory, inventory.listed.keys() - set(inventory.commit.segments))
     table = Entries.concat(list(committed.values()))
     # What is in no commit does not count here: its owner may have other plans with it.
     keep = table.winners()
-    if not run.aside:  # or something might be known of the photo that cannot be read
+    if not run.damaged:  # or something might be known of the photo that cannot be read
         keys = np.sort(np.concatenate([_sortable(e) for e in (table, *others.values())]))
         keep &= ~_forgettable(table, keys, run.now)
     result, start = {}, 0
@@ -105,10 +105,10 @@ def _rewrite(run: Run, name: str, entries: Entries, rows: Mask, purged: datetime
     return done
 
 
-def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entries]:
-    """What the merge rule needs of these segments. Those that cannot be read are set aside."""
+def _facts(run: Run, inventory: Inventory, names: Iterable[str]) -> Mapping[str, Entries]:
+    """What the merge rule needs of these segments; marks those that cannot be read as damaged."""
 
-    packs = ledger.commit.packs  # half as large
+    packs = inventory.commit.packs  # half as large
 
     def read_one(name: str) -> Entries | DamagedObject | None:
         if not run.has(0):
@@ -118,7 +118,7 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
                 try:
                     return _bare(_whole(run, packs[name]))
                 except (DamagedObject, ObjectNotFound):
-                    run.spoilt.add(packs[name])
+                    run.damaged_packs.add(packs[name])
             return _bare(read_segment(run.bucket, run.space, name))
         except DamagedObject as damaged:
             return damaged
@@ -126,14 +126,14 @@ def _facts(run: Run, ledger: Ledger, names: Iterable[str]) -> Mapping[str, Entri
             return None
 
     def is_large(name: str) -> bool:
-        return name in packs or (name in ledger.listed and ledger.listed[name].size > LARGE)
+        return name in packs or (name in inventory.listed and inventory.listed[name].size > LARGE)
 
-    names = sorted(sorted(set(names) - run.aside), key=is_large)
+    names = sorted(sorted(set(names) - run.damaged), key=is_large)
     small = [name for name in names if not is_large(name)]
     read = in_parallel(read_one, small) + [read_one(name) for name in names[len(small) :]]
     for name, found in zip(names, read, strict=True):
         if not isinstance(found, Entries):
-            run.set_aside(name, found)
+            run.mark_damaged(name, found)
     return {n: found for n, found in zip(names, read, strict=True) if isinstance(found, Entries)}
 
 

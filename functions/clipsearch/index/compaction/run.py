@@ -52,16 +52,16 @@ class Report:
 class Run:
     """One run over one space, until the `deadline` (time.monotonic()); `now` tells ages.
 
-    `aside`: segments that this run could not read. `gone`: replaced ones that are deleted, so
-    that the next commit need not know them. `spoilt`: packs that cannot be used.
+    `damaged`: segments that this run could not read. `deleted`: replaced ones that the next commit
+    need not know. `damaged_packs`: packs that cannot be used.
     """
 
     def __init__(self, bucket: Bucket, space: str, deadline: float, now: datetime) -> None:
         self.bucket, self.space, self.deadline, self.now = bucket, space, deadline, now
         self.report = Report()
-        self.aside: set[str] = set()
-        self.gone: frozenset[str] = frozenset()
-        self.spoilt: set[str] = set()
+        self.damaged: set[str] = set()
+        self.deleted: frozenset[str] = frozenset()
+        self.damaged_packs: set[str] = set()
 
     def has(self, seconds: float) -> bool:
         """Whether there is so much time left: what takes longer is not begun."""
@@ -71,7 +71,7 @@ class Run:
         return self.now - then >= GRACE
 
     def read(self, names: Iterable[str]) -> dict[str, Entries]:
-        """The segments that can be read; the others are set aside."""
+        """The segments that can be read; the others are marked as damaged."""
 
         def read_one(name: str) -> Entries | DamagedObject | None:
             try:
@@ -87,14 +87,14 @@ class Run:
             if isinstance(found, Entries):
                 readable[name] = found
             else:
-                self.set_aside(name, found)
+                self.mark_damaged(name, found)
         return readable
 
-    def set_aside(self, name: str, damaged: DamagedObject | None) -> None:
-        self.aside.add(name)
-        if damaged:
-            _log.error("compaction leaves a segment as it is: %s", damaged)
-            self.report.damaged += (f"{damaged.name}: {damaged.reason}",)
+    def mark_damaged(self, name: str, problem: DamagedObject | None) -> None:
+        self.damaged.add(name)
+        if problem:
+            _log.error("compaction leaves a segment as it is: %s", problem)
+            self.report.damaged += (f"{problem.name}: {problem.reason}",)
 
     def replace(
         self,
@@ -116,7 +116,7 @@ class Run:
         def change(newest: Commit) -> Commit | None:
             if not is_valid(newest):
                 return None
-            following = _replaced(newest, set(sources), name, len(entries), self.gone)
+            following = _replaced(newest, set(sources), name, len(entries), self.deleted)
             return replace(following, purged=purged or newest.purged)
 
         return advance(self.bucket, self.space, change, self.deadline) is not None
@@ -133,10 +133,10 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
 
 
 def _replaced(
-    commit: Commit, sources: set[str], merged: str, size: int, gone: frozenset[str]
+    commit: Commit, sources: set[str], merged: str, size: int, deleted: frozenset[str]
 ) -> Commit:
     kept = tuple(name for name in commit.segments if name not in sources)
-    known = {old: new for old, new in commit.replaced.items() if old not in gone}
+    known = {old: new for old, new in commit.replaced.items() if old not in deleted}
     return replace(
         commit,
         segments=(*kept, merged),

@@ -1,4 +1,4 @@
-"""What a maintainer of the index knows: what lies in the bucket, and what the commits say of it.
+"""Transactions: what lies in the bucket, what the commits say of it, and how a commit follows.
 
 Readers need less: SnapshotReader.
 """
@@ -30,7 +30,7 @@ _log = logging.getLogger("clipsearch")
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class Inventory:
     """The segments that were in the bucket at `taken` (time.time()), by name, and the newest
     commit after that."""
 
@@ -44,13 +44,13 @@ class Ledger:
         return sorted(self.listed.keys() - known)
 
 
-def read_ledger(bucket: Bucket, space: str) -> Ledger:
+def read_inventory(bucket: Bucket, space: str) -> Inventory:
     """Lists all segments: a request per thousand. Raises StorageError."""
     taken = time.time()
     prefix = segments_prefix(space)
     stats = {stat.name.removeprefix(prefix): stat for stat in bucket.list(prefix)}
     listed = {name: stat for name, stat in stats.items() if is_segment_name(name)}
-    return Ledger(listed, newest_or_blank(bucket, space), taken)
+    return Inventory(listed, newest_or_blank(bucket, space), taken)
 
 
 def newest_or_blank(bucket: Bucket, space: str) -> Commit:

@@ -1,20 +1,36 @@
-"""Sweeping: objects that nobody needs any more are deleted.
+"""Vacuum: objects that nobody needs any more leave the index and are deleted.
 
-Only what a commit older than GRACE no longer names; whoever read an older commit has long
-finished with it, or finds out and looks again.
+Deleted is only what a commit older than GRACE no longer names; whoever read an older commit has
+long finished with it, or finds out and looks again. Damaged segments leave the index when a whole
+reconcile has done without them. Nothing is lost by it: what they held, readers do without already;
+a photo that was only there was missing for the reconcile, and one whose tombstone was only there
+was an orphan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Set
+from dataclasses import replace
 
 from clipsearch.index.compaction.run import Run, in_parallel
-from clipsearch.index.compaction.transaction import Ledger, read_ledger, settled_commit
+from clipsearch.index.compaction.transaction import (
+    Inventory,
+    advance,
+    read_inventory,
+    settled_commit,
+)
 from clipsearch.index.format.commits import Commit
 from clipsearch.index.format.packs import parse_pack_path, quantizer_id
 from clipsearch.index.format.segments import segment_path
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.storage import Bucket
 
 AT_ONCE = 256  # deletions between two looks at the time
+# In the place of the segment that holds the entries of a replaced one: none does.
+NOWHERE = "nowhere"
+
+_log = logging.getLogger("clipsearch")
 
 
 def sweep(run: Run) -> None:
@@ -24,24 +40,41 @@ def sweep(run: Run) -> None:
     )
     if settled is None:
         return
-    ledger = read_ledger(run.bucket, run.space)
+    inventory = read_inventory(run.bucket, run.space)
     # The same pair: a segment may have come back, when a damaged commit was started over from.
-    dead = {old for old, new in settled.replaced.items() if ledger.commit.replaced.get(old) == new}
-    there = sorted(dead & ledger.listed.keys())
+    dead = {
+        old for old, new in settled.replaced.items() if inventory.commit.replaced.get(old) == new
+    }
+    there = sorted(dead & inventory.listed.keys())
     if _delete(run, [segment_path(run.space, name) for name in there]):
-        run.gone = frozenset(dead)
-        _delete(run, [*_useless_packs(run, ledger, settled), *outdated])
+        run.deleted = frozenset(dead)
+        _delete(run, [*_useless_packs(run, inventory, settled), *outdated])
 
 
-def _useless_packs(run: Run, ledger: Ledger, settled: Commit) -> list[str]:
+def discard(bucket: Bucket, space: str, names: Set[str]) -> None:
+    """Leave these segments out, if they are damaged still; they are swept like replaced ones.
+
+    `names`: those that a whole reconcile has done without. Raises StorageError.
+    """
+    damaged = SnapshotReader(bucket, space, keep_vectors=False).refresh().damaged_segments & names
+
+    def change(newest: Commit) -> Commit | None:
+        there = {name for name in damaged if newest.replaced.get(name) != NOWHERE}
+        return _without(newest, there) if there else None
+
+    if damaged and advance(bucket, space, change):
+        _log.warning("damaged, reconciled, and discarded: %s", ", ".join(sorted(damaged)))
+
+
+def _useless_packs(run: Run, inventory: Inventory, settled: Commit) -> list[str]:
     """Packs and quantizers that neither commit needs, and that no later one can name.
 
     A run names packs of the quantizer that it found in the newest commit, or of a new one of
     its own, and lasts less than GRACE: what a killed one has left of the former is found again,
     of the latter never.
     """
-    commits = ledger.commit, settled
-    segments = ledger.listed.keys() - run.gone
+    commits = inventory.commit, settled
+    segments = inventory.listed.keys() - run.deleted
     quantizers = {quantizer_id(commit.quantizer) for commit in commits if commit.quantizer}
     used = {pack for commit in commits for pack in commit.packs.values()}
 
@@ -71,3 +104,15 @@ def _delete(run: Run, paths: Iterable[str]) -> bool:
         in_parallel(run.bucket.delete, part)
         run.report.deleted_objects += len(part)
     return True
+
+
+def _without(commit: Commit, damaged: Set[str]) -> Commit:
+    # What was merged into a damaged segment counts again, if it is there.
+    kept = {old: new for old, new in commit.replaced.items() if new not in damaged}
+    return replace(
+        commit,
+        segments=tuple(name for name in commit.segments if name not in damaged),
+        sizes={name: size for name, size in commit.sizes.items() if name not in damaged},
+        packs={name: pack for name, pack in commit.packs.items() if name not in damaged},
+        replaced={**kept, **dict.fromkeys(sorted(damaged), NOWHERE)},
+    )

@@ -22,7 +22,7 @@ from clipsearch.index.format.packs import (
 )
 from clipsearch.index.format.quantizer import Quantizer, read_quantizer
 from clipsearch.index.format.segments import read_segment, segment_path
-from clipsearch.index.reader.prefetch import ComingRows
+from clipsearch.index.reader.prefetch import RowPrefetch
 from clipsearch.storage import Bucket
 
 # Requests at a time: storage answers in tens of ms, and its client pools 10 connections.
@@ -47,11 +47,11 @@ class PackGroup:
     quantizer: Quantizer
 
 
-class Reading:
+class Loader:
     """What one refresh has read so far.
 
     `parts`: the entries of segments by name. Those of packs are without vectors, which come
-    with `pack_groups`. `damaged`: segments that cannot be read. `spoilt`: packs or quantizers
+    with `pack_groups`. `damaged`: segments that cannot be read. `other_damage`: packs or quantizers
     that cannot be used, so that the segment was read in their place. `lacks_segments`: one that
     is not there is damaged; otherwise it is a reason to look again.
     """
@@ -59,13 +59,13 @@ class Reading:
     def __init__(self, bucket: Bucket, space: str, keep_vectors: bool) -> None:
         self._bucket, self._space, self._keep_vectors = bucket, space, keep_vectors
         self._heads: dict[str, PackHead] = {}
-        self._coming: list[ComingRows] = []
+        self._coming: list[RowPrefetch] = []
         self._quantizers: dict[str, Quantizer] = {}
         self._dimensions: dict[str, int] = {}
         self.lacks_segments = False
         self.parts: dict[str, Entries] = {}
         self.damaged: dict[str, DamagedObject] = {}
-        self.spoilt: dict[str, str] = {}
+        self.other_damage: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -80,7 +80,7 @@ class Reading:
         Raises ObjectNotFound for what has vanished.
         """
         names = sorted(names)
-        packed = [name for name in names if name in packs and packs[name] not in self.spoilt]
+        packed = [name for name in names if name in packs and packs[name] not in self.other_damage]
         if self._keep_vectors:
             self._begin_rows([packs[name] for name in packed])
         self._read_heads(packed, packs)
@@ -102,7 +102,7 @@ class Reading:
         for pack in packs:
             if said := parse_pack_path(pack):
                 together.setdefault(said.quantizer, {})[pack] = said.size
-        self._coming += [ComingRows(self._bucket, sizes) for sizes in together.values()]
+        self._coming += [RowPrefetch(self._bucket, sizes) for sizes in together.values()]
 
     def _drop_useless_rows(self) -> None:
         """Those of packs none of which can be used: memory that segments may need."""
@@ -122,16 +122,16 @@ class Reading:
                     if self._keep_vectors:
                         self._heads[name] = replace(head, entries=_NOTHING)  # not held twice
             else:
-                self._spoil(packs[name], head)
+                self._mark_pack_damaged(packs[name], head)
 
     def _fits(self, head: PackHead) -> bool:
         """Whether the quantizer of the pack is there and can have made its codes."""
         path = head.quantizer
         try:
-            if path not in self._quantizers and path not in self.spoilt:
+            if path not in self._quantizers and path not in self.other_damage:
                 self._quantizers[path] = read_quantizer(self._bucket, self._space, path)
         except (DamagedObject, ObjectNotFound) as problem:
-            self._spoil(path, problem)
+            self._mark_pack_damaged(path, problem)
         quantizer = self._quantizers.get(path)
         if quantizer is None:
             return False
@@ -140,7 +140,7 @@ class Reading:
             head.dimension,
         )
         if not fits:
-            self.spoilt[head.path] = "its codes were not made with its quantizer"
+            self.other_damage[head.path] = "its codes were not made with its quantizer"
         return fits
 
     def _read_segments(self, names: Sequence[str]) -> None:
@@ -162,7 +162,7 @@ class Reading:
             self._dimensions[name] = entries.vectors.shape[1]
         return entries if self._keep_vectors else entries.without_vectors()
 
-    def _group(self, coming: ComingRows) -> PackGroup:
+    def _group(self, coming: RowPrefetch) -> PackGroup:
         heads = {h.path: (name, h) for name, h in self._heads.items() if h.path in coming.sizes}
         _, one = next(iter(heads.values()))  # all are made with one quantizer
         quantizer = self._quantizers[one.quantizer]
@@ -178,7 +178,7 @@ class Reading:
                 names.append(name)
             else:
                 wrong = DamagedObject(pack, WRONG_ROWS)
-                self._spoil(pack, wrong if isinstance(found, int) else found)
+                self._mark_pack_damaged(pack, wrong if isinstance(found, int) else found)
                 unusable.append(name)
                 names.append("")
                 del self.parts[name], self._heads[name]
@@ -186,8 +186,8 @@ class Reading:
         self._read_segments(sorted(unusable))
         return PackGroup(names, codes, coming.vectors(one.dimension), quantizer)
 
-    def _spoil(self, path: str, problem: DamagedObject | ObjectNotFound) -> None:
-        self.spoilt[path] = (
+    def _mark_pack_damaged(self, path: str, problem: DamagedObject | ObjectNotFound) -> None:
+        self.other_damage[path] = (
             problem.reason if isinstance(problem, DamagedObject) else "it is not there"
         )
 
@@ -195,7 +195,7 @@ class Reading:
         """Of the vectors of each segment that has any."""
         return {name: d for name, d in self._dimensions.items() if name in self.parts}
 
-    def set_aside(self, name: str, reason: str) -> None:
+    def mark_damaged(self, name: str, reason: str) -> None:
         """Take back what was read of a segment."""
         del self.parts[name]
         self._heads.pop(name, None)

@@ -20,7 +20,7 @@ from clipsearch.storage import Bucket
 ROW_READERS, BESIDE_HEADS = 4, 2
 
 
-class ComingRows:
+class RowPrefetch:
     """The rows of packs, which come to one piece of memory, one pack after the other."""
 
     def __init__(self, bucket: Bucket, sizes: Mapping[str, int]) -> None:

@@ -14,8 +14,8 @@ import numpy as np
 from clipsearch.index.format.entries import Cause, Entries, Kind
 from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.catalogue import Catalogue
-from clipsearch.index.reader.loader import PackGroup, Reading
-from clipsearch.index.reader.vector_queue import Chunk, FreshVectors, Packed, Plain, Rows
+from clipsearch.index.reader.loader import Loader, PackGroup
+from clipsearch.index.reader.vector_queue import Chunk, Packed, Plain, Rows, VectorQueue
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +30,7 @@ class Snapshot:
     space: str
     commit: int
     catalogue: Catalogue
-    fresh: FreshVectors
+    fresh: VectorQueue
     photos: int
     failures: int
     updated: datetime | None
@@ -62,21 +62,21 @@ class Snapshot:
         return newest
 
 
-def grown(snapshot: Snapshot, commit: int, reading: Reading) -> Snapshot:
-    """With what was read, whose vectors go to `fresh`. Raises as Reading.pack_groups does."""
+def grown(snapshot: Snapshot, commit: int, loader: Loader) -> Snapshot:
+    """With what was read, whose vectors go to `fresh`. Raises as Loader.pack_groups does."""
     unchanged = snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
-    if not reading.parts:
+    if not loader.parts:
         return unchanged
-    parts = dict(reading.parts)
+    parts = dict(loader.parts)
     with ThreadPoolExecutor(1, "clipsearch-packs") as pool:
-        packs = pool.submit(reading.pack_groups)
+        packs = pool.submit(loader.pack_groups)
         catalogue, rows = _merged(snapshot.catalogue, parts)  # while they are read
     groups = packs.result()
-    if reading.parts != parts:  # segments were read in the place of packs
-        catalogue, rows = _merged(snapshot.catalogue, reading.parts)
+    if loader.parts != parts:  # segments were read in the place of packs
+        catalogue, rows = _merged(snapshot.catalogue, loader.parts)
     if catalogue is snapshot.catalogue:
         return unchanged
-    chunks = [*_plain(reading.parts, rows), *_packed(groups, rows)]
+    chunks = [*_plain(loader.parts, rows), *_packed(groups, rows)]
     snapshot.fresh.put(sorted(chunks, key=lambda chunk: chunk.rows.max()))
     return snapshot_of(snapshot.space, catalogue, commit, snapshot.fresh)
 
@@ -120,7 +120,7 @@ def _packed(groups: Sequence[PackGroup], rows: Mapping[str, Rows]) -> list[Chunk
     return chunks
 
 
-def snapshot_of(space: str, catalogue: Catalogue, commit: int, fresh: FreshVectors) -> Snapshot:
+def snapshot_of(space: str, catalogue: Catalogue, commit: int, fresh: VectorQueue) -> Snapshot:
     times = catalogue.rows.times
     return Snapshot(
         space=space,

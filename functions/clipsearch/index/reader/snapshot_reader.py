@@ -18,9 +18,9 @@ from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError
 from clipsearch.index.format.commits import Commit, commit_number, list_commits, read_commit
 from clipsearch.index.format.segments import is_segment_name, segment_path, segments_prefix
 from clipsearch.index.reader.catalogue import Catalogue
-from clipsearch.index.reader.loader import Reading
+from clipsearch.index.reader.loader import Loader
 from clipsearch.index.reader.snapshot import Snapshot, grown, snapshot_of
-from clipsearch.index.reader.vector_queue import FreshVectors
+from clipsearch.index.reader.vector_queue import VectorQueue
 from clipsearch.storage import Bucket
 
 ATTEMPTS = 5  # each lost one means that a whole compaction ended while we were reading
@@ -38,15 +38,15 @@ _log = logging.getLogger("clipsearch")
 class _Known:
     """What a reader has after a refresh that went well; the next one builds on it.
 
-    `seen`: segments whose entries are in the catalogue. `damaged`: those that are set aside,
-    with the reason and when to try again. `spoilt`: other objects that cannot be used.
+    `seen`: segments whose entries are in the catalogue. `damaged`: those that are damaged,
+    with the reason and when to try again. `other_damage`: other objects that cannot be used.
     """
 
     snapshot: Snapshot
     seen: frozenset[str] = frozenset()
     dimension: int | None = None
     damaged: Mapping[str, tuple[DamagedObject, float]] = field(default_factory=dict)
-    spoilt: Mapping[str, str] = field(default_factory=dict)
+    other_damage: Mapping[str, str] = field(default_factory=dict)
     at: float = float("inf")
 
 
@@ -68,7 +68,7 @@ class SnapshotReader:
         self._retry_damaged_s = retry_damaged_s
         self._start_over_after_s = start_over_after_s
         self._lock = threading.Lock()
-        self._known = self._blank(FreshVectors())
+        self._known = self._blank(VectorQueue())
 
     def refresh(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing is new.
@@ -80,21 +80,21 @@ class SnapshotReader:
             now = time.time()  # goes on while the machine sleeps
             known = self._known
             if now - known.at > self._start_over_after_s:
-                known = self._blank(FreshVectors(known.snapshot.fresh.era + 1))
+                known = self._blank(VectorQueue(known.snapshot.fresh.era + 1))
             vanished: ObjectNotFound | None = None
-            with Reading(self._bucket, self._space, self._keep_vectors) as reading:
+            with Loader(self._bucket, self._space, self._keep_vectors) as loader:
                 number = -1  # of the commit that the attempt before had
                 for _ in range(ATTEMPTS):
                     # The segments first: what the commit has merged meanwhile is in the commit.
                     listed = self._list_segments()
                     try:
                         commit, newer = self._newest_commit()
-                        reading.spoilt.update(newer)
+                        loader.other_damage.update(newer)
                         # Compaction would have said where it went: it is lost.
-                        reading.lacks_segments = commit.number == number
+                        loader.lacks_segments = commit.number == number
                         number = commit.number
-                        wanted = self._read(known, reading, commit, listed, not newer, now)
-                        self._known = self._advanced(known, reading, commit, wanted, now)
+                        wanted = self._read(known, loader, commit, listed, not newer, now)
+                        self._known = self._advanced(known, loader, commit, wanted, now)
                     except ObjectNotFound as exc:
                         vanished = exc
                         continue
@@ -104,7 +104,7 @@ class SnapshotReader:
                 f"they were read, {ATTEMPTS} times in a row; the last one is {vanished}"
             ) from vanished
 
-    def _blank(self, fresh: FreshVectors) -> _Known:
+    def _blank(self, fresh: VectorQueue) -> _Known:
         return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh))
 
     def _list_segments(self) -> set[str]:
@@ -114,19 +114,21 @@ class SnapshotReader:
 
     def _newest_commit(self) -> tuple[Commit, dict[str, str]]:
         """The newest commit that can be read, and what is wrong with those that are newer."""
-        spoilt: dict[str, str] = {}
+        other_damage: dict[str, str] = {}
         for stat in reversed(list_commits(self._bucket, self._space)):
             try:
-                return read_commit(self._bucket, self._space, stat.name), spoilt
+                return read_commit(self._bucket, self._space, stat.name), other_damage
             except DamagedObject as damaged:
-                spoilt[damaged.name] = damaged.reason
-        numbers = [commit_number(name, self._space) for name in spoilt]
-        return Commit(self._space, max((number or 0 for number in numbers), default=0)), spoilt
+                other_damage[damaged.name] = damaged.reason
+        numbers = [commit_number(name, self._space) for name in other_damage]
+        return Commit(
+            self._space, max((number or 0 for number in numbers), default=0)
+        ), other_damage
 
     def _read(
         self,
         known: _Known,
-        reading: Reading,
+        loader: Loader,
         commit: Commit,
         listed: set[str],
         is_newest: bool,
@@ -140,48 +142,50 @@ class SnapshotReader:
         waiting = {name for name, (_, again) in known.damaged.items() if now < again}
         told = _Told(known.seen, commit)
         while True:
-            broken = waiting | reading.damaged.keys()
+            broken = waiting | loader.damaged.keys()
             # In the place of one that is damaged, what was merged into it, while it is there.
             wanted |= {old for old, new in commit.replaced.items() if new in broken} & listed
-            new = wanted - known.seen - reading.parts.keys() - broken
+            new = wanted - known.seen - loader.parts.keys() - broken
             new -= {name for name in new - known.damaged.keys() if told.of(name)}
             if not new:
                 return wanted
-            reading.read(new, commit.packs)
-            self._set_aside_other_dimensions(known, reading)
+            loader.read(new, commit.packs)
+            self._mark_other_dimensions(known, loader)
 
-    def _set_aside_other_dimensions(self, known: _Known, reading: Reading) -> None:
-        found = reading.dimensions()
+    def _mark_other_dimensions(self, known: _Known, loader: Loader) -> None:
+        found = loader.dimensions()
         right = known.dimension or _commonest(found.values())
         for name, dimension in found.items():
             if dimension != right:
                 reason = f"its vectors have {dimension} numbers, those of others {right}"
-                reading.set_aside(name, reason)
+                loader.mark_damaged(name, reason)
 
     def _advanced(
-        self, known: _Known, reading: Reading, commit: Commit, wanted: set[str], now: float
+        self, known: _Known, loader: Loader, commit: Commit, wanted: set[str], now: float
     ) -> _Known:
-        snapshot = grown(known.snapshot, commit.number, reading)
-        left = (known.damaged.keys() & wanted) - reading.parts.keys()
+        snapshot = grown(known.snapshot, commit.number, loader)
+        left = (known.damaged.keys() & wanted) - loader.parts.keys()
         damaged = {name: known.damaged[name] for name in left}
-        for name, problem in reading.damaged.items():
+        for name, problem in loader.damaged.items():
             damaged[name] = problem, now + self._retry_damaged_s
         named = {*commit.packs.values(), commit.quantizer}
-        spoilt = {name: reason for name, reason in known.spoilt.items() if name in named}
-        spoilt |= reading.spoilt
-        dimension = known.dimension or _commonest(reading.dimensions().values())
+        other_damage = {
+            name: reason for name, reason in known.other_damage.items() if name in named
+        }
+        other_damage |= loader.other_damage
+        dimension = known.dimension or _commonest(loader.dimensions().values())
         seen = frozenset(wanted - damaged.keys())
-        snapshot = self._with_damage(snapshot, damaged, spoilt)
-        return _Known(snapshot, seen, dimension, damaged, spoilt, now)
+        snapshot = self._with_damage(snapshot, damaged, other_damage)
+        return _Known(snapshot, seen, dimension, damaged, other_damage, now)
 
     def _with_damage(
         self,
         snapshot: Snapshot,
         damaged: Mapping[str, tuple[DamagedObject, float]],
-        spoilt: Mapping[str, str],
+        other_damage: Mapping[str, str],
     ) -> Snapshot:
         found = {segment_path(self._space, n): p.reason for n, (p, _) in damaged.items()}
-        found |= spoilt
+        found |= other_damage
         said = tuple(f"{name}: {reason}" for name, reason in sorted(found.items()))
         for line in said:
             if line not in self._known.snapshot.damaged:

@@ -38,7 +38,7 @@ class Packed:
 Chunk = Plain | Packed
 
 
-class FreshVectors:
+class VectorQueue:
     """What the index has not taken yet. `era`: how often the reader had started over before."""
 
     def __init__(self, era: int = 0) -> None:

@@ -19,7 +19,7 @@ Found = tuple[npt.NDArray[np.float32], Rows]  # scores, down; rows of the catalo
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shard:
+class FlatShard:
     """m vectors and the rows of the catalogue (m,) that they belong to, growing.
 
     `live`: how many of them count. `selection`: what lets FAISS see only those; None: all do.
@@ -31,7 +31,7 @@ class Shard:
     selection: faiss.SearchParameters | None = None
 
     @classmethod
-    def of(cls, rows: Rows, vectors: Vectors) -> Shard:
+    def of(cls, rows: Rows, vectors: Vectors) -> FlatShard:
         flat = faiss.IndexFlatIP(vectors.shape[1])
         flat.add(vectors)
         return cls(flat, rows, len(rows))
@@ -40,11 +40,13 @@ class Shard:
     def dimension(self) -> int:
         return int(self.flat.d)
 
-    def masked(self, live: Live) -> Shard:
-        """The same vectors, of which only those with `live` (m,) count."""
-        count = int(np.count_nonzero(live))
-        selection = selection_of(live) if count < len(live) else None
-        return replace(self, live=count, selection=selection)
+    def masked(self, live: Live) -> FlatShard:
+        """The same vectors, of which only those with `live` (n,) of the catalogue count."""
+        counts = live[self.rows]
+        count = int(np.count_nonzero(counts))
+        if count == self.live:  # what was dead stays dead
+            return self
+        return replace(self, live=count, selection=selection_of(counts))
 
     def best(self, query: Vectors, k: int) -> Found:
         """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
@@ -70,7 +72,9 @@ class Shard:
         return view
 
 
-def appended(shards: Sequence[Shard], rows: Rows, vectors: Vectors, live: Live) -> list[Shard]:
+def appended(
+    shards: Sequence[FlatShard], rows: Rows, vectors: Vectors, live: Live
+) -> list[FlatShard]:
     """With more vectors; small shards at the end are merged, without what no longer counts.
 
     `live` (n,) is that of the catalogue. Like a binary counter: every vector is copied about
@@ -79,17 +83,17 @@ def appended(shards: Sequence[Shard], rows: Rows, vectors: Vectors, live: Live) 
     result = list(shards)
     for begin in range(0, len(rows), MAX_VECTORS):
         end = begin + MAX_VECTORS
-        result.append(Shard.of(rows[begin:end], vectors[begin:end]))
+        result.append(FlatShard.of(rows[begin:end], vectors[begin:end]))
         while len(result) > 1 and _worth_merging(*result[-2:]):
             result[-2:] = [_kept(result[-2:], live)]
     return result
 
 
-def pruned(shards: Sequence[Shard], live: Live) -> list[Shard]:
+def pruned(shards: Sequence[FlatShard], live: Live) -> list[FlatShard]:
     """Only what counts can be found; what is mostly dead is given up."""
     result = []
     for shard in shards:
-        masked = shard.masked(live[shard.rows])
+        masked = shard.masked(live)
         if masked.live < len(shard.rows) / 2:
             masked = _kept([shard], live)
         if masked.live:
@@ -105,15 +109,15 @@ def selection_of(live: Live) -> faiss.SearchParameters:
     return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
 
 
-def _worth_merging(left: Shard, right: Shard) -> bool:
+def _worth_merging(left: FlatShard, right: FlatShard) -> bool:
     sizes = len(left.rows), len(right.rows)
     return sizes[0] <= sizes[1] and sum(sizes) <= MAX_VECTORS
 
 
-def _kept(shards: Sequence[Shard], live: Live) -> Shard:
+def _kept(shards: Sequence[FlatShard], live: Live) -> FlatShard:
     """One shard of all that counts in several."""
     kept = [live[shard.rows] for shard in shards]
-    return Shard.of(
+    return FlatShard.of(
         np.concatenate([shard.rows[keep] for shard, keep in zip(shards, kept, strict=True)]),
         np.concatenate([shard.vectors()[keep] for shard, keep in zip(shards, kept, strict=True)]),
     )

@@ -23,10 +23,10 @@ from clipsearch.cpus import cpus
 from clipsearch.errors import PhotoNotIndexed
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
-from clipsearch.index.reader.vector_queue import FreshVectors, Plain
-from clipsearch.index.search.flat_shard import Found, Shard, appended, pruned
-from clipsearch.index.search.quantized_shard import TrainedShard, trained
-from clipsearch.index.search.quantized_shard import pruned as pruned_trained
+from clipsearch.index.reader.vector_queue import Plain, VectorQueue
+from clipsearch.index.search.flat_shard import FlatShard, Found, appended, pruned
+from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
+from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
 
 # Of a score. float32 holds 7; rounding makes equal what differs by the order of adding only.
 DIGITS = 6
@@ -50,12 +50,12 @@ class Hit(NamedTuple):
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
     catalogue: Catalogue
-    shards: Sequence[Shard]
-    trained: Sequence[TrainedShard]
+    flat: Sequence[FlatShard]
+    quantized: Sequence[QuantizedShard]
 
     @property
-    def all_shards(self) -> list[Shard | TrainedShard]:
-        return [*self.trained, *self.shards]
+    def all_shards(self) -> list[FlatShard | QuantizedShard]:
+        return [*self.quantized, *self.flat]
 
 
 class PhotoIndex:
@@ -67,9 +67,9 @@ class PhotoIndex:
         # starts its threads on first use, which is after the fork
         self._pool = ThreadPoolExecutor(self._threads, "clipsearch-search")
         self._lock = threading.Lock()  # for update
-        self._source = FreshVectors(era=-1)
-        self._shards: Sequence[Shard] = ()  # what update has built; searches use _state
-        self._trained: Sequence[TrainedShard] = ()
+        self._source = VectorQueue(era=-1)
+        self._flat: Sequence[FlatShard] = ()  # what update has built; searches use _state
+        self._quantized: Sequence[QuantizedShard] = ()
         self._state = _State(Catalogue.empty(), (), ())
 
     def update(self, snapshot: Snapshot) -> None:
@@ -88,22 +88,22 @@ class PhotoIndex:
             elif source.era == self._source.era:
                 raise ValueError("the snapshot is another reader's; it needs its own index")
             else:  # the reader has started over
-                self._source, self._shards, self._trained = source, (), ()
+                self._source, self._flat, self._quantized = source, (), ()
             self._take(source, live)
-            self._shards = pruned(self._shards, live)
-            self._trained = pruned_trained(self._trained, live)
-            state = _State(snapshot.catalogue, self._shards, self._trained)
+            self._flat = pruned(self._flat, live)
+            self._quantized = pruned_quantized(self._quantized, live)
+            state = _State(snapshot.catalogue, self._flat, self._quantized)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index has taken vectors from the snapshot's reader")
             self._state = state
 
-    def _take(self, source: FreshVectors, live: npt.NDArray[np.bool_]) -> None:
+    def _take(self, source: VectorQueue, live: npt.NDArray[np.bool_]) -> None:
         while chunk := source.next(len(live)):
             if isinstance(chunk, Plain):
-                self._shards = appended(self._shards, chunk.rows, chunk.vectors, live)
+                self._flat = appended(self._flat, chunk.rows, chunk.vectors, live)
             else:
-                new = trained(chunk, self._threads)
-                self._trained = [*self._trained, *new]
+                new = quantized_shards(chunk, self._threads)
+                self._quantized = [*self._quantized, *new]
             source.taken()  # one by one, so that no vector is held twice
 
     def search(
@@ -142,12 +142,12 @@ class PhotoIndex:
         live = state.catalogue.live
         work: list[Callable[[], Found]] = [
             partial(shard.best, query, k) if exactly else partial(shard.nearly_best, query, k, live)
-            for shard in state.trained
+            for shard in state.quantized
         ]
         # The first is searched in this thread, which has nothing else to do.
         others = [self._pool.submit(call) for call in work[1:]]
         found = [call() for call in work[:1]]
-        found += [shard.best(query, k) for shard in state.shards]
+        found += [shard.best(query, k) for shard in state.flat]
         found[1:1] = [other.result() for other in others]
         unseen, parts = -np.inf, []
         for shard, (scores, rows) in zip(state.all_shards, found, strict=True):
@@ -159,10 +159,10 @@ class PhotoIndex:
             return np.zeros(0), np.zeros(0, np.int64), unseen
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
 
-    def quantised(self, limit: int) -> int:
+    def quantized(self, limit: int) -> int:
         """How many photos a first page of `limit` looks for by their codes. The others, all of
         them in a small index, are compared with the query one by one."""
-        return sum(shard.live for shard in self._state.trained if shard.scans(limit + SPARE))
+        return sum(shard.live for shard in self._state.quantized if shard.scans(limit + SPARE))
 
     def vector_of(self, name: str) -> npt.NDArray[np.float32]:
         """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""

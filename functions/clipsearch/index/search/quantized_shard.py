@@ -1,4 +1,7 @@
-"""The trained part of the index: candidates by 4-bit codes, their true order by float16."""
+"""Quantized shards: candidates by 4-bit codes, their true order by float16.
+
+A flat shard has the same methods, and searches exactly.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ WORTH_A_THREAD = 200_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrainedShard:
+class QuantizedShard:
     """m vectors of packs and the rows of the catalogue (m,) that they belong to, -1 for none.
 
     `exact` sees the memory of `vectors` (m, d) float16. `live`: how many of the m count.
@@ -46,7 +49,7 @@ class TrainedShard:
     def dimension(self) -> int:
         return int(self.exact.d)
 
-    def masked(self, live: Live) -> TrainedShard:
+    def masked(self, live: Live) -> QuantizedShard:
         """The same vectors, of which only those with `live` (n,) of the catalogue count."""
         counts = live[self.rows] & (self.rows >= 0)
         count = int(np.count_nonzero(counts))
@@ -56,7 +59,7 @@ class TrainedShard:
 
     def best(self, query: Vectors, k: int) -> Found:
         """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
-        faiss.omp_set_num_threads(1)  # see Shard.best
+        faiss.omp_set_num_threads(1)  # see FlatShard.best
         scores, places = self.exact.search(query[None], min(k, self.live), params=self.selection)
         found = places[0] >= 0
         return scores[0][found], self.rows[places[0][found]]
@@ -92,23 +95,23 @@ class TrainedShard:
         return self.vectors[places[0]].astype(np.float32) if len(places) else None
 
 
-def trained(packed: Packed, threads: int) -> list[TrainedShard]:
+def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:
     """As many shards as `threads` can search with profit."""
     count = max(1, min(threads, len(packed.rows) // WORTH_A_THREAD))
     ends = np.linspace(0, len(packed.rows), count + 1).astype(int).tolist()
     share = SHARE_OF_A_PART if count > 1 else 1.0
-    with ThreadPoolExecutor(count, "clipsearch-trained") as pool:
+    with ThreadPoolExecutor(count, "clipsearch-quantized") as pool:
         parts = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
         return list(pool.map(lambda part: _shard(packed, part, share), parts))
 
 
-def _shard(packed: Packed, part: slice, share: float) -> TrainedShard:
+def _shard(packed: Packed, part: slice, share: float) -> QuantizedShard:
     vectors, rows = packed.vectors[part], packed.rows[part]
     exact = _seen_as_index(vectors)
     basis, points = packed.quantizer.for_queries()
     turn, scan = _turn(basis), _scan(points, packed.codes[part])
     base = faiss.IndexPreTransform(turn, scan)
-    return TrainedShard(
+    return QuantizedShard(
         rows=rows,
         vectors=vectors,
         exact=exact,
@@ -156,6 +159,6 @@ def _turn(basis: Vectors) -> faiss.LinearTransform:
     return turn
 
 
-def pruned(shards: Sequence[TrainedShard], live: Live) -> list[TrainedShard]:
+def pruned(shards: Sequence[QuantizedShard], live: Live) -> list[QuantizedShard]:
     """Without those of which nothing counts any more."""
     return [masked for shard in shards if (masked := shard.masked(live)).live]
