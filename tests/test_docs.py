@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from clipsearch.settings import SETTINGS
-from search.http.params import GET_PARAMETERS, LIMIT_DEFAULT, LIMIT_MAX, POST_PARAMETERS
+from search.engine.query import LIMIT_DEFAULT
+from search.http.params import GET_PARAMETERS, LIMIT_MAX, POST_PARAMETERS
 from search.main import ROUTES
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -61,6 +61,13 @@ def test_imports_run_one_way(package):
         assert ours <= ALLOWED[package], file
 
 
+def test_the_engine_of_search_knows_no_http():
+    for file in (ROOT / "functions/search/engine").rglob("*.py"):
+        names = imports_of(file)
+        ours = {name for name in names if name.split(".")[0] == "search"}
+        assert all(name.startswith("search.engine") for name in ours), file
+
+
 def test_the_cloud_gets_no_torch_and_knows_google_in_few_places():
     for file in (ROOT / "functions").rglob("*.py"):
         names = {name.split(".")[0] for name in imports_of(file)}

@@ -19,6 +19,7 @@ from clipsearch.errors import SettingsError
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
+from search.engine.query import Query
 from search.engine.timing import Timing, server_timing
 from search.http import html, openapi
 from search.http.access_log import write_line
@@ -34,7 +35,6 @@ from search.http.errors import (
 )
 from search.http.form import FORM_OVERHEAD, check_content_type, parse_form
 from search.http.params import (
-    Query,
     checked,
     labels_of,
     query_of_embed,

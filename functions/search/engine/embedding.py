@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from clipsearch.model.bundle import Tower
 from search.engine.model import Embedding, Model
+from search.engine.query import Query
 from search.engine.timing import Timing
-from search.http.params import Query
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
     """Of words, a picture or both. Words and a picture together: the normalised sum of the two
-    unit vectors, each with the same weight. Raises BadRequest, UnreadablePhoto, DamagedObject,
+    unit vectors, each with the same weight. Raises BadQuery, UnreadablePhoto, DamagedObject,
     StorageError.
     """
     picture = _of_picture(query, model, timing)

@@ -14,8 +14,8 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from clipsearch.text import shortened
+from search.engine.query import LIMIT_DEFAULT, Query
 from search.http.errors import Problem
-from search.http.params import LIMIT_DEFAULT, Query
 
 _PAGE = """<!doctype html>
 <html lang="en">
