@@ -77,7 +77,8 @@ class SignedAddresses:
         except (GoogleAuthError, OSError) as exc:
             raise StorageError(f"sign as {self._account}: {exc}") from exc
         except (KeyError, TypeError, ValueError) as exc:
-            raise StorageError(f"sign as {self._account}: IAM answered no signature ({exc!r})") from exc
+            trouble = f"IAM answered no signature ({exc!r})"
+            raise StorageError(f"sign as {self._account}: {trouble}") from exc
         return address
 
     def _connected(self) -> Any:
