@@ -103,12 +103,17 @@ class Service:
         vector = embedding.embedded(Query(image=query.image), model, timing).vector
         return replace(query, image=None, picture=as_picture(model.space, vector))
 
-    def classify(self, image: bytes, labels: list[str], timing: Timing) -> dict[str, Any]:
-        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+    def classify(self, images: list[bytes], labels: list[str], timing: Timing) -> dict[str, Any]:
+        """The labels of one picture, or those of each of several.
+
+        Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
+        """
         with timing.phase("load"):
             model = self._keeper.model()
-        answer, truncated = embedding.classified(image, labels, model, timing)
-        return _described(model, {"labels": answer}, truncated, timing)
+        found, truncated = embedding.classified(images, labels, model, timing)
+        rows: list[dict[str, Any]] = [{"labels": row} for row in found]
+        answer = rows[0] if len(rows) == 1 else {"images": rows}
+        return _described(model, answer, truncated, timing)
 
     def embed(self, query: Query, timing: Timing) -> dict[str, Any]:
         """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""

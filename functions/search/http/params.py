@@ -15,6 +15,7 @@ POST_PARAMETERS = ("q", "limit", "cursor")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
+MAX_IMAGES = 8  # of /classify: they are decoded one after the other, in one thread
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
@@ -34,7 +35,7 @@ def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
     return _query(values)
 
 
-def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Query:
+def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
     """The query of a posted form; `pairs` are its text fields and the address's parameters.
 
     A browser sends every field of a form, so an empty q beside a picture means no words.
