@@ -16,7 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING}
+API = (ROOT / "docs" / "api.md").read_text()
+DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING, "docs/api.md": API}
 
 
 def make_targets() -> set[str]:

@@ -3,10 +3,12 @@
 import io
 import sys
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.function_server import PATIENCE
 from tests.search.conftest import classify, form, jpeg, png
 from tests.search.test_errors import MEGABYTES_20, assert_problem
 
@@ -81,6 +83,15 @@ def test_several_pictures_are_answered_each_and_in_their_order(empty_gallery, mo
             assert one["logit"] == pytest.approx(other["logit"], abs=1e-3)
             assert one["logit"] == pytest.approx(row[labels.index(one["label"])], abs=1e-3)
             assert one["probability"] == pytest.approx(other["probability"], abs=1e-4)
+
+
+def test_the_server_of_the_cloud_answers_several_pictures(server):
+    files = [("image", ("a", png("lime"))), ("image", ("b", jpeg("red")))]
+    answer = httpx.post(
+        f"{server}/classify?label=red&label=green", files=files, timeout=PATIENCE
+    ).json()
+    best = [entry["labels"][0]["label"] for entry in answer["images"]]
+    assert best == ["green", "red"]
 
 
 def test_eight_pictures_are_answered_and_nine_are_a_400(model_client):
