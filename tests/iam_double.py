@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 
 class IamDouble:
-    """Signs as `account`, on a free port; `host` is what IAM_CREDENTIALS_EMULATOR_HOST must be.
+    """Signs as `account`, on a free port; `endpoint` is what google.auth.iam must ask.
     `faults` are the statuses of the next answers; `requests` counts all."""
 
     def __init__(self, account: str) -> None:
@@ -33,7 +33,8 @@ class IamDouble:
         self.requests = 0
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.double = self
-        self.host = f"127.0.0.1:{self._server.server_port}"
+        host = f"http://127.0.0.1:{self._server.server_port}"
+        self.endpoint = f"{host}/v1/projects/-/serviceAccounts/{{}}:signBlob"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 
@@ -98,9 +99,11 @@ class _Handler(BaseHTTPRequestHandler):
         double = self.server.double
         double.requests += 1
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status, answer = 200, {}
+        status: int = 200
+        answer: dict[str, Any] = {}
         if double.faults:
             status = double.faults.popleft()
+            answer = {"error": {"code": status, "message": "a fault", "status": "FAULT"}}
         elif self.path != f"/v1/projects/-/serviceAccounts/{double.account}:signBlob":
             status = 404
         else:

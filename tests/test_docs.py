@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from clipsearch.settings import SETTINGS
-from search.http.params import GET_PARAMETERS, LIMIT_DEFAULT, LIMIT_MAX, POST_PARAMETERS
+from search.engine.query import LIMIT_DEFAULT
+from search.http.params import GET_PARAMETERS, LIMIT_MAX, POST_PARAMETERS
 from search.main import ROUTES
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
-DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING}
+API = (ROOT / "docs" / "api.md").read_text()
+DOCUMENTS = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING, "docs/api.md": API}
 
 
 def make_targets() -> set[str]:

@@ -59,8 +59,9 @@ HEAVY = {
     "transformers",
 }
 
-# The three places where Google's clients, and their errors, are known: storage, Pub/Sub, IAM.
+# The places where Google's clients, and their errors, are known: storage, Pub/Sub, IAM.
 KNOWS_GOOGLE = {
+    ROOT / "functions/clipsearch/google_session.py",
     *(ROOT / "functions/clipsearch/storage").glob("gcs*.py"),
     ROOT / "functions/ingest/pubsub.py",
     ROOT / "functions/search/engine/signing.py",
@@ -100,6 +101,13 @@ def test_imports_run_one_way(package):
     for file in files:
         ours = {name.split(".")[0] for name in imports_of(file)} & OURS
         assert ours <= ALLOWED[package], file
+
+
+def test_the_engine_of_search_knows_no_http():
+    for file in (ROOT / "functions/search/engine").rglob("*.py"):
+        names = imports_of(file)
+        ours = {name for name in names if name.split(".")[0] == "search"}
+        assert all(name.startswith("search.engine") for name in ours), file
 
 
 def test_the_cloud_gets_no_torch_and_knows_google_in_few_places():

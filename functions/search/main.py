@@ -19,6 +19,8 @@ from clipsearch.errors import SettingsError
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
+from search.engine.errors import BadQuery
+from search.engine.query import Query
 from search.engine.timing import Timing, server_timing
 from search.http import html, openapi
 from search.http.access_log import write_line
@@ -26,7 +28,6 @@ from search.http.body import Arrivals
 from search.http.cors import ANYONE, cors_headers, preflight_headers
 from search.http.errors import (
     MEDIA_TYPE,
-    BadRequest,
     Problem,
     UnknownPath,
     WrongMethod,
@@ -34,7 +35,7 @@ from search.http.errors import (
 )
 from search.http.form import FORM_OVERHEAD, check_content_type, parse_form
 from search.http.params import (
-    Query,
+    MAX_IMAGES,
     checked,
     labels_of,
     query_of_embed,
@@ -109,8 +110,8 @@ async def _search_by_form(request: Request, timing: Timing) -> Response:
     """A browser is sent on to the address of its search, so that this is a link, too."""
     is_for_page = html.wants_page(request.headers.get("accept"))
 
-    def work(pairs: Pairs, image: bytes | None) -> Response:
-        query = query_of_post(pairs, image)
+    def work(pairs: Pairs, images: list[bytes]) -> Response:
+        query = query_of_post(pairs, *images)
         service = _service(timing)
         if is_for_page and query.cursor is None:
             address = html.address_of(service.as_link(query, timing))
@@ -121,13 +122,13 @@ async def _search_by_form(request: Request, timing: Timing) -> Response:
 
 
 async def _classify(request: Request, timing: Timing) -> Response:
-    def work(pairs: Pairs, image: bytes | None) -> dict[str, Any]:
+    def work(pairs: Pairs, images: list[bytes]) -> dict[str, Any]:
         labels = labels_of(pairs)
-        if image is None:
-            raise BadRequest("nothing to classify: give a picture as the field image")
-        return _service(timing).classify(image, labels, timing)
+        if not images:
+            raise BadQuery("nothing to classify: give a picture as the field image")
+        return _service(timing).classify(images, labels, timing)
 
-    return _json(await _with_form(request, work))
+    return _json(await _with_form(request, work, MAX_IMAGES))
 
 
 async def _embed_by_address(request: Request, timing: Timing) -> Response:
@@ -137,24 +138,27 @@ async def _embed_by_address(request: Request, timing: Timing) -> Response:
 
 
 async def _embed_by_form(request: Request, timing: Timing) -> Response:
-    def work(pairs: Pairs, image: bytes | None) -> dict[str, Any]:
-        return _service(timing).embed(query_of_embed(pairs, image), timing)
+    def work(pairs: Pairs, images: list[bytes]) -> dict[str, Any]:
+        return _service(timing).embed(query_of_embed(pairs, *images), timing)
 
     return _json(await _with_form(request, work))
 
 
-async def _with_form(request: Request, work: Callable[[Pairs, bytes | None], T]) -> T:
-    """`work`, in a thread, with the text fields and the address's parameters, and the picture."""
+async def _with_form(
+    request: Request, work: Callable[[Pairs, list[bytes]], T], most_images: int = 1
+) -> T:
+    """`work`, in a thread, with the text fields and the address's parameters, and the pictures."""
     check_content_type(request.headers)
-    too_large = f"the request is too large; a picture may have {MAX_BYTES:,} bytes"
+    a_picture = "a picture" if most_images == 1 else "all pictures together"
+    too_large = f"the request is too large; {a_picture} may have {MAX_BYTES:,} bytes"
     async with pictures.place(request) as place, arrivals.body(request, too_large) as body:
 
         def parse_and_work() -> T:
             with body:  # a picture is not kept twice while it is worked on
-                fields, image = parse_form(request.headers, body)
+                fields, images = parse_form(request.headers, body, most_images)
             pairs = [*request.query_params.multi_items(), *fields]
             request.state.words = dict(pairs).get("q", "")  # for the page of a problem
-            return work(pairs, image)
+            return work(pairs, images)
 
         return await place.run(parse_and_work)
 

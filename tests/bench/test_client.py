@@ -58,7 +58,7 @@ def test_both_sides_get_the_picture_as_a_form(server, job):
     assert (ours, theirs) == (f"/?limit={BEST}", "/picture")
     assert body == same
     headers = {"content-type": "multipart/form-data; boundary=edge"}
-    assert parse_form(headers, io.BytesIO(body)) == ([], b"\xff\xd8 \r\n--edge-less \xff\xd9")
+    assert parse_form(headers, io.BytesIO(body)) == ([], [b"\xff\xd8 \r\n--edge-less \xff\xd9"])
 
 
 def test_more_like_this_asks_for_a_name(server, job):

@@ -144,9 +144,10 @@ class Client:
         return self.post(files={"image": ("picture", data)}, data=fields)
 
 
-def classify(client, image, *labels):
-    """What POST /classify answers."""
-    files = {"image": ("picture", image)}
+def classify(client, images, *labels):
+    """What POST /classify answers to one picture, or to a list of them."""
+    images = images if isinstance(images, list) else [images]
+    files = [("image", ("picture", image)) for image in images]
     return client.post("/classify", files=files, data={"label": list(labels)})
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.http.cursor import Cursor, decode_cursor, encode_cursor, fingerprint
-from search.http.errors import BadRequest
+from search.engine.cursor import Cursor, decode_cursor, encode_cursor, fingerprint
+from search.engine.errors import BadQuery
 
 scores = st.floats(-1, 1)
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
@@ -26,10 +26,10 @@ def test_a_cursor_comes_back_as_it_was(score, name, mark, given):
 
 
 @given(st.one_of(st.text(), st.text("abcXYZ019-_=", max_size=60)))
-def test_any_text_is_a_cursor_or_a_bad_request(text):
+def test_any_text_is_a_cursor_or_a_bad_query(text):
     try:
         cursor = decode_cursor(text)
-    except BadRequest:
+    except BadQuery:
         return
     assert abs(cursor.score) < float("inf")
     assert cursor.name
@@ -38,7 +38,7 @@ def test_any_text_is_a_cursor_or_a_bad_request(text):
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_score_that_orders_nothing_is_refused(score):
     text = encode_cursor(Cursor(score, "a", bytes(8)))
-    with pytest.raises(BadRequest, match="is not a next_cursor"):
+    with pytest.raises(BadQuery, match="is not a next_cursor"):
         decode_cursor(text)
 
 

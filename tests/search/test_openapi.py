@@ -6,6 +6,7 @@ import pytest
 
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
+from search.engine.query import LIMIT_DEFAULT
 from search.engine.status import FAILURES_SHOWN
 from search.http.body import GRACE, MAX_ARRIVAL, MIN_RATE
 from search.http.errors import TABLE
@@ -13,8 +14,8 @@ from search.http.params import (
     EMBED_PARAMETERS,
     GET_PARAMETERS,
     LABEL,
-    LIMIT_DEFAULT,
     LIMIT_MAX,
+    MAX_IMAGES,
     MAX_LABELS,
     MIN_LABELS,
     POST_PARAMETERS,
@@ -69,9 +70,13 @@ def faults(document, schema, value, where="$"):
         elif word in ("minimum", "maximum"):
             if (value < wanted) if word == "minimum" else (value > wanted):
                 yield f"{where} is beyond the {word} {wanted}: {value!r}"
-        elif word in ("minLength", "maxItems"):
-            if (len(value) < wanted) if word == "minLength" else (len(value) > wanted):
+        elif word in ("minLength", "minItems", "maxItems"):
+            if (len(value) > wanted) if word == "maxItems" else (len(value) < wanted):
                 yield f"{where} breaks {word} {wanted}"
+        elif word == "oneOf":
+            found = [list(faults(document, choice, value, where)) for choice in wanted]
+            if sum(not wrong for wrong in found) != 1:
+                yield f"{where} is not one of {len(wanted)} kinds: {found}"
         elif word == "required":
             yield from (f"{where} lacks {name}" for name in wanted if name not in value)
         elif word == "properties":
@@ -128,6 +133,10 @@ def test_parameters_are_those_of_the_function(document):
     assert schemas["EmbedForm"]["properties"].keys() == {"image", *EMBED_PARAMETERS}
     assert named("post", "/classify") == [LABEL]
     assert schemas["ClassifyForm"]["properties"].keys() == {"image", LABEL}
+    images = schemas["ClassifyForm"]["properties"]["image"]
+    answered = schemas["Classifications"]["properties"]["images"]
+    assert (images["minItems"], images["maxItems"]) == (1, MAX_IMAGES)
+    assert (answered["minItems"], answered["maxItems"]) == (2, MAX_IMAGES)
     labels = schemas["ClassifyForm"]["properties"][LABEL]
     assert (labels["minItems"], labels["maxItems"]) == (MIN_LABELS, MAX_LABELS)
     limits = [document["components"]["parameters"]["limit"]["schema"]]
@@ -145,7 +154,7 @@ def test_every_status_of_an_error_is_described_and_no_other(document):
         for status in node.get("responses", {})
     }
     # unknown paths and methods have no operation that could describe them
-    assert described - {200, 303} == {status for _, status, _ in TABLE} - {405} | {500}
+    assert described - {200, 303} == {status for _, status in TABLE} - {405} | {500}
 
 
 def test_every_reference_leads_somewhere_and_everything_is_referred_to(document):
@@ -169,6 +178,8 @@ def test_numbers_and_formats_in_the_prose_are_those_of_the_code(document):
     too_large = document["components"]["responses"]["TooLarge"]["description"]
     assert f"{MAX_BYTES:,} bytes" in image
     assert f"{MAX_BYTES:,} bytes" in too_large
+    together = schemas["ClassifyForm"]["properties"]["image"]["description"]
+    assert f"{MAX_BYTES:,} bytes" in together
     for text in (image, refused):
         assert f"{MAX_PIXELS // 1_000_000} megapixels" in text
         assert set(re.findall("|".join(FORMATS), text)) == set(FORMATS)
@@ -187,6 +198,7 @@ def test_answers_are_as_described(gallery, client, document):
         ("GET", "/", client.get("/?q=blue", headers={"Accept": "text/html"})),
         ("POST", "/", client.post_image(png("blue"), q="red", limit=1)),
         ("POST", "/classify", classify(client, png("blue"), "red", "blue " * 50)),
+        ("POST", "/classify", classify(client, [png("blue")] * 8, "red", "blue " * 50)),
         ("GET", "/embed", client.get("/embed", params={"q": "blue " * 50})),
         ("POST", "/embed", client.post("/embed", files={"image": png("blue")})),
         ("GET", "/status", client.get("/status")),
@@ -251,7 +263,10 @@ def test_the_checker_finds_what_is_not_as_described(document, client):
     schema = {"$ref": "#/components/schemas/Answer"}
     answer = client.get("/?q=blue").json()
     assert list(faults(document, schema, answer)) == []
+    either = {"oneOf": [schema, {"$ref": "#/components/schemas/Health"}]}
+    assert list(faults(document, either, answer)) == []
     answer["surprise"] = 1
+    assert len(list(faults(document, either, answer))) == 1
     answer["results"][0]["score"] = 2
     del answer["results"][1]["url"]
     answer["index"]["photos"] = "four"

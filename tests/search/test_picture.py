@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from search.engine.errors import BadQuery
 from search.engine.picture import as_picture, decode_picture
-from search.http.errors import BadRequest
 from tests.search.conftest import png
 from tests.search.test_errors import assert_problem
 
@@ -84,9 +84,9 @@ def test_a_vector_comes_back_as_it_was_but_for_its_last_digits():
 @pytest.mark.parametrize("numbers", [np.zeros(8), np.full(8, np.nan), np.full(8, np.inf)])
 def test_what_is_no_direction_is_refused(numbers):
     picture = decode_picture(as_picture(SPACE, numbers.astype(np.float32)).text())
-    with pytest.raises(BadRequest, match="is not one that /embed gave"):
+    with pytest.raises(BadQuery, match="is not one that /embed gave"):
         picture.vector(SPACE, 8)
-    with pytest.raises(BadRequest, match="8 numbers, not 9"):
+    with pytest.raises(BadQuery, match="8 numbers, not 9"):
         picture.vector(SPACE, 9)
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_direction_is_refused(numbers):
 def test_any_text_is_a_picture_or_a_bad_request(text):
     try:
         picture = decode_picture(text)
-    except BadRequest:
+    except BadQuery:
         return
     assert len(picture.space) == 12
     assert picture.numbers

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from google.auth.credentials import AnonymousCredentials
 
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
@@ -21,7 +22,8 @@ SIGNED = {
 @pytest.fixture
 def iam(monkeypatch):
     double = IamDouble(ACCOUNT)
-    monkeypatch.setenv("IAM_CREDENTIALS_EMULATOR_HOST", double.host)
+    monkeypatch.setattr("google.auth.iam._IAM_SIGN_ENDPOINT", double.endpoint)
+    monkeypatch.setattr("google.auth.default", lambda scopes: (AnonymousCredentials(), None))
     yield double
     double.close()
 
@@ -80,7 +82,28 @@ def test_trouble_with_signing_is_a_503_that_keeps_its_cause_to_the_log(
     answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
     assert answer.status_code == 503
     assert ACCOUNT not in answer.text
-    assert f"sign as {ACCOUNT}: 403" in caplog.text
+    assert re.search(f"sign as {ACCOUNT}: .*403", caplog.text)
+
+
+def test_what_does_not_pass_is_a_503_after_a_few_attempts(gallery, client_of, iam, caplog):
+    signing = importlib.import_module("search.engine.signing")
+    iam.faults.extend([503] * 1000)
+    answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
+    assert answer.status_code == 503
+    assert re.search(f"sign as {ACCOUNT}: .*503", caplog.text)
+    assert iam.requests <= 4 * (1 + signing.TRIED_AGAIN)
+
+
+def test_an_answer_without_a_signature_is_a_503(gallery, client_of, iam, caplog):
+    iam.faults.extend([200] * 4)
+    assert client_of(gallery, **SIGNED).get("/", params={"q": "red"}).status_code == 503
+    assert f"sign as {ACCOUNT}: IAM answered no signature" in caplog.text
+
+
+def test_a_service_that_is_not_there_is_a_503(gallery, client_of, iam, monkeypatch, caplog):
+    monkeypatch.setattr("google.auth.iam._IAM_SIGN_ENDPOINT", "http://127.0.0.1:1/{}")
+    assert client_of(gallery, **SIGNED).get("/", params={"q": "red"}).status_code == 503
+    assert f"sign as {ACCOUNT}: " in caplog.text
 
 
 def test_public_thumbnails_are_not_signed(gallery, client_of, iam):

@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
-from search.http.cursor import MAX_GIVEN
+from search.engine.cursor import MAX_GIVEN
 from tests.search.conftest import Gallery
 
 PHOTOS = 400

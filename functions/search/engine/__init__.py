@@ -1,4 +1,4 @@
-"""The search itself: model, index state, embedding, signed URLs and /status, without HTTP.
+"""The search itself, without HTTP: queries, model, index state, embedding, signed URLs, /status.
 
-May import: clipsearch. Errors about a request's values are raised as http.errors.BadRequest.
+May import clipsearch, never search.http. Raises errors.BadQuery for a value of the query.
 """

@@ -6,10 +6,11 @@ Imported on the first search, not with main.py.
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from clipsearch.errors import UnreadablePhoto
 from clipsearch.model.bundle import Tower
 from search.engine.model import Embedding, Model
+from search.engine.query import Query
 from search.engine.timing import Timing
-from search.http.params import Query
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
     """Of words, a picture or both. Words and a picture together: the normalised sum of the two
-    unit vectors, each with the same weight. Raises BadRequest, UnreadablePhoto, DamagedObject,
+    unit vectors, each with the same weight. Raises BadQuery, UnreadablePhoto, DamagedObject,
     StorageError.
     """
     picture = _of_picture(query, model, timing)
@@ -38,19 +39,26 @@ def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
 
 
 def classified(
-    image: bytes, labels: list[str], model: Model, timing: Timing
-) -> tuple[list[dict[str, Any]], bool]:
-    """(each label with its logit and its probability, most probable first; whether one was
-    cut). As Encoder.logits, but labels that were asked before need no encoding."""
+    images: list[bytes], labels: list[str], model: Model, timing: Timing
+) -> tuple[list[list[dict[str, Any]]], bool]:
+    """(for each picture the labels with logit and probability, most probable first; whether a
+    label was cut). As Encoder.logits, but labels that were asked before need no encoding."""
     import numpy as np
 
-    picture = _of_image(image, model, timing)
+    pictures = _of_images(images, model, timing)
     texts = [_of_words(label, model, timing) for label in labels]
     vectors = np.stack([text.vector for text in texts]).astype(np.float64)
-    logits = model.encoder.logit_scale * (vectors @ picture)
+    per_image = model.encoder.logit_scale * (pictures @ vectors.T)
+    answer = [_ranked(labels, logits) for logits in per_image]
+    return answer, any(text.truncated for text in texts)
+
+
+def _ranked(labels: list[str], logits: "NDArray[np.float64]") -> list[dict[str, Any]]:
+    import numpy as np
+
     odds = np.exp(logits - logits.max())
     probabilities = odds / odds.sum()
-    answer = [
+    return [
         {
             "label": labels[best],
             "logit": round(float(logits[best]), 4),
@@ -58,20 +66,26 @@ def classified(
         }
         for best in np.argsort(-logits, kind="stable").tolist()
     ]
-    return answer, any(text.truncated for text in texts)
 
 
 def _of_picture(query: Query, model: Model, timing: Timing) -> "Vector | None":
     if query.picture is not None:
         return query.picture.vector(model.space, model.encoder.dim)
-    return None if query.image is None else _of_image(query.image, model, timing)
+    return None if query.image is None else _of_images([query.image], model, timing)[0]
 
 
-def _of_image(image: bytes, model: Model, timing: Timing) -> "Vector":
+def _of_images(images: list[bytes], model: Model, timing: Timing) -> "NDArray[np.float32]":
+    """(N, D). One decode at a time: more would hold the memory of the decoders of others."""
     with _encoding("image", model, timing):
-        photo = model.encoder.decode(image)
-        vector: Vector = model.encoder.encode_image([photo.square])[0]
-        return vector
+        squares = []
+        for number, image in enumerate(images, 1):
+            try:
+                squares.append(model.encoder.decode(image).square)
+            except UnreadablePhoto as error:
+                if len(images) == 1:
+                    raise
+                raise type(error)(f"image {number}: {error.reason}") from error
+        return model.encoder.encode_image(squares)
 
 
 def _of_words(words: str, model: Model, timing: Timing) -> Embedding:

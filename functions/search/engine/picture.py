@@ -4,7 +4,7 @@ import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from search.http.errors import BadRequest, quoted
+from search.engine.errors import BadQuery, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,19 +30,19 @@ class Picture:
         return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
     def vector(self, space: str, dim: int) -> "Vector":
-        """(D,) float32 of length 1. Raises BadRequest if it is of another space, or is none."""
+        """(D,) float32 of length 1. Raises BadQuery if it is of another space, or is none."""
         import numpy as np
 
         if self.space != space:
-            raise BadRequest(
+            raise BadQuery(
                 "the link to this picture was made by another model; give the picture again"
             )
         if len(self.numbers) != 2 * dim:
-            raise BadRequest(f"picture has {len(self.numbers) // 2} numbers, not {dim}")
+            raise BadQuery(f"picture has {len(self.numbers) // 2} numbers, not {dim}")
         vector = np.frombuffer(self.numbers, _NUMBER).astype(np.float32)
         length = float(np.linalg.norm(vector))
         if not 0.5 < length < 2:  # nan, too
-            raise BadRequest("picture is not one that /embed gave")
+            raise BadQuery("picture is not one that /embed gave")
         return vector / np.float32(length)
 
 
@@ -52,7 +52,7 @@ def as_picture(space: str, vector: "Vector") -> Picture:
 
 
 def decode_picture(text: str) -> Picture:
-    """The inverse of `text`, as far as it is possible without the model. Raises BadRequest."""
+    """The inverse of `text`, as far as it is possible without the model. Raises BadQuery."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError as error:
@@ -62,5 +62,5 @@ def decode_picture(text: str) -> Picture:
     return Picture(data[:_SPACE_BYTES].hex(), data[_SPACE_BYTES:])
 
 
-def _bad(text: str) -> BadRequest:
-    return BadRequest(f"picture {quoted(text)} is not one that /embed gave")
+def _bad(text: str) -> BadQuery:
+    return BadQuery(f"picture {quoted(text)} is not one that /embed gave")

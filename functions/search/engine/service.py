@@ -14,13 +14,13 @@ from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search.engine import embedding
+from search.engine.cursor import cursor_behind, encode_cursor, fingerprint
+from search.engine.errors import BadQuery, detail_of
 from search.engine.model import Embedding, Model, ModelKeeper
 from search.engine.picture import as_picture
+from search.engine.query import Query
 from search.engine.state import State
 from search.engine.timing import Timing
-from search.http.cursor import cursor_behind, encode_cursor, fingerprint
-from search.http.errors import BadRequest, detail_of
-from search.http.params import Query
 
 if TYPE_CHECKING:
     from clipsearch.index.search.photo_index import Hit
@@ -58,14 +58,14 @@ class Service:
     def answer(self, query: Query, timing: Timing) -> dict[str, Any]:
         """The answer as HTTP gives it.
 
-        Raises BadRequest, PhotoNotIndexed, UnreadablePhoto, NotReady, DamagedObject,
+        Raises BadQuery, PhotoNotIndexed, UnreadablePhoto, NotReady, DamagedObject,
         StorageError.
         """
         with timing.phase("load"):
             model = self._keeper.model()
         mark = _fingerprint(query, model.space)
         if query.cursor is not None and query.cursor.fingerprint != mark:
-            raise BadRequest(
+            raise BadQuery(
                 "cursor belongs to another query, or the model has changed since; search again"
             )
         state, looked_for = _state_and_embedding(query, model, timing)
@@ -103,12 +103,17 @@ class Service:
         vector = embedding.embedded(Query(image=query.image), model, timing).vector
         return replace(query, image=None, picture=as_picture(model.space, vector))
 
-    def classify(self, image: bytes, labels: list[str], timing: Timing) -> dict[str, Any]:
-        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+    def classify(self, images: list[bytes], labels: list[str], timing: Timing) -> dict[str, Any]:
+        """The labels of one picture, or those of each of several.
+
+        Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
+        """
         with timing.phase("load"):
             model = self._keeper.model()
-        answer, truncated = embedding.classified(image, labels, model, timing)
-        return _described(model, {"labels": answer}, truncated, timing)
+        found, truncated = embedding.classified(images, labels, model, timing)
+        rows: list[dict[str, Any]] = [{"labels": row} for row in found]
+        answer = rows[0] if len(rows) == 1 else {"images": rows}
+        return _described(model, answer, truncated, timing)
 
     def embed(self, query: Query, timing: Timing) -> dict[str, Any]:
         """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""

@@ -1,4 +1,4 @@
-"""HTTP: bodies, parameters, cursors, errors, pages and headers.
+"""HTTP: bodies, parameters, errors, pages and headers.
 
-May import: engine's values (Timing, Picture), not its service. Nothing here reads a bucket.
+May import the engine's values (Query, BadQuery, Timing), not its service. Reads no bucket.
 """

@@ -1,13 +1,14 @@
 """What can go wrong, as RFC 9457 problem details: one table says which status each error has.
 
 RequestError                the request is at fault (or, for Busy, comes at a bad time)
-├── BadRequest        400   parameters, cursor, a body that is not the form it says it is
+├── BadRequest        400   the body is not the form it says it is
 ├── UnknownPath       404
 ├── WrongMethod       405   with Allow
 ├── TooSlow           408   the body did not arrive in time
 ├── TooLarge          413
 ├── WrongContentType  415
 └── Busy              503   too many requests wait already; with Retry-After
+A wrong parameter is the engine's BadQuery, also a 400.
 """
 
 import logging
@@ -16,9 +17,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from clipsearch.errors import (
-    ClipsearchError,
     DamagedObject,
-    NoModel,
     NotReady,
     PhotoNotIndexed,
     PhotoTooLarge,
@@ -26,6 +25,7 @@ from clipsearch.errors import (
     UnreadablePhoto,
 )
 from clipsearch.text import MOST_SHOWN, shortened
+from search.engine.errors import BadQuery, detail_of
 
 log = logging.getLogger("clipsearch")
 
@@ -89,40 +89,35 @@ class Problem:
         }
 
 
-# (error, status, the answer's detail; None: the error's own message). Most specific first.
-TABLE: tuple[tuple[type[Exception], int, str | None], ...] = (
-    (BadRequest, 400, None),
-    (UnknownPath, 404, None),
-    (PhotoNotIndexed, 404, None),
-    (WrongMethod, 405, None),
-    (TooSlow, 408, None),
-    (TooLarge, 413, None),
-    (PhotoTooLarge, 413, None),
-    (WrongContentType, 415, None),
-    (UnreadablePhoto, 422, None),
-    (Busy, 503, None),
-    (NoModel, 503, "no model has been published yet, or not all of it is there"),
-    (NotReady, 503, None),
-    (DamagedObject, 503, None),
-    (StorageError, 503, "the storage does not answer as it should; try again in a moment"),
+# Most specific first.
+TABLE: tuple[tuple[type[Exception], int], ...] = (
+    (BadQuery, 400),
+    (BadRequest, 400),
+    (UnknownPath, 404),
+    (PhotoNotIndexed, 404),
+    (WrongMethod, 405),
+    (TooSlow, 408),
+    (TooLarge, 413),
+    (PhotoTooLarge, 413),
+    (WrongContentType, 415),
+    (UnreadablePhoto, 422),
+    (Busy, 503),
+    (NotReady, 503),
+    (DamagedObject, 503),
+    (StorageError, 503),
 )
 _UNEXPECTED = "something went wrong here; the log of the function says what"
 
 
 def problem_of(error: Exception) -> Problem:
     """The answer to `error`; what nobody foresaw is a 500 that says nothing of its cause."""
-    for kind, status, detail in TABLE:
+    for kind, status in TABLE:
         if isinstance(error, kind):
             if isinstance(error, NotReady | StorageError | DamagedObject):
                 log.warning("%s: %s", type(error).__name__, error)
-            return Problem(status, detail or _bounded(str(error)), _headers(error))
+            return Problem(status, _bounded(detail_of(error)), _headers(error))
     log.error("unexpected %s: %s", type(error).__name__, error, exc_info=error)
     return Problem(500, _UNEXPECTED)
-
-
-def detail_of(error: ClipsearchError) -> str:
-    """What anyone may know of an error that TABLE has."""
-    return next(detail or str(error) for kind, _, detail in TABLE if isinstance(error, kind))
 
 
 def _headers(error: Exception) -> dict[str, str]:
@@ -133,11 +128,6 @@ def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, NotReady | StorageError | DamagedObject):
         return {"Retry-After": str(RETRY_NOT_READY)}
     return {}
-
-
-def quoted(value: str) -> str:
-    """`value` for a message: escaped, and short however long it is."""
-    return repr(shortened(value, 60))
 
 
 def _bounded(detail: str) -> str:

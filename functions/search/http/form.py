@@ -16,7 +16,7 @@ FORM_TYPE = "multipart/form-data"
 # Bytes of everything in a form that is not the picture. Werkzeug's limit for text fields must
 # exceed its read buffer (64 KiB), for it counts what it has not looked at yet.
 FORM_OVERHEAD = 262_144
-MAX_PARTS = 256  # a picture and its labels are 101
+MAX_PARTS = 256  # eight pictures and a hundred labels are 108
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
@@ -26,9 +26,9 @@ def check_content_type(headers: Mapping[str, str]) -> None:
 
 
 def parse_form(
-    headers: Mapping[str, str], body: io.BytesIO
-) -> tuple[list[tuple[str, str]], bytes | None]:
-    """(the text fields, the picture or None). Raises BadRequest, TooLarge.
+    headers: Mapping[str, str], body: io.BytesIO, most_images: int = 1
+) -> tuple[list[tuple[str, str]], list[bytes]]:
+    """(the text fields, the pictures in their order). Raises BadRequest, TooLarge.
 
     An empty file without a name is what a browser sends for a file field left alone.
     """
@@ -57,10 +57,11 @@ def parse_form(
         if name != IMAGE_FIELD:
             raise BadRequest(f"unknown file {name!r}; allowed: {IMAGE_FIELD}")
         images.append(data)
-    if len(images) > 1:
-        raise BadRequest(f"parameter {IMAGE_FIELD} is given more than once")
+    if len(images) > most_images:
+        times = "once" if most_images == 1 else f"{most_images} times"
+        raise BadRequest(f"parameter {IMAGE_FIELD} is given more than {times}")
     texts = [(str(name), value) for name, value in fields.items(multi=True)]
-    return texts, images[0] if images else None
+    return texts, images
 
 
 def _content_type(headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:

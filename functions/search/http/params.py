@@ -1,14 +1,13 @@
 """The parameters of a search: what may be asked, checked before anything is loaded."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 
 from clipsearch.text import plain
-from search.engine.picture import Picture, decode_picture
-from search.http.cursor import Cursor, decode_cursor
-from search.http.errors import BadRequest, quoted
+from search.engine.cursor import decode_cursor
+from search.engine.errors import BadQuery, quoted
+from search.engine.picture import decode_picture
+from search.engine.query import LIMIT_DEFAULT, Query
 
-LIMIT_DEFAULT = 24
 LIMIT_MAX = 100
 
 GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor")
@@ -16,88 +15,76 @@ POST_PARAMETERS = ("q", "limit", "cursor")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
-
-
-@dataclass(frozen=True, kw_only=True)
-class Query:
-    """`words`, a picture (`image`, or the vector of one: `picture`) or both of them, or `like`;
-    the rest says which part of the answer."""
-
-    words: str | None = None
-    image: bytes | None = None
-    picture: Picture | None = None
-    like: str | None = None
-    limit: int = LIMIT_DEFAULT
-    cursor: Cursor | None = None
+MAX_IMAGES = 8  # of /classify: they are decoded one after the other, in one thread
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
-    """The query of `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadRequest."""
+    """The query of `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadQuery."""
     values = checked(pairs, GET_PARAMETERS)
     asked = [name for name in ("q", "picture", "like") if name in values]
     if "like" in asked and len(asked) > 1:
-        raise BadRequest(f"{asked[0]} and like are two questions; ask one of them")
+        raise BadQuery(f"{asked[0]} and like are two questions; ask one of them")
     if not asked:
-        raise BadRequest(
+        raise BadQuery(
             "nothing to look for: give q (words) or like (the name of an indexed photo), "
             "or post a picture as the field image of multipart/form-data"
         )
     for name in asked:
         if not (_words(values) if name == "q" else values[name].strip()):
-            raise BadRequest(f"{name} is empty")
+            raise BadQuery(f"{name} is empty")
     return _query(values)
 
 
-def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None) -> Query:
+def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
     """The query of a posted form; `pairs` are its text fields and the address's parameters.
 
     A browser sends every field of a form, so an empty q beside a picture means no words.
-    Raises BadRequest.
+    Raises BadQuery.
     """
     query = _query(checked(pairs, POST_PARAMETERS), image)
     if query.words is None and query.image is None:
-        raise BadRequest("nothing to look for: give words (q), or choose a picture (image)")
+        raise BadQuery("nothing to look for: give words (q), or choose a picture (image)")
     return query
 
 
 def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
-    """The words or the picture to embed, one of them; an empty q means no words. BadRequest."""
+    """The words or the picture to embed, one of them; an empty q means no words. BadQuery."""
     words = _words(checked(pairs, EMBED_PARAMETERS))
     if words is None and image is None:
-        raise BadRequest("nothing to embed: give q (words), or post a picture as the field image")
+        raise BadQuery("nothing to embed: give q (words), or post a picture as the field image")
     if words is not None and image is not None:
-        raise BadRequest("words and a picture are two vectors; ask for one of them")
+        raise BadQuery("words and a picture are two vectors; ask for one of them")
     return Query(words=words, image=image)
 
 
 def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """The labels of `/classify`, in their order. Raises BadRequest."""
+    """The labels of `/classify`, in their order. Raises BadQuery."""
     labels: list[str] = []
     seen: set[str] = set()
     for name, value in pairs:
         if name != LABEL:
-            raise BadRequest(f"unknown parameter {quoted(name)}; allowed: {LABEL}")
+            raise BadQuery(f"unknown parameter {quoted(name)}; allowed: {LABEL}")
         label, read = value.strip(), plain(value)
         if not read:
-            raise BadRequest(f"{LABEL} is empty")
+            raise BadQuery(f"{LABEL} is empty")
         if read in seen:
-            raise BadRequest(f"{LABEL} {quoted(label)} is given more than once")
+            raise BadQuery(f"{LABEL} {quoted(label)} is given more than once")
         labels.append(label)
         seen.add(read)
     if not MIN_LABELS <= len(labels) <= MAX_LABELS:
-        raise BadRequest(f"{MIN_LABELS} to {MAX_LABELS} labels are needed, not {len(labels)}")
+        raise BadQuery(f"{MIN_LABELS} to {MAX_LABELS} labels are needed, not {len(labels)}")
     return labels
 
 
 def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[str, str]:
-    """`pairs` as a dict. Raises BadRequest for an unknown or a repeated parameter."""
+    """`pairs` as a dict. Raises BadQuery for an unknown or a repeated parameter."""
     values: dict[str, str] = {}
     for name, value in pairs:
         if name not in allowed:
             known = ", ".join(allowed) or "none here"
-            raise BadRequest(f"unknown parameter {quoted(name)}; allowed: {known}")
+            raise BadQuery(f"unknown parameter {quoted(name)}; allowed: {known}")
         if name in values:
-            raise BadRequest(f"parameter {name} is given more than once")
+            raise BadQuery(f"parameter {name} is given more than once")
         values[name] = value
     return values
 
@@ -123,5 +110,5 @@ def _words(values: dict[str, str]) -> str | None:
 def _limit(text: str) -> int:
     # isascii: "٣".isdigit() holds too
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX):
-        raise BadRequest(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {quoted(text)}")
+        raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {quoted(text)}")
     return int(text)

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.http.errors import BadRequest, quoted
+from search.engine.errors import BadQuery, quoted
 
 _HEAD = struct.Struct(">d8sB")  # score, fingerprint, how many given; these, and the name's UTF-8
 _GIVEN = struct.Struct(">f4s")  # score, digest of the name
@@ -83,7 +83,7 @@ def encode_cursor(cursor: Cursor) -> str:
 
 
 def decode_cursor(text: str) -> Cursor:
-    """The inverse. Raises BadRequest for anything that encode_cursor did not make."""
+    """The inverse. Raises BadQuery for anything that encode_cursor did not make."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         score, mark, count = _HEAD.unpack_from(data)
@@ -97,5 +97,5 @@ def decode_cursor(text: str) -> Cursor:
     return Cursor(score, name, mark, given)
 
 
-def _bad(text: str) -> BadRequest:
-    return BadRequest(f"cursor {quoted(text)} is not a next_cursor of an answer")
+def _bad(text: str) -> BadQuery:
+    return BadQuery(f"cursor {quoted(text)} is not a next_cursor of an answer")
