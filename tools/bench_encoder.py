@@ -110,7 +110,8 @@ def make_models() -> None:
 def warm(side: str) -> dict[str, list[float]]:
     """Seconds of every repetition, by measurement."""
     command = [sys.executable, "-m", "tools.bench_encoder_sides", side]
-    return json.loads(_run(command).splitlines()[-1])
+    seconds: dict[str, list[float]] = json.loads(_run(command).splitlines()[-1])
+    return seconds
 
 
 def cold(side: str, start: str) -> tuple[float, int]:
@@ -155,11 +156,11 @@ def machine() -> dict[str, object]:
 
 def table(medians: dict[str, dict[str, float]], ratios: dict[str, dict[str, float]]) -> str:
     heads = ("theirs", "int8", "fp32", "int8 x", "fp32 x", "goal")
-    rows = [("", *heads)]
+    rows = [["", *heads]]
     for name in (*GOALS, "cold_start_from_bucket"):
         values = [_cell(name, medians[side].get(name)) for side in ("theirs", *PRECISIONS)]
         times = [f"{ratios[side][name]:.1f}" if name in GOALS else "" for side in PRECISIONS]
-        rows.append((name, *values, *times, str(GOALS.get(name, ""))))
+        rows.append([name, *values, *times, str(GOALS.get(name, ""))])
     return "\n".join(f"{row[0]:24}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows)
 
 
