@@ -48,7 +48,7 @@ def imports_of(file: Path) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: a relative import"
-            names.add(node.module)
+            names.add(node.module or "")
     return names
 
 
