@@ -80,11 +80,11 @@ def main() -> None:
             for name, values in warm(side).items():
                 samples[side][name] += values
         for side in sides:
-            seconds, peak = cold(side, _start(side))
+            seconds, peak = cold(_start(side))
             samples[side]["cold_start"].append(seconds)
             samples[side]["memory"].append(peak)
         for side in PRECISIONS:
-            seconds, _ = cold(side, _start(side, from_bucket=True))
+            seconds, _ = cold(_start(side, from_bucket=True))
             samples[side]["cold_start_from_bucket"].append(seconds)
     medians = {
         side: {name: statistics.median(values) for name, values in measured.items()}
@@ -114,7 +114,7 @@ def warm(side: str) -> dict[str, list[float]]:
     return seconds
 
 
-def cold(side: str, start: str) -> tuple[float, int]:
+def cold(start: str) -> tuple[float, int]:
     """Seconds to the first text vector, and the process's peak in bytes."""
     begin = time.monotonic()
     now, peak = _run([sys.executable, "-c", COLD.format(start=start)]).split()[-2:]

@@ -127,17 +127,17 @@ class Trainer:
         return int(state["step"])
 
 
-def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CLIPModel:
+def train(folder: Path, pictures: int, seed: int) -> CLIPModel:
     """Train on `pictures` pictures, or go on from the checkpoint in `folder`."""
     trainer = Trainer(seed)
-    steps = pictures // batch_size
+    steps = pictures // BATCH
     checkpoint = folder / "checkpoint.pt"
     first = trainer.load(checkpoint) if checkpoint.exists() else 0
     if first >= steps:
         log.info("%s has been trained on %d batches, %d asked: done", checkpoint, first, steps)
         return trainer.objective.clip
     log.info("batches %d to %d, checkpoints in %s", first, steps, checkpoint)
-    drawn = DrawnBatches(seed, steps, batch_size)
+    drawn = DrawnBatches(seed, steps, BATCH)
     loader = DataLoader(drawn, sampler=range(first, steps), batch_size=None, num_workers=1)
     saved_at = logged_at = time.monotonic()
     for step, batch in enumerate(loader, first):
@@ -145,7 +145,7 @@ def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CL
         if step % LOG_EVERY == 0:
             losses = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
             seconds, logged_at = time.monotonic() - logged_at, time.monotonic()
-            speed = min(LOG_EVERY, step - first + 1) * batch_size / seconds
+            speed = min(LOG_EVERY, step - first + 1) * BATCH / seconds
             log.info("batch %d/%d %s %.0f pictures/s", step, steps, losses, speed)
         if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
             trainer.save(checkpoint, step + 1)
