@@ -21,6 +21,7 @@ import tokenizers
 import torch
 import transformers
 
+from clipsearch.model.manifest import PRECISIONS
 from model_export import ROOT
 from model_export.reference import (
     as_viewed,
@@ -77,7 +78,7 @@ def _pixels(images: list[PIL.Image.Image], size: int) -> list[np.ndarray]:
 def write_encoder(folder: Path) -> None:
     model = tiny_clip()
     tokenizer = clip_tokenizer().backend_tokenizer
-    for name, precision in (("tiny-clip", "fp32"), ("tiny-clip-int8", "int8")):
+    for name, precision in zip(("tiny-clip", "tiny-clip-int8"), PRECISIONS, strict=True):
         bundle = export_bundle(
             model,
             tokenizer,

@@ -7,14 +7,11 @@ closer to fp32, and on processors with VNNI take twice as long even for texts of
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 from onnx import TensorProto
 
+from clipsearch.model.manifest import Precision
 from model_export.graph import MATRICES, MICROSOFT, TABLES, Graph
-
-Precision = Literal["fp32", "int8"]
 
 
 def linear(

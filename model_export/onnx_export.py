@@ -21,8 +21,9 @@ import torch
 from onnx import TensorProto
 from transformers import CLIPModel
 
+from clipsearch.model.manifest import Precision
 from model_export.graph import MICROSOFT, Graph
-from model_export.linear import Precision, linear, linear_on_bytes, table
+from model_export.linear import linear, linear_on_bytes, table
 
 END = 2**31 - 1  # of a slice: as far as it goes
 
@@ -118,7 +119,7 @@ def _starts(g: Graph, text: Any, token: int) -> list[str]:
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().to("cpu", torch.float32).numpy()
+    return np.asarray(tensor.detach().to("cpu", torch.float32))
 
 
 def _patch_kernel(

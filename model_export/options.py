@@ -6,16 +6,13 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
-from clipsearch.model.manifest import PRECISIONS, TOWERS, Tower
+from clipsearch.model.manifest import PRECISIONS, TOWERS, Precision, Tower
 from clipsearch.storage import Bucket, open_bucket
 from clipsearch.storage.local import FolderBucket
 from model_export.errors import ExportError
 from model_export.exported import checkpoint_folder, foreign_files, place_of
-
-if TYPE_CHECKING:
-    from model_export.linear import Precision
 
 
 class UsageError(ExportError):

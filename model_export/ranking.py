@@ -40,6 +40,6 @@ def agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
 
 def among_themselves(vectors: np.ndarray) -> np.ndarray:
     """The cosine of each picture with each other one; itself left out."""
-    scores = vectors @ vectors.T
+    scores: np.ndarray = vectors @ vectors.T
     np.fill_diagonal(scores, -np.inf)
     return scores

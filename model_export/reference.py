@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 BATCH = 8  # bounds the memory: attention is kept whole
 
-Tokenizers = Tokenizer | CLIPTokenizer
+Tokenizers: TypeAlias = Tokenizer | CLIPTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ def reference_image(model: CLIPModel, pixels: torch.Tensor) -> np.ndarray:
 
 
 def _unit(features: torch.Tensor) -> np.ndarray:
-    return torch.nn.functional.normalize(features).numpy()
+    return np.asarray(torch.nn.functional.normalize(features))
 
 
 def opened(photo: bytes) -> Image.Image:

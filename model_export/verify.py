@@ -42,7 +42,6 @@ LOGIT_SCALE = 1e-6  # relative
 MORE_PICTURES = 16  # for the ranking, besides the samples
 
 INPUTS: dict[Tower, str] = {"text": "tokens_equal", "image": "pixels_equal"}
-TOWERS = tuple(INPUTS)
 
 FORMATS = {"1": "PNG", "L": "JPEG", "RGB": "JPEG", "CMYK": "JPEG"}  # otherwise PNG
 
@@ -129,10 +128,10 @@ def _verify(encoder: Encoder, expected: Expected) -> dict[str, Any]:
             "image_to_image": agreement(among_themselves(image), among_themselves(expected.image)),
         },
     }
-    towers = {tower: _tower_problems(report, tower) for tower in TOWERS}
+    towers = {tower: _tower_problems(report, tower) for tower in INPUTS}
     problems = [*itertools.chain(*towers.values()), *_ranking_problems(report)]
     if problems:
-        small = [tower for tower in TOWERS if precision[tower] == "int8"]
+        small = [tower for tower in INPUTS if precision[tower] == "int8"]
         raise NotEqual(problems, report, [tower for tower in small if towers[tower]] or small)
     return report
 

@@ -24,8 +24,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from clipsearch.images.preprocess import PREPROCESSING
 from clipsearch.model.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
-from clipsearch.model.manifest import tower_of
-from model_export.linear import Precision
+from clipsearch.model.manifest import Precision, tower_of
 from model_export.onnx_export import UnsupportedModel, export_image, export_text
 from model_export.reference import Reference, image_processor
 from model_export.text_direction import text_direction

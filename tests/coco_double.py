@@ -34,7 +34,7 @@ class CocoDouble:
 
     def __init__(self, count: int) -> None:
         self.files = {f"/val2017/{name_of(n)}": jpeg(n) for n in range(count)}
-        self.files[ARCHIVE] = archive(annotations(count))
+        self.files[ARCHIVE] = archive(captions_file(count))
         self.faults: dict[str, deque[Fault]] = {}
         self.requests: list[tuple[str, dict[str, str]]] = []
         self.times: list[float] = []  # of the requests
@@ -78,7 +78,7 @@ def jpeg(number: int) -> bytes:
     return file.getvalue()
 
 
-def annotations(count: int, url: str = "http://images.cocodataset.org") -> dict[str, Any]:
+def captions_file(count: int, url: str = "http://images.cocodataset.org") -> dict[str, Any]:
     licenses = [{"id": 4, "name": "Attribution License", "url": "http://example.org/by/2.0/"}]
     images = [
         {

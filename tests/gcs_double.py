@@ -68,12 +68,13 @@ class CloudStorageDouble:
     """A server on a free port of 127.0.0.1; `url` is what STORAGE_EMULATOR_HOST must be.
 
     `faults` are used up by the next requests, one each: a status to answer with before doing
-    anything, LOST, CUT or SHORT. `requests` lists what was asked: ("GET", "/storage/v1/b/…?…").
+    anything, LOST, CUT or SHORT; None for no fault. `requests` lists what was asked: ("GET",
+    "/storage/v1/b/…?…").
     """
 
     def __init__(self, *buckets: str, page_size: int = 1000) -> None:
         self.page_size = page_size
-        self.faults: deque[int | str] = deque()
+        self.faults: deque[int | str | None] = deque()
         self.requests: list[tuple[str, str]] = []
         self._objects: dict[str, dict[str, StoredObject]] = {name: {} for name in buckets}
         self._sessions: dict[str, tuple[str, dict[str, Any], Mapping[str, str], bytearray]] = {}

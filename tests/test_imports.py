@@ -40,7 +40,7 @@ WITHIN = {
     "ingest": ("clipsearch",),
     "ingest/reconcile": ("clipsearch", "ingest/messages"),
     "search": ("clipsearch",),
-    "search/engine": ("clipsearch", "search/http"),
+    "search/engine": ("clipsearch",),
     "search/http": ("clipsearch", "search/engine"),
 }
 # These compare arrays, and are imported inside functions only, as the index is.

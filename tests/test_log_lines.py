@@ -182,7 +182,7 @@ def test_a_name_never_steers_the_terminal_that_shows_a_log() -> None:
     try:
         raise ValueError(HOSTILE)
     except ValueError as error:
-        facts = {"msg": "%s failed", "args": (HOSTILE,), "levelname": "ERROR"}
+        facts: dict[str, object] = {"msg": "%s failed", "args": (HOSTILE,), "levelname": "ERROR"}
         facts |= {"exc_info": (type(error), error, error.__traceback__)}
     text = telemetry.TextFormatter().format(logging.makeLogRecord(facts))
     first, *traceback = text.splitlines()

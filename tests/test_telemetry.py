@@ -87,7 +87,7 @@ def test_an_encoder_writes_nothing_into_the_home(start: Start, tmp_path: Path) -
 def test_an_encoder_opens_no_socket(start: Start) -> None:
     """For as long as it takes one with telemetry to open its first."""
     ours = start(FORBID_SOCKETS + ENCODE)
-    if ours.stdout.readline() != "ready\n":  # type: ignore[union-attr]
+    if ours.stdout.readline() != "ready\n":
         assert ours.wait(PATIENCE) == NOT_POSSIBLE
         pytest.skip("this kernel takes no filter of system calls")
     talking = start(FORBID_SOCKETS + ENCODE, ORT_DISABLE_TELEMETRY="0")

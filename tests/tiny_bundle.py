@@ -75,13 +75,13 @@ def _image_graph(projection: np.ndarray, bias: np.ndarray) -> onnx.GraphProto:
         helper.make_node("LpNormalization", ["features"], ["embedding"], axis=-1, p=2),
     ]
     weights = {
-        "whole": np.float32(255),
+        "whole": np.array(255, np.float32),
         "mean": np.array(MEAN, np.float32),
         "std": np.array(STD, np.float32),
         "projection": projection,
         "bias": bias,
     }
-    shape = ["n", IMAGE_SIZE, IMAGE_SIZE, 3]
+    shape: list[str | int | None] = ["n", IMAGE_SIZE, IMAGE_SIZE, 3]
     pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, shape)
     return _graph("image", nodes, pixels, weights)
 

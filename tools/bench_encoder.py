@@ -80,11 +80,11 @@ def main() -> None:
             for name, values in warm(side).items():
                 samples[side][name] += values
         for side in sides:
-            seconds, peak = cold(side, _start(side))
+            seconds, peak = cold(_start(side))
             samples[side]["cold_start"].append(seconds)
             samples[side]["memory"].append(peak)
         for side in PRECISIONS:
-            seconds, _ = cold(side, _start(side, from_bucket=True))
+            seconds, _ = cold(_start(side, from_bucket=True))
             samples[side]["cold_start_from_bucket"].append(seconds)
     medians = {
         side: {name: statistics.median(values) for name, values in measured.items()}
@@ -110,10 +110,11 @@ def make_models() -> None:
 def warm(side: str) -> dict[str, list[float]]:
     """Seconds of every repetition, by measurement."""
     command = [sys.executable, "-m", "tools.bench_encoder_sides", side]
-    return json.loads(_run(command).splitlines()[-1])
+    seconds: dict[str, list[float]] = json.loads(_run(command).splitlines()[-1])
+    return seconds
 
 
-def cold(side: str, start: str) -> tuple[float, int]:
+def cold(start: str) -> tuple[float, int]:
     """Seconds to the first text vector, and the process's peak in bytes."""
     begin = time.monotonic()
     now, peak = _run([sys.executable, "-c", COLD.format(start=start)]).split()[-2:]
@@ -155,11 +156,11 @@ def machine() -> dict[str, object]:
 
 def table(medians: dict[str, dict[str, float]], ratios: dict[str, dict[str, float]]) -> str:
     heads = ("theirs", "int8", "fp32", "int8 x", "fp32 x", "goal")
-    rows = [("", *heads)]
+    rows = [["", *heads]]
     for name in (*GOALS, "cold_start_from_bucket"):
         values = [_cell(name, medians[side].get(name)) for side in ("theirs", *PRECISIONS)]
         times = [f"{ratios[side][name]:.1f}" if name in GOALS else "" for side in PRECISIONS]
-        rows.append((name, *values, *times, str(GOALS.get(name, ""))))
+        rows.append([name, *values, *times, str(GOALS.get(name, ""))])
     return "\n".join(f"{row[0]:24}" + "".join(f"{cell:>12}" for cell in row[1:]) for row in rows)
 
 

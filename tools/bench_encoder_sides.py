@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from tools.bench_encoder import MODELS, PHOTOS, PRECISIONS
+from tools.bench_encoder import MODELS, PHOTOS
 
 QUERIES = (
     "two blue mushrooms",
@@ -39,6 +39,7 @@ def make() -> None:
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     from clipsearch.model.bundle import publish_bundle
+    from clipsearch.model.manifest import PRECISIONS
     from clipsearch.storage.local import FolderBucket
     from model_export.samples import photo
     from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, vit_b32

@@ -13,6 +13,7 @@ import json
 from typing import Any
 
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.manifest import PRECISIONS, TOWERS, Precision, Tower
 from model_export.demo.evaluate import LABELS, evaluate
 from model_export.demo.export import export_demo
 from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, vit_b32
@@ -21,8 +22,6 @@ from tools import ROOT
 
 FOLDER = ROOT / "build" / "bench" / "precision"
 RESULT = FOLDER.with_suffix(".json")
-PRECISIONS = ("fp32", "int8")
-TOWERS = ("image", "text")
 
 
 def main() -> None:
@@ -46,7 +45,7 @@ def main() -> None:
     print(f"written to {RESULT}")
 
 
-def report(precision: str) -> dict[str, Any]:
+def report(precision: Precision) -> dict[str, Any]:
     """The report of exporting a full-size model with random weights."""
     model = vit_b32()
     bundle = export_bundle(
@@ -64,7 +63,7 @@ def report(precision: str) -> dict[str, Any]:
     return dict(bundle.report)
 
 
-def row(found: dict[str, Any], tower: str) -> dict[str, float]:
+def row(found: dict[str, Any], tower: Tower) -> dict[str, float]:
     files = {file: size for file, size in found["bytes"].items() if file.startswith(tower)}
     speed = found["speed"][f"{tower}_ms"]
     return {

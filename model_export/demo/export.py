@@ -11,11 +11,11 @@ import torch
 from transformers import CLIPModel
 
 from clipsearch.model.bundle import Bundle
+from clipsearch.model.manifest import Precision
 from model_export.demo import BUNDLE, WEIGHTS
 from model_export.demo.batches import MEAN, STD
 from model_export.demo.model import IMAGE_SIZE
 from model_export.demo.tokenizer import CONTEXT_LENGTH
-from model_export.linear import Precision
 from model_export.write_bundle import export_bundle
 
 TOKENIZER = "tokenizer.json"

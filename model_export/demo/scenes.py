@@ -62,9 +62,9 @@ class Scene:
         return " and ".join(g.describe() for g in self.groups) + " " + PLACE_PHRASES[self.place]
 
 
-def random_group(rng: np.random.Generator, thing: str | None = None) -> Group:
+def random_group(rng: np.random.Generator, thing: str) -> Group:
     return Group(
-        thing=thing or THINGS[rng.integers(len(THINGS))],
+        thing=thing,
         colour=COLOURS[rng.integers(len(COLOURS))],
         count=int(rng.integers(1, MAX_COUNT + 1)),
     )

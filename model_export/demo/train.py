@@ -62,16 +62,19 @@ class DrawnBatches(Dataset[Batch]):
 
 def _optimizers(objective: DemoObjective) -> list[torch.optim.Optimizer]:
     """Muon for the matrices inside the transformers, AdamW for everything else."""
-    hidden, matrices, others = [], [], []
-    for name, parameter in objective.named_parameters():
-        if parameter.ndim == 2 and ".encoder.layers." in name:
-            hidden.append(parameter)
-        else:
-            (matrices if parameter.ndim >= 2 else others).append(parameter)
-    groups = [{"params": matrices, "weight_decay": 0.05}, {"params": others, "weight_decay": 0.0}]
+    named = dict(objective.named_parameters())
+    hidden = {n: p for n, p in named.items() if p.ndim == 2 and ".encoder.layers." in n}
+    others = [p for n, p in named.items() if n not in hidden]
+    groups = [
+        {"params": [p for p in others if p.ndim >= 2], "weight_decay": 0.05},
+        {"params": [p for p in others if p.ndim < 2], "weight_decay": 0.0},
+    ]
     return [
         torch.optim.Muon(
-            hidden, lr=MUON_LEARNING_RATE, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"
+            hidden.values(),
+            lr=MUON_LEARNING_RATE,
+            weight_decay=0.05,
+            adjust_lr_fn="match_rms_adamw",
         ),
         torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.98)),
     ]
@@ -97,7 +100,7 @@ class Trainer:
         for group, learning_rate in self._groups:
             group["lr"] = factor * learning_rate
         with torch.autocast("cpu", torch.bfloat16):
-            parts = self.objective(batch)
+            parts: dict[str, torch.Tensor] = self.objective(batch)
         for optimizer in self._optimizers:
             optimizer.zero_grad(set_to_none=True)
         torch.stack([LOSS_WEIGHTS[name] * part for name, part in parts.items()]).sum().backward()
@@ -124,17 +127,17 @@ class Trainer:
         return int(state["step"])
 
 
-def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CLIPModel:
+def train(folder: Path, pictures: int, seed: int) -> CLIPModel:
     """Train on `pictures` pictures, or go on from the checkpoint in `folder`."""
     trainer = Trainer(seed)
-    steps = pictures // batch_size
+    steps = pictures // BATCH
     checkpoint = folder / "checkpoint.pt"
     first = trainer.load(checkpoint) if checkpoint.exists() else 0
     if first >= steps:
         log.info("%s has been trained on %d batches, %d asked: done", checkpoint, first, steps)
         return trainer.objective.clip
     log.info("batches %d to %d, checkpoints in %s", first, steps, checkpoint)
-    drawn = DrawnBatches(seed, steps, batch_size)
+    drawn = DrawnBatches(seed, steps, BATCH)
     loader = DataLoader(drawn, sampler=range(first, steps), batch_size=None, num_workers=1)
     saved_at = logged_at = time.monotonic()
     for step, batch in enumerate(loader, first):
@@ -142,7 +145,7 @@ def train(folder: Path, pictures: int, seed: int, batch_size: int = BATCH) -> CL
         if step % LOG_EVERY == 0:
             losses = " ".join(f"{name} {part.item():.3f}" for name, part in parts.items())
             seconds, logged_at = time.monotonic() - logged_at, time.monotonic()
-            speed = min(LOG_EVERY, step - first + 1) * batch_size / seconds
+            speed = min(LOG_EVERY, step - first + 1) * BATCH / seconds
             log.info("batch %d/%d %s %.0f pictures/s", step, steps, losses, speed)
         if time.monotonic() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
             trainer.save(checkpoint, step + 1)

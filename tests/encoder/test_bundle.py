@@ -20,6 +20,7 @@ from clipsearch.model.bundle import (
     space_of,
 )
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.manifest import Tower
 from clipsearch.storage.local import FolderBucket
 from tests.encoder.conftest import GOLDEN
 from tests.images.profiles import swapped_profile
@@ -162,7 +163,7 @@ def test_a_damaged_file_is_named(folder, file, fault):
         path.unlink()
     else:
         path.write_bytes(data[:-1] if fault == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
-    tower = "image" if file.startswith("image") else "text"
+    tower: Tower = "image" if file.startswith("image") else "text"
     with pytest.raises(DamagedObject) as caught, read_bundle(folder).files(tower):
         pass
     assert caught.value.name == str(path)

@@ -13,7 +13,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, C
 
 from clipsearch.model.bundle import FILES, current_space, read_bundle
 from clipsearch.model.encoder import Encoder
-from clipsearch.storage import open_bucket
+from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
 from clipsearch.text import plain
 from model_export import ROOT
@@ -170,7 +170,7 @@ def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):
     checkpoint = save_new(tmp_path / "tiny", tiny_clip())
     arguments = [str(checkpoint), "--out", str(tmp_path / "out"), "--to"]
     assert main([*arguments, "gs://photos/an index"]) == 0
-    bucket = open_bucket("gs://photos/an index")
+    bucket = GcsBucket("gs://photos/an index")
     assert current_space(bucket) == read_bundle(tmp_path / "out").bundle.space
     bucket.close()
     printed = capsys.readouterr().out
@@ -183,10 +183,10 @@ def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):
 
 
 def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):
-    from model_export import write_bundle
+    from model_export import onnx_export, write_bundle
 
     checkpoint, out = save_old(tmp_path / "tiny", tiny_clip()), tmp_path / "out"
-    real = write_bundle.export_image
+    real = onnx_export.export_image
     monkeypatch.setattr(
         write_bundle,
         "export_image",

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.manifest import PRECISIONS
 from model_export.demo import BUNDLE
 from model_export.demo.evaluate import embed, held_out_scenes, recall
 from model_export.demo.export import export_demo
 from model_export.demo.scenes import Scene
 
 SCENES = 100
-PRECISIONS = ("int8", "fp32")
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from clipsearch.images.preprocess import Square
+from clipsearch.model.bundle import Bundle
 from clipsearch.model.encoder import Encoder
-from model_export import onnx_export, write_bundle
+from model_export import linear, onnx_export, write_bundle
 from model_export.graph import Graph
 from model_export.onnx_export import UnsupportedModel
 from model_export.samples import texts
@@ -31,7 +32,7 @@ def assert_refused(export, tmp_path, model, what, precision="fp32"):
 
 @IN_EACH
 def test_a_swapped_normalisation_is_refused(export, model, tmp_path, monkeypatch, precision):
-    real = write_bundle.export_image
+    real = onnx_export.export_image
 
     def swapped(model, path, mean, std, precision):
         real(model, path, std, mean, precision)
@@ -45,7 +46,7 @@ def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
     export, model, tmp_path, monkeypatch, precision
 ):
     export(model)
-    real = write_bundle.export_text
+    real = onnx_export.export_text
 
     def shifted(model, path, start_token, end_token, precision):
         real(model, path, start_token, end_token - 1, precision)
@@ -132,7 +133,7 @@ def test_other_mistakes_are_refused(export, model, tmp_path, monkeypatch, wrong,
 
 
 def test_another_logit_scale_is_refused(export, model, tmp_path, monkeypatch):
-    class Wrong(write_bundle.Bundle):
+    class Wrong(Bundle):
         def __init__(self, **facts) -> None:
             super().__init__(**{**facts, "logit_scale": 100.0})
 
@@ -156,7 +157,7 @@ def test_a_model_whose_patches_do_not_fill_the_picture_is_refused(export, model)
 def test_bad_8_bit_weights_are_refused(export, model, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "model_export.linear.quantize_columns",
-        lambda weight, real=onnx_export.linear.__globals__["quantize_columns"]: (
+        lambda weight, real=linear.quantize_columns: (
             real(weight)[0],
             real(weight)[1] * np.linspace(0.5, 1.5, len(real(weight)[1]), dtype=np.float32),
         ),

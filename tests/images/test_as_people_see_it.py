@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -50,8 +51,8 @@ def test_one_grey_of_sixteen_bits_may_be_transparent():
 
 
 def tiff(
-    samples: np.ndarray, photometric: int, *more: tuple[int, int, int], order: str = "<",
-    pages: int = 1,
+    samples: np.ndarray, photometric: int, *more: tuple[int, int, int],
+    order: Literal["<", ">"] = "<", pages: int = 1,
 ) -> bytes:  # fmt: skip
     """An uncompressed TIFF of one strip per plane; `samples` (planes, h, w) or (h, w)."""
     planes = samples if samples.ndim == 3 else samples[None]

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pillow_heif
@@ -24,7 +25,7 @@ from model_export.samples import texture
 pillow_heif.register_heif_opener()  # for writing; decoding must work without
 
 # Pillow's name, how to write it (almost) without loss
-FORMATS = {
+FORMATS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 98, "subsampling": 0},
     "PNG": {},
     "WEBP": {"lossless": True},

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clipsearch.errors import ObjectNotFound, StorageError
 from clipsearch.storage import Bucket, Stat
+from tests.index.memory import WriteOnce
 
 
-class FaultyBucket:
+class FaultyBucket(WriteOnce):
     """Another bucket; a share of the requests fails, before or after they took effect.
 
     `lies`: reading may also give half an object, or none where there is one. The real storage
@@ -29,9 +30,10 @@ class FaultyBucket:
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
         self._may_fail("503 before", name)
-        stat = self._bucket.create(name, data, content_type, cache_control)
+        stat = self._bucket.create(name, data, content_type, cache_control, metadata)
         self._may_fail("timeout after", name)
         return stat
 

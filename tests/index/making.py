@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def npz(**arrays: npt.ArrayLike) -> bytes:
+def npz(**arrays: Any) -> bytes:
     file = io.BytesIO()
-    np.savez(file, **{name: np.asarray(value) for name, value in arrays.items()})
+    np.savez(file, **arrays)
     return file.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +14,12 @@ from clipsearch.storage import Stat, check_name
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class MemoryBucket:
+class WriteOnce:
+    def replace(self, *_: object, **__: object) -> Stat:
+        raise AssertionError("the index replaces nothing")
+
+
+class MemoryBucket(WriteOnce):
     """Bucket says what the methods promise; each is one atomic step, a listing page by page."""
 
     page = 1000
@@ -38,6 +43,7 @@ class MemoryBucket:
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
         check_name(name)
         with self._lock:
@@ -101,7 +107,7 @@ class MemoryBucket:
             return self.objects[name]
 
 
-class HookedBucket:
+class HookedBucket(WriteOnce):
     """Another bucket, with something happening before and after each request.
 
     `before` and `after` get the name of the method and of the object, or the prefix.
@@ -122,9 +128,10 @@ class HookedBucket:
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
         self._before("create", name)
-        stat = self._bucket.create(name, data, content_type, cache_control)
+        stat = self._bucket.create(name, data, content_type, cache_control, metadata)
         self._after("create", name)
         return stat
 

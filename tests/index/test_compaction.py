@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -88,7 +87,7 @@ def without_vectors(found: Facts) -> Facts:
 
 
 @pytest.fixture
-def bucket() -> Iterator[MemoryBucket]:
+def bucket() -> MemoryBucket:
     return MemoryBucket()
 
 
@@ -716,7 +715,7 @@ def test_a_merge_of_many_vectors_keeps_them_with_their_names(bucket: MemoryBucke
         write_segment(bucket, SPACE, entries)
     compact(bucket)
     (merged,) = newest_commit(bucket, SPACE).segments
-    entries = read_segment(bucket, SPACE, merged)
+    found = read_segment(bucket, SPACE, merged)
     for row in range(600):
-        assert np.array_equal(entries.vectors[row], vectors[int(entries.name(row)[1:])])
+        assert np.array_equal(found.vectors[row], vectors[int(found.name(row)[1:])])
     assert bucket.now == START

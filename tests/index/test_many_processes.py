@@ -64,7 +64,7 @@ def test_nobody_gets_in_the_way_of_anybody(url: str, tmp_path: Path) -> None:
     assert context.get_start_method() == "forkserver"
 
 
-def within(environment: dict[str, str], function, *args) -> None:  # type: ignore[no-untyped-def]
+def within(environment: dict[str, str], function, *args) -> None:
     """In the worker: its server was started in another environment."""
     os.environ.update(environment)
     function(*args)

@@ -67,7 +67,7 @@ class Cloud:
                 if name.split(".")[0] in ("main", "ingest", "search"):
                     del sys.modules[name]
             self._client = create_app("ingest", MAIN).test_client()
-            importlib.import_module("ingest.maintenance").ONE_IN = self.compact_one_in
+            vars(importlib.import_module("ingest.maintenance"))["ONE_IN"] = self.compact_one_in
         return self._client
 
     @property

@@ -41,6 +41,7 @@ def test_packs_tell_photos_apart_for_texts_of_the_model_or_wait_for_it(cloud, mo
     assert cloud.tell({"action": "compact"}) == 200
     commit = newest_commit(cloud.index, cloud.space)
     assert len(commit.packs) == 1
+    assert commit.quantizer
     quantizer = read_quantizer(cloud.index, cloud.space, commit.quantizer)
     direction = np.array(model["text_direction"])
     assert np.allclose(quantizer.common, direction / np.linalg.norm(direction))

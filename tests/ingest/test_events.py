@@ -28,7 +28,7 @@ def test_odd_names_survive(cloud, name):
     assert list(cloud.photos_found()) == [name]
 
 
-MALFORMED = {
+MALFORMED: dict[str, tuple[dict, str]] = {
     "no name": ({"name": None}, "name None"),
     "empty name": ({"name": ""}, "name ''"),
     "half of a pair as name": ({"name": "a\ud83d.jpg"}, "name 'a\\ud83d.jpg'"),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image
 
-from clipsearch.storage import open_bucket
+from clipsearch.storage.gcs import GcsBucket
 from ingest.retries import FRESH_S, LIMIT
 from tests.ingest.conftest import Cloud
 from tests.ingest.test_cloud import cloud, storage, upload  # noqa: F401 (fixtures)
@@ -26,7 +26,7 @@ def objects():
     """{(bucket, name): generation} of everything that is stored."""
     found = {}
     for name in BUCKETS:
-        bucket = open_bucket(f"gs://{name}")
+        bucket = GcsBucket(f"gs://{name}")
         found |= {(name, stat.name): stat.generation for stat in bucket.list()}
         bucket.close()
     return found

@@ -23,7 +23,7 @@ from search.http.params import (
 from search.main import ROUTES
 from tests.search.conftest import classify, form, png
 
-TYPES = {
+TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
     "string": str,

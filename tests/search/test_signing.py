@@ -61,9 +61,11 @@ def test_an_address_is_signed_once_in_half_its_life(gallery, client_of, iam, mon
     assert iam.requests == 8
 
 
-def test_no_more_addresses_are_remembered_than_there_is_room_for(gallery, client_of, iam):
+def test_no_more_addresses_are_remembered_than_there_is_room_for(
+    gallery, client_of, iam, monkeypatch
+):
     client = client_of(gallery, **SIGNED)
-    importlib.import_module("search.engine.signing").REMEMBERED = 2
+    monkeypatch.setattr("search.engine.signing.REMEMBERED", 2)
     addresses(client)
     addresses(client)
     assert iam.requests in (6, 8)  # 4 and what was forgotten

@@ -11,7 +11,7 @@ from tests.site.visitor import cards, choose, names, photo, says, search, simila
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}  # 1280 at 200 %
-VISITORS = {
+VISITORS: dict[str, dict] = {
     "desktop": DESKTOP,
     "desktop, dark": {**DESKTOP, "color_scheme": "dark"},
     "phone": PHONE,

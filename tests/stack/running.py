@@ -22,6 +22,8 @@ class RunningStack:
     `program`: Python code to run in its place.
     """
 
+    photos: Path  # its folder, in the tests of the page
+
     def __init__(self, output, *arguments, program=None):
         self._output = output
         what = ["-m", "tools.run"] if program is None else ["-c", program]

@@ -41,6 +41,8 @@ class Ingest(http.server.ThreadingHTTPServer):
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Ingest
+
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         event = from_http(dict(self.headers.items()), body)
@@ -134,7 +136,7 @@ def test_a_proxy_in_the_environment_is_not_asked(ingest, monkeypatch):
 
 
 def test_waits_double_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr(feeder_module.random, "uniform", lambda low, high: high)
+    monkeypatch.setattr("tools.run.feeder.random.uniform", lambda low, high: high)
     assert [wait_before(n) for n in range(1, 5)] == [0.25, 0.5, 1.0, 2.0]
     assert wait_before(50) == feeder_module.LONGEST_WAIT
 

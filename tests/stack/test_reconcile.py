@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
+from clipsearch.storage.gcs import GcsBucket
 from tests.gcs_double import CloudStorageDouble
 from tests.ingest.conftest import jpeg
 from tests.stack.running import ROOT
@@ -198,7 +200,7 @@ def test_two_at_once_end_in_the_same_index(buckets):
 def test_it_works_on_cloud_storage(tmp_path, monkeypatch):
     storage = CloudStorageDouble("my-photos", "my-index", "my-site")
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-    index = open_bucket("gs://my-index")
+    index = GcsBucket("gs://my-index")
     publish_bundle(make_tiny_bundle(tmp_path / "model"), index)
     for name in ("mine/a b.jpg", "mine/größe.jpg", "mine/album/", "mine/", "others.jpg"):
         storage.put("my-photos", name, jpeg())
@@ -212,7 +214,7 @@ def test_it_works_on_cloud_storage(tmp_path, monkeypatch):
     storage.close()
 
 
-STATUS = {
+STATUS: dict[str, Any] = {
     "model": "tiny",
     "space": "0123456789ab",
     "commit": 3,

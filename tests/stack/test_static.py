@@ -33,7 +33,7 @@ def get(folders):
         "/thumbnails/": folders / "thumbnails",
     }
     server = StaticServer("127.0.0.1", 0, served, {"/config.js": "generated"}, "default-src 'none'")
-    connection = http.client.HTTPConnection(*server.server_address, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=30)
 
     def get(path, method="GET", **headers):
         connection.request(method, path, headers=headers)

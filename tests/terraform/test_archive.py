@@ -88,7 +88,7 @@ def _environment(folder: Path, requirements: Path) -> Path:
     """Its Python. Without a pip of its own and compiled files, which take half of the time."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
-    ours = [sys.executable, "-m", "pip", "--python", python]
+    ours = [sys.executable, "-m", "pip", "--python", str(python)]
     pip = [*ours, "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--no-compile", "-r", requirements], check=True)
     subprocess.run([*pip, "check"], check=True)  # the build fails where this does

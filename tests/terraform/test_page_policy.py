@@ -16,8 +16,8 @@ from tests.terraform.conftest import ROOT, Configuration
 from tools.run.page import DEFAULT_SEARCH_URL
 from tools.run.static import StaticServer
 
-STATUS = {"photos": {"objects": None, "indexed": 1, "failed": 0, "pending": None}}
-STATUS |= {"model": "m", "space": "0" * 12, "commit": 0, "updated": None}
+STATUS = {"model": "m", "space": "0" * 12, "commit": 0, "updated": None}
+STATUS |= {"photos": {"objects": None, "indexed": 1, "failed": 0, "pending": None}}
 STATUS |= {"reconciled": None, "failures": [], "damaged": []}
 
 
@@ -87,8 +87,8 @@ def _page(configuration: Configuration, base: str) -> str:
 
 def _answer(base: str) -> dict[str, object]:
     address = f"{base}/my-thumbnails/a.webp?X-Goog-Signature=1"
-    photo = {"name": "a.jpg", "url": f"{base}/my-photos/a.jpg", "thumbnail_url": address}
-    photo |= {"score": 0.5, "similarity": 50, "width": 4, "height": 3}
+    photo = {"name": "a.jpg", "score": 0.5, "similarity": 50, "width": 4, "height": 3}
+    photo |= {"url": f"{base}/my-photos/a.jpg", "thumbnail_url": address}
     index = {"space": "0" * 12, "commit": 0, "photos": 1}
     timing = {"load": 0, "encode": 0, "search": 0, "total": 1}
     return {"results": [photo], "next_cursor": None, "index": index, "timing_ms": timing}

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.coco_double import ARCHIVE, CUT, PAGE, annotations, archive
+from tests.coco_double import ARCHIVE, CUT, PAGE, archive, captions_file
 from tests.upload.conftest import last_line, one_line, run
 
 
@@ -37,7 +37,7 @@ def test_it_begins_again_when_the_archive_has_changed_meanwhile(coco, make_coco,
     assert gone.returncode == 1
     assert f"{coco.url}{ARCHIVE} cannot be had: the server answers 404" in one_line(gone)
     assert "ANNOTATIONS= takes another address, or a file" in one_line(gone)
-    coco.files[ARCHIVE] = archive(annotations(3))
+    coco.files[ARCHIVE] = archive(captions_file(3))
     done = run("coco", *make_coco(to))
     assert last_line(done) == "3 asked, 0 present, 3 uploaded now, 0 failed"
 
@@ -64,8 +64,8 @@ def test_a_damaged_archive_is_told_and_not_kept(coco, make_coco, to):
 
 @pytest.mark.parametrize("kind", ["captions", "instances"])
 def test_a_file_of_ones_own_needs_no_download(coco, make_coco, to, tmp_path, kind):
-    (tmp_path / "mine.zip").write_bytes(archive(annotations(4), f"{kind}_val2017.json"))
-    (tmp_path / "mine.json").write_text(json.dumps(annotations(5)))
+    (tmp_path / "mine.zip").write_bytes(archive(captions_file(4), f"{kind}_val2017.json"))
+    (tmp_path / "mine.json").write_text(json.dumps(captions_file(5)))
     for name, count, present in (("mine.zip", 4, 0), ("mine.json", 5, 4)):
         done = run("coco", *make_coco(to, "--annotations", tmp_path / name))
         assert last_line(done) == (
@@ -75,7 +75,7 @@ def test_a_file_of_ones_own_needs_no_download(coco, make_coco, to, tmp_path, kin
 
 
 def test_what_a_record_does_not_say_is_left_out(coco, make_coco, to, tmp_path):
-    [image] = annotations(1)["images"]
+    [image] = captions_file(1)["images"]
     for key in ("coco_url", "flickr_url", "license"):
         del image[key]
     (tmp_path / "mine.json").write_text(json.dumps({"images": [image, image]}))
@@ -85,7 +85,7 @@ def test_what_a_record_does_not_say_is_left_out(coco, make_coco, to, tmp_path):
 
 
 def changed(**changes):
-    return json.dumps({**annotations(2), **changes}).encode()
+    return json.dumps({**captions_file(2), **changes}).encode()
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def changed(**changes):
         (changed(images=[7]), 1, '7 in "images" has no file_name'),
         (changed(images=[{"id": 1}]), 1, "{'id': 1} in \"images\" has no file_name"),
         (archive({}, "holiday.json"), 1, "it holds no captions_val2017.json or instances_val2017"),
-        (archive(annotations(2))[:-60] + bytes(60), 1, "is neither a zip archive nor JSON"),
+        (archive(captions_file(2))[:-60] + bytes(60), 1, "is neither a zip archive nor JSON"),
         (
-            json.dumps(annotations(2)).replace("val2017", "train2017").encode(),
+            json.dumps(captions_file(2)).replace("val2017", "train2017").encode(),
             2,
             "is not about val2017: it lists http://images.cocodataset.org/train2017/",
         ),

@@ -28,11 +28,11 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
-def many_scans(scans: int = 1000) -> bytes:
-    """A progressive JPEG whose last scan, of one kilobyte, stands there so many times."""
+def many_scans() -> bytes:
+    """A progressive JPEG whose last scan, of one kilobyte, stands there a thousand times."""
     data = encoded(Image.new("L", (7000, 7000), 90), "JPEG", progressive=True, quality=30)
     last = data.rindex(b"\xff\xda")
-    return data[:last] + data[last:-2] * scans + data[-2:]
+    return data[:last] + data[last:-2] * 1000 + data[-2:]
 
 
 def png_of_noise_in_text() -> bytes:

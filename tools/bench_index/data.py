@@ -144,4 +144,5 @@ def _mixes(vectors: Vectors, count: int, noise: float, seed: int) -> Vectors:
 
 
 def _units(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+    lengths: npt.NDArray[np.floating] = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / lengths

@@ -99,7 +99,7 @@ def report_of(measured: Measured) -> dict[str, Any]:
     loads = {key: quietest(turns) for key, turns in measured.loads.items()}
     starts = {side: quietest(turns) for side, turns in measured.first_answers.items()}
     rates = {way: quietest(turns) for way, turns in measured.rates.items()}
-    figures: dict[Side, dict[str, Any]] = {
+    figures: dict[str, dict[str, Any]] = {
         side: {
             "first_answer_s": starts[side].value,
             "first_answer_others": starts[side].others,
@@ -131,7 +131,7 @@ def _by_kind(
     return found
 
 
-def _others(figures: Mapping[Side, dict[str, Any]]) -> dict[str, float]:
+def _others(figures: Mapping[str, dict[str, Any]]) -> dict[str, float]:
     """By what GOALS are about: cores that others had while either side was measured."""
     found: dict[str, float] = {}
     for side in figures.values():
@@ -150,7 +150,7 @@ def _others(figures: Mapping[Side, dict[str, Any]]) -> dict[str, float]:
     return found
 
 
-def _ratios(figures: Mapping[Side, dict[str, Any]]) -> dict[str, float]:
+def _ratios(figures: Mapping[str, dict[str, Any]]) -> dict[str, float]:
     theirs, ours = (goal_values(figures[side]) for side in SIDES)
     return {
         name: ours[name] / theirs[name] if name in RATES else theirs[name] / ours[name]

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from clipsearch.text import printable
 from tools.upload.source import GiveUp, Unavailable
 
-USER_AGENT = f"clipsearch (make coco; python-requests/{requests.__version__})"
+USER_AGENT = f"clipsearch (make coco; {requests.utils.default_user_agent()})"
 TIMEOUT_S = (10.0, 30.0)  # to connect, and for the next bytes to come
 LONGEST_PAUSE_S = 600.0  # a server that asks for more is left alone
 TOLD_S = 5.0  # a longer pause is explained

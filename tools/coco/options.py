@@ -34,11 +34,7 @@ class Options:
 
 def parse_options(arguments: list[str]) -> Options:
     """UsageError for anything that cannot work."""
-    parser = Parser(
-        prog="python -m tools.coco",
-        description="Put photos of COCO into a bucket.",
-        allow_abbrev=False,
-    )
+    parser = Parser("tools.coco", "Put photos of COCO into a bucket.")
     parser.add_argument("--count", help="how many photos, the first by name (default: all)")
     parser.add_argument("--split", default=SPLITS[0], help=f"{' or '.join(SPLITS)}")
     parser.add_argument(

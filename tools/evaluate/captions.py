@@ -55,7 +55,7 @@ class Captioned:
         )
 
 
-def read_captions(path: Path, prefix: str = "") -> Captioned:
+def read_captions(path: Path, prefix: str) -> Captioned:
     """`prefix`: goes before each file_name. UsageError for whatever is wrong with the file."""
     try:
         document = json.loads(path.read_bytes())

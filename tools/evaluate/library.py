@@ -44,7 +44,7 @@ class Library:
         return self.state.snapshot
 
 
-def open_library(bucket: Bucket, space: str = "current") -> Library:
+def open_library(bucket: Bucket, space: str) -> Library:
     """Raises NotReady (no model, or nothing indexed), DamagedObject, StorageError, RunError."""
     model = Model(bucket, load_bundle(bucket, space))
     state = model.keeper.state()

@@ -6,13 +6,13 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from clipsearch.settings import PREFIX as SETTINGS_PREFIX
 from clipsearch.storage import open_bucket
 from tools import ROOT
 from tools.reconcile.options import address_of, is_address, of_make_run
 from tools.run.errors import UsageError
+from tools.run.options import Parser
 
 DEMO_COUNT = 1000  # as many as the README's figures are of
 DEMO_MOST = 10_000  # of 290,000 scenes one in twenty is held out
@@ -34,11 +34,6 @@ class Options:
     only_captioned: bool
     packed: bool
     out: Path
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
 
 
 def parse_options(arguments: list[str]) -> Options:
@@ -98,11 +93,9 @@ def _index(given: argparse.Namespace) -> str:
     return index
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
-        prog="python -m tools.evaluate",
-        description="Measure how well captions find their photos, through the search itself.",
-        allow_abbrev=False,
+def _parser() -> Parser:
+    parser = Parser(
+        "tools.evaluate", "Measure how well captions find their photos, through the search itself."
     )
     parser.add_argument("--captions", type=Path, help="COCO captions (default: the demo world)")
     parser.add_argument("--photos", help="a folder that make run has indexed (default: the demo's)")

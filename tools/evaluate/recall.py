@@ -95,7 +95,7 @@ def _products(flat: faiss.IndexFlatIP, queries: Vectors) -> Vectors:
     asked = np.ascontiguousarray(queries)
     places = np.tile(np.arange(count, dtype=np.int64), (len(asked), 1))
     products = np.empty((len(asked), count), np.float32)
-    flat.compute_distance_subset(
+    flat.compute_distance_subset(  # type: ignore[attr-defined]  # not in the types of faiss
         len(asked),
         faiss.swig_ptr(asked),
         count,

@@ -5,9 +5,10 @@ import sys
 from clipsearch import telemetry
 from clipsearch.errors import ClipsearchError
 from clipsearch.text import printable
-from tools.reconcile.options import UsageError, parse_options
+from tools.reconcile.options import parse_options
 from tools.reconcile.plan import EmptyBucket, make_plan
 from tools.reconcile.work import work
+from tools.run.errors import UsageError
 
 
 def main() -> int:

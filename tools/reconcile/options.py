@@ -28,11 +28,7 @@ class Options:
 
 def parse_options(arguments: list[str]) -> Options:
     """UsageError for anything that cannot work; what storage raises when there is no model."""
-    parser = Parser(
-        prog="python -m tools.reconcile",
-        description="Make the index equal to the photos bucket.",
-        allow_abbrev=False,
-    )
+    parser = Parser("tools.reconcile", "Make the index equal to the photos bucket.")
     for name in BUCKETS:
         help_ = f"gs://BUCKET[/PREFIX] or a folder (default: {PREFIX}{name.upper()})"
         parser.add_argument(f"--{name}", help=help_)

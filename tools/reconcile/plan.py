@@ -66,7 +66,7 @@ def make_plan(options: Options) -> Plan:
     for batch in batches(services.photos):
         wanted = found.look(batch)
         photos += len(wanted)
-        total += sum(photo.size for photo in wanted)
+        total += sum(photo.size or 0 for photo in wanted)
         sample += wanted[: MEASURED - len(sample)]
     orphans = sum(1 for _ in found.orphans("", ""))
     if not found.objects and orphans > GONE_AT_ONCE and not options.may_empty:

@@ -162,4 +162,4 @@ class Feeder:
 
 def wait_before(attempt: int) -> float:
     """Seconds to wait before `attempt` (1 is the first repetition): doubling, with jitter."""
-    return min(LONGEST_WAIT, FIRST_WAIT * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)

@@ -49,17 +49,16 @@ class Options:
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and leaves the exit to its caller."""
 
+    def __init__(self, module: str, description: str) -> None:
+        super().__init__(f"python -m {module}", description=description, allow_abbrev=False)
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(message)
 
 
 def parse_options(arguments: list[str]) -> Options:
     """The options in `arguments`; UsageError for anything that cannot work."""
-    parser = Parser(
-        prog="python -m tools.run",
-        description="Run clipsearch on this machine.",
-        allow_abbrev=False,
-    )
+    parser = Parser("tools.run", "Run clipsearch on this machine.")
     parser.add_argument("--photos", type=Path, help="a folder of your own (default: drawn ones)")
     parser.add_argument("--count", type=int, default=500, help="demo pictures to draw")
     parser.add_argument(

@@ -24,11 +24,7 @@ class Options:
 
 def parse_options(arguments: list[str]) -> Options:
     """UsageError for anything that cannot work."""
-    parser = Parser(
-        prog="python -m tools.upload",
-        description="Put the photos of a folder into a bucket.",
-        allow_abbrev=False,
-    )
+    parser = Parser("tools.upload", "Put the photos of a folder into a bucket.")
     parser.add_argument("--from", dest="folder", type=Path, help="a folder of photos")
     add_destination(parser)
     given = parser.parse_args(arguments)

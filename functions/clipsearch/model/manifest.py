@@ -18,7 +18,8 @@ MODEL_JSON = "model.json"
 
 Tower = Literal["image", "text"]
 TOWERS: tuple[Tower, ...] = ("image", "text")
-PRECISIONS = ("fp32", "int8")
+Precision = Literal["fp32", "int8"]
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
 # What every bundle has. The graphs' weights may be in more files, named after their graph.
 FILES = ("image.onnx", "image.onnx.data", "text.onnx", "text.onnx.data", "tokenizer.json")
@@ -52,7 +53,7 @@ class Bundle:
     std: tuple[float, float, float]
     files: Mapping[str, str]
     sizes: Mapping[str, int]
-    precision: Mapping[str, str]
+    precision: Mapping[Tower, Precision]
     text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
 
