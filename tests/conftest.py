@@ -14,7 +14,7 @@ import pytest
 from clipsearch.storage import Bucket
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
+from tests.support.gcs_double import CloudStorageDouble
 
 # No example of a property has to be quick: a busy machine would fail it.
 hypothesis.settings.register_profile("clipsearch", deadline=None)

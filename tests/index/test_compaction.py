@@ -44,7 +44,7 @@ from tests.index.making import (
     tombstone,
     unit,
 )
-from tests.index.memory import START, HookedBucket, MemoryBucket
+from tests.support.memory import START, HookedBucket, MemoryBucket
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 

@@ -25,7 +25,6 @@ from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
 from tests.index.making import (
     SPACE,
     Facts,
@@ -36,6 +35,7 @@ from tests.index.making import (
     tombstone,
     unit,
 )
+from tests.support.gcs_double import CloudStorageDouble
 
 
 def state(snapshot: Snapshot) -> dict[str, tuple[int, int]]:

@@ -20,8 +20,8 @@ from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from tests.pubsub_double import event_of
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pubsub_double import event_of
+from tests.support.tiny_bundle import make_tiny_bundle
 from tools.run.feeder import Event
 
 MAIN = str(Path(__file__).parents[2] / "functions" / "main.py")

@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 from clipsearch.index.format.entries import Kind
 from ingest.retries import FRESH_S, LIMIT
 from tests.ingest.conftest import jpeg
-from tests.pubsub_double import PubSubDouble, event_of
+from tests.support.pubsub_double import PubSubDouble, event_of
 
 TOPIC, LETTERS = "projects/p/topics/maintenance", "projects/p/topics/dead-letters"
 OLD = (datetime.now(UTC) - timedelta(seconds=FRESH_S + 60)).isoformat().replace("+00:00", "Z")

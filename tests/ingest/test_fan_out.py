@@ -11,8 +11,8 @@ from clipsearch.index.format.segments import write_segment
 from clipsearch.model.bundle import publish_bundle
 from tests.index.making import tombstone
 from tests.ingest.conftest import jpeg
-from tests.pubsub_double import LOST, PubSubDouble
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pubsub_double import LOST, PubSubDouble
+from tests.support.tiny_bundle import make_tiny_bundle
 
 TOPIC = "projects/p/topics/maintenance"
 

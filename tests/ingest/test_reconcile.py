@@ -16,8 +16,8 @@ from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.index.making import tombstone
 from tests.ingest.conftest import jpeg
-from tests.tiny_bundle import make_tiny_bundle
-from tests.waiting import wait_for_a_tick
+from tests.support.tiny_bundle import make_tiny_bundle
+from tests.support.waiting import wait_for_a_tick
 from tools.run.feeder import Event
 
 CUT = jpeg("red", (200, 150))[:700]

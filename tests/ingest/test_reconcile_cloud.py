@@ -10,11 +10,11 @@ from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import write_segment
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import gcs, open_bucket
-from tests.gcs_double import LOST, CloudStorageDouble
 from tests.index.making import failure, photo, random_units, tombstone
 from tests.ingest.conftest import Cloud, jpeg
-from tests.pubsub_double import PubSubDouble
-from tests.tiny_bundle import DIM
+from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.support.pubsub_double import PubSubDouble
+from tests.support.tiny_bundle import DIM
 
 PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"
 

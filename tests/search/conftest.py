@@ -14,8 +14,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from tests.function_server import running_function
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.function_server import running_function
+from tests.support.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 MAIN = str(ROOT / "functions/main.py")

@@ -9,7 +9,7 @@ import pytest
 from tests.search.conftest import Gallery, classify, png
 from tests.search.test_errors import assert_problem
 from tests.search.test_fresh import eventually
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.tiny_bundle import make_tiny_bundle
 
 
 def cut(path):

@@ -8,7 +8,7 @@ import time
 import httpx
 from PIL import Image
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 # More pictures than the pool has places for (search.main.PLACES).
 MANY = 100

@@ -7,8 +7,8 @@ import pytest
 from clipsearch.storage.local import FolderBucket
 from search.engine import state
 from tests.search.conftest import Gallery
-from tests.tiny_bundle import make_tiny_bundle
-from tests.waiting import wait_for
+from tests.support.tiny_bundle import make_tiny_bundle
+from tests.support.waiting import wait_for
 
 
 def eventually(condition):

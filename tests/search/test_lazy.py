@@ -8,7 +8,7 @@ import threading
 
 from clipsearch.storage.local import FolderBucket
 from tests.search.conftest import MAIN, png
-from tests.slow_numpy import SLOW_NUMPY
+from tests.support.slow_numpy import SLOW_NUMPY
 
 HEAVY = {
     "PIL",

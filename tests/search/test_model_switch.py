@@ -8,7 +8,7 @@ import pytest
 
 from tests.search.conftest import Gallery, classify, png
 from tests.search.test_fresh import eventually
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.tiny_bundle import make_tiny_bundle
 
 PHOTOS = {"red": "red", "green": "lime", "blue": "blue", "white": "white"}  # as in filled_folder
 WORDS = "the photo of a red picture"

@@ -9,7 +9,7 @@ import pytest
 
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from tests.iam_double import IamDouble
+from tests.support.iam_double import IamDouble
 
 ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"
 SIGNED = {

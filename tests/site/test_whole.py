@@ -21,7 +21,7 @@ from tests.site.visitor import (
     wait_until,
 )
 from tests.stack.running import get
-from tests.waiting import PATIENCE, wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 PHOTOS = re.compile(r"^\d+ photos like ")
 ALL = DRAWN + len(HOSTILE)

@@ -5,7 +5,7 @@ import io
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 
 def wait_until(page, condition, what):

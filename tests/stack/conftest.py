@@ -32,7 +32,7 @@ def model(tmp_path_factory):
         return Model(DEMO_MODEL, "two blue mushrooms", jpeg(picture))
     from PIL import Image
 
-    from tests.tiny_bundle import make_tiny_bundle
+    from tests.support.tiny_bundle import make_tiny_bundle
 
     folder = make_tiny_bundle(tmp_path_factory.mktemp("model"))
     return Model(folder, "magenta", jpeg(Image.new("RGB", (480, 480), "magenta")))

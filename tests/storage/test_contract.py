@@ -20,7 +20,7 @@ from clipsearch.errors import (
 from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.checksum import holds
 from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
+from tests.support.gcs_double import CloudStorageDouble
 
 AWKWARD_NAMES = [
     "plain.jpg",

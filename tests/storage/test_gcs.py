@@ -17,7 +17,7 @@ from clipsearch.errors import (
 from clipsearch.storage import gcs
 from clipsearch.storage.checksum import holds
 from clipsearch.storage.gcs import GcsBucket
-from tests.gcs_double import LOST, CloudStorageDouble
+from tests.support.gcs_double import LOST, CloudStorageDouble
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from clipsearch.errors import StorageError
 from clipsearch.storage import Bucket, probe
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
+from tests.support.gcs_double import CloudStorageDouble
 
 
 @pytest.fixture

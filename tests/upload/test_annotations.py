@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.coco_double import ARCHIVE, CUT, PAGE, annotations, archive
+from tests.support.coco_double import ARCHIVE, CUT, PAGE, annotations, archive
 from tests.upload.conftest import last_line, one_line, run
 
 

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from clipsearch.storage import open_bucket
-from tests.coco_double import jpeg
-from tests.gcs_double import Refused
+from tests.support.coco_double import jpeg
+from tests.support.gcs_double import Refused
+from tests.support.waiting import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, Folder, command, last_line, one_line, run
-from tests.waiting import wait_for
 from tools.run.errors import UsageError
 from tools.upload.engine import upload
 from tools.upload.folder import FolderSource

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clipsearch.storage import Stat
-from tests.index.memory import MemoryBucket
+from tests.support.memory import MemoryBucket
 
 PATIENCE_S = 60
 
