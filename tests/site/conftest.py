@@ -14,9 +14,10 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from model_export.demo.scenes import Group, Scene, draw
-from tests.stack.conftest import free_port, jpeg
-from tests.stack.running import RunningStack
+from tests.stack.conftest import jpeg
 from tests.support.browser import chromium
+from tests.support.ports import free_port
+from tests.support.running_stack import RunningStack
 from tools.demo_photos import draw_demo_photos
 from tools.run.page import SITE, policy, site_files
 from tools.run.static import StaticServer

@@ -20,7 +20,7 @@ from tests.site.visitor import (
     similar,
     wait_until,
 )
-from tests.stack.running import get
+from tests.support.running_stack import get
 from tests.support.waiting import PATIENCE, wait_for
 
 PHOTOS = re.compile(r"^\d+ photos like ")

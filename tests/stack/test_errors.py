@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.stack.running import ROOT
+from tests.support.running_stack import ROOT
 from tests.support.waiting import wait_for
 from tools.run.errors import UsageError
 from tools.run.options import parse_options

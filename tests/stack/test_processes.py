@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.stack.running import is_running
+from tests.support.running_stack import is_running
 from tests.support.waiting import wait_for
 from tools.run import processes
 from tools.run.errors import RunError
