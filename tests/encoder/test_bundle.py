@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 
 import pytest
-from PIL import Image
 
 from clipsearch.errors import DamagedObject, NoModel, StorageError
 from clipsearch.model.bundle import (
@@ -23,6 +21,7 @@ from clipsearch.model.encoder import Encoder
 from clipsearch.storage.local import FolderBucket
 from tests.encoder.conftest import GOLDEN
 from tests.images.profiles import swapped_profile
+from tests.support.pictures import picture
 
 
 @pytest.fixture
@@ -263,10 +262,9 @@ def test_bundles_of_preprocessing_1_are_read_and_decode_as_before(bundle_folder)
     old = Encoder.from_folder(bundle_folder)
     assert (old.space, old.bundle.preprocessing) == (space, 1)
     assert old.space != bundle.space
-    image, out = Image.new("RGB", (40, 40), "red"), io.BytesIO()
-    image.save(out, "PNG", icc_profile=swapped_profile())
-    assert old.decode(out.getvalue()).square.getpixel((5, 5)) == (255, 0, 0)
-    assert old.decode(out.getvalue()).thumbnail.getpixel((5, 5))[2] > 240
+    decoded = old.decode(picture("PNG", "red", icc_profile=swapped_profile()))
+    assert decoded.square.getpixel((5, 5)) == (255, 0, 0)
+    assert decoded.thumbnail.getpixel((5, 5))[2] > 240
     document["preprocessing"] = 3
     path.write_text(json.dumps(document))
     with pytest.raises(DamagedObject, match="preprocessing 3"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import io
 import json
 import sys
 import time
@@ -12,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 from functions_framework import create_app
-from PIL import Image
 
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
@@ -164,13 +162,3 @@ class Cloud:
     def has_thumbnail(self, event):
         name = thumbnail_name(event.name, event.generation)
         return name in {stat.name for stat in self.thumbnails.list()}
-
-
-def jpeg(colour="red", size=(40, 30), **options):
-    return picture("JPEG", colour, size, **options)
-
-
-def picture(format_, colour="red", size=(40, 30), **options):
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, format_, **options)
-    return file.getvalue()

@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 
 from clipsearch.index.format.entries import Kind
 from ingest.retries import FRESH_S, LIMIT
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 from tests.support.pubsub_double import PubSubDouble, event_of
 
 TOPIC, LETTERS = "projects/p/topics/maintenance", "projects/p/topics/dead-letters"

@@ -8,8 +8,9 @@ import pytest
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from tests.ingest.conftest import Cloud, jpeg
+from tests.ingest.conftest import Cloud
 from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.support.pictures import jpeg
 from tools.run.feeder import Event
 
 PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"

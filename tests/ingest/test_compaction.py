@@ -9,7 +9,7 @@ from clipsearch.index.compaction import packing
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import MAX_NUMBER, commit_path, newest_commit
 from clipsearch.index.format.quantizer import read_quantizer
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 from tests.support.pubsub_double import PubSubDouble
 
 TOPIC = "projects/p/topics/maintenance"

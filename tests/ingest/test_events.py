@@ -7,7 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from ingest.events import DELETED, PhotoEvent, Refused, parse_event
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 
 
 @pytest.mark.parametrize("number", [str, int])

@@ -10,7 +10,7 @@ from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import write_segment
 from clipsearch.model.bundle import publish_bundle
 from tests.index.making import tombstone
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 from tests.support.pubsub_double import LOST, PubSubDouble
 from tests.support.tiny_bundle import make_tiny_bundle
 

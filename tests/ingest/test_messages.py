@@ -19,7 +19,7 @@ from ingest.messages import (
     parse_message,
     to_json,
 )
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 from tests.support.pubsub_double import event_of
 
 SPACE = "0123456789ab"

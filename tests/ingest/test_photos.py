@@ -10,7 +10,7 @@ from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import read_segment, segments_prefix
 from clipsearch.model.encoder import Encoder
-from tests.ingest.conftest import jpeg, picture
+from tests.support.pictures import jpeg, picture, turning
 
 
 def test_an_upload_is_in_the_index_when_its_event_is_answered(cloud):
@@ -34,9 +34,7 @@ def test_the_vector_is_the_encoders(cloud, model_folder):
 
 
 def test_the_size_is_that_of_the_upright_photo(cloud):
-    exif = Image.Exif()
-    exif[274] = 6  # a quarter turn
-    [event] = cloud.put("turned.jpg", jpeg("blue", (3000, 2000), exif=exif))
+    [event] = cloud.put("turned.jpg", jpeg("blue", (3000, 2000), exif=turning(6)))
     cloud.send(event)
     [segment] = cloud.segments()
     name = segment.name.removeprefix(segments_prefix(cloud.space))

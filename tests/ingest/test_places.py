@@ -3,7 +3,7 @@
 import threading
 
 from clipsearch.model.encoder import Encoder
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 
 PATIENCE_S = 60
 

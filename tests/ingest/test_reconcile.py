@@ -15,7 +15,7 @@ from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.index.making import tombstone
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 from tests.support.tiny_bundle import make_tiny_bundle
 from tests.support.waiting import wait_for_a_tick
 from tools.run.feeder import Event

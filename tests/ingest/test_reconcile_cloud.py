@@ -11,8 +11,9 @@ from clipsearch.index.format.segments import write_segment
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import gcs, open_bucket
 from tests.index.making import failure, photo, random_units, tombstone
-from tests.ingest.conftest import Cloud, jpeg
+from tests.ingest.conftest import Cloud
 from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.support.pictures import jpeg
 from tests.support.pubsub_double import PubSubDouble
 from tests.support.tiny_bundle import DIM
 

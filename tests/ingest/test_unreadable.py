@@ -9,7 +9,7 @@ import pytest
 from clipsearch.errors import BadObjectName, ObjectUnreadable
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.index.format.entries import Kind
-from tests.ingest.conftest import jpeg, picture
+from tests.support.pictures import jpeg, picture
 
 
 def png_header(width, height):

@@ -7,7 +7,8 @@ import sys
 import threading
 
 from clipsearch.storage.local import FolderBucket
-from tests.search.conftest import MAIN, png
+from tests.search.conftest import MAIN
+from tests.support.pictures import png
 from tests.support.slow_numpy import SLOW_NUMPY
 
 HEAVY = {

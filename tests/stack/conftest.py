@@ -1,6 +1,5 @@
 """What the tests run the stack with."""
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 
 from model_export.demo.scenes import Group, Scene, draw
+from tests.support.pictures import encoded, jpeg
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
 from tools.run.options import DEMO_MODEL
@@ -27,19 +27,11 @@ def model(tmp_path_factory):
     if (DEMO_MODEL / "model.json").exists():
         scene = Scene((Group("mushroom", "blue", 2),), "day")
         picture = draw(scene, 480, np.random.default_rng(1))
-        return Model(DEMO_MODEL, "two blue mushrooms", jpeg(picture))
-    from PIL import Image
-
+        return Model(DEMO_MODEL, "two blue mushrooms", encoded(picture, "JPEG", quality=90))
     from tests.support.tiny_bundle import make_tiny_bundle
 
     folder = make_tiny_bundle(tmp_path_factory.mktemp("model"))
-    return Model(folder, "magenta", jpeg(Image.new("RGB", (480, 480), "magenta")))
-
-
-def jpeg(picture):
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return Model(folder, "magenta", jpeg("magenta", (480, 480)))
 
 
 @pytest.fixture(scope="module")

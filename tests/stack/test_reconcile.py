@@ -16,8 +16,8 @@ from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from tests.ingest.conftest import jpeg
 from tests.support.gcs_double import CloudStorageDouble
+from tests.support.pictures import jpeg
 from tests.support.running_stack import ROOT
 from tests.support.tiny_bundle import make_tiny_bundle
 from tests.support.waiting import wait_for
