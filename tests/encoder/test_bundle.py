@@ -21,6 +21,7 @@ from clipsearch.model.encoder import Encoder
 from clipsearch.storage.local import FolderBucket
 from tests.encoder.conftest import GOLDEN
 from tests.images.profiles import swapped_profile
+from tests.support.buckets import HookedBucket
 from tests.support.pictures import picture
 
 
@@ -111,26 +112,16 @@ def test_without_a_model_it_says_so(bucket, tmp_path):
         Encoder.from_folder(tmp_path / "nowhere")
 
 
-class Stops:
-    """A bucket that fails at its nth create: somebody pulled the plug."""
-
-    def __init__(self, bucket, creates):
-        self._bucket, self._left = bucket, creates
-
-    def __getattr__(self, name):
-        return getattr(self._bucket, name)
-
-    def create(self, *args, **kwargs):
-        if not self._left:
-            raise StorageError("the plug was pulled")
-        self._left -= 1
-        return self._bucket.create(*args, **kwargs)
-
-
 @pytest.mark.parametrize("creates", range(len(FILES) + 3))
 def test_an_interrupted_upload_is_never_seen_and_can_be_repeated(bucket, folder, creates):
+    left = iter(range(creates))
+
+    def stop(method, name):
+        if method == "create" and next(left, None) is None:
+            raise StorageError("the plug was pulled")
+
     with pytest.raises(StorageError, match="plug"):
-        publish_bundle(folder, Stops(bucket, creates))
+        publish_bundle(folder, HookedBucket(bucket, before=stop))
     with pytest.raises(NoModel):
         load_bundle(bucket)
     space = publish_bundle(folder, bucket)
@@ -138,16 +129,14 @@ def test_an_interrupted_upload_is_never_seen_and_can_be_repeated(bucket, folder,
 
 
 def test_losing_the_race_for_current_means_looking_again(bucket, folder, other):
-    class Raced(Stops):
-        """Another publisher gets in just before our pointer is written."""
+    faster = [other]
 
-        def create(self, name, *args, **kwargs):
-            if name.startswith("models/current/") and self._left:
-                self._left = 0
-                publish_bundle(other, bucket)
-            return self._bucket.create(name, *args, **kwargs)
+    def be_faster(method, name):
+        if method == "create" and name.startswith("models/current/") and faster:
+            publish_bundle(faster.pop(), bucket)
 
-    space = publish_bundle(folder, Raced(bucket, 1))
+    space = publish_bundle(folder, HookedBucket(bucket, before=be_faster))
+    assert not faster
     assert current_space(bucket) == space
     assert "models/current/000000000002.json" in names(bucket)
 

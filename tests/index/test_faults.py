@@ -21,7 +21,7 @@ from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import gcs
 from clipsearch.storage.gcs import GcsBucket
 from tests.index.making import SPACE, facts, photo, random_units, tombstone
-from tests.support.faulty import FaultyBucket
+from tests.support.buckets import FaultyBucket
 from tests.support.gcs_double import LOST, CloudStorageDouble
 from tests.support.memory import MemoryBucket
 

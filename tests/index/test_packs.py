@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from clipsearch.storage import Bucket
 from clipsearch.storage.local import FolderBucket
 from tests.index.making import SPACE, Vector, failure, photo, random_units, tombstone
 from tests.index.test_index import Hit, all_pages, pairs
+from tests.support.buckets import Delegating, HookedBucket
 
 DIMENSION = 64
 COUNT = 6000
@@ -333,12 +335,11 @@ def test_one_pack_that_cannot_be_used_leaves_the_rows_of_the_others_as_they_are(
 ) -> None:
     read: list[str] = []
 
-    class Counting(FolderBucket):
-        def read_into(self, name: str, buffer: memoryview) -> int:
+    def count(method: str, name: str) -> None:
+        if method == "read_into":
             read.append(name)
-            return super().read_into(name, buffer)
 
-    bucket = Counting(tmp_path)
+    bucket = HookedBucket(FolderBucket(tmp_path), before=count)
     parts = (photos(i, i + 500) for i in range(0, 5000, 500))
     commit = publish_packed(bucket, commit_of(bucket, *parts))
     path = tmp_path / commit.packs[commit.segments[3]]
@@ -366,24 +367,14 @@ def test_rows_that_nobody_wants_any_more_are_not_read(
     )
     monkeypatch.setattr(coming_rows.ComingRows, "_has_stopped", flag, raising=False)
 
-    class Failing(FolderBucket):
-        def read(
-            self,
-            name: str,
-            generation: int | None = None,
-            start: int = 0,
-            most: int | None = None,
-        ) -> bytes:
-            if name.endswith(".pack"):
-                raise StorageError("503")
-            return super().read(name, generation, start)
-
-        def read_into(self, name: str, buffer: memoryview) -> int:
+    def fail_or_wait(method: str, name: str) -> None:
+        if method == "read" and name.endswith(".pack"):
+            raise StorageError("503")
+        if method == "read_into":
             asked.append(name)
             assert has_stopped.wait(60)
-            return super().read_into(name, buffer)
 
-    bucket = Failing(tmp_path)
+    bucket = HookedBucket(FolderBucket(tmp_path), before=fail_or_wait)
     parts = (photos(i, i + 500) for i in range(0, 5000, 500))
     publish_packed(bucket, commit_of(bucket, *parts))
     with pytest.raises(StorageError, match="503"):
@@ -417,24 +408,16 @@ def test_a_running_reader_needs_no_pack_of_what_it_has(tmp_path: Path) -> None:
 
 
 def test_who_wants_no_vectors_reads_the_heads_of_packs_only(library: FolderBucket) -> None:
-    class Counting(FolderBucket):
+    class Counting(Delegating):
         read_bytes = 0
 
-        def read(
-            self,
-            name: str,
-            generation: int | None = None,
-            start: int = 0,
-            most: int | None = None,
-        ) -> bytes:
-            data = super().read(name, generation, start)
-            self.read_bytes += len(data)
-            return data
+        def around(self, method: str, name: str, request: Callable[[], Any]) -> Any:
+            assert method != "read_into", f"the rows of {name} are not wanted"
+            result = request()
+            self.read_bytes += len(result) if method == "read" else 0
+            return result
 
-        def read_into(self, name: str, buffer: memoryview) -> int:
-            raise AssertionError(f"the rows of {name} are not wanted")
-
-    bucket = Counting(library.root)
+    bucket = Counting(library)
     snapshot = SnapshotReader(bucket, SPACE, keep_vectors=False).refresh()
     assert snapshot.photos == COUNT
     assert bucket.read_bytes < COUNT * (DIMENSION * 4 + 60)

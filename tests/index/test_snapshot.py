@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from clipsearch.index.format.segments import (
 )
 from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
-from clipsearch.storage import Bucket, Stat
+from clipsearch.storage import Bucket
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
 from tests.index.making import (
@@ -35,6 +35,7 @@ from tests.index.making import (
     tombstone,
     unit,
 )
+from tests.support.buckets import Hook, HookedBucket
 from tests.support.gcs_double import CloudStorageDouble
 
 
@@ -54,28 +55,15 @@ def merge(bucket: Bucket, *names: str, number: int = 1, entries: list[Entry]) ->
     return merged
 
 
-def nothing() -> None:
-    pass
+def at_the_first_listing(work: Callable[[], object]) -> Hook:
+    """What does this `work` once, when the segments are listed."""
+    works = [work]
 
+    def hook(method: str, name: str) -> None:
+        if (method, name) == ("list", segments_prefix(SPACE)) and works:
+            works.pop()()
 
-class Interrupted(FolderBucket):
-    """Something happens before or after the segments are listed."""
-
-    before: Callable[[], None] = staticmethod(nothing)
-    then: Callable[[], None] = staticmethod(nothing)
-
-    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
-        of_segments = prefix == segments_prefix(SPACE)
-        if of_segments:
-            self.before()
-        yield from list(super().list(prefix, start))
-        if of_segments:
-            self.then()
-
-
-@pytest.fixture
-def interrupted(tmp_path: Path) -> Interrupted:
-    return Interrupted(tmp_path / "index")
+    return hook
 
 
 def test_nothing_at_all_is_an_empty_snapshot(bucket: Bucket) -> None:
@@ -203,44 +191,41 @@ def merge_name(bucket: Bucket) -> str:
     return stat.name.removeprefix(segments_prefix(SPACE))
 
 
-def test_a_merge_between_listing_and_the_commit_is_seen_whole(interrupted: Interrupted) -> None:
-    old = write_segment(interrupted, SPACE, [photo("a"), photo("b")])
+def test_a_merge_between_listing_and_the_commit_is_seen_whole(bucket: Bucket) -> None:
+    old = write_segment(bucket, SPACE, [photo("a"), photo("b")])
 
     def compact() -> None:
-        interrupted.then = nothing
-        merge(interrupted, old, entries=[photo("a"), photo("b")])
-        interrupted.delete(segment_path(SPACE, old))
+        merge(bucket, old, entries=[photo("a"), photo("b")])
+        bucket.delete(segment_path(SPACE, old))
 
-    interrupted.then = compact
-    snapshot = SnapshotReader(interrupted, SPACE).refresh()
+    hooked = HookedBucket(bucket, after=at_the_first_listing(compact))
+    snapshot = SnapshotReader(hooked, SPACE).refresh()
     assert (snapshot.commit, snapshot.photos) == (1, 2)
 
 
-def test_a_merge_just_before_the_listing_is_seen_whole(interrupted: Interrupted) -> None:
-    old = write_segment(interrupted, SPACE, [photo("a"), photo("purged")])
+def test_a_merge_just_before_the_listing_is_seen_whole(bucket: Bucket) -> None:
+    old = write_segment(bucket, SPACE, [photo("a"), photo("purged")])
 
     def compact() -> None:
-        interrupted.before = nothing
-        merge(interrupted, old, entries=[photo("a")])
+        merge(bucket, old, entries=[photo("a")])
 
-    interrupted.before = compact
-    snapshot = SnapshotReader(interrupted, SPACE).refresh()
+    hooked = HookedBucket(bucket, before=at_the_first_listing(compact))
+    snapshot = SnapshotReader(hooked, SPACE).refresh()
     assert (snapshot.commit, state(snapshot)) == (1, {"a": (1, 1)})
 
 
-def test_a_segment_that_vanishes_makes_the_reader_look_again(interrupted: Interrupted) -> None:
+def test_a_segment_that_vanishes_makes_the_reader_look_again(bucket: Bucket) -> None:
     """A commit that no longer mentions what it replaced came while we had the old listing."""
-    old = write_segment(interrupted, SPACE, [photo("a"), photo("b")])
-    kept = write_segment(interrupted, SPACE, [photo("c")])
+    old = write_segment(bucket, SPACE, [photo("a"), photo("b")])
+    kept = write_segment(bucket, SPACE, [photo("c")])
 
     def compact() -> None:
-        interrupted.then = nothing
-        merged = merge(interrupted, old, entries=[photo("a"), photo("b")])
-        interrupted.delete(segment_path(SPACE, old))
-        publish_commit(interrupted, Commit(SPACE, 2, (merged,)))
+        merged = merge(bucket, old, entries=[photo("a"), photo("b")])
+        bucket.delete(segment_path(SPACE, old))
+        publish_commit(bucket, Commit(SPACE, 2, (merged,)))
 
-    interrupted.then = compact
-    snapshot = SnapshotReader(interrupted, SPACE).refresh()
+    hooked = HookedBucket(bucket, after=at_the_first_listing(compact))
+    snapshot = SnapshotReader(hooked, SPACE).refresh()
     assert (snapshot.commit, snapshot.photos) == (2, 3)
     assert kept
 

@@ -15,6 +15,7 @@ from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.index.making import tombstone
+from tests.support.buckets import HookedBucket
 from tests.support.pictures import jpeg
 from tests.support.tiny_bundle import make_tiny_bundle
 from tests.support.waiting import wait_for_a_tick
@@ -219,19 +220,13 @@ def test_a_photos_folder_that_is_gone_is_trouble_and_no_deletion(cloud, tmp_path
 
 
 def test_a_folder_that_is_exchanged_while_it_is_listed_is_trouble(cloud, tmp_path):
-    class Exchanged:
-        url = cloud.photos.url
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def list(self, prefix="", start=""):
+    def exchange(method, name):
+        if method == "list":
             (cloud.root / "photos").rename(tmp_path / "unplugged")
             (cloud.root / "photos").mkdir()
-            return cloud.photos.list(prefix, start)
 
     cloud.send(*cloud.put("a.jpg", jpeg()))
-    cloud.services.photos = Exchanged()
+    cloud.services.photos = HookedBucket(cloud.photos, before=exchange)
     assert cloud.reconcile() == 500
     assert list(cloud.known()) == ["a.jpg"]
 
@@ -251,21 +246,14 @@ def test_photos_in_a_folder_that_may_not_be_read_are_not_removed(cloud, mode):
 
 
 def test_a_photo_that_went_after_the_listing_is_left_out(cloud):
-    class DeletedBeforeReading:
-        url = cloud.photos.url
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def read(self, name, generation=None, start=0, most=None):
-            if name == "gone.jpg":
-                cloud.delete(name)
-            return cloud.photos.read(name, generation)
+    def delete(method, name):
+        if (method, name) == ("read", "gone.jpg"):
+            cloud.delete(name)
 
     cloud.put("gone.jpg", jpeg())
     cloud.put("stays.jpg", jpeg())
     assert cloud.client
-    cloud.services.photos = DeletedBeforeReading()
+    cloud.services.photos = HookedBucket(cloud.photos, before=delete)
     assert cloud.reconcile() == 200
     assert list(cloud.known()) == ["stays.jpg"]
     assert len(thumbnails(cloud)) == 1
@@ -275,45 +263,30 @@ def test_a_photo_that_went_after_the_listing_is_left_out(cloud):
 def test_a_photo_that_goes_while_it_is_indexed_does_not_stay_found(cloud):
     """Also where its own deletion would lose: its entry overrules a later generation."""
 
-    class DeletedAfterReading:
-        url = cloud.photos.url
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def read(self, name, generation=None, start=0, most=None):
-            data = cloud.photos.read(name, generation)
-            for event in cloud.delete(name):
-                assert cloud.send(event) == 200
-            return data
+    def delete(method, name):
+        if method == "read":
+            assert cloud.send(*cloud.delete(name)) == 200
 
     for name in ("a.jpg", "b.jpg"):
         cloud.put(name, jpeg())
     write_segment(cloud.index, cloud.space, [tombstone("a.jpg", cloud.newest["a.jpg"] + 1)])
     assert cloud.client
-    cloud.services.photos = DeletedAfterReading()
+    cloud.services.photos = HookedBucket(cloud.photos, after=delete)
     assert cloud.reconcile() == 200
     assert cloud.photos_found() == {}
     assert thumbnails(cloud) == set()
 
 
 def test_an_event_of_the_same_photo_at_the_same_time_changes_nothing(cloud):
-    class Meanwhile:
-        url = cloud.photos.url
-        once = True
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def read(self, name, generation=None, start=0, most=None):
-            if self.once:
-                self.once = False
-                assert cloud.send(event) == 200
-            return cloud.photos.read(name, generation)
-
     [event] = cloud.put("a.jpg", jpeg())
+    events = [event]
+
+    def be_faster(method, name):
+        if method == "read" and events:
+            assert cloud.send(events.pop()) == 200
+
     assert cloud.client
-    cloud.services.photos = Meanwhile()
+    cloud.services.photos = HookedBucket(cloud.photos, before=be_faster)
     assert cloud.reconcile() == 200
     assert cloud.photos_found() == {"a.jpg": event.generation}
     assert cloud.has_thumbnail(event)

@@ -1,10 +1,10 @@
-"""A bucket in memory, with a clock that tests set and a place to get in between two requests."""
+"""A bucket in memory, with a clock that tests set."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -99,64 +99,3 @@ class MemoryBucket:
             if name not in self.objects:
                 raise ObjectNotFound(name)
             return self.objects[name]
-
-
-class HookedBucket:
-    """Another bucket, with something happening before and after each request.
-
-    `before` and `after` get the name of the method and of the object, or the prefix.
-    """
-
-    def __init__(
-        self,
-        bucket: MemoryBucket,
-        before: Callable[[str, str], None] = lambda method, name: None,
-        after: Callable[[str, str], None] = lambda method, name: None,
-    ) -> None:
-        self.url = bucket.url
-        self._bucket, self._before, self._after = bucket, before, after
-
-    def create(
-        self,
-        name: str,
-        data: bytes,
-        content_type: str = "application/octet-stream",
-        cache_control: str | None = None,
-    ) -> Stat:
-        self._before("create", name)
-        stat = self._bucket.create(name, data, content_type, cache_control)
-        self._after("create", name)
-        return stat
-
-    def read(
-        self,
-        name: str,
-        generation: int | None = None,
-        start: int = 0,
-        most: int | None = None,
-    ) -> bytes:
-        self._before("read", name)
-        data = self._bucket.read(name, generation, start, most)
-        self._after("read", name)
-        return data
-
-    def read_into(self, name: str, buffer: memoryview) -> int:
-        self._before("read", name)
-        return self._bucket.read_into(name, buffer)
-
-    def download(self, name: str, path: Path) -> None:
-        path.write_bytes(self.read(name))
-
-    def stat(self, name: str) -> Stat:
-        self._before("stat", name)
-        return self._bucket.stat(name)
-
-    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
-        self._before("list", prefix)
-        yield from self._bucket.list(prefix, start)
-        self._after("list", prefix)
-
-    def delete(self, name: str, generation: int | None = None) -> None:
-        self._before("delete", name)
-        self._bucket.delete(name, generation)
-        self._after("delete", name)
