@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,11 +19,11 @@ class MemoryBucket:
 
     page = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime = START) -> None:
         self.url = "memory://bucket"
-        self.now = START
+        self.now = now
         self.objects: dict[str, tuple[bytes, Stat]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._generations = itertools.count(1)
 
     def later(self, time: timedelta) -> None:
@@ -38,13 +38,33 @@ class MemoryBucket:
         data: bytes,
         content_type: str = "application/octet-stream",
         cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
     ) -> Stat:
         check_name(name)
         with self._lock:
-            if name in self.objects and self.objects[name][0] != data:
+            if name not in self.objects:
+                return self._put(name, data, content_type)
+            there, stat = self.objects[name]
+            if there != data:
                 raise ObjectExists(name)
-            stat = Stat(name, next(self._generations), len(data), content_type, self.now)
-            return self.objects.setdefault(name, (data, stat))[1]
+            return stat
+
+    def replace(
+        self,
+        name: str,
+        generation: int,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stat:
+        with self._lock:
+            there, stat = self._found(name)
+            if stat.generation == generation:
+                return self._put(name, data, content_type)
+            if there != data:
+                raise ObjectNotFound(name, generation)
+            return stat
 
     def read(
         self,
@@ -92,6 +112,11 @@ class MemoryBucket:
         with self._lock:
             if name in self.objects and generation in (None, self.objects[name][1].generation):
                 del self.objects[name]
+
+    def _put(self, name: str, data: bytes, content_type: str) -> Stat:
+        stat = Stat(name, next(self._generations), len(data), content_type, self.now)
+        self.objects[name] = data, stat
+        return stat
 
     def _found(self, name: str) -> tuple[bytes, Stat]:
         check_name(name)
