@@ -18,11 +18,13 @@ from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
+from tests.support.pictures import jpeg
 from tests.support.pubsub_double import event_of
 from tests.support.tiny_bundle import make_tiny_bundle
 from tools.run.feeder import Event
 
 MAIN = str(Path(__file__).parents[2] / "functions" / "main.py")
+CUT = jpeg("red", (200, 150))[:700]
 
 
 @pytest.fixture(scope="session")
@@ -161,4 +163,7 @@ class Cloud:
 
     def has_thumbnail(self, event):
         name = thumbnail_name(event.name, event.generation)
-        return name in {stat.name for stat in self.thumbnails.list()}
+        return name in self.thumbnail_names()
+
+    def thumbnail_names(self):
+        return {stat.name for stat in self.thumbnails.list()}

@@ -102,7 +102,7 @@ def test_a_thumbnail_is_made_and_goes_with_the_photo(cloud):
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (320, 213))
     [deleted] = cloud.delete("a.jpg")
     cloud.send(deleted)
-    assert list(cloud.thumbnails.list()) == []
+    assert cloud.thumbnail_names() == set()
 
 
 def test_an_old_generations_thumbnail_goes_and_the_new_one_stays(cloud):
@@ -121,7 +121,7 @@ def test_a_thumbnail_left_by_a_killed_attempt_goes_when_the_photo_is_gone(cloud)
     cloud.send(deleted)
     cloud.thumbnails.create(thumbnail_name("a.jpg", event.generation), b"left over")
     cloud.send(event)
-    assert list(cloud.thumbnails.list()) == []
+    assert cloud.thumbnail_names() == set()
 
 
 def test_a_photo_deleted_while_it_is_indexed_leaves_no_thumbnail(cloud):
@@ -133,7 +133,7 @@ def test_a_photo_deleted_while_it_is_indexed_leaves_no_thumbnail(cloud):
     assert cloud.client
     cloud.services.photos = HookedBucket(cloud.photos, after=delete)
     assert cloud.send(event) == 200
-    assert list(cloud.thumbnails.list()) == []
+    assert cloud.thumbnail_names() == set()
     assert cloud.photos_found() == {}
 
 

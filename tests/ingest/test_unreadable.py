@@ -55,7 +55,7 @@ def test_it_is_a_failure_with_its_reason(cloud, name):
     assert cloud.send(event) == 200
     assert cloud.state() == {name: (Kind.FAILURE, event.generation)}
     assert reason in cloud.reasons()[name]
-    assert list(cloud.thumbnails.list()) == []
+    assert cloud.thumbnail_names() == set()
 
 
 def test_what_is_too_large_is_not_even_read(cloud):
