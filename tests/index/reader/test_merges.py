@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from clipsearch.index.format.commits import Commit, publish_commit
 from clipsearch.index.format.segments import segment_path, segments_prefix, write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
@@ -56,27 +58,19 @@ def test_a_running_reader_follows_a_merge(bucket: Bucket) -> None:
     assert facts_of(reader.refresh()) == facts_of(before)
 
 
-def test_a_merge_between_listing_and_the_commit_is_seen_whole(bucket: Bucket) -> None:
-    old = write_segment(bucket, SPACE, [photo("a"), photo("b")])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_merge_beside_the_listing_is_seen_whole(bucket: Bucket, when: str) -> None:
+    """Just before the segments are listed, or between that and reading the commit."""
+    old = write_segment(bucket, SPACE, [photo("a"), photo("b"), photo("purged")])
 
     def compact() -> None:
         merge(bucket, old, entries=[photo("a"), photo("b")])
-        bucket.delete(segment_path(SPACE, old))
+        if when == "after":
+            bucket.delete(segment_path(SPACE, old))
 
-    hooked = HookedBucket(bucket, after=at_the_first_listing(compact))
+    hooked = HookedBucket(bucket, **{when: at_the_first_listing(compact)})
     snapshot = SnapshotReader(hooked, SPACE).refresh()
-    assert (snapshot.commit, snapshot.photos) == (1, 2)
-
-
-def test_a_merge_just_before_the_listing_is_seen_whole(bucket: Bucket) -> None:
-    old = write_segment(bucket, SPACE, [photo("a"), photo("purged")])
-
-    def compact() -> None:
-        merge(bucket, old, entries=[photo("a")])
-
-    hooked = HookedBucket(bucket, before=at_the_first_listing(compact))
-    snapshot = SnapshotReader(hooked, SPACE).refresh()
-    assert (snapshot.commit, state(snapshot)) == (1, {"a": (1, 1)})
+    assert (snapshot.commit, state(snapshot)) == (1, {"a": (1, 1), "b": (1, 1)})
 
 
 def test_a_segment_that_vanishes_makes_the_reader_look_again(bucket: Bucket) -> None:
