@@ -15,6 +15,7 @@ from clipsearch.index.format.entries import Entry
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
+from clipsearch.index.search.quantized_shard import TrainedShard
 from clipsearch.storage import Bucket
 from tests.index.making import SPACE, Vector, photo, random_units
 
@@ -83,6 +84,11 @@ def loaded(bucket: Bucket, threads: int = 1) -> tuple[PhotoIndex, Snapshot]:
     snapshot = SnapshotReader(bucket, SPACE).refresh()
     index.update(snapshot)
     return index, snapshot
+
+
+def coded(index: PhotoIndex) -> list[TrainedShard]:
+    """What is searched by its codes."""
+    return [shard for shard in index.shards if isinstance(shard, TrainedShard)]
 
 
 def exactly(query: Vector, names: Sequence[int], limit: int) -> list[str]:

@@ -70,6 +70,10 @@ class Cloud:
             importlib.import_module("ingest.maintenance").ONE_IN = self.compact_one_in
         return self._client
 
+    def restart(self):
+        """The instance has ended; the next event gets another one."""
+        self._client = None
+
     @property
     def services(self):
         """What the instance of `client` keeps between events."""

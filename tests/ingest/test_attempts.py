@@ -71,7 +71,7 @@ def deliver(cloud, event, time=OLD):
     try:
         return cloud.post(request.data, headers) == 200
     except Killed:
-        cloud._client = None  # another instance
+        cloud.restart()
         return False
 
 
@@ -177,7 +177,7 @@ def test_a_message_that_ends_the_process_is_cut_until_the_photo_is_found(cloud, 
             assert cloud.post(body, headers) == 200
         except Killed:
             cloud.services.topic.close()
-            cloud._client = None
+            cloud.restart()
             waiting.append(message)
         waiting += topic.take()
         delivered += 1

@@ -26,7 +26,7 @@ from clipsearch.index.format.segments import (
 from clipsearch.storage.local import FolderBucket
 from tests.index.compaction.running import compact
 from tests.index.making import SPACE, photo, random_units, tombstone, unit
-from tests.index.packed import COMMON, DIMENSION, commit_of, grown, loaded, packed, photos
+from tests.index.packed import COMMON, DIMENSION, coded, commit_of, grown, loaded, packed, photos
 from tests.support.memory import MemoryBucket
 
 
@@ -140,7 +140,7 @@ def test_compaction_packs_a_large_space_and_publishes_that(large: FolderBucket) 
     assert commit.packs.keys() == {n for n in commit.segments if commit.sizes[n] >= WORTH_PACKING}
     index, snapshot = loaded(large)
     assert (snapshot.photos, snapshot.damaged) == (SEGMENTS * 4_500, ())
-    assert index._state.trained
+    assert coded(index)
     assert compacted(large) == commit
 
 

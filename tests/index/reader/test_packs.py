@@ -20,6 +20,7 @@ from tests.index.packed import (
     COUNT,
     DIMENSION,
     VECTORS,
+    coded,
     commit_of,
     loaded,
     photos,
@@ -129,7 +130,7 @@ def test_a_running_reader_needs_no_pack_of_what_it_has(tmp_path: Path) -> None:
     snapshot = reader.refresh()
     index.update(snapshot)
     assert snapshot.commit == 1
-    assert len(index._state.trained) == 0
+    assert coded(index) == []
     assert index.search(VECTORS[5], 1)[0].name == "00005"
 
 

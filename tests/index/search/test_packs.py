@@ -19,6 +19,7 @@ from tests.index.packed import (
     COUNT,
     VECTORS,
     clustered,
+    coded,
     commit_of,
     exactly,
     loaded,
@@ -33,8 +34,8 @@ from tests.index.search.library import all_pages, pairs
 def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBucket) -> None:
     index, snapshot = loaded(library)
     assert (snapshot.photos, snapshot.failures, snapshot.damaged) == (COUNT, 1, ())
-    assert len(index._state.trained) == 1
-    assert sum(len(shard.rows) for shard in index._state.shards) == 100
+    assert len(coded(index)) == 1
+    assert sum(len(shard.rows) for shard in index.shards[1:]) == 100
     assert index.quantised(20) == COUNT - 100
     assert index.quantised(100) == 0  # so many candidates that all photos are compared
     for queries, at_least in ((texts(40), 0.95), (clustered(40, seed=5), 0.95)):
@@ -54,12 +55,12 @@ def test_texts_need_the_direction_that_they_have_in_common(tmp_path: Path) -> No
     for name, direction in (("with", COMMON), ("without", None)):
         bucket = FolderBucket(tmp_path / name)
         publish_packed(bucket, commit_of(bucket, photos(0, COUNT)), direction=direction)
-        index, _ = loaded(bucket)
-        (shard,) = index._state.trained
+        index, snapshot = loaded(bucket)
+        (shard,) = coded(index)
         right = 0
         for query in texts(40):
             _, places = shard.refined.base_index.search(query[None], 20)
-            names = {index._state.catalogue.rows.name(int(row)) for row in shard.rows[places[0]]}
+            names = {snapshot.catalogue.rows.name(int(row)) for row in shard.rows[places[0]]}
             right += len(names & set(exactly(query, range(COUNT), 10)))
         recalls.append(right / 400)
     assert recalls[0] > recalls[1] + 0.1
@@ -92,7 +93,7 @@ def test_several_threads_find_the_same(
     monkeypatch.setattr("clipsearch.index.search.quantized_shard.WORTH_A_THREAD", 1000)
     alone, _ = loaded(library, threads=1)
     together, _ = loaded(library, threads=3)
-    assert len(together._state.trained) == 3
+    assert len(coded(together)) == 3
     for query in texts(10):
         one, three = alone.search(query, 10), together.search(query, 10)
         assert len({h.name for h in one} & {h.name for h in three}) >= 9
@@ -129,7 +130,7 @@ def test_deleted_and_replaced_photos_of_packs_are_not_found(tmp_path: Path) -> N
     write_segment(bucket, SPACE, [tombstone(f"{i:05}", 2) for i in range(COUNT)])
     index.update(reader.refresh())
     assert index.search(query, 5) == []
-    assert index._state.trained == []
+    assert coded(index) == []
 
 
 def test_packs_of_two_quantizers_are_searched_side_by_side(tmp_path: Path) -> None:
@@ -142,6 +143,6 @@ def test_packs_of_two_quantizers_are_searched_side_by_side(tmp_path: Path) -> No
     publish_commit(bucket, both)
     index, snapshot = loaded(bucket)
     assert snapshot.damaged == ()
-    assert len(index._state.trained) == 2
+    assert len(coded(index)) == 2
     query = VECTORS[3000]
     assert index.search(query, 1)[0].name == "03000"

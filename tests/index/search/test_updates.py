@@ -53,24 +53,24 @@ def test_memory_of_what_no_longer_counts_is_given_back() -> None:
     vectors = random_units(100, 8)
     for generation in range(1, 30):
         library.add(*(photo(str(i), generation, vectors[i]) for i in range(100)))
-    held = sum(len(shard.rows) for shard in library.index._state.shards)
+    held = sum(len(shard.rows) for shard in library.index.shards)
     assert held <= 200
     library.add(*(tombstone(str(i), 30) for i in range(60)))
-    assert sum(len(shard.rows) for shard in library.index._state.shards) == 40
+    assert sum(len(shard.rows) for shard in library.index.shards) == 40
     library.add(*(tombstone(str(i), 30) for i in range(60, 100)))
     assert library.index.search(vectors[0], 5) == []
-    assert library.index._state.shards == []
+    assert library.index.shards == []
 
 
 def test_an_update_copies_little_of_what_is_there() -> None:
     library = Library()
     vectors = random_units(1200, 8)
     library.add(*(photo(str(i), 1, vectors[i]) for i in range(1000)))
-    big = library.index._state.shards[0].flat
+    big = library.index.shards[0].flat
     for i in range(1000, 1200):
         library.add(photo(str(i), 1, vectors[i]))
-    assert library.index._state.shards[0].flat is big
-    assert len(library.index._state.shards) < 10
+    assert library.index.shards[0].flat is big
+    assert len(library.index.shards) < 10
 
 
 def test_snapshots_may_be_skipped_and_old_ones_are_ignored() -> None:
