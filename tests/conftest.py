@@ -6,6 +6,7 @@ import gc
 import os
 import warnings
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
@@ -14,7 +15,9 @@ import pytest
 from clipsearch.storage import Bucket
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
+from tests.support.buckets import Delegating
+from tests.support.gcs_double import CloudStorageDouble
+from tests.support.memory import MemoryBucket
 
 # No example of a property has to be quick: a busy machine would fail it.
 hypothesis.settings.register_profile("clipsearch", deadline=None)
@@ -46,9 +49,13 @@ def gcs_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudStorageDouble]:
 
 @pytest.fixture(params=["folder", "gcs"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bucket]:
-    """An empty bucket of each kind."""
+    """An empty bucket of each kind; those of tests only where a test asks for them."""
     if request.param == "folder":
         yield FolderBucket(tmp_path / "a bucket")
+        return
+    if request.param in ("memory", "delegating"):
+        memory = MemoryBucket(datetime.now(UTC))
+        yield memory if request.param == "memory" else Delegating(memory)
         return
     request.getfixturevalue("gcs_double")
     gcs = GcsBucket("gs://photos/some where/else")

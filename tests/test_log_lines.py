@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from clipsearch import telemetry
-from tests.function_server import PATIENCE, lines_of, running_function
+from tests.support.function_server import PATIENCE, lines_of, running_function
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SEVERITIES = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}

@@ -8,15 +8,7 @@ import pytest
 
 from tools.bench_system.__main__ import is_enough, main
 from tools.bench_system.client import Outcome
-from tools.bench_system.report import (
-    GOALS,
-    Load,
-    Measured,
-    Turn,
-    percentile,
-    report_of,
-    table,
-)
+from tools.bench_system.report import GOALS, Load, Measured, Turn, percentile, report_of, table
 
 CLIENTS = (1, 8, 32)
 

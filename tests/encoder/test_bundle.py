@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 
 import pytest
-from PIL import Image
 
 from clipsearch.errors import DamagedObject, NoModel, StorageError
 from clipsearch.model.bundle import (
@@ -24,6 +22,8 @@ from clipsearch.model.manifest import Tower
 from clipsearch.storage.local import FolderBucket
 from tests.encoder.conftest import GOLDEN
 from tests.images.profiles import swapped_profile
+from tests.support.buckets import HookedBucket
+from tests.support.pictures import picture
 
 
 @pytest.fixture
@@ -113,26 +113,16 @@ def test_without_a_model_it_says_so(bucket, tmp_path):
         Encoder.from_folder(tmp_path / "nowhere")
 
 
-class Stops:
-    """A bucket that fails at its nth create: somebody pulled the plug."""
-
-    def __init__(self, bucket, creates):
-        self._bucket, self._left = bucket, creates
-
-    def __getattr__(self, name):
-        return getattr(self._bucket, name)
-
-    def create(self, *args, **kwargs):
-        if not self._left:
-            raise StorageError("the plug was pulled")
-        self._left -= 1
-        return self._bucket.create(*args, **kwargs)
-
-
 @pytest.mark.parametrize("creates", range(len(FILES) + 3))
 def test_an_interrupted_upload_is_never_seen_and_can_be_repeated(bucket, folder, creates):
+    left = iter(range(creates))
+
+    def stop(method, name):
+        if method == "create" and next(left, None) is None:
+            raise StorageError("the plug was pulled")
+
     with pytest.raises(StorageError, match="plug"):
-        publish_bundle(folder, Stops(bucket, creates))
+        publish_bundle(folder, HookedBucket(bucket, before=stop))
     with pytest.raises(NoModel):
         load_bundle(bucket)
     space = publish_bundle(folder, bucket)
@@ -140,16 +130,14 @@ def test_an_interrupted_upload_is_never_seen_and_can_be_repeated(bucket, folder,
 
 
 def test_losing_the_race_for_current_means_looking_again(bucket, folder, other):
-    class Raced(Stops):
-        """Another publisher gets in just before our pointer is written."""
+    faster = [other]
 
-        def create(self, name, *args, **kwargs):
-            if name.startswith("models/current/") and self._left:
-                self._left = 0
-                publish_bundle(other, bucket)
-            return self._bucket.create(name, *args, **kwargs)
+    def be_faster(method, name):
+        if method == "create" and name.startswith("models/current/") and faster:
+            publish_bundle(faster.pop(), bucket)
 
-    space = publish_bundle(folder, Raced(bucket, 1))
+    space = publish_bundle(folder, HookedBucket(bucket, before=be_faster))
+    assert not faster
     assert current_space(bucket) == space
     assert "models/current/000000000002.json" in names(bucket)
 
@@ -264,10 +252,9 @@ def test_bundles_of_preprocessing_1_are_read_and_decode_as_before(bundle_folder)
     old = Encoder.from_folder(bundle_folder)
     assert (old.space, old.bundle.preprocessing) == (space, 1)
     assert old.space != bundle.space
-    image, out = Image.new("RGB", (40, 40), "red"), io.BytesIO()
-    image.save(out, "PNG", icc_profile=swapped_profile())
-    assert old.decode(out.getvalue()).square.getpixel((5, 5)) == (255, 0, 0)
-    assert old.decode(out.getvalue()).thumbnail.getpixel((5, 5))[2] > 240
+    decoded = old.decode(picture("PNG", "red", icc_profile=swapped_profile()))
+    assert decoded.square.getpixel((5, 5)) == (255, 0, 0)
+    assert decoded.thumbnail.getpixel((5, 5))[2] > 240
     document["preprocessing"] = 3
     path.write_text(json.dumps(document))
     with pytest.raises(DamagedObject, match="preprocessing 3"):

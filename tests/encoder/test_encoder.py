@@ -20,7 +20,7 @@ from clipsearch.model.encoder import Encoder
 from clipsearch.storage.local import FolderBucket
 from model_export.samples import pictures, texts
 from tests.encoder.conftest import GOLDEN
-from tests.slow_numpy import SLOW_NUMPY
+from tests.support.slow_numpy import SLOW_NUMPY
 
 IMAGES = [
     sixteen_to_eight(sample.image) if sample.image.mode == "I;16" else sample.image

@@ -2,8 +2,8 @@
 
 import shutil
 
-from tests.browser import chromium
 from tests.evaluate.conftest import figures_in
+from tests.support.browser import chromium
 
 
 def test_a_browser_shows_table_and_plot_and_asks_for_nothing_else(demo):

@@ -18,7 +18,7 @@ from model_export.__main__ import main
 from model_export.exported import is_current
 from model_export.tiny import tiny_clip
 from tests.export.checkpoints import change_json, save_new, save_old
-from tests.export.hub_double import COMMIT, HubDouble
+from tests.support.hub_double import COMMIT, HubDouble
 
 MODEL = "someone/tiny-clip"
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +11,7 @@ from clipsearch.images.preprocess import preprocess
 from model_export.reference import as_viewed, image_processor
 from model_export.samples import MODES, in_mode, pictures, texture
 from model_export.tiny import MEAN, STD
+from tests.support.pictures import encoded, turning
 
 
 def reference(image: Image.Image, size: int) -> np.ndarray:
@@ -53,8 +52,6 @@ def test_a_photo_with_an_exif_orientation_is_the_upright_picture(orientation):
         8: turn.ROTATE_270,
     }
     image = upright.transpose(stored[orientation]) if orientation > 1 else upright
-    exif, out = Image.Exif(), io.BytesIO()
-    exif[0x0112] = orientation
-    image.save(out, "PNG", exif=exif)
-    ours = np.asarray(decode_photo(out.getvalue(), 64).square)
+    data = encoded(image, exif=turning(orientation))
+    ours = np.asarray(decode_photo(data, 64).square)
     np.testing.assert_array_equal(ours, reference(upright, 64))

@@ -15,9 +15,9 @@ from model_export import ROOT
 from model_export.exported import place_of
 from model_export.tiny import tiny_clip
 from tests.export.checkpoints import change_json, save_new
-from tests.stack.conftest import free_port
-from tests.stack.running import RunningStack
-from tests.waiting import wait_for
+from tests.support.ports import free_port
+from tests.support.running_stack import RunningStack
+from tests.support.waiting import wait_for
 from tools.run.errors import RunError
 from tools.run.model import choose_model, export_once
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 
@@ -14,6 +13,7 @@ from PIL import Image
 from clipsearch.errors import UnreadablePhoto
 from clipsearch.images.decode import Photo, decode_photo
 from model_export.demo.scenes import draw, random_scene
+from tests.support.pictures import encoded
 
 pillow_heif.register_heif_opener()  # for writing
 
@@ -29,14 +29,8 @@ SCENE = scene()
 GREY = SCENE.convert("L")
 
 
-def encoded(image: Image.Image, kind: str, **options) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
 def looks_like(photo: Photo, image: Image.Image, within: float = 2.0) -> None:
-    wanted = decode_photo(encoded(image, "PNG"), SIZE)
+    wanted = decode_photo(encoded(image), SIZE)
     assert (photo.width, photo.height) == image.size
     for name in ("thumbnail", "square"):
         seen, right = (np.asarray(getattr(p, name)).astype(int) for p in (photo, wanted))
@@ -54,4 +48,4 @@ def chunk(name: bytes, content: bytes, crc: int | None = None) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", crc)
 
 
-PNG = encoded(SCENE, "PNG")
+PNG = encoded(SCENE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Iterator
 from typing import Literal
@@ -13,7 +12,8 @@ from PIL import Image
 
 from clipsearch.images import levels
 from clipsearch.images.decode import decode_photo
-from tests.images.scene import GREY, SCENE, SIZE, chunk, encoded, looks_like, reason
+from tests.images.scene import GREY, SCENE, SIZE, chunk, looks_like, reason
+from tests.support.pictures import encoded
 
 
 def test_a_bmp_whose_alpha_is_0_everywhere_is_opaque():
@@ -149,9 +149,9 @@ def test_the_first_page_may_be_a_reduced_copy():
 
 
 def test_the_first_of_several_full_pages_counts():
-    out = io.BytesIO()
-    SCENE.copy().save(out, "TIFF", save_all=True, append_images=[Image.new("RGB", (300, 300))])
-    looks_like(decode_photo(out.getvalue(), SIZE), SCENE, within=0)
+    others = [Image.new("RGB", (300, 300))]
+    data = encoded(SCENE.copy(), "TIFF", save_all=True, append_images=others)
+    looks_like(decode_photo(data, SIZE), SCENE, within=0)
 
 
 def test_camera_raw_is_refused_as_such():

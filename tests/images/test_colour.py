@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 from clipsearch.images import transfer
 from clipsearch.images.decode import Photo, decode_photo
 from tests.images.profiles import grey_profile, swapped_profile
-from tests.images.scene import GREY, PNG, SCENE, SIZE, chunk, encoded, looks_like
+from tests.images.scene import GREY, PNG, SCENE, SIZE, chunk, looks_like
+from tests.support.pictures import encoded
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF", "AVIF", "HEIF"])

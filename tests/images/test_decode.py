@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import struct
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from clipsearch.images import decode
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS, decode_photo
 from clipsearch.images.thumbnails import make_thumbnail
 from model_export.samples import texture
+from tests.support import pictures
 
 pillow_heif.register_heif_opener()  # for writing; decoding must work without
 
@@ -57,9 +57,7 @@ def corners() -> Image.Image:
 
 
 def encoded(image: Image.Image, kind: str, **options) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **{**FORMATS.get(kind, {}), **options})
-    return out.getvalue()
+    return pictures.encoded(image, kind, **{**FORMATS.get(kind, {}), **options})
 
 
 def difference(image: Image.Image, other: Image.Image) -> float:
@@ -86,9 +84,8 @@ def test_every_format_is_decoded(kind):
 def test_a_photo_is_upright_whatever_its_exif_orientation(kind, orientation):
     turn = TURNS[orientation]
     stored = corners() if turn is None else corners().transpose(turn)
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    decoded = decode_photo(encoded(stored, kind, exif=exif.tobytes()), 24)
+    exif = pictures.turning(orientation).tobytes()
+    decoded = decode_photo(encoded(stored, kind, exif=exif), 24)
     assert (decoded.width, decoded.height) == (90, 60)
     assert difference(decoded.thumbnail, corners()) < 3
 
@@ -96,9 +93,7 @@ def test_a_photo_is_upright_whatever_its_exif_orientation(kind, orientation):
 def test_the_exif_orientation_of_heic_is_not_applied_twice():
     """In HEIC the container turns the picture and EXIF repeats it for information only (ISO
     23008-12, A.3.2): with EXIF alone the picture stays as it is stored."""
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    data = encoded(corners(), "HEIF", exif=exif)
+    data = encoded(corners(), "HEIF", exif=pictures.turning(6))
     assert b"irot" not in data
     assert difference(decode_photo(data, 24).thumbnail, corners()) < 3
 
@@ -203,12 +198,9 @@ def bombs() -> dict[str, bytes]:
     bmp[18:26] = struct.pack("<ii", 8000, 8000)
     gif = bytearray(encoded(small, "GIF"))
     gif[6:10] = struct.pack("<HH", 8000, 8000)
-    out = io.BytesIO()
-    Image.new("1", (8000, 8000)).save(out, "TIFF", compression="group4")
+    tiff = encoded(Image.new("1", (8000, 8000)), "TIFF", compression="group4")
     png = png_header(8000, 8000) + struct.pack(">I", 0) + b"IDAT" + b"\x35\xaf\x06\x1e"
-    return {"JPEG": bytes(jpeg), "BMP": bytes(bmp), "GIF": bytes(gif), "TIFF": out.getvalue()} | {
-        "PNG": png
-    }
+    return {"JPEG": bytes(jpeg), "BMP": bytes(bmp), "GIF": bytes(gif), "TIFF": tiff} | {"PNG": png}
 
 
 @pytest.mark.parametrize("kind", bombs())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import subprocess
 import sys
 import threading
@@ -10,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from clipsearch.images import decode, memory
 from clipsearch.images.memory import Budget, memory_limit
+from tests.support.pictures import picture
 
 DEADLINE_S = 60
 
@@ -94,7 +93,5 @@ def test_a_photo_borrows_what_its_header_foretells(monkeypatch):
     monkeypatch.setattr(budget, "lent", lambda amount: borrowed.append(amount) or lent(amount))
     monkeypatch.setattr(decode, "decoders_budget", lambda: budget)
     for kind, options in (("PNG", {}), ("JPEG", {"progressive": True, "subsampling": 0})):
-        out = io.BytesIO()
-        Image.new("RGB", (400, 304)).save(out, kind, **options)
-        decode.decode_photo(out.getvalue(), 24)
+        decode.decode_photo(picture(kind, "black", (400, 304), **options), 24)
     assert borrowed == [400 * 304 * 4, 400 * 304 * (4 + 3 * 2)]

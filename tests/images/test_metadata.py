@@ -9,7 +9,8 @@ import pytest
 
 from clipsearch.images import jpeg
 from clipsearch.images.decode import decode_photo
-from tests.images.scene import PNG, SCENE, SIZE, chunk, encoded, looks_like, reason
+from tests.images.scene import PNG, SCENE, SIZE, chunk, looks_like, reason
+from tests.support.pictures import encoded
 
 AFTER_HEADER, BEFORE_END = 33, len(PNG) - 12
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +12,7 @@ from clipsearch.model.encoder import Encoder
 from model_export import ROOT
 from model_export.demo.scenes import draw, random_scene
 from model_export.samples import photo, texture
+from tests.support.pictures import encoded, turning
 
 SIZE = 64  # of the encoder, in pixels
 SHAPES = [(1600, 1200), (1201, 1107), (1803, 2406)]
@@ -54,22 +53,21 @@ def test_the_demo_model_sees_no_difference_either(unscaled):
     demo = Encoder.from_folder(ROOT / "model_export/demo/bundle")
     rng = np.random.default_rng(7)
     for size in range(1200, 1209):  # whether 8 divides it or not
-        drawn, out = draw(random_scene(rng), size, rng), io.BytesIO()
-        drawn.crop((0, 101, size, 1000)).save(out, "JPEG", quality=90)
-        whole = unscaled(out.getvalue(), demo.image_size)
-        assert cosine(demo, demo.decode(out.getvalue()).square, whole.square) > 0.999
+        drawn = draw(random_scene(rng), size, rng).crop((0, 101, size, 1000))
+        data = encoded(drawn, "JPEG", quality=90)
+        whole = unscaled(data, demo.image_size)
+        assert cosine(demo, demo.decode(data).square, whole.square) > 0.999
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_edges_of_a_turned_scaled_photo_are_where_they_belong(unscaled, orientation):
     """Where 8 does not divide a side, the last pixel of a row stands for less than the others:
     taken for a whole one, it would stretch the picture."""
-    image, out, exif = texture(np.random.default_rng(1), 1209, 971), io.BytesIO(), Image.Exif()
-    exif[0x0112] = orientation
-    image.save(out, "JPEG", quality=95, exif=exif)
-    assert scale_of(out.getvalue()) == 2
-    scaled = decode_photo(out.getvalue(), SIZE)
-    whole = unscaled(out.getvalue(), SIZE)
+    image = texture(np.random.default_rng(1), 1209, 971)
+    data = encoded(image, "JPEG", quality=95, exif=turning(orientation))
+    assert scale_of(data) == 2
+    scaled = decode_photo(data, SIZE)
+    whole = unscaled(data, SIZE)
     for name in ("square", "thumbnail"):
         seen, wanted = (np.asarray(getattr(p, name)).astype(int) for p in (scaled, whole))
         assert np.abs(seen - wanted).mean() < 1.5, name
@@ -89,9 +87,7 @@ def test_the_edges_of_a_turned_scaled_photo_are_where_they_belong(unscaled, orie
 def test_large_photos_are_scaled_as_far_as_the_encoder_and_thumbnails_allow(
     shape, image_size, scale
 ):
-    out = io.BytesIO()
-    Image.new("L", shape).save(out, "JPEG")
-    assert scale_of(out.getvalue(), image_size) == scale
+    assert scale_of(encoded(Image.new("L", shape), "JPEG"), image_size) == scale
 
 
 def test_preprocessing_1_scales_where_that_divides_the_sides_and_takes_colours_as_they_are():

@@ -12,12 +12,7 @@ from PIL import Image, ImageCms
 from clipsearch.images.decode import decode_photo
 from clipsearch.images.thumbnails import make_thumbnail, thumbnail_name
 from model_export.samples import pictures, texture
-
-
-def encoded(image: Image.Image, kind: str) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind)
-    return out.getvalue()
+from tests.support.pictures import encoded, turning
 
 
 def thumbnail_of(data: bytes) -> Image.Image:
@@ -55,14 +50,12 @@ def test_every_mode_has_one(sample):
 
 
 def test_it_holds_no_metadata():
-    image, out = texture(np.random.default_rng(0), 400, 300), io.BytesIO()
-    exif = Image.Exif()
-    exif[0x0112] = 6
+    image, exif = texture(np.random.default_rng(0), 400, 300), turning(6)
     exif[0x010F] = "A camera"
     exif.get_ifd(0x8825)[1] = "N"  # where it was taken
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    image.save(out, "JPEG", exif=exif, icc_profile=profile, xmp=b"<xmp/>", comment=b"mine")
-    data = make_thumbnail(decode_photo(out.getvalue(), 24).thumbnail)
+    facts = {"exif": exif, "icc_profile": profile, "xmp": b"<xmp/>", "comment": b"mine"}
+    data = make_thumbnail(decode_photo(encoded(image, "JPEG", **facts), 24).thumbnail)
     thumbnail = opened(data)
     assert thumbnail.size == (240, 320)  # upright
     assert not {"exif", "icc_profile", "xmp", "comment"} & set(thumbnail.info)

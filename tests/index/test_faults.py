@@ -20,10 +20,10 @@ from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import gcs
 from clipsearch.storage.gcs import GcsBucket
-from tests.gcs_double import LOST, CloudStorageDouble
-from tests.index.faulty import FaultyBucket
 from tests.index.making import SPACE, facts, photo, random_units, tombstone
-from tests.index.memory import MemoryBucket
+from tests.support.buckets import FaultyBucket
+from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.support.memory import MemoryBucket
 
 SEEDS = range(int(os.environ.get("EXAMPLES", "4")))
 State = tuple[int, int]  # generation and kind

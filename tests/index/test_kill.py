@@ -22,7 +22,7 @@ from tests.index.workers import (
     processes,
     write_for_ever,
 )
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 
 ROUNDS = int(os.environ.get("EXAMPLES", "8"))
 

@@ -12,7 +12,6 @@ import pytest
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import open_bucket
-from tests.gcs_double import CloudStorageDouble
 from tests.index.making import SPACE, unit
 from tests.index.workers import (
     assert_nothing_is_left_behind,
@@ -24,6 +23,7 @@ from tests.index.workers import (
     told,
     write_for_ever,
 )
+from tests.support.gcs_double import CloudStorageDouble
 
 EVENTS = int(os.environ.get("EXAMPLES", "30"))  # of each of three writers
 

@@ -29,9 +29,9 @@ from clipsearch.index.format.entries import Entry, Kind
 from clipsearch.index.format.segments import segments_prefix, write_segment
 from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
-from tests.index.actors import Actor
 from tests.index.making import SPACE, photo, tombstone
-from tests.index.memory import MemoryBucket
+from tests.support.actors import Actor
+from tests.support.memory import MemoryBucket
 
 NAMES = ["a", "b", "c", "d"]
 State = tuple[int, int, int]  # generation, kind, time: what decides between entries

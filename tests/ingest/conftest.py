@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import io
 import json
 import sys
 import time
@@ -12,7 +11,6 @@ from pathlib import Path
 import httpx
 import pytest
 from functions_framework import create_app
-from PIL import Image
 
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
@@ -20,11 +18,13 @@ from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from tests.pubsub_double import event_of
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pictures import jpeg
+from tests.support.pubsub_double import event_of
+from tests.support.tiny_bundle import make_tiny_bundle
 from tools.run.feeder import Event
 
 MAIN = str(Path(__file__).parents[2] / "functions" / "main.py")
+CUT = jpeg("red", (200, 150))[:700]
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +69,10 @@ class Cloud:
             self._client = create_app("ingest", MAIN).test_client()
             vars(importlib.import_module("ingest.maintenance"))["ONE_IN"] = self.compact_one_in
         return self._client
+
+    def restart(self):
+        """The instance has ended; the next event gets another one."""
+        self._client = None
 
     @property
     def services(self):
@@ -163,14 +167,7 @@ class Cloud:
 
     def has_thumbnail(self, event):
         name = thumbnail_name(event.name, event.generation)
-        return name in {stat.name for stat in self.thumbnails.list()}
+        return name in self.thumbnail_names()
 
-
-def jpeg(colour="red", size=(40, 30), **options):
-    return picture("JPEG", colour, size, **options)
-
-
-def picture(format_, colour="red", size=(40, 30), **options):
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, format_, **options)
-    return file.getvalue()
+    def thumbnail_names(self):
+        return {stat.name for stat in self.thumbnails.list()}

@@ -8,8 +8,8 @@ from PIL import Image, ImageFile
 
 from clipsearch.index.format.entries import Kind
 from ingest.retries import FRESH_S, LIMIT
-from tests.ingest.conftest import jpeg
-from tests.pubsub_double import PubSubDouble, event_of
+from tests.support.pictures import jpeg
+from tests.support.pubsub_double import PubSubDouble, event_of
 
 TOPIC, LETTERS = "projects/p/topics/maintenance", "projects/p/topics/dead-letters"
 OLD = (datetime.now(UTC) - timedelta(seconds=FRESH_S + 60)).isoformat().replace("+00:00", "Z")
@@ -71,7 +71,7 @@ def deliver(cloud, event, time=OLD):
     try:
         return cloud.post(request.data, headers) == 200
     except Killed:
-        cloud._client = None  # another instance
+        cloud.restart()
         return False
 
 
@@ -177,7 +177,7 @@ def test_a_message_that_ends_the_process_is_cut_until_the_photo_is_found(cloud, 
             assert cloud.post(body, headers) == 200
         except Killed:
             cloud.services.topic.close()
-            cloud._client = None
+            cloud.restart()
             waiting.append(message)
         waiting += topic.take()
         delivered += 1

@@ -9,8 +9,8 @@ from clipsearch.index.compaction import build_packs
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import MAX_NUMBER, commit_path, newest_commit
 from clipsearch.index.format.quantizer import read_quantizer
-from tests.ingest.conftest import jpeg
-from tests.pubsub_double import PubSubDouble
+from tests.support.pictures import jpeg
+from tests.support.pubsub_double import PubSubDouble
 
 TOPIC = "projects/p/topics/maintenance"
 

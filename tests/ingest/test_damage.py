@@ -14,7 +14,7 @@ from clipsearch.index.format.commits import commit_path, newest_commit
 from clipsearch.index.format.segments import entries_of, segment_bytes
 from clipsearch.storage import open_bucket
 from tests.index.making import npz
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 
 
 @pytest.fixture

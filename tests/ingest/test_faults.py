@@ -7,7 +7,7 @@ import pytest
 
 from clipsearch.index.format.entries import Kind
 from clipsearch.model.bundle import publish_bundle
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from clipsearch.telemetry import CloudFormatter
-from tests.ingest.conftest import jpeg
 from tests.ingest.test_attempts import deliveries, failing  # noqa: F401 (a fixture)
+from tests.support.pictures import jpeg
 from tests.terraform.conftest import TERRAFORM, parse
 from tools.run.feeder import Event
 

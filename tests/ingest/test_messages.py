@@ -19,8 +19,8 @@ from ingest.messages import (
     parse_message,
     to_json,
 )
-from tests.ingest.conftest import jpeg
-from tests.pubsub_double import event_of
+from tests.support.pictures import jpeg
+from tests.support.pubsub_double import event_of
 
 SPACE = "0123456789ab"
 RUN = "00063b4e5f6a7b8c-0123456789ab"

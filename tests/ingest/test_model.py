@@ -6,8 +6,8 @@ import pytest
 
 from clipsearch.index.format.entries import Kind
 from clipsearch.model.bundle import publish_bundle
-from tests.ingest.conftest import jpeg
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pictures import jpeg
+from tests.support.tiny_bundle import make_tiny_bundle
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.model.encoder import Encoder
-from tests.ingest.conftest import jpeg
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pictures import jpeg
+from tests.support.tiny_bundle import make_tiny_bundle
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,8 @@
 import threading
 
 from clipsearch.model.encoder import Encoder
-from tests.ingest.conftest import jpeg
+from tests.support.buckets import HookedBucket
+from tests.support.pictures import jpeg
 
 PATIENCE_S = 60
 
@@ -18,13 +19,9 @@ def test_a_place_for_decoding_is_free_again_before_the_thumbnail_is_uploaded(clo
             second_is_decoded.set()
         return true_decode(self, data)
 
-    class Slow:
-        def __getattr__(self, name):
-            return getattr(cloud.thumbnails, name)
-
-        def create(self, *args, **kwargs):
+    def wait(method, name):
+        if method == "create":
             assert second_is_decoded.wait(PATIENCE_S), "decoding waits for an upload"
-            return cloud.thumbnails.create(*args, **kwargs)
 
     for colour in ("red", "green", "blue"):
         cloud.put(f"{colour}.jpg", jpeg(colour))
@@ -33,6 +30,6 @@ def test_a_place_for_decoding_is_free_again_before_the_thumbnail_is_uploaded(clo
 
     monkeypatch.setattr(ingest.indexing, "cpus", lambda: 1)
     monkeypatch.setattr(Encoder, "decode", decode)
-    cloud.services.thumbnails = Slow()
+    cloud.services.thumbnails = HookedBucket(cloud.thumbnails, before=wait)
     assert cloud.reconcile() == 200
     assert len(cloud.photos_found()) == 3

@@ -8,7 +8,7 @@ import pytest
 
 from clipsearch.index.format.entries import Kind
 from clipsearch.storage.gcs import GcsBucket
-from tests.ingest.conftest import jpeg
+from tests.support.pictures import jpeg
 from tools.run.feeder import Event
 
 COLOURS = ["red", "green", "blue", "white", "black", "gold", "navy", "teal", "pink", "gray"]

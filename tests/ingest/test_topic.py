@@ -5,7 +5,7 @@ import pytest
 from clipsearch.errors import TopicError
 from ingest import pubsub as topic_module
 from ingest.pubsub import Topic
-from tests.pubsub_double import LOST, PubSubDouble
+from tests.support.pubsub_double import LOST, PubSubDouble
 
 NAME = "projects/my-project/topics/maintenance"
 

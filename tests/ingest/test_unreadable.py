@@ -9,7 +9,8 @@ import pytest
 from clipsearch.errors import BadObjectName, ObjectUnreadable
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.index.format.entries import Kind
-from tests.ingest.conftest import jpeg, picture
+from tests.support.buckets import HookedBucket
+from tests.support.pictures import jpeg, picture
 
 
 def png_header(width, height):
@@ -54,7 +55,7 @@ def test_it_is_a_failure_with_its_reason(cloud, name):
     assert cloud.send(event) == 200
     assert cloud.state() == {name: (Kind.FAILURE, event.generation)}
     assert reason in cloud.reasons()[name]
-    assert list(cloud.thumbnails.list()) == []
+    assert cloud.thumbnail_names() == set()
 
 
 def test_what_is_too_large_is_not_even_read(cloud):
@@ -101,17 +102,16 @@ def test_a_failure_goes_when_its_file_goes(cloud):
 
 @pytest.mark.parametrize("error", [partial(ObjectUnreadable, is_certain=True), BadObjectName])
 def test_a_file_that_may_not_be_read_is_a_failure_until_it_is_another(cloud, error):
-    class Locked:
-        def read(self, name, generation=None, start=0, most=None):
-            raise error(name, "Permission denied")
+    def refuse(method, name):
+        raise error(name, "Permission denied")
 
     [event] = cloud.put("a.jpg", jpeg())
     assert cloud.client
-    photos, cloud.services.photos = cloud.services.photos, Locked()
+    cloud.services.photos = HookedBucket(cloud.photos, before=refuse)
     assert cloud.send(event) == 200
     assert cloud.reasons() == {"a.jpg": "the file cannot be read: Permission denied"}
 
-    cloud.services.photos = photos
+    cloud.services.photos = cloud.photos
     for mended in cloud.put("a.jpg", jpeg()):
         cloud.send(mended)
     assert list(cloud.photos_found()) == ["a.jpg"]

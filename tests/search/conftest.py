@@ -1,7 +1,6 @@
 """A gallery of folders with an index, and the search function as the framework serves it."""
 
 import asyncio
-import io
 import itertools
 import os
 import shutil
@@ -12,10 +11,10 @@ from pathlib import Path
 import functions_framework
 import httpx
 import pytest
-from PIL import Image
 
-from tests.function_server import running_function
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.function_server import running_function
+from tests.support.pictures import jpeg
+from tests.support.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
 MAIN = str(ROOT / "functions/main.py")
@@ -24,19 +23,6 @@ MAIN = str(ROOT / "functions/main.py")
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory):
     return make_tiny_bundle(tmp_path_factory.mktemp("bundle"))
-
-
-def jpeg(colour, size=(40, 30), **options):
-    """The bytes of a picture of one colour."""
-    out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, "JPEG", quality=95, **options)
-    return out.getvalue()
-
-
-def png(colour, size=(40, 30)):
-    out = io.BytesIO()
-    Image.new("RGB", size, colour).save(out, "PNG", compress_level=1)
-    return out.getvalue()
 
 
 def form(*parts):

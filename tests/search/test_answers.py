@@ -1,10 +1,9 @@
 """What is found, in which order, and what an answer says."""
 
-import io
-
 from PIL import Image
 
-from tests.search.conftest import form, jpeg, png
+from tests.search.conftest import form
+from tests.support.pictures import encoded, jpeg, png, turning
 
 
 def names(response):
@@ -28,17 +27,9 @@ def test_a_picture_is_turned_upright_first(gallery, client):
     """EXIF orientation 6: stored lying on its side, shown after a quarter turn."""
     upright = Image.new("RGB", (32, 32), "red")
     upright.paste("blue", (0, 0, 32, 16))
-    exif = Image.Exif()
-    exif[0x0112] = 6
-
-    def bytes_of(picture, **options):
-        out = io.BytesIO()
-        picture.save(out, "PNG", **options)
-        return out.getvalue()
-
-    gallery.add_all({"upright.png": bytes_of(upright)})
+    gallery.add_all({"upright.png": encoded(upright)})
     lying = upright.transpose(Image.Transpose.ROTATE_90)
-    best = client.post_image(bytes_of(lying, exif=exif)).json()["results"][0]
+    best = client.post_image(encoded(lying, exif=turning(6))).json()["results"][0]
     assert (best["name"], best["score"]) == ("upright.png", 1.0)
 
 

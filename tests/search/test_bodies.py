@@ -1,7 +1,6 @@
 """Slow bodies, many bodies and large ones delay neither texts nor each other for long."""
 
 import asyncio
-import io
 import sys
 import threading
 
@@ -10,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.search.conftest import form, png
+from tests.search.conftest import form
 from tests.search.test_busy import PATIENCE, many_requests_to
+from tests.support.pictures import encoded, png
 
 
 def run(coroutine):
@@ -55,10 +55,8 @@ def noisy_jpeg(size_mb):
     """A JPEG of at least so many MB."""
     side = 1400
     pixels = np.random.default_rng(1).integers(0, 256, (side, side, 3), np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=95)
     # what follows a JPEG's end marker is no part of the picture
-    return out.getvalue() + bytes(max(0, int(size_mb * 1e6) - out.tell()))
+    return encoded(Image.fromarray(pixels), "JPEG", quality=95).ljust(int(size_mb * 1e6), b"\0")
 
 
 def test_32_clients_with_ordinary_pictures_wait_and_are_all_answered(server):

@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from tests.search.conftest import Gallery, classify, png
+from tests.search.conftest import Gallery, classify
 from tests.search.test_errors import assert_problem
 from tests.search.test_fresh import eventually
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pictures import png
+from tests.support.tiny_bundle import make_tiny_bundle
 
 
 def cut(path):

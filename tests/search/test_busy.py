@@ -1,14 +1,13 @@
 """The real server under more work than it can do at once."""
 
 import asyncio
-import io
 import sys
 import time
 
 import httpx
-from PIL import Image
 
-from tests.waiting import wait_for
+from tests.support.pictures import picture
+from tests.support.waiting import wait_for
 
 # More pictures than the pool has places for (search.main.PLACES).
 MANY = 100
@@ -22,9 +21,7 @@ def get(url):
 
 def slow_picture():
     """Few bytes, many pixels: a tenth of a second to decode."""
-    out = io.BytesIO()
-    Image.new("RGB", (2000, 2000), "blue").save(out, "PNG")
-    return out.getvalue()
+    return picture("PNG", "blue", (2000, 2000))
 
 
 def many_requests_to(address):

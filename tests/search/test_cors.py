@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.search.conftest import png
+from tests.support.pictures import png
 
 HERE = "https://photos.example.org"
 ELSEWHERE = "https://elsewhere.example.org"

@@ -1,13 +1,13 @@
 """Every error leaves as problem details that a browser on another origin can read."""
 
-import io
 import logging
 import sys
 
 import pytest
 from PIL import Image
 
-from tests.search.conftest import Gallery, form, jpeg, png
+from tests.search.conftest import Gallery, form
+from tests.support.pictures import encoded, jpeg, png
 
 MEGABYTES_20 = 20_000_000
 
@@ -226,9 +226,7 @@ def test_a_form_in_the_other_encoding_is_a_415(client):
 
 
 def large_picture():
-    out = io.BytesIO()
-    Image.new("1", (8000, 6300)).save(out, "PNG")
-    return out.getvalue()
+    return encoded(Image.new("1", (8000, 6300)))
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from clipsearch.storage.local import FolderBucket
 from search.engine import state
 from tests.search.conftest import Gallery
-from tests.tiny_bundle import make_tiny_bundle
-from tests.waiting import wait_for
+from tests.support.buckets import Delegating
+from tests.support.tiny_bundle import make_tiny_bundle
+from tests.support.waiting import wait_for
 
 
 def eventually(condition):
@@ -94,22 +94,23 @@ def test_while_storage_is_in_trouble_the_known_index_still_answers(gallery, clie
     assert "scarlet.jpg" in [r["name"] for r in client.get("/?q=red").json()["results"]]
 
 
-class SlowBucket(FolderBucket):
+class SlowBucket(Delegating):
     """Its listings wait for `goes_on`; `is_asked` says that one does."""
 
-    def __init__(self, root):
-        super().__init__(root)
+    def __init__(self, bucket):
+        super().__init__(bucket)
         self.goes_on, self.is_asked = threading.Event(), threading.Event()
         self.goes_on.set()
 
-    def list(self, prefix="", start=""):
-        self.is_asked.set()
-        assert self.goes_on.wait(60)
-        return super().list(prefix, start)
+    def around(self, method, name, request):
+        if method == "list":
+            self.is_asked.set()
+            assert self.goes_on.wait(60)
+        return request()
 
 
 def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery, monkeypatch):
-    bucket = SlowBucket(gallery.folder / "index")
+    bucket = SlowBucket(gallery.index)
     monkeypatch.setattr(state, "REFRESH_EVERY", 0)
     keeper = state.StateKeeper(bucket, gallery.encoder)
     known = keeper.state()
@@ -129,7 +130,7 @@ def test_who_finds_a_slow_refresh_running_takes_what_is_known(gallery, monkeypat
 
 
 def test_a_quick_refresh_is_waited_for(gallery, monkeypatch):
-    bucket = SlowBucket(gallery.folder / "index")
+    bucket = SlowBucket(gallery.index)
     monkeypatch.setattr(state, "REFRESH_EVERY", 0)
     monkeypatch.setattr(state, "WAIT_FOR_REFRESH", 60)
     keeper = state.StateKeeper(bucket, gallery.encoder)

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import threading
 
-from clipsearch.storage.local import FolderBucket
-from tests.search.conftest import MAIN, png
-from tests.slow_numpy import SLOW_NUMPY
+from tests.search.conftest import MAIN
+from tests.support.buckets import HookedBucket
+from tests.support.pictures import png
+from tests.support.slow_numpy import SLOW_NUMPY
 
 HEAVY = {
     "PIL",
@@ -116,36 +117,22 @@ def test_like_and_status_need_no_encoder(gallery, client_of):
     assert client.get("/status").status_code == 200
 
 
-class MeetingBucket(FolderBucket):
-    """Who reads the text encoder and who reads the index wait for each other, once."""
-
-    def __init__(self, root):
-        super().__init__(root)
-        self.meeting = threading.Barrier(2, timeout=30)
-        self.met = set()
-
-    def _meet(self, who):
-        if who not in self.met:
-            self.met.add(who)
-            self.meeting.wait()
-
-    def list(self, prefix="", start=""):
-        if "segments" in prefix:
-            self._meet("index")
-        return super().list(prefix, start)
-
-    def download(self, name, path):
-        if name.endswith("/text.onnx"):
-            self._meet("text")
-        super().download(name, path)
-
-
 def test_the_first_search_loads_encoder_and_index_at_the_same_time(gallery, client_of, monkeypatch):
-    bucket = MeetingBucket(gallery.folder / "index")
+    """Who reads the text encoder and who reads the index wait for each other, once."""
+    meeting, met = threading.Barrier(2, timeout=30), set()
+
+    def meet(method, name):
+        reads_index = method == "list" and "segments" in name
+        reads_text = method == "download" and name.endswith("/text.onnx")
+        if (reads_index or reads_text) and method not in met:
+            met.add(method)
+            meeting.wait()
+
+    bucket = HookedBucket(gallery.index, before=meet)
     client = client_of(gallery)
     monkeypatch.setattr("search.engine.model.open_bucket", lambda _: bucket)
     answer = client.get("/?q=red").json()
-    assert bucket.met == {"index", "text"}
+    assert met == {"list", "download"}
     assert answer["results"][0]["name"] == "red.jpg"
     timing = answer["timing_ms"]
     assert timing["load"] + timing["encode"] + timing["search"] <= timing["total"] + 0.1

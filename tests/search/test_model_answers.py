@@ -1,6 +1,5 @@
 """POST /classify and /embed: what the model makes of a picture or a text, without any index."""
 
-import io
 import sys
 
 import httpx
@@ -8,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.function_server import PATIENCE
-from tests.search.conftest import classify, form, jpeg, png
+from tests.search.conftest import classify, form
 from tests.search.test_errors import MEGABYTES_20, assert_problem
+from tests.support.function_server import PATIENCE
+from tests.support.pictures import encoded, jpeg, png, turning
 
 
 @pytest.fixture
@@ -165,14 +165,10 @@ def test_an_upright_picture_and_a_turned_one_have_one_vector(model_client):
     picture.paste("blue", (0, 0, 60, 20))
 
     def posted(image, **options):
-        out = io.BytesIO()
-        image.save(out, "PNG", **options)
-        return vector_of(model_client.post("/embed", files={"image": out.getvalue()}))
+        return vector_of(model_client.post("/embed", files={"image": encoded(image, **options)}))
 
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter, clockwise
     turned = picture.transpose(Image.Transpose.ROTATE_90)
-    np.testing.assert_allclose(posted(turned, exif=exif), posted(picture), atol=1e-6)
+    np.testing.assert_allclose(posted(turned, exif=turning(6)), posted(picture), atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from tests.search.conftest import Gallery, classify, png
+from tests.search.conftest import Gallery, classify
 from tests.search.test_fresh import eventually
-from tests.tiny_bundle import make_tiny_bundle
+from tests.support.pictures import png
+from tests.support.tiny_bundle import make_tiny_bundle
 
 PHOTOS = {"red": "red", "green": "lime", "blue": "blue", "white": "white"}  # as in filled_folder
 WORDS = "the photo of a red picture"
@@ -27,7 +28,7 @@ def galleries(gallery, tmp_path):
 
 def expected(gallery):
     """What the model of `gallery` must answer to each question, from its encoder alone."""
-    from tests.search.conftest import jpeg
+    from tests.support.pictures import jpeg
 
     encoder = gallery.encoder
     pictures = [encoder.decode(jpeg(colour)).square for colour in PHOTOS.values()]

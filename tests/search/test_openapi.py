@@ -21,7 +21,8 @@ from search.http.params import (
     POST_PARAMETERS,
 )
 from search.main import ROUTES
-from tests.search.conftest import classify, form, png
+from tests.search.conftest import classify, form
+from tests.support.pictures import png
 
 TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,

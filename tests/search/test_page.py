@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.search.conftest import form, jpeg, png
+from tests.search.conftest import form
+from tests.support.pictures import jpeg, png
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 

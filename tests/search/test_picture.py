@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from search.engine.errors import BadQuery
 from search.engine.picture import as_picture, decode_picture
-from tests.search.conftest import png
 from tests.search.test_errors import assert_problem
+from tests.support.pictures import png
 
 SPACE = "0123456789ab"
 

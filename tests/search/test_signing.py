@@ -10,7 +10,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from tests.iam_double import IamDouble
+from tests.support.iam_double import IamDouble
 
 ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"
 SIGNED = {

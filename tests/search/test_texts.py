@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.search.conftest import classify, form, png
+from tests.search.conftest import classify, form
+from tests.support.pictures import png
 
 INVISIBLE = [
     "\u200b",

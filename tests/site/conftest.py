@@ -2,7 +2,6 @@
 where a test needs states that come seldom."""
 
 import hashlib
-import io
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,9 +13,10 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from model_export.demo.scenes import Group, Scene, draw
-from tests.browser import chromium
-from tests.stack.conftest import free_port, jpeg
-from tests.stack.running import RunningStack
+from tests.support.browser import chromium
+from tests.support.pictures import encoded
+from tests.support.ports import free_port
+from tests.support.running_stack import RunningStack
 from tools.demo_photos import draw_demo_photos
 from tools.run.page import SITE, policy, site_files
 from tools.run.static import StaticServer
@@ -130,12 +130,6 @@ def picture(path, colour, size=(320, 240)):
     return path
 
 
-def png(colour):
-    out = io.BytesIO()
-    Image.new("RGB", (60, 40), colour).save(out, "PNG")
-    return out.getvalue()
-
-
 def answer(*results, next_cursor=None, **more):
     index = {"space": "4eff4b054a22", "commit": 3, "photos": 500}
     timing = {"load": 0.1, "encode": 4.2, "search": 0.3, "total": 5.0}
@@ -231,7 +225,7 @@ HOSTILE = [
 def mushrooms(seed):
     """The bytes of a JPEG that shows WORDS."""
     scene = Scene((Group("mushroom", "blue", 2),), "day")
-    return jpeg(draw(scene, 480, np.random.default_rng(seed)))
+    return encoded(draw(scene, 480, np.random.default_rng(seed)), "JPEG", quality=90)
 
 
 def add_photo(folder, name, data):

@@ -10,8 +10,8 @@ from playwright.sync_api import expect
 from tests.site.conftest import WORDS, answer, picture
 from tests.site.test_everyone import PHONE
 from tests.site.visitor import cards, is_there, photo, says, search, wait_until
-from tests.stack.running import get
-from tests.waiting import wait_for
+from tests.support.running_stack import get
+from tests.support.waiting import wait_for
 
 MAX_PAGE, MAX_REQUESTS = 40_000, 6
 MAX_THUMBNAILS = 600_000

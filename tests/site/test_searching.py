@@ -21,6 +21,7 @@ from tests.site.visitor import (
     search,
     wait_until,
 )
+from tests.support.pictures import encoded, turning
 
 TOKEN = "abc_-1"
 POSTED = (200, {"embedding": [1.0], "dim": 1, "picture": TOKEN})
@@ -124,11 +125,8 @@ def test_a_large_picture_is_scaled_down_before_it_is_sent(page, stub, by_picture
 def test_a_turned_photo_is_sent_upright_and_what_is_transparent_is_white(page, stub, by_picture):
     image = Image.effect_noise((1800, 1200), 40).convert("RGB")
     image.paste("red", (0, 0, 900, 1200))
-    exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by a quarter
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=95, exif=exif)
-    choose(page, as_file(out.getvalue(), "turned.jpg", "image/jpeg"))
+    turned = encoded(image, "JPEG", quality=95, exif=turning(6))
+    choose(page, as_file(turned, "turned.jpg", "image/jpeg"))
     says(page, "1 photo like your picture.")
     upright = Image.open(io.BytesIO(sent_picture(stub)[1]))
     assert upright.size == (512, 768)
@@ -138,9 +136,7 @@ def test_a_turned_photo_is_sent_upright_and_what_is_transparent_is_white(page, s
 
     clear = Image.effect_noise((600, 600), 80).convert("RGBA")
     clear.paste((0, 0, 0, 0), (0, 0, 300, 600))
-    out = io.BytesIO()
-    clear.save(out, "PNG")
-    choose(page, as_file(out.getvalue(), "clear.png"))
+    choose(page, as_file(encoded(clear), "clear.png"))
     expect(page.get_by_text("clear.png")).to_be_visible()
     sent = Image.open(io.BytesIO(sent_picture(stub)[1]))
     assert min(sent.getpixel((50, 250))) > 245  # type: ignore[arg-type]  # one band gives a float

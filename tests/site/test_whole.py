@@ -20,8 +20,9 @@ from tests.site.visitor import (
     similar,
     wait_until,
 )
-from tests.stack.running import get
-from tests.waiting import PATIENCE, wait_for
+from tests.support.pictures import encoded
+from tests.support.running_stack import get
+from tests.support.waiting import PATIENCE, wait_for
 
 PHOTOS = re.compile(r"^\d+ photos like ")
 ALL = DRAWN + len(HOSTILE)
@@ -163,14 +164,13 @@ def test_a_link_to_a_picture_that_another_model_has_seen_says_so(visit, stack):
 
 def test_a_picture_scaled_down_finds_what_the_whole_one_finds(visit, stack):
     large = Image.open(io.BytesIO(mushrooms(1))).resize((3000, 3000), Image.Resampling.BICUBIC)
-    out = io.BytesIO()
-    large.save(out, "JPEG", quality=95)
+    data = encoded(large, "JPEG", quality=95)
     page = visit()
     with page.expect_request(re.compile("/embed")) as sent:
-        choose(page, as_file(out.getvalue(), "large.jpg", "image/jpeg"))
+        choose(page, as_file(data, "large.jpg", "image/jpeg"))
     says(page, re.compile("like your picture"))
-    assert sent.value.sizes()["requestBodySize"] < 200_000 < len(out.getvalue())
-    whole = stack.results_like(out.getvalue())
+    assert sent.value.sizes()["requestBodySize"] < 200_000 < len(data)
+    whole = stack.results_like(data)
     assert names(page)[:5] == [result["name"] for result in whole[:5]]
     shown = float(cards(page).first.locator(".similarity").text_content())
     assert abs(shown - whole[0]["similarity"]) < 1

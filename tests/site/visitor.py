@@ -1,11 +1,10 @@
 """What a visitor does and sees, in a test's words."""
 
-import io
-
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.waiting import wait_for
+from tests.support.pictures import encoded
+from tests.support.waiting import wait_for
 
 
 def wait_until(page, condition, what):
@@ -51,15 +50,13 @@ def is_there(image):
 
 
 def choose(page, *picture):
-    """Pick a picture: a path, or what png() gives."""
+    """Pick a picture: a path, or what as_file() gives."""
     page.locator("#picture").set_input_files(*picture)
 
 
 def noise(size, format="PNG", **options):
     """The bytes of a picture that does not compress."""
-    out = io.BytesIO()
-    Image.effect_noise(size, 80).convert("RGB").save(out, format, **options)
-    return out.getvalue()
+    return encoded(Image.effect_noise(size, 80).convert("RGB"), format, **options)
 
 
 def as_file(data, name="mine.png", type="image/png"):

@@ -1,9 +1,5 @@
 """What the tests run the stack with."""
 
-import io
-import itertools
-import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +7,9 @@ import numpy as np
 import pytest
 
 from model_export.demo.scenes import Group, Scene, draw
-from tests.stack.running import RunningStack
+from tests.support.pictures import encoded, jpeg
+from tests.support.ports import free_port
+from tests.support.running_stack import RunningStack
 from tools.run.options import DEMO_MODEL
 
 
@@ -29,19 +27,11 @@ def model(tmp_path_factory):
     if (DEMO_MODEL / "model.json").exists():
         scene = Scene((Group("mushroom", "blue", 2),), "day")
         picture = draw(scene, 480, np.random.default_rng(1))
-        return Model(DEMO_MODEL, "two blue mushrooms", jpeg(picture))
-    from PIL import Image
-
-    from tests.tiny_bundle import make_tiny_bundle
+        return Model(DEMO_MODEL, "two blue mushrooms", encoded(picture, "JPEG", quality=90))
+    from tests.support.tiny_bundle import make_tiny_bundle
 
     folder = make_tiny_bundle(tmp_path_factory.mktemp("model"))
-    return Model(folder, "magenta", jpeg(Image.new("RGB", (480, 480), "magenta")))
-
-
-def jpeg(picture):
-    file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return Model(folder, "magenta", jpeg("magenta", (480, 480)))
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +52,3 @@ def start_stack(tmp_path_factory):
 @pytest.fixture
 def port():
     return free_port()
-
-
-# Below the ports that the system gives to others (Linux: 32,768 and above). Each process begins
-# elsewhere, so that two that run tests at once do not find the same ports.
-PORTS = range(20_000, 32_000, 3)
-_tried = itertools.count(os.getpid() * 97)
-
-
-def free_port():
-    """The first of three free ports in a row; never the same twice in one process."""
-    for _ in PORTS:
-        port = PORTS[next(_tried) % len(PORTS)]
-        try:
-            for each in range(port, port + 3):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", each))
-        except OSError:
-            continue
-        return port
-    raise AssertionError("no three free ports in a row")

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from tests.stack.running import ROOT
-from tests.waiting import wait_for
+from tests.support.running_stack import ROOT
+from tests.support.waiting import wait_for
 from tools.run.errors import UsageError
 from tools.run.options import parse_options
 from tools.run.stack import GONE_AT_ONCE

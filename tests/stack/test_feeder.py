@@ -9,7 +9,7 @@ import pytest
 from cloudevents.http import from_http
 
 from ingest.messages import PUBLISHED, Reconcile, parse_message
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 from tools.run import feeder as feeder_module
 from tools.run import schedule as schedule_module
 from tools.run.feeder import Event, Feeder, wait_before

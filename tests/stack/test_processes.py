@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from tests.stack.running import is_running
-from tests.waiting import wait_for
+from tests.support.running_stack import is_running
+from tests.support.waiting import wait_for
 from tools.run import processes
 from tools.run.errors import RunError
 from tools.run.processes import Function, check_alive, end_functions

@@ -18,11 +18,11 @@ from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from clipsearch.storage.gcs import GcsBucket
-from tests.gcs_double import CloudStorageDouble
-from tests.ingest.conftest import jpeg
-from tests.stack.running import ROOT
-from tests.tiny_bundle import make_tiny_bundle
-from tests.waiting import wait_for
+from tests.support.gcs_double import CloudStorageDouble
+from tests.support.pictures import jpeg
+from tests.support.running_stack import ROOT
+from tests.support.tiny_bundle import make_tiny_bundle
+from tests.support.waiting import wait_for
 from tools.status import lines_of
 
 TIMEOUT = 180

@@ -7,7 +7,7 @@ from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.index.making import failure, photo, tombstone
 from tests.stack.test_feeder import Ingest
-from tests.waiting import wait_for
+from tests.support.waiting import wait_for
 from tools.run.feeder import Event, Feeder
 from tools.run.report import Report
 

@@ -8,10 +8,10 @@ import subprocess
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import chromium
-from tests.stack.conftest import free_port
-from tests.stack.running import get, is_running
-from tests.waiting import PATIENCE, wait_for
+from tests.support.browser import chromium
+from tests.support.ports import free_port
+from tests.support.running_stack import get, is_running
+from tests.support.waiting import PATIENCE, wait_for
 from tools.demo_photos import file_name
 
 COUNT = 12  # demo pictures

@@ -1,4 +1,5 @@
-"""The contract of Bucket, for every implementation. What differs is in the files beside."""
+"""The contract of Bucket, for every implementation, those of the tests included. What differs is
+in the files beside."""
 
 from __future__ import annotations
 
@@ -19,9 +20,13 @@ from clipsearch.errors import (
 )
 from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.checksum import holds
+from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
+from tests.support.gcs_double import CloudStorageDouble
 
+pytestmark = pytest.mark.parametrize(
+    "bucket", ["folder", "gcs", "memory", "delegating"], indirect=True
+)
 AWKWARD_NAMES = [
     "plain.jpg",
     "with space.jpg",
@@ -60,7 +65,13 @@ def overwrite(bucket: Bucket, request: pytest.FixtureRequest) -> Callable[[str, 
         double.put("photos", f"{prefix}/{name}".lstrip("/"), data)
         return bucket.stat(name)
 
-    return in_folder if isinstance(bucket, FolderBucket) else in_cloud
+    def in_memory(name: str, data: bytes) -> Stat:
+        bucket.delete(name)
+        return bucket.create(name, data)
+
+    if isinstance(bucket, FolderBucket):
+        return in_folder
+    return in_cloud if isinstance(bucket, GcsBucket) else in_memory
 
 
 @pytest.mark.parametrize("name", AWKWARD_NAMES)

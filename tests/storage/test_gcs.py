@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from google.cloud import storage
 
 from clipsearch.errors import (
     BadObjectName,
@@ -14,10 +16,10 @@ from clipsearch.errors import (
     ObjectUnreadable,
     StorageError,
 )
-from clipsearch.storage import gcs
+from clipsearch.storage import Stat, gcs
 from clipsearch.storage.checksum import holds
 from clipsearch.storage.gcs import GcsBucket
-from tests.gcs_double import LOST, CloudStorageDouble
+from tests.support.gcs_double import LOST, CloudStorageDouble
 
 
 @pytest.fixture
@@ -184,22 +186,21 @@ def test_a_damaged_download_is_not_returned(
 
 
 def test_the_client_is_made_once_and_on_first_use(
-    gcs_double: CloudStorageDouble, cloud: GcsBucket
+    gcs_double: CloudStorageDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cloud._client is None
-    barrier = threading.Barrier(8)
-    clients = []
+    made, barrier, client = [], threading.Barrier(8), storage.Client
+    monkeypatch.setattr(storage, "Client", lambda **more: made.append(more) or client(**more))
+    cloud = GcsBucket("gs://photos/p")
 
-    def connect() -> None:
+    def use(_: int) -> list[Stat]:
         barrier.wait()
-        clients.append(cloud._connected())
+        return list(cloud.list())
 
-    threads = [threading.Thread(target=connect) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len({id(client) for client in clients}) == 1
+    assert made == []
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(use, range(8))) == [[]] * 8
+    assert len(made) == 1
+    cloud.close()
 
 
 def test_every_call_is_one_request(cloud: GcsBucket, gcs_double: CloudStorageDouble) -> None:

@@ -13,7 +13,7 @@ import pytest
 from clipsearch.errors import ObjectNotFound, ObjectTooLarge, ObjectUnreadable, StorageError
 from clipsearch.storage import gcs
 from clipsearch.storage.gcs import GcsBucket
-from tests.gcs_double import CUT, SHORT, CloudStorageDouble
+from tests.support.gcs_double import CUT, SHORT, CloudStorageDouble
 
 PLAIN = bytes(random.Random(1).choices(b"0123456789abcdef", k=100_000))  # half as large by gzip
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from clipsearch.errors import StorageError
 from clipsearch.storage import Bucket, probe
 from clipsearch.storage.gcs import GcsBucket
-from clipsearch.storage.local import FolderBucket
-from tests.gcs_double import CloudStorageDouble
+from tests.support.buckets import HookedBucket
+from tests.support.gcs_double import CloudStorageDouble
 
 
 @pytest.fixture
@@ -76,15 +75,12 @@ def test_a_listing_that_fails_is_no_answer(
 def test_a_storage_that_is_away_is_not_asked_again(bucket: Bucket) -> None:
     asked = []
 
-    class Away(FolderBucket):
-        def list(self, prefix="", start=""):
-            return bucket.list(prefix, start)
-
-        def read_into(self, name, buffer):
+    def fail(method: str, name: str) -> None:
+        if method == "read_into":
             asked.append(name)
             raise StorageError("503")
 
     for name in ("a", "b", "c"):
         bucket.create(name, b"data")
-    assert not probe.answers(Away(Path("unused")), ())
+    assert not probe.answers(HookedBucket(bucket, before=fail), ())
     assert len(asked) == 1

@@ -14,7 +14,7 @@ import pytest
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import Bucket, open_bucket
 from ingest.events import FINALIZED
-from tests.function_server import PATIENCE, running_function
+from tests.support.function_server import PATIENCE, running_function
 from tests.terraform.conftest import ROOT, Configuration
 from tools.demo_photos import draw_demo_photos, file_name
 

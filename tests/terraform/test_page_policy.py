@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, expect
 
-from tests.browser import chromium
+from tests.support.browser import chromium
 from tests.terraform.conftest import ROOT, Configuration
 from tools.run.page import DEFAULT_SEARCH_URL
 from tools.run.static import StaticServer

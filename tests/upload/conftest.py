@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.coco_double import ARCHIVE, CocoDouble
-from tests.gcs_double import CloudStorageDouble
+from tests.support.coco_double import ARCHIVE, CocoDouble
+from tests.support.gcs_double import CloudStorageDouble
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT = 180

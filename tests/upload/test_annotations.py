@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.coco_double import ARCHIVE, CUT, PAGE, archive, captions_file
+from tests.support.coco_double import ARCHIVE, CUT, PAGE, archive, captions_file
 from tests.upload.conftest import last_line, one_line, run
 
 

@@ -9,9 +9,20 @@ import time
 
 import pytest
 
-from tests.coco_double import ARCHIVE, CUT, LONG, PAGE, RESET, SHORT, SLOW, UNCOUNTED, jpeg, name_of
+from tests.support.coco_double import (
+    ARCHIVE,
+    CUT,
+    LONG,
+    PAGE,
+    RESET,
+    SHORT,
+    SLOW,
+    UNCOUNTED,
+    jpeg,
+    name_of,
+)
+from tests.support.waiting import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, command, last_line, one_line, run
-from tests.waiting import wait_for
 from tools.coco.client import retry_after
 
 

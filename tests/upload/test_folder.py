@@ -1,6 +1,5 @@
 """`make upload`, as a person uses it: a folder of whatever people have."""
 
-import io
 import os
 import shutil
 import signal
@@ -13,20 +12,15 @@ import pytest
 from PIL import Image
 
 from clipsearch.storage import open_bucket
-from tests.coco_double import jpeg
-from tests.gcs_double import Refused
+from tests.support.coco_double import jpeg
+from tests.support.gcs_double import Refused
+from tests.support.pictures import encoded, picture
+from tests.support.waiting import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, Folder, command, last_line, one_line, run
-from tests.waiting import wait_for
 from tools.run.errors import UsageError
 from tools.upload.engine import upload
 from tools.upload.folder import FolderSource
 from tools.upload.options import parse_options
-
-
-def picture(kind, colour="red"):
-    file = io.BytesIO()
-    Image.new("RGB", (40, 30), colour).save(file, kind)
-    return file.getvalue()
 
 
 def fill(folder, files):
@@ -236,9 +230,9 @@ def test_somebody_else_who_writes_the_same_name_meanwhile(tmp_path, to, theirs, 
 def test_a_full_disk_ends_it_at_once(tmp_path):
     to = Folder(tmp_path / "to")
     noise = Image.frombytes("RGB", (200, 200), os.urandom(120_000))
-    file = io.BytesIO()
-    noise.save(file, "JPEG")
-    fill(tmp_path / "from", {f"{n:02}.jpg": file.getvalue() for n in range(40)})
+    fill(
+        tmp_path / "from", dict.fromkeys((f"{n:02}.jpg" for n in range(40)), encoded(noise, "JPEG"))
+    )
     upload_ = command("upload", "--from", tmp_path / "from", "--to", to.url, "--jobs", 1)
     full = subprocess.run(
         ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *upload_],  # blocks of 512 bytes

@@ -6,7 +6,7 @@ import pytest
 
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from tests.stack.conftest import free_port
+from tests.support.ports import free_port
 from tests.upload.conftest import last_line, run
 from tools.demo_photos import draw_demo_photos
 from tools.run.options import DEMO_MODEL

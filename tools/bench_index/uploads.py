@@ -23,7 +23,7 @@ SIZES = (1_000, 100_000, 1_000_000)
 BUNDLE = ROOT / "model_export" / "demo" / "bundle"
 
 # The function behind the real framework; its storage counts. Merging, which one upload in
-# some tens also does, is left out: tests/index/test_compaction.py has its amortised cost.
+# some tens also does, is left out: tests/index/compaction/test_merge.py has its amortised cost.
 INGEST = """
 import importlib, json, sys
 from collections import Counter

@@ -164,6 +164,11 @@ class PhotoIndex:
         them in a small index, are compared with the query one by one."""
         return sum(shard.live for shard in self._state.quantized if shard.scans(limit + SPARE))
 
+    @property
+    def shards(self) -> list[FlatShard | QuantizedShard]:
+        """What a search goes through at this moment; those with codes come first."""
+        return self._state.all_shards
+
     def vector_of(self, name: str) -> npt.NDArray[np.float32]:
         """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""
         state = self._state

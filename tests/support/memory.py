@@ -1,10 +1,10 @@
-"""A bucket in memory, with a clock that tests set and a place to get in between two requests."""
+"""A bucket in memory, with a clock that tests set."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,21 +14,16 @@ from clipsearch.storage import Stat, check_name
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-class WriteOnce:
-    def replace(self, *_: object, **__: object) -> Stat:
-        raise AssertionError("the index replaces nothing")
-
-
-class MemoryBucket(WriteOnce):
+class MemoryBucket:
     """Bucket says what the methods promise; each is one atomic step, a listing page by page."""
 
     page = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, now: datetime = START) -> None:
         self.url = "memory://bucket"
-        self.now = START
+        self.now = now
         self.objects: dict[str, tuple[bytes, Stat]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._generations = itertools.count(1)
 
     def later(self, time: timedelta) -> None:
@@ -47,10 +42,29 @@ class MemoryBucket(WriteOnce):
     ) -> Stat:
         check_name(name)
         with self._lock:
-            if name in self.objects and self.objects[name][0] != data:
+            if name not in self.objects:
+                return self._put(name, data, content_type)
+            there, stat = self.objects[name]
+            if there != data:
                 raise ObjectExists(name)
-            stat = Stat(name, next(self._generations), len(data), content_type, self.now)
-            return self.objects.setdefault(name, (data, stat))[1]
+            return stat
+
+    def replace(
+        self,
+        name: str,
+        generation: int,
+        data: bytes,
+        content_type: str = "application/octet-stream",
+        cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Stat:
+        with self._lock:
+            there, stat = self._found(name)
+            if stat.generation == generation:
+                return self._put(name, data, content_type)
+            if there != data:
+                raise ObjectNotFound(name, generation)
+            return stat
 
     def read(
         self,
@@ -99,71 +113,14 @@ class MemoryBucket(WriteOnce):
             if name in self.objects and generation in (None, self.objects[name][1].generation):
                 del self.objects[name]
 
+    def _put(self, name: str, data: bytes, content_type: str) -> Stat:
+        stat = Stat(name, next(self._generations), len(data), content_type, self.now)
+        self.objects[name] = data, stat
+        return stat
+
     def _found(self, name: str) -> tuple[bytes, Stat]:
         check_name(name)
         with self._lock:
             if name not in self.objects:
                 raise ObjectNotFound(name)
             return self.objects[name]
-
-
-class HookedBucket(WriteOnce):
-    """Another bucket, with something happening before and after each request.
-
-    `before` and `after` get the name of the method and of the object, or the prefix.
-    """
-
-    def __init__(
-        self,
-        bucket: MemoryBucket,
-        before: Callable[[str, str], None] = lambda method, name: None,
-        after: Callable[[str, str], None] = lambda method, name: None,
-    ) -> None:
-        self.url = bucket.url
-        self._bucket, self._before, self._after = bucket, before, after
-
-    def create(
-        self,
-        name: str,
-        data: bytes,
-        content_type: str = "application/octet-stream",
-        cache_control: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-    ) -> Stat:
-        self._before("create", name)
-        stat = self._bucket.create(name, data, content_type, cache_control, metadata)
-        self._after("create", name)
-        return stat
-
-    def read(
-        self,
-        name: str,
-        generation: int | None = None,
-        start: int = 0,
-        most: int | None = None,
-    ) -> bytes:
-        self._before("read", name)
-        data = self._bucket.read(name, generation, start, most)
-        self._after("read", name)
-        return data
-
-    def read_into(self, name: str, buffer: memoryview) -> int:
-        self._before("read", name)
-        return self._bucket.read_into(name, buffer)
-
-    def download(self, name: str, path: Path) -> None:
-        path.write_bytes(self.read(name))
-
-    def stat(self, name: str) -> Stat:
-        self._before("stat", name)
-        return self._bucket.stat(name)
-
-    def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
-        self._before("list", prefix)
-        yield from self._bucket.list(prefix, start)
-        self._after("list", prefix)
-
-    def delete(self, name: str, generation: int | None = None) -> None:
-        self._before("delete", name)
-        self._bucket.delete(name, generation)
-        self._after("delete", name)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from clipsearch.storage import Stat
-from tests.index.memory import MemoryBucket
+from tests.support.buckets import Delegating
+from tests.support.memory import MemoryBucket
 
 PATIENCE_S = 60
 
@@ -99,53 +99,18 @@ class Actor:
             self._changed.notify_all()
 
 
-class _Stepped:
+class _Stepped(Delegating):
     """The bucket as one actor sees it."""
 
     def __init__(self, bucket: MemoryBucket, actor: Actor) -> None:
-        self.url = bucket.url
-        self._bucket, self._actor = bucket, actor
+        super().__init__(bucket)
+        self._memory, self._actor = bucket, actor
 
-    def create(
-        self,
-        name: str,
-        data: bytes,
-        content_type: str = "application/octet-stream",
-        cache_control: str | None = None,
-    ) -> Stat:
+    def around(self, method: str, name: str, request: Callable[[], Any]) -> Any:
         with self._actor.passing():
-            return self._bucket.create(name, data, content_type, cache_control)
-
-    def read(
-        self,
-        name: str,
-        generation: int | None = None,
-        start: int = 0,
-        most: int | None = None,
-    ) -> bytes:
-        with self._actor.passing():
-            return self._bucket.read(name, generation, start, most)
-
-    def read_into(self, name: str, buffer: memoryview) -> int:
-        with self._actor.passing():
-            return self._bucket.read_into(name, buffer)
-
-    def download(self, name: str, path: Path) -> None:
-        path.write_bytes(self.read(name))
-
-    def stat(self, name: str) -> Stat:
-        with self._actor.passing():
-            return self._bucket.stat(name)
+            return request()
 
     def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
-        pages = self._bucket.pages(prefix, start)
-        while True:
-            with self._actor.passing():
-                page = next(pages, None)
-            if page is None:
-                return
+        pages = self._memory.pages(prefix, start)
+        while (page := self.around("list", prefix, lambda: next(pages, None))) is not None:
             yield from page
-
-    def delete(self, name: str, generation: int | None = None) -> None:
-        with self._actor.passing():
-            self._bucket.delete(name, generation)

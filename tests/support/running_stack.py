@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.waiting import PATIENCE, wait_for
+from tests.support.waiting import PATIENCE, wait_for
 
 ROOT = Path(__file__).parents[2]
 

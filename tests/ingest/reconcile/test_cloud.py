@@ -10,11 +10,12 @@ from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import write_segment
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import gcs, open_bucket
-from tests.gcs_double import LOST, CloudStorageDouble
 from tests.index.making import failure, photo, random_units, tombstone
-from tests.ingest.conftest import Cloud, jpeg
-from tests.pubsub_double import PubSubDouble
-from tests.tiny_bundle import DIM
+from tests.ingest.conftest import Cloud
+from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.support.pictures import jpeg
+from tests.support.pubsub_double import PubSubDouble
+from tests.support.tiny_bundle import DIM
 
 PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"
 
@@ -135,10 +136,9 @@ def test_faults_in_passing_change_nothing(cloud, storage, monkeypatch):
 def test_a_bucket_that_is_not_there_is_trouble_and_no_deletion(cloud, storage, monkeypatch):
     storage.put("my-photos", "mine/a.jpg", jpeg())
     assert cloud.reconcile() == 200
-    objects = storage._objects.pop("my-photos")
-    assert cloud.reconcile() == 500
-    assert list(cloud.known()) == ["a.jpg"]
-    storage._objects["my-photos"] = objects
+    with storage.without("my-photos"):
+        assert cloud.reconcile() == 500
+        assert list(cloud.known()) == ["a.jpg"]
 
 
 def test_what_a_damaged_segment_held_is_indexed_again(cloud, storage):

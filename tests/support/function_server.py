@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-FUNCTIONS = Path(__file__).parents[1] / "functions"
+FUNCTIONS = Path(__file__).parents[2] / "functions"
 PATIENCE = 120.0  # seconds
 LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:\d+)")
 SERVER_LINE = re.compile(r"\[[-\d: +]+\] \[\d+\] \[INFO\] ")

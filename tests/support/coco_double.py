@@ -12,7 +12,7 @@ from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from PIL import Image
+from tests.support.pictures import picture
 
 ARCHIVE = "/annotations/annotations_trainval2017.zip"
 
@@ -72,10 +72,7 @@ def name_of(number: int) -> str:
 
 def jpeg(number: int) -> bytes:
     """A picture like no other of them."""
-    picture = Image.new("RGB", (64, 48), (number % 256, number // 256, 99))
-    file = io.BytesIO()
-    picture.save(file, "JPEG")
-    return file.getvalue()
+    return picture("JPEG", (number % 256, number // 256, 99), (64, 48))
 
 
 def captions_file(count: int, url: str = "http://images.cocodataset.org") -> dict[str, Any]:

@@ -1,30 +1,20 @@
-"""Reconciling: whatever was lost before, the index equals the bucket afterwards."""
+"""Whatever was lost before, the index equals the bucket afterwards."""
 
 import itertools
-import os
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
-from clipsearch.index.format.segments import segments_prefix, write_segment
-from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from tests.index.making import tombstone
-from tests.ingest.conftest import jpeg
-from tests.tiny_bundle import make_tiny_bundle
-from tests.waiting import wait_for_a_tick
+from tests.ingest.conftest import CUT
+from tests.support.pictures import jpeg
+from tests.support.tiny_bundle import make_tiny_bundle
 from tools.run.feeder import Event
-
-CUT = jpeg("red", (200, 150))[:700]
-
-
-def thumbnails(cloud):
-    return {stat.name for stat in cloud.thumbnails.list()}
 
 
 def test_without_anything_there_is_nothing_to_do(cloud):
@@ -57,7 +47,7 @@ def test_lost_events_of_every_kind_are_repaired(cloud):
         "broken.jpg": (Kind.FAILURE, broken.generation),
     }
     assert "JPEG" in cloud.reasons()["broken.jpg"]
-    assert thumbnails(cloud) == {
+    assert cloud.thumbnail_names() == {
         thumbnail_name(event.name, event.generation) for event in (kept, new, missing)
     }
     assert cloud.counts() == (4, 3, 1, 0)
@@ -116,15 +106,6 @@ def test_a_failure_is_tried_again_and_written_only_if_something_is_new(cloud, mo
     assert cloud.counts() == (1, 1, 0, 0)
 
 
-def test_hidden_files_are_no_photos(cloud):
-    (cloud.root / "photos" / ".hidden").mkdir()
-    (cloud.root / "photos" / ".hidden" / "a.jpg").write_bytes(jpeg())
-    cloud.put("a.jpg", jpeg())
-    assert cloud.reconcile() == 200
-    assert list(cloud.known()) == ["a.jpg"]
-    assert cloud.counts() == (1, 1, 0, 0)
-
-
 def test_a_new_model_gets_all_photos(cloud, tmp_path, monkeypatch):
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         cloud.send(*cloud.put(name, jpeg()))
@@ -144,180 +125,6 @@ def test_a_new_model_gets_all_photos(cloud, tmp_path, monkeypatch):
     assert cloud.counts() == (4, 3, 1, 0)
     cloud.space = old  # is as it was
     assert cloud.known() == cloud.in_bucket()
-
-
-def test_a_photo_that_came_back_with_its_old_time_is_found_again(cloud, tmp_path):
-    """Its deletion has the same generation, and would count for ever by the merge rule."""
-    [event] = cloud.put("album/a.jpg", jpeg())
-    cloud.send(event)
-    (cloud.root / "photos" / "album").rename(tmp_path / "away")
-    cloud.send(Event("deleted", "album/a.jpg", event.generation))
-    (tmp_path / "away").rename(cloud.root / "photos" / "album")
-    assert cloud.in_bucket() == {"album/a.jpg": event.generation}
-
-    assert cloud.reconcile() == 200
-    [(name, generation)] = cloud.photos_found().items()
-    assert name == "album/a.jpg"
-    assert generation > event.generation
-    assert thumbnails(cloud) == {thumbnail_name(name, generation)}
-    before = cloud.segments()
-    assert cloud.reconcile() == 200  # and that is that
-    assert cloud.segments() == before
-    assert cloud.counts() == (1, 1, 0, 0)
-
-    (cloud.root / "photos" / "album" / "a.jpg").unlink()
-    assert cloud.reconcile() == 200
-    assert cloud.known() == {}
-    assert thumbnails(cloud) == set()
-
-
-def test_an_older_photo_under_a_known_name_takes_its_place(cloud, tmp_path):
-    (cloud.root / "photos" / "album").mkdir()
-    (cloud.root / "photos" / "album" / "a.jpg").write_bytes(jpeg("red", (90, 60)))
-    (cloud.root / "photos" / "album").rename(tmp_path / "older")
-    wait_for_a_tick(tmp_path)
-    [newer] = cloud.put("album/a.jpg", jpeg("blue"))
-    cloud.send(newer)
-    (cloud.root / "photos" / "album").rename(tmp_path / "newer")
-    (tmp_path / "older").rename(cloud.root / "photos" / "album")
-    assert cloud.in_bucket()["album/a.jpg"] < newer.generation
-
-    assert cloud.reconcile() == 200
-    snapshot = SnapshotReader(cloud.index, cloud.space).refresh().entries
-    assert snapshot.widths.tolist() == [90]
-    assert not cloud.has_thumbnail(newer)
-    before = cloud.segments()
-    assert cloud.reconcile() == 200
-    assert cloud.segments() == before
-
-    for event in cloud.put("album/a.jpg", jpeg("lime", (50, 50))):  # what comes then counts as ever
-        cloud.send(event)
-    assert cloud.reconcile() == 200  # at the latest: what overrules may lie some seconds ahead
-    later = SnapshotReader(cloud.index, cloud.space).refresh().entries
-    assert later.widths.tolist() == [50]
-
-
-def test_a_failure_with_an_old_time_is_recognised_too(cloud):
-    [event] = cloud.put("a.jpg", CUT)
-    write_segment(cloud.index, cloud.space, [tombstone("a.jpg", event.generation + 5)])
-    assert cloud.reconcile() == 200
-    before, known = cloud.segments(), cloud.known()
-    assert known["a.jpg"] > event.generation + 5
-    assert cloud.reconcile() == 200
-    assert (cloud.segments(), cloud.known()) == (before, known)
-    assert cloud.counts() == (1, 0, 1, 0)
-
-
-def test_a_photos_folder_that_is_gone_is_trouble_and_no_deletion(cloud, tmp_path):
-    cloud.send(*cloud.put("a.jpg", jpeg()))
-    (cloud.root / "photos").rename(tmp_path / "unplugged")
-    assert cloud.reconcile() == 500
-    assert list(cloud.known()) == ["a.jpg"]
-    (tmp_path / "unplugged").rename(cloud.root / "photos")
-    assert cloud.reconcile() == 200
-    assert cloud.known() == cloud.in_bucket()
-
-
-def test_a_folder_that_is_exchanged_while_it_is_listed_is_trouble(cloud, tmp_path):
-    class Exchanged:
-        url = cloud.photos.url
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def list(self, prefix="", start=""):
-            (cloud.root / "photos").rename(tmp_path / "unplugged")
-            (cloud.root / "photos").mkdir()
-            return cloud.photos.list(prefix, start)
-
-    cloud.send(*cloud.put("a.jpg", jpeg()))
-    cloud.services.photos = Exchanged()
-    assert cloud.reconcile() == 500
-    assert list(cloud.known()) == ["a.jpg"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-@pytest.mark.parametrize("mode", [0, 0o300, 0o400])
-def test_photos_in_a_folder_that_may_not_be_read_are_not_removed(cloud, mode):
-    cloud.send(*cloud.put("album/sub/a.jpg", jpeg()))
-    cloud.send(*cloud.put("b.jpg", jpeg()))
-    (cloud.root / "photos" / "album").chmod(mode)
-    (cloud.root / "photos" / "b.jpg").unlink()
-    try:
-        assert cloud.reconcile() == 200
-    finally:
-        (cloud.root / "photos" / "album").chmod(0o700)
-    assert list(cloud.known()) == ["album/sub/a.jpg"]
-
-
-def test_a_photo_that_went_after_the_listing_is_left_out(cloud):
-    class DeletedBeforeReading:
-        url = cloud.photos.url
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def read(self, name, generation=None, start=0, most=None):
-            if name == "gone.jpg":
-                cloud.delete(name)
-            return cloud.photos.read(name, generation)
-
-    cloud.put("gone.jpg", jpeg())
-    cloud.put("stays.jpg", jpeg())
-    assert cloud.client
-    cloud.services.photos = DeletedBeforeReading()
-    assert cloud.reconcile() == 200
-    assert list(cloud.known()) == ["stays.jpg"]
-    assert len(thumbnails(cloud)) == 1
-    assert cloud.counts() == (2, 1, 0, 0)  # two were listed; nobody waits for the other one
-
-
-def test_a_photo_that_goes_while_it_is_indexed_does_not_stay_found(cloud):
-    """Also where its own deletion would lose: its entry overrules a later generation."""
-
-    class DeletedAfterReading:
-        url = cloud.photos.url
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def read(self, name, generation=None, start=0, most=None):
-            data = cloud.photos.read(name, generation)
-            for event in cloud.delete(name):
-                assert cloud.send(event) == 200
-            return data
-
-    for name in ("a.jpg", "b.jpg"):
-        cloud.put(name, jpeg())
-    write_segment(cloud.index, cloud.space, [tombstone("a.jpg", cloud.newest["a.jpg"] + 1)])
-    assert cloud.client
-    cloud.services.photos = DeletedAfterReading()
-    assert cloud.reconcile() == 200
-    assert cloud.photos_found() == {}
-    assert thumbnails(cloud) == set()
-
-
-def test_an_event_of_the_same_photo_at_the_same_time_changes_nothing(cloud):
-    class Meanwhile:
-        url = cloud.photos.url
-        once = True
-
-        def __getattr__(self, name):
-            return getattr(cloud.photos, name)
-
-        def read(self, name, generation=None, start=0, most=None):
-            if self.once:
-                self.once = False
-                assert cloud.send(event) == 200
-            return cloud.photos.read(name, generation)
-
-    [event] = cloud.put("a.jpg", jpeg())
-    assert cloud.client
-    cloud.services.photos = Meanwhile()
-    assert cloud.reconcile() == 200
-    assert cloud.photos_found() == {"a.jpg": event.generation}
-    assert cloud.has_thumbnail(event)
-    assert len(cloud.segments()) == 2
 
 
 def test_a_fault_of_the_infrastructure_is_no_failure_of_a_photo(cloud):
@@ -407,7 +214,7 @@ def test_whatever_happened_before_the_index_ends_as_the_bucket(cloud, steps, bog
     for name, generation in cloud.known().items():
         assert generation >= cloud.in_bucket()[name]
     found = {thumbnail_name(*photo) for photo in cloud.photos_found().items()}
-    assert found <= thumbnails(cloud)
+    assert found <= cloud.thumbnail_names()
     before = cloud.segments()
     assert cloud.reconcile() == 200
     assert cloud.segments() == before

@@ -109,6 +109,13 @@ class CloudStorageDouble:
             self._objects[bucket][name] = replace(self._objects[bucket][name], refusal=status)
 
     @contextmanager
+    def without(self, bucket: str) -> Iterator[None]:
+        """Inside, the bucket is not there."""
+        objects = self._objects.pop(bucket)
+        yield
+        self._objects[bucket] = objects
+
+    @contextmanager
     def paused(self) -> Iterator[None]:
         """Inside, requests are accepted and not answered."""
         with self._lock:

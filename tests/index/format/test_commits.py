@@ -20,7 +20,7 @@ from clipsearch.index.format.commits import (
 )
 from clipsearch.storage import Bucket
 from tests.index.making import SPACE
-from tests.index.memory import MemoryBucket
+from tests.support.memory import MemoryBucket
 
 SHORTEST = {
     "format": 1,

@@ -1,0 +1,20 @@
+"""A bucket whose clock the tests set, and small segments."""
+
+from __future__ import annotations
+
+import pytest
+
+from clipsearch.index.compaction import merge
+from tests.support.memory import MemoryBucket
+
+
+@pytest.fixture
+def bucket() -> MemoryBucket:
+    return MemoryBucket()
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiers of 2, 4 and 8 entries, and full segments of more: merges of few entries."""
+    monkeypatch.setattr(merge, "FANOUT", 2)
+    monkeypatch.setattr(merge, "MAX_SEGMENT", 16)

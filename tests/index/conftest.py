@@ -1,0 +1,25 @@
+"""A library with packs, which tests only read."""
+
+from __future__ import annotations
+
+import pytest
+
+from clipsearch.index.format.segments import write_segment
+from clipsearch.storage.local import FolderBucket
+from tests.index.making import SPACE, failure, tombstone
+from tests.index.packed import COUNT, commit_of, photos, publish_packed
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> FolderBucket:
+    """Three packs; entries of other kinds among them, and a few photos after them."""
+    bucket = FolderBucket(tmp_path_factory.mktemp("library"))
+    commit = commit_of(
+        bucket,
+        [*photos(0, 2500), failure("broken", 1), tombstone("gone", 3)],
+        photos(2500, 5000),
+        [tombstone("also gone", 3), *photos(5000, 5900)],
+    )
+    publish_packed(bucket, commit)
+    write_segment(bucket, SPACE, photos(5900, COUNT))
+    return bucket
