@@ -100,7 +100,7 @@ def test_an_encoder_opens_no_socket(start: Start) -> None:
 @pytest.mark.parametrize("module", ["clipsearch", "main", "model_export", "tools"])
 def test_telemetry_is_off_before_anything_is_imported(start: Start, module: str) -> None:
     code = f"import os, {module}; print(os.environ.get('ORT_DISABLE_TELEMETRY'))"
-    assert start(code).communicate(timeout=PATIENCE)[0] == "1\n"
+    assert start(code, FUNCTION_TARGET="search").communicate(timeout=PATIENCE)[0] == "1\n"
 
 
 def test_the_hub_client_of_the_export_sends_no_telemetry(start: Start) -> None:
