@@ -191,7 +191,7 @@ def test_the_client_is_made_once_and_on_first_use(
     made, barrier = [], threading.Barrier(8)
     is_second = threading.Event()
 
-    class Counted(storage.Client):
+    class Counted(storage.Client):  # type: ignore[misc]  # it ships no types
         def __init__(self) -> None:
             made.append(self)
             if len(made) > 1:
