@@ -8,12 +8,14 @@ answers follow https://cloud.google.com/storage/docs/json_api/v1/objects.
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import itertools
 import json
 import re
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +25,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
+import pytest
 
 from tests.support.http_double import Handler, HttpDouble
 
@@ -189,6 +192,23 @@ class CloudStorageDouble(HttpDouble):
         if name not in self._objects:
             raise Refused(404, f"The specified bucket does not exist: {name}")
         return self._objects[name]
+
+
+@contextmanager
+def cloud_storage(
+    monkeypatch: pytest.MonkeyPatch, *buckets: str, page_size: int = 1000
+) -> Iterator[CloudStorageDouble]:
+    """The double, for one test, in place of the real service."""
+    # Google's client does not close a connection after a download that was refused. pytest
+    # takes the filter back at the end of the test.
+    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+    double = CloudStorageDouble(*buckets, page_size=page_size)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
+    gc.freeze()  # what is older than the test need not be searched below
+    yield double
+    double.close()
+    gc.collect()  # while those connections are still allowed
+    gc.unfreeze()
 
 
 def resource_of(bucket: str, name: str, stored: StoredObject) -> dict[str, Any]:
