@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import os
-import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +14,7 @@ from clipsearch.storage import Bucket
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
 from tests.support.buckets import Delegating
-from tests.support.gcs_double import CloudStorageDouble
+from tests.support.gcs_double import CloudStorageDouble, cloud_storage
 from tests.support.memory import MemoryBucket
 
 # No example of a property has to be quick: a busy machine would fail it.
@@ -35,16 +33,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def gcs_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudStorageDouble]:
     """Cloud Storage with the empty bucket "photos"; its pages are short to make many."""
-    # Google's client does not close a connection after a download that was refused. pytest
-    # takes the filter back at the end of the test.
-    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-    double = CloudStorageDouble("photos", page_size=3)
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
-    gc.freeze()  # what is older than the test need not be searched below
-    yield double
-    double.close()
-    gc.collect()  # while those connections are still allowed
-    gc.unfreeze()
+    with cloud_storage(monkeypatch, "photos", page_size=3) as double:
+        yield double
 
 
 @pytest.fixture(params=["folder", "gcs"])

@@ -21,7 +21,7 @@ def job(server, tmp_path):
 
     def make(side="ours", kind="text", **changes):
         facts = {"clients": 4, "seconds": 60.0, "most": 40, "seed": 1, "names": ["a b/c&d.jpg"]}
-        facts |= {"port": server.server_port, "pictures": [str(picture)]}
+        facts |= {"port": server.port, "pictures": [str(picture)]}
         return Job(side, kind, **{**facts, **changes})
 
     return make

@@ -18,6 +18,7 @@ from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
+from tests.support.gcs_double import cloud_storage
 from tests.support.pictures import jpeg
 from tests.support.pubsub_double import event_of
 from tests.support.tiny_bundle import make_tiny_bundle
@@ -41,6 +42,37 @@ def cloud(tmp_path, model_folder, monkeypatch):
     monkeypatch.setenv("CLIPSEARCH_THUMBNAILS_URL", "http://thumbnails.example")
     cloud.space = publish_bundle(model_folder, cloud.index)
     return cloud
+
+
+ON_GCS = {
+    "photos": "gs://my-photos/mine",
+    "index": "gs://my-index",
+    "thumbnails": "gs://my-site/thumbnails",
+}
+
+
+@pytest.fixture
+def storage(monkeypatch):
+    with cloud_storage(monkeypatch, "my-photos", "my-index", "my-site") as double:
+        yield double
+
+
+@pytest.fixture
+def cloud_on_gcs(storage, tmp_path, model_folder, monkeypatch):
+    cloud = Cloud(tmp_path)
+    for name, url in ON_GCS.items():
+        monkeypatch.setenv(f"CLIPSEARCH_{name.upper()}", url)
+        setattr(cloud, name, open_bucket(url))
+    cloud.space = publish_bundle(model_folder, cloud.index)
+    yield cloud
+    for name in ON_GCS:
+        getattr(cloud, name).close()
+        getattr(cloud.services, name).close()
+
+
+def upload(storage, name, data=None):
+    stored = storage.put("my-photos", f"mine/{name}", data or jpeg("red", (400, 300)))
+    return Event("finalized", name, stored.generation, len(stored.data))
 
 
 @dataclass

@@ -1,50 +1,17 @@
 """The same function on Cloud Storage, with prefixes, as it is deployed."""
 
-import gc
-import warnings
-
 import pytest
 
 from clipsearch.images.thumbnails import thumbnail_name
-from clipsearch.model.bundle import publish_bundle
-from clipsearch.storage import open_bucket
-from tests.ingest.conftest import Cloud
-from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.ingest.conftest import upload
+from tests.support.gcs_double import LOST
 from tests.support.pictures import jpeg
 from tools.run.feeder import Event
 
-PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"
-
 
 @pytest.fixture
-def storage(monkeypatch):
-    # Google's client does not close a connection after a download that was refused.
-    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-    storage = CloudStorageDouble("my-photos", "my-index", "my-site")
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-    yield storage
-    storage.close()
-    gc.collect()  # while those connections are still allowed
-
-
-@pytest.fixture
-def cloud(storage, tmp_path, model_folder, monkeypatch):
-    monkeypatch.setenv("CLIPSEARCH_PHOTOS", PHOTOS)
-    monkeypatch.setenv("CLIPSEARCH_INDEX", INDEX)
-    monkeypatch.setenv("CLIPSEARCH_THUMBNAILS", THUMBNAILS)
-    cloud = Cloud(tmp_path)
-    cloud.index, cloud.thumbnails = open_bucket(INDEX), open_bucket(THUMBNAILS)
-    cloud.space = publish_bundle(model_folder, cloud.index)
-    yield cloud
-    for bucket in (cloud.index, cloud.thumbnails, cloud.services.photos):
-        bucket.close()
-    cloud.services.index.close()
-    cloud.services.thumbnails.close()
-
-
-def upload(storage, name, data=None):
-    stored = storage.put("my-photos", f"mine/{name}", data or jpeg("red", (400, 300)))
-    return Event("finalized", name, stored.generation, len(stored.data))
+def cloud(cloud_on_gcs):
+    return cloud_on_gcs
 
 
 def send(cloud, event):

@@ -1,4 +1,3 @@
-# ruff: noqa: F811 (fixtures of test_cloud.py are arguments here)
 """The failure that costs money: a function that is triggered by what it writes itself.
 
 Cloud Storage and Eventarc are played here to the end: whatever comes to be in a bucket that has
@@ -13,13 +12,17 @@ from PIL import Image
 
 from clipsearch.storage.gcs import GcsBucket
 from ingest.retries import FRESH_S, LIMIT
-from tests.ingest.conftest import Cloud
-from tests.ingest.test_cloud import cloud, storage, upload  # noqa: F401 (fixtures)
+from tests.ingest.conftest import Cloud, upload
 from tools.run.feeder import Event
 
 BUCKETS = ("my-photos", "my-index", "my-site")
 TOO_MANY = 200  # deliveries: the loop would go on for ever
 OLD = (datetime.now(UTC) - timedelta(seconds=FRESH_S + 60)).isoformat()
+
+
+@pytest.fixture
+def cloud(cloud_on_gcs):
+    return cloud_on_gcs
 
 
 def objects():

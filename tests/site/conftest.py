@@ -2,9 +2,6 @@
 where a test needs states that come seldom."""
 
 import hashlib
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -14,6 +11,7 @@ from playwright.sync_api import expect
 
 from model_export.demo.scenes import Group, Scene, draw
 from tests.support.browser import chromium
+from tests.support.http_double import Handler, HttpDouble
 from tests.support.pictures import encoded
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
@@ -27,7 +25,7 @@ PATIENCE = 60_000  # milliseconds; a machine may be busy with something else
 expect.set_options(timeout=PATIENCE)
 
 
-class StubSearch:
+class StubSearch(HttpDouble):
     """Answers in the contract's shape with what a test put into `answers`.
 
     `answers`: "GET /status", "GET q=red", "POST /embed", … → (status, body, headers) or a
@@ -40,45 +38,28 @@ class StubSearch:
             "GET /embed": (200, {"embedding": [1.0], "dim": 1}),
         }
         self.asked = []
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                stub.answer(self)
-
-            do_POST = do_GET
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer((LOCALHOST, 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://{LOCALHOST}:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-
-    def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Asked)
 
     def answer(self, handler):
         parts = urlsplit(handler.path)
         parameters = dict(parse_qsl(parts.query))
-        body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        self.asked.append((handler.command, parts.path, parameters, body))
+        self.asked.append((handler.command, parts.path, parameters, handler.body()))
         key = f"{handler.command} {parts.path if parts.path != '/' else parts.query}".strip()
         answer = self.answers.get(key) or problem(404, f"the test has no answer to {key!r}")
         status, content, *headers = answer() if callable(answer) else answer
-        data = content if isinstance(content, bytes) else json.dumps(content).encode()
-        kind = "json" if status < 400 else "problem+json"
-        handler.send_response(status)
-        handler.send_header("Content-Type", f"application/{kind}")
-        handler.send_header("Content-Length", str(len(data)))
-        handler.send_header("Access-Control-Allow-Origin", "*")
-        handler.send_header("Access-Control-Expose-Headers", "Retry-After, Server-Timing")
-        for name, value in headers[0].items() if headers else ():
-            handler.send_header(name, value)
-        handler.end_headers()
-        handler.wfile.write(data)
+        ours = {
+            "Content-Type": f"application/{'json' if status < 400 else 'problem+json'}",
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": "Retry-After, Server-Timing",
+        }
+        handler.send(status, content, {**ours, **(headers[0] if headers else {})})
+
+
+class Asked(Handler):
+    def do_GET(self):
+        self.double.answer(self)
+
+    do_POST = do_GET
 
 
 def status(indexed):

@@ -1,13 +1,10 @@
 """`make reconcile` and `make status`, as a person uses them."""
 
-import json
 import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -19,6 +16,7 @@ from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from clipsearch.storage.gcs import GcsBucket
 from tests.support.gcs_double import CloudStorageDouble
+from tests.support.http_double import Handler, HttpDouble
 from tests.support.pictures import jpeg
 from tests.support.running_stack import ROOT
 from tests.support.tiny_bundle import make_tiny_bundle
@@ -266,23 +264,15 @@ def test_the_status_is_readable():
     ],
 )
 def test_status_prints_what_search_says(status, body, code, what):
-    class Answer(BaseHTTPRequestHandler):
+    class Answer(Handler):
         def do_GET(self):
-            content = b"?" if isinstance(body, str) else json.dumps(body).encode()
-            self.send_response(status if self.path == "/status" else 404)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            content = b"?" if isinstance(body, str) else body
+            self.send(status if self.path == "/status" else 404, content)
 
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    server = HttpDouble(Answer)
     started = time.monotonic()
-    done = run(sys.executable, "-m", "tools.status", f"http://127.0.0.1:{server.server_port}/")
-    server.shutdown()
-    server.server_close()
+    done = run(sys.executable, "-m", "tools.status", f"{server.url}/")
+    server.close()
     assert done.returncode == code
     assert what in done.stdout + done.stderr
     assert "Traceback" not in done.stderr

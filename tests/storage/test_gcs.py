@@ -188,8 +188,18 @@ def test_a_damaged_download_is_not_returned(
 def test_the_client_is_made_once_and_on_first_use(
     gcs_double: CloudStorageDouble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, barrier, client = [], threading.Barrier(8), storage.Client
-    monkeypatch.setattr(storage, "Client", lambda **more: made.append(more) or client(**more))
+    made, barrier = [], threading.Barrier(8)
+    is_second = threading.Event()
+
+    class Counted(storage.Client):  # type: ignore[misc]  # it ships no types
+        def __init__(self) -> None:
+            made.append(self)
+            if len(made) > 1:
+                is_second.set()
+            is_second.wait(0.2)  # room for another one to be made
+            super().__init__()
+
+    monkeypatch.setattr(storage, "Client", Counted)
     cloud = GcsBucket("gs://photos/p")
 
     def use(_: int) -> list[Stat]:

@@ -9,9 +9,9 @@ import threading
 import time
 import zipfile
 from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.http_double import Handler, HttpDouble
 from tests.support.pictures import picture
 
 ARCHIVE = "/annotations/annotations_trainval2017.zip"
@@ -28,7 +28,7 @@ UNCOUNTED = "uncounted"  # no length announced
 Fault = int | str | tuple[int, str]
 
 
-class CocoDouble:
+class CocoDouble(HttpDouble):
     """A server on a free port with `count` photos of val2017. `faults` of a path are used up by
     its next requests, one each; those of "*" by any. `requests` lists paths and headers."""
 
@@ -42,11 +42,7 @@ class CocoDouble:
         self.has_ranges = True
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.double = self
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
+        super().__init__(_Handler)
 
     def fail(self, path: str, *faults: Fault) -> None:
         self.faults.setdefault(path, deque()).extend(faults)
@@ -59,11 +55,6 @@ class CocoDouble:
 
     def asked(self, path: str) -> int:
         return sum(asked == path for asked, _ in self.requests)
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def name_of(number: int) -> str:
@@ -100,24 +91,11 @@ def archive(document: Any, name: str = "annotations/captions_val2017.json") -> b
     return file.getvalue()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    double: CocoDouble
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that was killed is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: _Server
-
-    def log_message(self, *args: Any) -> None:
-        pass
+class _Handler(Handler):
+    wbufsize = 0  # slow pieces arrive one by one
 
     def do_GET(self) -> None:
-        double = self.server.double
+        double: CocoDouble = self.double
         with double.lock:
             double.requests.append((self.path, dict(self.headers.items())))
             double.times.append(time.monotonic())
@@ -148,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         headers = {"ETag": etag}
         status = 200
-        if asked and self.server.double.has_ranges and self.headers.get("If-Range") == etag:
+        if asked and self.double.has_ranges and self.headers.get("If-Range") == etag:
             start = int(asked[1])
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
             data, status = data[start:], 206

@@ -8,23 +8,26 @@ answers follow https://cloud.google.com/storage/docs/json_api/v1/objects.
 from __future__ import annotations
 
 import base64
+import gc
 import hashlib
 import itertools
 import json
 import re
-import socket
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
+import pytest
+
+from tests.support.http_double import Handler, HttpDouble
 
 # Faults: do what was asked, but then
 LOST = "lost"  # break the connection instead of answering,
@@ -64,7 +67,7 @@ class Refused(Exception):
         self.status = status
 
 
-class CloudStorageDouble:
+class CloudStorageDouble(HttpDouble):
     """A server on a free port of 127.0.0.1; `url` is what STORAGE_EMULATOR_HOST must be.
 
     `faults` are used up by the next requests, one each: a status to answer with before doing
@@ -80,17 +83,7 @@ class CloudStorageDouble:
         self._sessions: dict[str, tuple[str, dict[str, Any], Mapping[str, str], bytearray]] = {}
         self._lock = threading.RLock()
         self._generations = itertools.count(time.time_ns() // 1000)
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.double = self
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.close_connections()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def put(self, bucket: str, name: str, data: bytes, **properties: str) -> StoredObject:
         """As an upload without any precondition: it overwrites."""
@@ -201,6 +194,23 @@ class CloudStorageDouble:
         return self._objects[name]
 
 
+@contextmanager
+def cloud_storage(
+    monkeypatch: pytest.MonkeyPatch, *buckets: str, page_size: int = 1000
+) -> Iterator[CloudStorageDouble]:
+    """The double, for one test, in place of the real service."""
+    # Google's client does not close a connection after a download that was refused. pytest
+    # takes the filter back at the end of the test.
+    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+    double = CloudStorageDouble(*buckets, page_size=page_size)
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
+    gc.freeze()  # what is older than the test need not be searched below
+    yield double
+    double.close()
+    gc.collect()  # while those connections are still allowed
+    gc.unfreeze()
+
+
 def resource_of(bucket: str, name: str, stored: StoredObject) -> dict[str, Any]:
     """The object resource of the JSON API; int64 as strings, as there."""
     resource = {
@@ -222,41 +232,11 @@ def resource_of(bucket: str, name: str, stored: StoredObject) -> dict[str, Any]:
     return {key: value for key, value in resource.items() if value is not None}
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-    double: CloudStorageDouble
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._connections: set[socket.socket] = set()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        super().shutdown_request(request)
-
-    def close_connections(self) -> None:
-        for connection in list(self._connections):
-            self.shutdown_request(connection)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"  # connections stay open, as with the real service
-    disable_nagle_algorithm = True
-    wbufsize = -1
-    server: _Server
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
+class _Handler(Handler):
     def _serve(self) -> None:
-        double = self.server.double
+        double: CloudStorageDouble = self.double
         double.requests.append((self.command, self.path))
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         fault = double.faults.popleft() if double.faults else None
         try:
             if isinstance(fault, int):
@@ -270,12 +250,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault == SHORT:
             content = content[: len(content) // 2]
-        self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content[: len(content) // 2] if fault == CUT else content)
-        self.close_connection |= fault == CUT
+        if fault == CUT:
+            self.close_connection = True
+            headers = {**headers, "Content-Length": str(len(content))}
+            content = content[: len(content) // 2]
+        self.send(status, content, headers)
 
     do_GET = do_POST = do_PUT = do_DELETE = _serve
 

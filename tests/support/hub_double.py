@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from tests.support.http_double import Handler, HttpDouble
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-class HubDouble:
+class HubDouble(HttpDouble):
     """A server on a free port; `url` is what HF_ENDPOINT must be.
 
     `folders` has a folder for each model's id; `gated` the ids whose files nobody may have.
@@ -28,18 +28,7 @@ class HubDouble:
         self.gated: set[str] = set()
         self.status = 0
         self.requests: list[tuple[str, str]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.double = self  # type: ignore[attr-defined]
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def close(self) -> None:
-        """After this, connections are refused."""
-        if self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join()
-            self._server.server_close()
+        super().__init__(_Handler)
 
     def answer(self, path: str) -> tuple[int, dict[str, str], bytes]:
         if self.status:
@@ -72,23 +61,12 @@ class HubDouble:
         return 200, headers, data
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class _Handler(Handler):
     def do_GET(self) -> None:
-        double: HubDouble = self.server.double  # type: ignore[attr-defined]
+        double: HubDouble = self.double
         path = self.path.split("?")[0]
         double.requests.append((self.command, path))
         status, headers, data = double.answer(path)
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
+        self.send(status, data, headers)
 
     do_HEAD = do_GET
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass

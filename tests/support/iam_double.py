@@ -10,10 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import threading
 from collections import deque
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -21,8 +19,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from tests.support.http_double import Handler, HttpDouble
 
-class IamDouble:
+
+class IamDouble(HttpDouble):
     """Signs as `account`, on a free port; `endpoint` is what google.auth.iam must ask.
     `faults` are the statuses of the next answers; `requests` counts all."""
 
@@ -31,17 +31,8 @@ class IamDouble:
         self.key = rsa.generate_private_key(65537, 2048)
         self.faults: deque[int] = deque()
         self.requests = 0
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.double = self
-        host = f"http://127.0.0.1:{self._server.server_port}"
-        self.endpoint = f"{host}/v1/projects/-/serviceAccounts/{{}}:signBlob"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Handler)
+        self.endpoint = f"{self.url}/v1/projects/-/serviceAccounts/{{}}:signBlob"
 
     def opens(self, url: str, moment: datetime | None = None) -> str | None:
         """The object (bucket/name, quoted) that Cloud Storage would give for `url` at `moment`;
@@ -81,24 +72,11 @@ class IamDouble:
         return parts.path.removeprefix("/")
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-    double: IamDouble
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    server: _Server
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
+class _Handler(Handler):
     def do_POST(self) -> None:
-        double = self.server.double
+        double: IamDouble = self.double
         double.requests += 1
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.loads(self.body())
         status: int = 200
         answer: dict[str, Any] = {}
         if double.faults:
@@ -110,10 +88,4 @@ class _Handler(BaseHTTPRequestHandler):
             payload = base64.b64decode(body["payload"], validate=True)
             signature = double.key.sign(payload, padding.PKCS1v15(), hashes.SHA256())
             answer = {"keyId": "1", "signedBlob": base64.b64encode(signature).decode()}
-        content = json.dumps(answer).encode()
-        self.close_connection = True
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
+        self.send(status, answer, {"Connection": "close"})

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections import deque
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.http_double import Handler, HttpDouble
 
 LOST = "lost"  # a fault: publish, but break the connection instead of answering
 LARGEST_EVENT = 512_000  # bytes; https://cloud.google.com/functions/quotas
 
 
-class PubSubDouble:
+class PubSubDouble(HttpDouble):
     """A server on a free port; `host` is what PUBSUB_EMULATOR_HOST must be.
 
     `messages` are those published and not taken yet. `faults` are used up by the next
@@ -29,16 +29,7 @@ class PubSubDouble:
         self.messages: deque[bytes] = deque()
         self.faults: deque[int | str] = deque()
         self.requests = 0
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.double = self
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__init__(_Handler)
 
     def take(self) -> list[bytes]:
         """What was published since the last call."""
@@ -68,34 +59,18 @@ def event_of(data: bytes, id_: str = "1") -> tuple[dict[str, str], dict[str, Any
     return headers, body
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    double: PubSubDouble
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    server: _Server
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
+class _Handler(Handler):
     def do_POST(self) -> None:
-        double = self.server.double
+        double: PubSubDouble = self.double
         double.requests += 1
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         fault = double.faults.popleft() if double.faults else None
         status = fault if isinstance(fault, int) else self._publish(double, body)
         self.close_connection = True
         if fault == LOST:
             return
-        content = json.dumps({"messageIds": []} if status == 200 else {"error": {}}).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(content)
+        answer = {"messageIds": []} if status == 200 else {"error": {}}
+        self.send(status, answer, {"Connection": "close"})
 
     def _publish(self, double: PubSubDouble, body: bytes) -> int:
         if self.path != f"/v1/{double.topic}:publish":

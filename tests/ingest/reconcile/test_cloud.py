@@ -1,52 +1,22 @@
 """Reconciling on Cloud Storage: long listings in pages, faults, and what it costs."""
 
-import gc
 import json
-import warnings
 
 import pytest
 
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import write_segment
-from clipsearch.model.bundle import publish_bundle
-from clipsearch.storage import gcs, open_bucket
+from clipsearch.storage import gcs
 from tests.index.making import failure, photo, random_units, tombstone
-from tests.ingest.conftest import Cloud
-from tests.support.gcs_double import LOST, CloudStorageDouble
+from tests.support.gcs_double import LOST
 from tests.support.pictures import jpeg
 from tests.support.pubsub_double import PubSubDouble
 from tests.support.tiny_bundle import DIM
 
-PHOTOS, INDEX, THUMBNAILS = "gs://my-photos/mine", "gs://my-index", "gs://my-site/thumbnails"
-
 
 @pytest.fixture
-def storage(monkeypatch):
-    # Google's client does not close a connection after a download that was refused.
-    warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
-    storage = CloudStorageDouble("my-photos", "my-index", "my-site")
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage.url)
-    yield storage
-    storage.close()
-    gc.collect()  # while those connections are still allowed
-
-
-@pytest.fixture
-def cloud(storage, tmp_path, model_folder, monkeypatch):
-    monkeypatch.setenv("CLIPSEARCH_PHOTOS", PHOTOS)
-    monkeypatch.setenv("CLIPSEARCH_INDEX", INDEX)
-    monkeypatch.setenv("CLIPSEARCH_THUMBNAILS", THUMBNAILS)
-    cloud = Cloud(tmp_path)
-    cloud.photos, cloud.index = open_bucket(PHOTOS), open_bucket(INDEX)
-    cloud.thumbnails = open_bucket(THUMBNAILS)
-    cloud.space = publish_bundle(model_folder, cloud.index)
-    yield cloud
-    services = cloud.services
-    for bucket in (
-        *(cloud.photos, cloud.index, cloud.thumbnails),
-        *(services.photos, services.index, services.thumbnails),
-    ):
-        bucket.close()
+def cloud(cloud_on_gcs):
+    return cloud_on_gcs
 
 
 def test_five_thousand_photos_are_compared_in_pages(cloud, storage):
