@@ -3,7 +3,7 @@
 A fault of the infrastructure passes, and its event may come again as often as it does. What is
 counted is the rest: errors that nobody foresaw, and attempts after which there was nobody left to
 say anything (out of memory, or of time). Several photos that fail together are halved, down to the
-one; that one is listed as a failure.
+one; that one is listed as a failure, and a dead letter tells of it. Every reconcile tries it again.
 
 An attempt leaves an object before it begins, and takes it away when it has ended:
 

@@ -8,7 +8,8 @@ RequestError                the request is at fault (or, for Busy, comes at a ba
 ├── TooLarge          413
 ├── WrongContentType  415
 └── Busy              503   too many requests wait already; with Retry-After
-A wrong parameter is the engine's BadQuery, also a 400.
+A wrong parameter is the engine's BadQuery, also a 400. TABLE has the errors of clipsearch, too: no
+such photo (404), a picture that cannot be read (413, 422), no model, index or storage (503).
 """
 
 import logging

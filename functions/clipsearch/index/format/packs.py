@@ -5,6 +5,7 @@
                                 (v, g / 2 + 1) uint8; `quantizer` that made them; `checksum` of the
                                 rows
 
+Read by reader/loader.py (heads), reader/prefetch.py (rows) and compaction/purge.py (checks).
 The object's name tells where the .npz begins, so that either part is one request, and the rows
 are read to where they stay.
 """
