@@ -82,7 +82,7 @@ def index_photos(
         if news:
             write_segment(services.index, encoder.space, news)
         is_lost = _look_again(photos, entries, services)
-        lost = [p for p, went in zip(photos, is_lost, strict=True) if went and p.known is not None]
+        lost = [p for p, went in zip(photos, is_lost, strict=True) if went and not p.is_of_event]
         if lost:
             write_segment(services.index, encoder.space, [tombstone(p.name, p.at) for p in lost])
     return list(map(_result, entries, is_lost))
@@ -156,7 +156,7 @@ def _entries(batch: Sequence[_Prepared], encoder: Encoder) -> Iterator[Entry]:
 
 def _is_news(photo: Wanted, entry: Entry) -> bool:
     if entry.kind == Kind.TOMBSTONE:  # of a photo that went, its own event or its successor's tells
-        return photo.known is not None
+        return not photo.is_of_event
     # else it was refused before, most likely
     return entry.cause != Cause.REFUSED or photo.at != photo.known
 

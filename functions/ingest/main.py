@@ -17,8 +17,8 @@ from clipsearch.settings import Settings
 from clipsearch.telemetry import Timing
 from ingest import malformed
 from ingest.answer import Answer
-from ingest.events import PhotoEvent, Refused, age_s, parse_event
-from ingest.messages import PUBLISHED, Index, Wanted, parse_message
+from ingest.events import Refused, age_s, parse_event
+from ingest.messages import PUBLISHED, Message, message_of, parse_message
 
 if TYPE_CHECKING:
     from ingest.services import Services
@@ -46,39 +46,23 @@ def ingest(event: Any) -> None:
 
 def _handle(event: Any, timing: Timing) -> Answer:
     services = _services()
+    message: Message
     try:
-        if event["type"] != PUBLISHED:
-            return _handle_photo(parse_event(event, services.settings.photos), event, timing)
-        message = parse_message(event.data)
+        is_of_photo = event["type"] != PUBLISHED
+        if is_of_photo:
+            photo = parse_event(event, services.settings.photos)
+            with timing.phase("load"):
+                message = message_of(photo, services.model.space())
+        else:
+            message = parse_message(event.data)
         from ingest import maintenance
 
-        return maintenance.handle(message, event, services, timing)
+        answer = maintenance.handle(message, event, services, timing)
     except Refused as refused:
         # Acknowledged: the same event would be refused again, for a day.
         return Answer("refused", str(refused), refused.level)
-
-
-def _handle_photo(photo: PhotoEvent, event: Any, timing: Timing) -> Answer:
-    from ingest import indexing, maintenance, retries
-
-    services = _services()
-    with timing.phase("load"):
-        space = services.model.space()
-
-    def index() -> Answer:
-        with timing.phase("load"):
-            encoder = services.model.encoder()
-        [result] = indexing.index_photos(wanted.photos, services, encoder, timing)
-        return Answer(result.outcome, result.detail)
-
-    if photo.finalized:
-        one = Wanted(photo.name, photo.generation, photo.size, at=photo.generation, known=None)
-        wanted = Index(space, (one,))
-        answer = retries.limited(wanted, event, services, index)
-    else:
-        indexing.remove_photos([(photo.name, photo.generation)], space, services)
-        answer = Answer("removed", "and its thumbnail")
-    maintenance.compact_now_and_then(services)
+    if is_of_photo:
+        maintenance.compact_now_and_then(services)
     return answer
 
 

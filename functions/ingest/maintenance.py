@@ -1,4 +1,4 @@
-"""Maintenance of the index: what messages ask for, and a compaction after some uploads.
+"""What events and messages ask for, and a compaction after some uploads.
 
 Import this inside functions only.
 """
@@ -63,13 +63,15 @@ def perform(message: Message, services: Services, timing: Timing) -> Answer:
             return _reconcile(message, services, timing)
         case Index():
             with timing.phase("load"):
-                encoder = _encoder(message.space, services)
+                encoder = _encoder(message, services)
             results = index_photos(message.photos, services, encoder, timing)
+            if message.photos[0].is_of_event:
+                return Answer(results[0].outcome, results[0].detail)
             return _done("index", summary(results))
         case Remove():
             _check_space(message.space, services)
             remove_photos(message.photos, message.space, services)
-            return _done("remove", f"{len(message.photos)} removed")
+            return Answer("removed", f"photos, and their thumbnails: {len(message.photos)}")
 
 
 def compact_now_and_then(services: Services) -> None:
@@ -166,10 +168,11 @@ def _done(action: str, detail: object, **facts: Any) -> Answer:
     return Answer("done", f"{action}: {detail}", facts={"action": action, **facts})
 
 
-def _encoder(space: str, services: Services) -> Encoder:
+def _encoder(message: Index, services: Services) -> Encoder:
+    """An event means the model in use, which may have changed since its message was made."""
     encoder = services.model.encoder()
-    if encoder.space != space:
-        _check_space(space, services)
+    if encoder.space != message.space and not message.photos[0].is_of_event:
+        _check_space(message.space, services)
         encoder = services.model.encoder()
     return encoder
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ingest.events import Refused
+from ingest.events import PhotoEvent, Refused
 
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 
@@ -59,6 +59,10 @@ class Wanted:
     at: int
     known: int | None
 
+    @property
+    def is_of_event(self) -> bool:
+        return self.known is None
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -75,6 +79,14 @@ class Remove:
 
 
 Message = Compact | Reconcile | Index | Remove
+
+
+def message_of(event: PhotoEvent, space: str) -> Index | Remove:
+    """What the event of one photo asks for; its entry goes to `space`."""
+    name, generation = event.name, event.generation
+    if event.finalized:
+        return Index(space, (Wanted(name, generation, event.size, at=generation, known=None),))
+    return Remove(space, ((name, generation),))
 
 
 def parse_message(data: Any) -> Message:
