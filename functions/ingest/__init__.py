@@ -1,1 +1,4 @@
-"""What happens to the photos bucket, written into the index: the only writer of the index."""
+"""The only writer of the index: events of the photos bucket, and maintenance.
+
+May import: clipsearch. An upload goes through events, messages, maintenance, retries, indexing.
+"""

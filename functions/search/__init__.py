@@ -1,1 +1,4 @@
-"""The search function: HTTP in, HTTP out; it only reads the index."""
+"""The search function: it only reads the index.
+
+main has the routes, http what is HTTP, engine the search itself. May import: clipsearch.
+"""

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipsearch.index.format.packed_texts import concat_ends, pack, take_packed, unpack
+
 Array = npt.NDArray[Any]
 
 UNIT_TOLERANCE = 1e-3  # float32 keeps a unit length to 1e-6; this refuses what was never scaled
@@ -96,8 +98,8 @@ class Entries:
     def from_entries(cls, entries: Sequence[Entry]) -> Entries:
         """Raises ValueError if the vectors differ in dimension."""
         vectors = [e.vector for e in entries if e.vector is not None]
-        names, name_ends = _pack([e.name for e in entries])
-        reasons, reason_ends = _pack([e.reason for e in entries if e.reason is not None])
+        names, name_ends = pack([e.name for e in entries])
+        reasons, reason_ends = pack([e.reason for e in entries if e.reason is not None])
         return cls(
             names=names,
             name_ends=name_ends,
@@ -123,7 +125,7 @@ class Entries:
         vectors = [p.vectors for p in parts if len(p.vectors)]
         return cls(
             names=np.concatenate([p.names for p in parts]),
-            name_ends=_concat_ends([p.name_ends for p in parts]),
+            name_ends=concat_ends([p.name_ends for p in parts]),
             keys=np.concatenate([p.keys for p in parts]),
             generations=np.concatenate([p.generations for p in parts]),
             kinds=np.concatenate([p.kinds for p in parts]),
@@ -132,15 +134,15 @@ class Entries:
             times=np.concatenate([p.times for p in parts]),
             vectors=np.concatenate(vectors) if vectors else _no_vectors(),
             reasons=np.concatenate([p.reasons for p in parts]),
-            reason_ends=_concat_ends([p.reason_ends for p in parts]),
+            reason_ends=concat_ends([p.reason_ends for p in parts]),
         )
 
     def take(self, keep: npt.NDArray[np.bool_]) -> Entries:
         """The entries where `keep` (n,) is true, in order."""
         if keep.all():
             return self  # without a copy, which counts for a million
-        names, name_ends = _take_packed(self.names, self.name_ends, keep)
-        reasons, reason_ends = _take_packed(
+        names, name_ends = take_packed(self.names, self.name_ends, keep)
+        reasons, reason_ends = take_packed(
             self.reasons, self.reason_ends, keep[self.kinds == Kind.FAILURE]
         )
         kept_vectors = keep[self.kinds == Kind.VECTOR]
@@ -163,14 +165,14 @@ class Entries:
         return replace(self, vectors=_no_vectors())
 
     def name(self, row: int) -> str:
-        return _unpack(self.names, self.name_ends, row)
+        return unpack(self.names, self.name_ends, row)
 
     def reason(self, row: int) -> str | None:
         """Why the photo of this row cannot be indexed; None unless it is a failure."""
         if self.kinds[row] != Kind.FAILURE:
             return None
         rank = np.count_nonzero(self.kinds[:row] == Kind.FAILURE)
-        return _unpack(self.reasons, self.reason_ends, int(rank))
+        return unpack(self.reasons, self.reason_ends, int(rank))
 
     def failed(self, *causes: Cause) -> npt.NDArray[np.bool_]:
         """(n,) which entries are failures, of these causes only if any are given."""
@@ -235,24 +237,3 @@ def key_of(name: str) -> tuple[int, int]:
 
 def _no_vectors() -> npt.NDArray[np.float32]:
     return np.zeros((0, 0), np.float32)
-
-
-def _pack(texts: Sequence[str]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    encoded = [text.encode() for text in texts]
-    ends = np.cumsum([len(e) for e in encoded], dtype=np.int64)
-    return np.frombuffer(b"".join(encoded), np.uint8), ends
-
-
-def _unpack(packed: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64], row: int) -> str:
-    begin = ends[row - 1] if row else 0
-    return packed[begin : ends[row]].tobytes().decode()
-
-
-def _take_packed(packed: Array, ends: Array, keep: Array) -> tuple[Array, Array]:
-    lengths = np.diff(ends, prepend=0)
-    return packed[np.repeat(keep, lengths)], np.cumsum(lengths[keep], dtype=np.int64)
-
-
-def _concat_ends(parts: Sequence[Array]) -> Array:
-    offsets = np.cumsum([0] + [p[-1] if len(p) else 0 for p in parts[:-1]])
-    return np.concatenate([p + offset for p, offset in zip(parts, offsets, strict=True)])
