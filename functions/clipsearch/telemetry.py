@@ -129,8 +129,8 @@ class Timing:
         try:
             yield
         finally:
+            took = time.perf_counter() - start
             with self._lock:
-                took = time.perf_counter() - start
                 self._phases[name] = self._phases.get(name, 0.0) + took
 
     def milliseconds(self) -> dict[str, float]:

@@ -122,23 +122,32 @@ def _prepared(
         try:
             with timing.phase("read"):
                 data = read_photo(photo.name, photo.generation, photo.size, services.photos)
+        except ObjectNotFound:
+            return _Prepared(photo)
+        except UnreadablePhoto as error:
+            return _Prepared(photo, error=_bare(error))
+        try:
             with decoding:
                 with timing.phase("decode"):
                     decoded = encoder.decode(data)
                 with timing.phase("thumbnail"):
                     thumbnail = thumbnails.make_thumbnail(decoded.thumbnail)
-            with timing.phase("thumbnail"):
-                _write_thumbnail(photo.name, photo.at, thumbnail, services)
-        except ObjectNotFound:
-            return _Prepared(photo)
         except UnreadablePhoto as error:
-            return _Prepared(photo, error=error)
+            return _Prepared(photo, error=_bare(error))
+        with timing.phase("thumbnail"):
+            _write_thumbnail(photo.name, photo.at, thumbnail, services)
         return _Prepared(photo, decoded.square, decoded.width, decoded.height)
 
     with _pool() as pool:
         futures = [pool.submit(prepare, photo) for photo in photos]
         for begin in range(0, len(futures), MAX_BATCH):
             yield [future.result() for future in futures[begin : begin + MAX_BATCH]]
+
+
+def _bare(error: UnreadablePhoto) -> UnreadablePhoto:
+    """Without the frames that it came through, which hold the photo's bytes and its picture."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _entries(batch: Sequence[_Prepared], encoder: Encoder) -> Iterator[Entry]:

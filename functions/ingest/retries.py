@@ -112,8 +112,8 @@ class _Attempts:
 
 
 def _key(message: Index) -> bytes:
-    """What is tried. A photo is the same in whatever space, by an event or by a message."""
+    """What is tried. A photo is the same by an event and by a message."""
     if len(message.photos) > 1:
         return to_json(message)
     [photo] = message.photos
-    return f"{photo.name}\0{photo.generation}".encode()
+    return f"{message.space}\0{photo.name}\0{photo.generation}".encode()

@@ -1,17 +1,20 @@
 """Photos that come, change and go."""
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from clipsearch.errors import ObjectNotFound
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import read_segment, segments_prefix
 from clipsearch.model.encoder import Encoder
 from tests.support.buckets import HookedBucket
-from tests.support.pictures import jpeg, picture, turning
+from tests.support.pictures import jpeg, picture, png, turning
 
 
 def test_an_upload_is_in_the_index_when_its_event_is_answered(cloud):
@@ -124,7 +127,7 @@ def test_a_thumbnail_left_by_a_killed_attempt_goes_when_the_photo_is_gone(cloud)
     assert cloud.thumbnail_names() == set()
 
 
-def test_a_photo_deleted_while_it_is_indexed_leaves_no_thumbnail(cloud):
+def test_a_photo_deleted_while_it_is_indexed_leaves_no_thumbnail(cloud, caplog):
     def delete(method, name):
         if method == "read":
             assert cloud.send(*cloud.delete(name)) == 200
@@ -133,8 +136,44 @@ def test_a_photo_deleted_while_it_is_indexed_leaves_no_thumbnail(cloud):
     assert cloud.client
     cloud.services.photos = HookedBucket(cloud.photos, after=delete)
     assert cloud.send(event) == 200
+    assert caplog.records[-1].fields["outcome"] == "gone"
     assert cloud.thumbnail_names() == set()
     assert cloud.photos_found() == {}
+
+
+def test_a_thumbnail_that_vanishes_while_it_is_written_loses_no_photo(cloud):
+    def vanish(method, name):
+        if method == "create":
+            raise ObjectNotFound(name)
+
+    [event] = cloud.put("a.jpg", jpeg())
+    assert cloud.client
+    thumbnails = cloud.services.thumbnails
+    cloud.services.thumbnails = HookedBucket(thumbnails, after=vanish)
+    assert cloud.send(event) == 500
+    cloud.services.thumbnails = thumbnails
+    assert cloud.send(event) == 200
+    assert set(cloud.photos_found()) == {"a.jpg"}
+
+
+def test_photos_that_cannot_be_read_leave_no_picture_in_memory(cloud, monkeypatch):
+    """The frames of their errors hold bytes and pictures, which no budget counts any more."""
+    left, encode_image = [], Encoder.encode_image
+
+    def encode(self, images):
+        gc.collect()
+        pictures = [o for o in gc.get_objects() if issubclass(type(o), Image.Image)]
+        left.append([picture.size for picture in pictures if picture.size == (640, 480)])
+        return encode_image(self, images)
+
+    whole = png("red", size=(640, 480))
+    for number in range(4):
+        cloud.put(f"{number}.png", whole[: len(whole) - 100 - number])
+    assert cloud.client
+    monkeypatch.setattr(Encoder, "encode_image", encode)
+    assert cloud.reconcile() == 200
+    assert left == [[]]
+    assert not cloud.photos_found()
 
 
 DATA = [jpeg("red"), jpeg("blue"), b"no photo"]

@@ -2,5 +2,5 @@
 
 At the end of a run, damaged segments that nobody needs are discarded (compaction/vacuum.py).
 
-May import: clipsearch and ingest's messages.
+May import: clipsearch and ingest's messages. Brings numpy: import it inside functions only.
 """

@@ -11,7 +11,7 @@ import pytest
 
 from clipsearch.errors import StorageError
 from clipsearch.index.format.segments import segment_path
-from clipsearch.index.reader import prefetch as coming_rows
+from clipsearch.index.reader import prefetch
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
@@ -92,7 +92,7 @@ def test_rows_that_nobody_wants_any_more_are_not_read(
     flag = property(
         lambda _: has_stopped.is_set(), lambda _, value: has_stopped.set() if value else None
     )
-    monkeypatch.setattr(coming_rows.RowPrefetch, "_has_stopped", flag, raising=False)
+    monkeypatch.setattr(prefetch.RowPrefetch, "_has_stopped", flag, raising=False)
 
     def fail_or_wait(method: str, name: str) -> None:
         if method == "read" and name.endswith(".pack"):
@@ -106,7 +106,7 @@ def test_rows_that_nobody_wants_any_more_are_not_read(
     publish_packed(bucket, commit_of(bucket, *parts))
     with pytest.raises(StorageError, match="503"):
         SnapshotReader(bucket, SPACE).refresh()
-    assert len(asked) <= coming_rows.BESIDE_HEADS
+    assert len(asked) <= prefetch.BESIDE_HEADS
 
 
 def test_a_pack_and_its_segment_both_damaged_leave_the_rest(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from clipsearch.errors import TopicError
-from ingest import pubsub as topic_module
+from ingest import pubsub as pubsub_module
 from ingest.pubsub import Topic
 from tests.support.pubsub_double import LOST, PubSubDouble
 
@@ -20,7 +20,7 @@ def pubsub(monkeypatch):
 
 @pytest.fixture
 def topic(pubsub, monkeypatch):
-    monkeypatch.setattr(topic_module, "FIRST_WAIT_S", 0.01)
+    monkeypatch.setattr(pubsub_module, "FIRST_WAIT_S", 0.01)
     topic = Topic(NAME)
     yield topic
     topic.close()
@@ -52,7 +52,7 @@ def test_what_will_not_pass_is_not_tried_again(topic, pubsub, fault):
 
 
 def test_trying_again_ends(topic, pubsub, monkeypatch):
-    monkeypatch.setattr(topic_module, "RETRY_S", 0.2)
+    monkeypatch.setattr(pubsub_module, "RETRY_S", 0.2)
     pubsub.faults += [503] * 1000
     with pytest.raises(TopicError, match="503"):
         topic.publish([b"x"])
@@ -61,7 +61,7 @@ def test_trying_again_ends(topic, pubsub, monkeypatch):
 
 def test_a_server_that_is_not_there_is_an_error_of_ours(monkeypatch):
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
-    monkeypatch.setattr(topic_module, "RETRY_S", 0.2)
+    monkeypatch.setattr(pubsub_module, "RETRY_S", 0.2)
     topic = Topic(NAME)
     with pytest.raises(TopicError, match=NAME):
         topic.publish([b"x"])
