@@ -28,7 +28,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
-	@exec $(VENV)/bin/python -m tools.run $${PHOTOS:+--photos "$$PHOTOS"} $${PORT:+--port "$$PORT"} \
+	@exec $(VENV)/bin/python -m cli.run $${PHOTOS:+--photos "$$PHOTOS"} $${PORT:+--port "$$PORT"} \
 	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"} \
 	  $${SUGGESTIONS:+--suggestions "$$SUGGESTIONS"}
 
@@ -37,19 +37,19 @@ export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
 
 upload: $(VENV)/.made ## put the photos of a folder into a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
-	@exec $(VENV)/bin/python -m tools.upload $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $(ARGS)
+	@exec $(VENV)/bin/python -m cli.upload $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $(ARGS)
 
 coco: $(VENV)/.made ## put photos of COCO into a bucket: TO=… [COUNT=5000] [SPLIT=val2017] [ANNOTATIONS=…] [IMAGES=…]
-	@exec $(VENV)/bin/python -m tools.coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \
+	@exec $(VENV)/bin/python -m cli.coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \
 	  $${ANNOTATIONS:+--annotations "$$ANNOTATIONS"} $${IMAGES:+--images "$$IMAGES"} \
 	  $${TO:+--to "$$TO"} $(ARGS)
 
 reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PLAN=1] [PHOTOS=…] [INDEX=…] [THUMBNAILS=…]
-	@$(VENV)/bin/python -m tools.reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
+	@$(VENV)/bin/python -m cli.reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
 	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${PLAN:+--plan} $(ARGS)
 
 status: $(VENV)/.made ## print what search says about its index [URL=http://127.0.0.1:8081]
-	@$(VENV)/bin/python -m tools.status $${URL:+"$$URL"}
+	@$(VENV)/bin/python -m cli.status $${URL:+"$$URL"}
 
 test: $(VENV)/.made ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export -n auto --dist worksteal $(ARGS)
@@ -78,29 +78,29 @@ evaluate-demo: $(VENV)/.made ## measure the demo model; prints the README's numb
 	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
 
 evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
-	@$(VENV)/bin/python -m tools.evaluate $${CAPTIONS:+--captions "$$CAPTIONS"} $${INDEX:+--index "$$INDEX"} \
+	@$(VENV)/bin/python -m cli.evaluate $${CAPTIONS:+--captions "$$CAPTIONS"} $${INDEX:+--index "$$INDEX"} \
 	  $${PHOTOS:+--photos "$$PHOTOS"} $${PREFIX:+--prefix "$$PREFIX"} $${COUNT:+--count "$$COUNT"} $(ARGS)
 
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
 	$(EXPORT)/bin/python -m model_export.golden $(ARGS)
 
 bench: $(EXPORT)/.made ## all of it beside the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
-	@$(EXPORT)/bin/python -m tools.bench_system $(ARGS)
+	@$(EXPORT)/bin/python -m benchmarks.system $(ARGS)
 
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
-	$(EXPORT)/bin/python -m tools.bench_encoder $(ARGS)
+	$(EXPORT)/bin/python -m benchmarks.encoder $(ARGS)
 
 bench-index: $(VENV)/.made ## measure the index at its bounds; minutes, 6 GB of disk [ARGS="--photos 118287"]
-	$(VENV)/bin/python -m tools.bench_index $(ARGS)
+	$(VENV)/bin/python -m benchmarks.index $(ARGS)
 
 bench-decoding: $(VENV)/.made ## memory and seconds of the worst photos of each format (Linux)
-	@$(VENV)/bin/python -m tools.bench_decoding
+	@$(VENV)/bin/python -m benchmarks.decoding
 
 bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
-	$(EXPORT)/bin/python -m tools.bench_precision
+	$(EXPORT)/bin/python -m benchmarks.precision
 
 screenshot: $(VENV)/.made ## take the README's pictures of the page, while make run runs [PORT=8080]
-	$(VENV)/bin/python -m tools.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
+	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 
 clean: ## remove the environments, build/ and caches
 	rm -rf $(VENV) $(EXPORT) $(SCAN) build terraform/.build \
@@ -116,9 +116,9 @@ $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
 $(EXPORT)/.made: requirements.txt functions/requirements.txt model_export/requirements.txt \
-  tools/bench_system/requirements.txt
+  benchmarks/system/requirements.txt
 	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt \
-	  -r tools/bench_system/requirements.txt)
+	  -r benchmarks/system/requirements.txt)
 
 define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -17,9 +17,10 @@ ALLOWED = {
     "functions/ingest": {"clipsearch", "ingest"},
     "functions/search": {"clipsearch", "search"},
     "model_export": {"clipsearch", "model_export"},
-    "tools": {"clipsearch", "ingest", "model_export", "search", "tools"},
+    "cli": {"clipsearch", "ingest", "model_export", "search", "cli"},
+    "benchmarks": {"benchmarks", "clipsearch", "ingest", "model_export", "search", "cli"},
 }
-OURS = {"clipsearch", "ingest", "main", "model_export", "search", "tools"}
+OURS = {"benchmarks", "cli", "clipsearch", "ingest", "main", "model_export", "search"}
 
 FUNCTIONS = ROOT / "functions"
 # What the modules of a folder may import of our own besides those of the folder itself, of the

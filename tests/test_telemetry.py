@@ -97,7 +97,7 @@ def test_an_encoder_opens_no_socket(start: Start) -> None:
     assert ours.returncode == 0
 
 
-@pytest.mark.parametrize("module", ["clipsearch", "main", "model_export", "tools"])
+@pytest.mark.parametrize("module", ["clipsearch", "main", "model_export", "cli"])
 def test_telemetry_is_off_before_anything_is_imported(start: Start, module: str) -> None:
     code = f"import os, {module}; print(os.environ.get('ORT_DISABLE_TELEMETRY'))"
     assert start(code, FUNCTION_TARGET="search").communicate(timeout=PATIENCE)[0] == "1\n"

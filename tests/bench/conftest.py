@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from benchmarks.system.asking import BEST
 from tests.support.http_double import Handler, HttpDouble
-from tools.bench_system.asking import BEST
 
 
 class Server(HttpDouble):

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from benchmarks.system.asking import BEST, requests
+from benchmarks.system.client import Job, LoadError, run
 from search.http.form import parse_form
-from tools.bench_system.asking import BEST, requests
-from tools.bench_system.client import Job, LoadError, run
 
 
 @pytest.fixture

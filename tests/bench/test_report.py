@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from tools.bench_system.__main__ import is_enough, main
-from tools.bench_system.client import Outcome
-from tools.bench_system.report import GOALS, Load, Measured, Turn, percentile, report_of, table
+from benchmarks.system.__main__ import is_enough, main
+from benchmarks.system.client import Outcome
+from benchmarks.system.report import GOALS, Load, Measured, Turn, percentile, report_of, table
 
 CLIENTS = (1, 8, 32)
 

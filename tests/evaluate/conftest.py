@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from cli.evaluate.__main__ import main
 from clipsearch.index.format.entries import Entry, Kind
 from clipsearch.index.format.segments import read_segment, segments_prefix, write_segment
 from clipsearch.model.bundle import current_space
 from clipsearch.storage import open_bucket
-from tools.evaluate.__main__ import main
 
 ROOT = Path(__file__).parents[2]
 SCENES = 200  # so many that not all of them are found first
@@ -84,7 +84,7 @@ class Captions:
         where = ("--captions", str(self.path), "--index", self.index, "--prefix", "held-out/")
         with pytest.MonkeyPatch.context() as patch:
             if not over_http:
-                patch.setattr("tools.evaluate.__main__.ask_over_http", lambda *_: NOTHING_ASKED)
+                patch.setattr("cli.evaluate.__main__.ask_over_http", lambda *_: NOTHING_ASKED)
             assert main([*where, "--out", str(out), *arguments]) == exit_code
         return figures_in(out)
 
@@ -95,7 +95,7 @@ def figures_in(out):
 
 def command(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "tools.evaluate", *arguments],
+        [sys.executable, "-m", "cli.evaluate", *arguments],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if "CLIPSEARCH" not in name},
         capture_output=True,

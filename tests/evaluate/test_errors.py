@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from cli.evaluate.__main__ import main
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from model_export.demo import BUNDLE
 from tests.evaluate.conftest import command
-from tools.evaluate.__main__ import main
 
 GOOD = {
     "images": [{"id": 1, "file_name": "a.jpg"}],

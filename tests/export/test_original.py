@@ -10,17 +10,17 @@ import httpx
 import numpy as np
 import pytest
 
+from benchmarks.encoder_sides import theirs
+from benchmarks.system import servers
+from benchmarks.system.asking import BEST
+from benchmarks.system.client import Job, run
+from benchmarks.system.ingest import their_rate
+from benchmarks.system.servers import Meter
+from benchmarks.system.world import World
+from cli.common.processes import end_functions
 from model_export.samples import photo
 from model_export.tiny import tiny_clip
 from tests.export.checkpoints import save_new
-from tools.bench_encoder_sides import theirs
-from tools.bench_system import servers
-from tools.bench_system.asking import BEST
-from tools.bench_system.client import Job, run
-from tools.bench_system.ingest import their_rate
-from tools.bench_system.servers import Meter
-from tools.bench_system.world import World
-from tools.run.processes import end_functions
 
 PHOTOS = 24
 

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from cli.common.errors import RunError
+from cli.run.model import choose_model, export_once
 from clipsearch.model.bundle import read_bundle
 from model_export import ROOT
 from model_export.exported import place_of
@@ -18,8 +20,6 @@ from tests.export.checkpoints import change_json, save_new
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
 from tests.support.waiting import wait_for
-from tools.run.errors import RunError
-from tools.run.model import choose_model, export_once
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ except KeyboardInterrupt:
 """
     start = """
 import sys
-from tools.run.model import _exit_code
+from cli.run.model import _exit_code
 _exit_code([sys.executable, "-c", *sys.argv[1:]])
 """
     begun = tmp_path / "begun"

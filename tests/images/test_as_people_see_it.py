@@ -171,13 +171,13 @@ def test_a_compression_that_is_not_supported_is_named(compression, name):
 
 
 def test_a_tile_far_larger_than_the_picture_is_refused():
-    from tools.bench_decoding.inputs import tiff_with_a_huge_tile
+    from benchmarks.decoding.inputs import tiff_with_a_huge_tile
 
     assert reason(tiff_with_a_huge_tile()).startswith("tiles of 60000 x 30000 pixels")
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused_before_it_is_decoded():
-    from tools.bench_decoding.inputs import many_scans
+    from benchmarks.decoding.inputs import many_scans
 
     assert "scans of 7000 x 7000 pixels take too long" in reason(many_scans())
 

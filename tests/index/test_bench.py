@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.index.__main__ import table
+from benchmarks.index.data import SPACE, Data, name_of
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
-from tools.bench_index.__main__ import table
-from tools.bench_index.data import SPACE, Data, name_of
 
 
 def test_made_up_vectors_are_as_far_from_each_other_as_those_of_a_clip() -> None:

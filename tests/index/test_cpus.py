@@ -29,7 +29,7 @@ def test_a_process_that_is_bound_to_a_processor_has_one(monkeypatch: pytest.Monk
 def test_nobody_else_asks_for_the_affinity() -> None:
     asking = {
         path.name
-        for folder in ("functions", "tools", "model_export")
+        for folder in ("functions", "cli", "benchmarks", "model_export")
         for path in (ROOT / folder).rglob("*.py")
         if re.search("sched_getaffinity", path.read_text("utf-8"))
     }

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from functions_framework import create_app
 
+from cli.run.feeder import Event
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import segments_prefix
@@ -22,7 +23,6 @@ from tests.support.gcs_double import cloud_storage
 from tests.support.pictures import jpeg
 from tests.support.pubsub_double import event_of
 from tests.support.tiny_bundle import make_tiny_bundle
-from tools.run.feeder import Event
 
 MAIN = str(Path(__file__).parents[2] / "functions" / "main.py")
 CUT = jpeg("red", (200, 150))[:700]

@@ -2,11 +2,11 @@
 
 import pytest
 
+from cli.run.feeder import Event
 from clipsearch.images.thumbnails import thumbnail_name
 from tests.ingest.conftest import upload
 from tests.support.gcs_double import LOST
 from tests.support.pictures import jpeg
-from tools.run.feeder import Event
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.run.feeder import Event
 from clipsearch.telemetry import CloudFormatter
 from tests.ingest.test_attempts import deliveries, failing  # noqa: F401 (a fixture)
 from tests.support.pictures import jpeg
 from tests.terraform.conftest import TERRAFORM, parse
-from tools.run.feeder import Event
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from PIL import Image
 
+from cli.run.feeder import Event
 from clipsearch.storage.gcs import GcsBucket
 from ingest.retries import FRESH_S, LIMIT
 from tests.ingest.conftest import Cloud, upload
-from tools.run.feeder import Event
 
 BUCKETS = ("my-photos", "my-index", "my-site")
 TOO_MANY = 200  # deliveries: the loop would go on for ever

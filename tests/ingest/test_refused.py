@@ -6,10 +6,10 @@ import json
 
 import pytest
 
+from cli.run.feeder import Event
 from clipsearch.index.format.entries import Kind
 from clipsearch.storage.gcs import GcsBucket
 from tests.support.pictures import jpeg
-from tools.run.feeder import Event
 
 COLOURS = ["red", "green", "blue", "white", "black", "gold", "navy", "teal", "pink", "gray"]
 COLOURS += ["lime", "olive", "brown"]

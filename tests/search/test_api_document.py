@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cli.demo_photos import draw_demo_photo, file_name
 from search.http.params import EMBED_PARAMETERS, GET_PARAMETERS, LABEL, MAX_IMAGES
 from search.main import ROUTES
 from tests.search.conftest import ROOT, Gallery, classify
-from tools.demo_photos import draw_demo_photo, file_name
 
 DOCUMENT = (ROOT / "docs" / "api.md").read_text()
 BUNDLE = ROOT / "model_export" / "demo" / "bundle"

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from benchmarks.decoding.inputs import INPUTS
 from tests.search.conftest import Gallery
 from tests.search.test_busy import many_requests_to
 from tests.support.function_server import running_function
-from tools.bench_decoding.inputs import INPUTS
 
 MEMORY = 2 << 30
 WORST = {

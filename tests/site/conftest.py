@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
+from cli.demo_photos import draw_demo_photos
+from cli.run.page import SITE, policy, site_files
+from cli.run.static import StaticServer
 from model_export.demo.scenes import Group, Scene, draw
 from tests.support.browser import chromium
 from tests.support.http_double import Handler, HttpDouble
 from tests.support.pictures import encoded
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
-from tools.demo_photos import draw_demo_photos
-from tools.run.page import SITE, policy, site_files
-from tools.run.static import StaticServer
 
 LOCALHOST = "127.0.0.1"
 PATIENCE = 60_000  # milliseconds; a machine may be busy with something else

@@ -177,9 +177,9 @@ def test_the_page_brings_a_policy_of_its_own_for_any_server(gallery):
 
 def test_it_works_in_a_folder_of_a_server_under_its_full_name(browse, stub, tmp_path):
     """As https://storage.googleapis.com/BUCKET/index.html."""
+    from cli.run.page import policy, site_files
+    from cli.run.static import StaticServer
     from tests.site.conftest import LOCALHOST, SITE
-    from tools.run.page import policy, site_files
-    from tools.run.static import StaticServer
 
     bucket = tmp_path / "bucket"
     bucket.mkdir()

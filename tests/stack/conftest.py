@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cli.run.options import DEMO_MODEL
 from model_export.demo.scenes import Group, Scene, draw
 from tests.support.pictures import encoded, jpeg
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
-from tools.run.options import DEMO_MODEL
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def start_stack(tmp_path_factory):
-    """Start `python -m tools.run` with these arguments; all of them end with the module."""
+    """Start `python -m cli.run` with these arguments; all of them end with the module."""
     stacks = []
 
     def start(*arguments, program=None):

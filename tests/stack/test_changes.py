@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+from cli.run.changes import SETTLED_AFTER_US, FolderChanges
+from cli.run.feeder import Event
 from clipsearch.index.format.generations import overruling
 from clipsearch.storage import open_bucket
-from tools.run.changes import SETTLED_AFTER_US, FolderChanges
-from tools.run.feeder import Event
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from tools.demo_photos import demo_scene, draw_demo_photo, draw_demo_photos, file_name
+from cli.demo_photos import demo_scene, draw_demo_photo, draw_demo_photos, file_name
 
 
 def test_pictures_are_named_after_what_they_show(tmp_path):

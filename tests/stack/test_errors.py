@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
+from cli.common.errors import UsageError
+from cli.run.options import parse_options
+from cli.run.stack import GONE_AT_ONCE
 from tests.support.running_stack import ROOT
 from tests.support.waiting import wait_for
-from tools.run.errors import UsageError
-from tools.run.options import parse_options
-from tools.run.stack import GONE_AT_ONCE
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def folder(tmp_path):
 def run_stack(*arguments):
     """Exit code and the lines printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "tools.run", *map(str, arguments)],
+        [sys.executable, "-m", "cli.run", *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -8,12 +8,12 @@ import time
 import pytest
 from cloudevents.http import from_http
 
+from cli.run import feeder as feeder_module
+from cli.run import schedule as schedule_module
+from cli.run.feeder import Event, Feeder, wait_before
+from cli.run.schedule import Maintenance, Schedule
 from ingest.messages import PUBLISHED, Reconcile, parse_message
 from tests.support.waiting import wait_for
-from tools.run import feeder as feeder_module
-from tools.run import schedule as schedule_module
-from tools.run.feeder import Event, Feeder, wait_before
-from tools.run.schedule import Maintenance, Schedule
 
 
 class Ingest(http.server.ThreadingHTTPServer):
@@ -136,7 +136,7 @@ def test_a_proxy_in_the_environment_is_not_asked(ingest, monkeypatch):
 
 
 def test_waits_double_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr("tools.run.feeder.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("cli.run.feeder.random.uniform", lambda low, high: high)
     assert [wait_before(n) for n in range(1, 5)] == [0.25, 0.5, 1.0, 2.0]
     assert wait_before(50) == feeder_module.LONGEST_WAIT
 

@@ -8,11 +8,11 @@ import time
 
 import pytest
 
+from cli.common import processes
+from cli.common.errors import RunError
+from cli.common.processes import Function, check_alive, end_functions
 from tests.support.running_stack import is_running
 from tests.support.waiting import wait_for
-from tools.run import processes
-from tools.run.errors import RunError
-from tools.run.processes import Function, check_alive, end_functions
 
 STUBBORN = """
 import os, signal, subprocess, sys, time

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cli.status import lines_of
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
@@ -21,7 +22,6 @@ from tests.support.pictures import jpeg
 from tests.support.running_stack import ROOT
 from tests.support.tiny_bundle import make_tiny_bundle
 from tests.support.waiting import wait_for
-from tools.status import lines_of
 
 TIMEOUT = 180
 
@@ -41,7 +41,7 @@ def buckets(tmp_path):
 
 def command(folder, *arguments):
     return [
-        *(sys.executable, "-m", "tools.reconcile", "--photos", str(folder / "my photos")),
+        *(sys.executable, "-m", "cli.reconcile", "--photos", str(folder / "my photos")),
         *("--index", str(folder / "index"), "--thumbnails", str(folder / "thumbnails")),
         *arguments,
     ]
@@ -136,7 +136,7 @@ def test_an_empty_folder_is_taken_for_a_drive_that_is_not_mounted(buckets):
     ],
 )
 def test_what_cannot_be_is_one_line(arguments, what):
-    done = run(sys.executable, "-m", "tools.reconcile", *arguments)
+    done = run(sys.executable, "-m", "cli.reconcile", *arguments)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("clipsearch: ")
@@ -203,7 +203,7 @@ def test_it_works_on_cloud_storage(tmp_path, monkeypatch):
     for name in ("mine/a b.jpg", "mine/größe.jpg", "mine/album/", "mine/", "others.jpg"):
         storage.put("my-photos", name, jpeg())
     done = run(
-        *(sys.executable, "-m", "tools.reconcile", "--photos", "gs://my-photos/mine"),
+        *(sys.executable, "-m", "cli.reconcile", "--photos", "gs://my-photos/mine"),
         *("--index", "gs://my-index", "--thumbnails", "gs://my-site/thumbnails"),
     )
     assert done.returncode == 0, done.stderr
@@ -271,7 +271,7 @@ def test_status_prints_what_search_says(status, body, code, what):
 
     server = HttpDouble(Answer)
     started = time.monotonic()
-    done = run(sys.executable, "-m", "tools.status", f"{server.url}/")
+    done = run(sys.executable, "-m", "cli.status", f"{server.url}/")
     server.close()
     assert done.returncode == code
     assert what in done.stdout + done.stderr

@@ -2,14 +2,14 @@
 
 import pytest
 
+from cli.run.feeder import Event, Feeder
+from cli.run.report import Report
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage import open_bucket
 from tests.index.making import failure, photo, tombstone
 from tests.stack.test_feeder import Ingest
 from tests.support.waiting import wait_for
-from tools.run.feeder import Event, Feeder
-from tools.run.report import Report
 
 
 @pytest.fixture

@@ -8,17 +8,17 @@ import subprocess
 import pytest
 from playwright.sync_api import expect
 
+from cli.demo_photos import file_name
 from tests.support.browser import chromium
 from tests.support.ports import free_port
 from tests.support.running_stack import get, is_running
 from tests.support.waiting import PATIENCE, wait_for
-from tools.demo_photos import file_name
 
 COUNT = 12  # demo pictures
 WATCHING_ONLY = """
-import sys, tools.run.__main__, tools.run.stack
-tools.run.stack.LOOK_AT_LEAST_EVERY = 3600
-sys.exit(tools.run.__main__.main())
+import sys, cli.run.__main__, cli.run.stack
+cli.run.stack.LOOK_AT_LEAST_EVERY = 3600
+sys.exit(cli.run.__main__.main())
 """
 
 

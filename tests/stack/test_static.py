@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tools.run.static import StaticServer
+from cli.run.static import StaticServer
 
 
 @pytest.fixture

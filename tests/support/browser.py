@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tools.screenshot import CHROMIUM_FLAGS, find_chromium
+from benchmarks.screenshot import CHROMIUM_FLAGS, find_chromium
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from pathlib import Path, PurePosixPath
 import httpx
 import pytest
 
+from cli.demo_photos import draw_demo_photos, file_name
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import Bucket, open_bucket
 from ingest.events import FINALIZED
 from tests.support.function_server import PATIENCE, running_function
 from tests.terraform.conftest import ROOT, Configuration
-from tools.demo_photos import draw_demo_photos, file_name
 
 BUNDLE = ROOT / "model_export" / "demo" / "bundle"
 

@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from cli.run.page import DEFAULT_SEARCH_URL
 from clipsearch.errors import SettingsError
 from clipsearch.model.bundle import _current_name
 from clipsearch.settings import SETTINGS, Settings
@@ -16,7 +17,6 @@ from ingest.maintenance import SPREAD_S
 from ingest.messages import PUBLISHED, parse_message
 from search.main import PLACES
 from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
-from tools.run.page import DEFAULT_SEARCH_URL
 
 FUNCTIONS = "google_cloudfunctions2_function"
 ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"

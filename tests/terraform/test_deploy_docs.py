@@ -29,7 +29,7 @@ def test_every_command_begins_in_the_folder_of_the_repository() -> None:
     readme = (ROOT / "README.md").read_text()
     commands = re.findall(r"^ {4}(\S.*)$", GUIDE + readme, re.MULTILINE)
     assert not [command for command in commands if re.match(r"cd |terraform (?!-chdir=)", command)]
-    assert "    make .venv/.made\n    .venv/bin/python -m tools.demo_photos" in GUIDE
+    assert "    make .venv/.made\n    .venv/bin/python -m cli.demo_photos" in GUIDE
 
 
 def test_every_command_on_a_service_says_where_it_is() -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import ConsoleMessage, expect
 
+from cli.run.page import DEFAULT_SEARCH_URL
+from cli.run.static import StaticServer
 from tests.support.browser import chromium
 from tests.terraform.conftest import ROOT, Configuration
-from tools.run.page import DEFAULT_SEARCH_URL
-from tools.run.static import StaticServer
 
 STATUS = {"model": "m", "space": "0" * 12, "commit": 0, "updated": None}
 STATUS |= {"photos": {"objects": None, "indexed": 1, "failed": 0, "pending": None}}

@@ -16,7 +16,7 @@ TIMEOUT = 180
 
 
 def command(tool, *arguments):
-    return [sys.executable, "-m", f"tools.{tool}", *map(str, arguments)]
+    return [sys.executable, "-m", f"cli.{tool}", *map(str, arguments)]
 
 
 def run(tool, *arguments, **more):
@@ -139,7 +139,7 @@ def coco():
 
 @pytest.fixture
 def make_coco(coco, tmp_path):
-    """The arguments of tools.coco that lead to that server."""
+    """The arguments of cli.coco that lead to that server."""
 
     def arguments(to, *more):
         if "--annotations" not in more:

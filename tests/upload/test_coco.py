@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from cli.coco.client import retry_after
 from tests.support.coco_double import (
     ARCHIVE,
     CUT,
@@ -23,7 +24,6 @@ from tests.support.coco_double import (
 )
 from tests.support.waiting import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, command, last_line, one_line, run
-from tools.coco.client import retry_after
 
 
 def path_of(number):

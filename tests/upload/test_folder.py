@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from cli.common.errors import UsageError
+from cli.upload.engine import upload
+from cli.upload.folder import FolderSource
+from cli.upload.options import parse_options
 from clipsearch.storage import open_bucket
 from tests.support.coco_double import jpeg
 from tests.support.gcs_double import Refused
 from tests.support.pictures import encoded, picture
 from tests.support.waiting import wait_for
 from tests.upload.conftest import ROOT, TIMEOUT, Cloud, Folder, command, last_line, one_line, run
-from tools.run.errors import UsageError
-from tools.upload.engine import upload
-from tools.upload.folder import FolderSource
-from tools.upload.options import parse_options
 
 
 def fill(folder, files):

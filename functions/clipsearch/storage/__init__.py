@@ -1,7 +1,7 @@
 """Object storage: the interface, and the two places where objects can be.
 
 The index asks only one thing of a storage beyond reading and writing: *create if absent*.
-Only a person who puts photos into a bucket (tools/) replaces any. Whoever implements `Bucket`
+Only a person who puts photos into a bucket (cli/upload) replaces any. Whoever implements `Bucket`
 passes tests/storage/test_contract.py.
 """
 

@@ -2,7 +2,7 @@
 
 Lists the bucket once and sends what is to be done as messages of bounded size, to whoever does
 it: other instances, over Pub/Sub, or this process (maintenance.py), or a person's machine
-(tools/reconcile). Everything may be repeated, and killed anywhere: what is left is found again.
+(cli/reconcile). Everything may be repeated, and killed anywhere: what is left is found again.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 """Photos with older times than what the index holds of them."""
 
+from cli.run.feeder import Event
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
@@ -7,7 +8,6 @@ from tests.index.making import tombstone
 from tests.ingest.conftest import CUT
 from tests.support.pictures import jpeg
 from tests.support.waiting import wait_for_a_tick
-from tools.run.feeder import Event
 
 
 def test_a_photo_that_came_back_with_its_old_time_is_found_again(cloud, tmp_path):

@@ -5,6 +5,7 @@ import itertools
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli.run.feeder import Event
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import segments_prefix
@@ -14,7 +15,6 @@ from clipsearch.storage import open_bucket
 from tests.ingest.conftest import CUT
 from tests.support.pictures import jpeg
 from tests.support.tiny_bundle import make_tiny_bundle
-from tools.run.feeder import Event
 
 
 def test_without_anything_there_is_nothing_to_do(cloud):

@@ -1,0 +1,92 @@
+"""python -m benchmarks.index [--vectors FILE] [--photos N …] [--parts PART …]: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import shutil
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+
+from benchmarks.index import cold, crowd, search, uploads
+from benchmarks.index.data import Data
+from cli import ROOT
+from clipsearch.cpus import cpus
+
+RESULT = ROOT / "build" / "bench" / "index.json"
+PARTS = ("uploads", "search", "cold", "crowd")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="make bench-index", description="measure the index at its bounds"
+    )
+    parser.add_argument(
+        "--vectors",
+        type=Path,
+        help="an .npz with image_vectors and text_vectors of a real model, to be enlarged; "
+        "without it both are made up (benchmarks/index/data.py)",
+    )
+    parser.add_argument("--photos", type=int, nargs="+", default=[118_287, 1_000_000])
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
+    parser.add_argument("--keep", action="store_true", help="keep the libraries for the next run")
+    options = parser.parse_args()
+    data = Data.load(options.vectors)
+    report: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    report.update(vectors=data.origin, machine=machine())
+    if "uploads" in options.parts:
+        report["uploads"] = uploads.measure()
+    for photos in options.photos:
+        folder = ROOT / "build" / "bench" / f"index-{photos}-{data.origin}"
+        try:
+            if {"search", "cold", "crowd"} & set(options.parts):
+                data.write_library(folder, photos)
+            if "cold" in options.parts:
+                report.setdefault("cold", {})[str(photos)] = cold.measure(folder, data)
+            if "crowd" in options.parts and photos == min(options.photos):
+                report["crowd"] = crowd.measure(folder)
+            if "search" in options.parts:
+                report.setdefault("search", {})[str(photos)] = search.measure(folder, data, photos)
+        finally:
+            if not options.keep:
+                shutil.rmtree(folder, ignore_errors=True)
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(report, indent=1) + "\n")
+    print(table(report))
+    print(f"written to {RESULT}")
+
+
+def machine() -> dict[str, object]:
+    versions = {"faiss": faiss.__version__, "numpy": np.__version__}
+    return {"cpus": cpus(), "platform": platform.platform(), **versions}
+
+
+def table(report: dict[str, Any]) -> str:
+    rows = [("what", "measured", "bound")]
+    for size, found in report.get("uploads", {}).items():
+        said = f"{found['requests']} requests, {found['bytes']:,} bytes"
+        rows.append((f"an upload in front of {int(size):,}", said, "equal within 10 %"))
+    for size, found in report.get("search", {}).items():
+        for kind in ("text", "image"):
+            its = found[kind]
+            said = f"{its['ms']:.2f} ms: 1/{its['of_one_thread']:.0f}, 1/{its['of_default']:.0f}"
+            said += f"; recall {its['recall']:.4f}"
+            bound = f"1/{50 if int(size) < 500_000 else 100} at 0.99" if kind == "text" else ""
+            rows.append((f"search {int(size):,}, {kind}", said, bound))
+    for size, found in report.get("cold", {}).items():
+        said = f"{found['seconds']:.2f} s: {found['ratio']:.2f} x reading; {found['peak_mb']} MB"
+        rows.append((f"cold {int(size):,}", said, "3 x reading; 1,500 MB"))
+    if "crowd" in report:
+        found = report["crowd"]
+        said = f"{found['lost']} lost; p50 {found['p50_s']:.2f} s, p95 {found['p95_s']:.2f} s"
+        rows.append(("1,000 uploads from 16 workers", said, "none lost; p95 2 s"))
+    lines = [f"{a:34} {b:54} {c}" for a, b, c in rows]
+    return "\n".join([*lines, "IndexFlatIP on one thread; as it comes, with all threads."])
+
+
+if __name__ == "__main__":
+    main()

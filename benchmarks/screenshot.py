@@ -1,0 +1,96 @@
+"""Takes the README's pictures of the page: `make screenshot`, while `make run` runs.
+
+python -m benchmarks.screenshot http://127.0.0.1:8080 docs
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+QUESTION = "two blue mushrooms"
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1100, "height": 760}}  # CSS pixels
+PHONE: dict[str, Any] = {
+    "viewport": {"width": 360, "height": 740},
+    "has_touch": True,
+    "is_mobile": True,
+}
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+# No GPU, and no requests of its own to the network.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--disable-quic",
+]
+
+
+def find_chromium() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def take(page_url: str, folder: Path, chromium: str) -> None:
+    """Save each state that the README shows as a PNG in `folder`. playwright.sync_api.Error."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        page = _searched(browser, page_url, **DESKTOP)
+        page.screenshot(path=folder / "screenshot.png")
+        page = _searched(browser, page_url, **DESKTOP, color_scheme="dark")
+        _enlarge(page, 0)
+        page.screenshot(path=folder / "dark.png")
+        page = _searched(browser, page_url, **PHONE)
+        page.screenshot(path=folder / "phone.png")
+        page = _searched(browser, page_url, **PHONE, color_scheme="dark")
+        _enlarge(page, 0)
+        page.screenshot(path=folder / "phone-dark.png")
+        page = browser.new_page(**PHONE)
+        page.goto(page_url)
+        page.get_by_text("can be searched").wait_for()
+        page.screenshot(path=folder / "phone-start.png")
+        browser.close()
+
+
+def _searched(browser: Browser, page_url: str, **options: Any) -> Page:
+    page = browser.new_page(**options)
+    page.goto(page_url)
+    page.get_by_role("searchbox").fill(QUESTION)
+    page.keyboard.press("Enter")
+    page.locator("#status", has_text=re.compile(r"photos like")).wait_for()
+    page.wait_for_load_state("networkidle")
+    return page
+
+
+def _enlarge(page: Page, number: int) -> None:
+    page.locator("#results a").nth(number).click()
+    page.wait_for_load_state("networkidle")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("page", nargs="?", default="http://127.0.0.1:8080")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"))
+    options = parser.parse_args()
+    chromium = find_chromium()
+    if chromium is None:
+        print("no chromium found; on Debian: apt-get install chromium", file=sys.stderr)
+        return 2
+    try:
+        take(options.page, options.folder, chromium)
+    except Error as error:
+        print(f"{options.page}: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

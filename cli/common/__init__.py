@@ -1,0 +1,1 @@
+"""What several commands share: errors, exit codes, addresses of this machine, processes."""

@@ -1,0 +1,140 @@
+"""The two functions as child processes: started as the cloud starts them, and ended for sure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli import ROOT
+from cli.common.errors import RunError, UsageError
+from cli.common.localhost import HOST, open_local
+
+START_SECONDS = 120.0  # a busy laptop; a function is usually up within one or two
+END_SECONDS = 10.0  # requests in progress may finish; after that, SIGKILL
+
+# A person's own values of these would change how the framework starts.
+NOT_PASSED_ON = ("DEBUG", "HOST", "PORT", "PYTHONPATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A running function; `log` is the file that both its streams go to."""
+
+    name: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}/"
+
+
+def check_port(port: int, what: str) -> None:
+    """UsageError when nobody can listen on `port`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+        try:
+            probe.bind((HOST, port))
+        except OSError as exc:
+            raise port_error(port, what, exc) from exc
+
+
+def port_error(port: int, what: str, error: OSError) -> UsageError:
+    return UsageError(
+        f"port {port} ({what}) cannot be used: {error.strerror}; choose others with PORT="
+    )
+
+
+def start_function(name: str, port: int, settings: Mapping[str, str], log: Path) -> Function:
+    """Start the function `name` of functions/main.py; it may need a moment until it answers."""
+    program = str(Path(sys.executable).with_name("functions-framework"))
+    command = [program, "--source", "functions/main.py", "--target", name]
+    return start_server(name, command, port, settings, log)
+
+
+def start_server(
+    name: str, command: Sequence[str], port: int, settings: Mapping[str, str], log: Path
+) -> Function:
+    """Start `command`, which takes --host and --port, with `settings` in its environment."""
+    environ = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in NOT_PASSED_ON and not key.startswith(("CLIPSEARCH_", "FUNCTION_"))
+    }
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            [*command, "--host", HOST, "--port", str(port)],
+            cwd=ROOT,
+            env={**environ, **settings, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            # a group of its own: Ctrl-C reaches us alone, and the group ends with one signal
+            start_new_session=True,
+        )
+    return Function(name, port, process, log)
+
+
+def wait_until_up(function: Function, path: str, stop: threading.Event) -> None:
+    """Return when `function` answers on `path`, whatever it says, or when `stop` is set."""
+    give_up = time.monotonic() + START_SECONDS
+    while not stop.is_set():
+        check_alive([function])
+        try:
+            open_local(function.url + path, 5).close()
+            return
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return
+        except OSError:
+            if time.monotonic() > give_up:
+                raise RunError(f"{function.name} does not start; see {function.log}") from None
+        stop.wait(0.05)
+
+
+def check_alive(functions: Iterable[Function]) -> None:
+    """RunError when one of them has ended."""
+    for function in functions:
+        code = function.process.poll()
+        if code is not None:
+            raise RunError(
+                f"{function.name} ended by itself (exit code {code}); see {function.log}"
+            )
+
+
+def end_functions(functions: Iterable[Function]) -> None:
+    """Ask all of them to end, wait a little, and kill what is left of each process group."""
+    functions = list(functions)
+    for function in functions:
+        _signal_group(function, signal.SIGTERM)
+    _wait(functions, END_SECONDS)
+    for function in functions:
+        # also after a good end: a worker may have outlived its master
+        _signal_group(function, signal.SIGKILL)
+    _wait(functions, END_SECONDS)
+
+
+def _wait(functions: Iterable[Function], seconds: float) -> None:
+    """Until all of them have ended, but no longer than `seconds`."""
+    give_up = time.monotonic() + seconds
+    for function in functions:
+        with suppress(subprocess.TimeoutExpired):
+            function.process.wait(max(0.0, give_up - time.monotonic()))
+
+
+def _signal_group(function: Function, number: signal.Signals) -> None:
+    try:
+        os.killpg(function.process.pid, number)
+    except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+        return

@@ -1,0 +1,117 @@
+"""`python -m cli.evaluate`: see cli/evaluate/options.py for what it takes."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cli.common.errors import RunError
+from cli.evaluate.captions import Captioned, read_captions
+from cli.evaluate.demo import PREFIX, make_demo_set
+from cli.evaluate.library import Library, open_library
+from cli.evaluate.measure import measure, rows_of
+from cli.evaluate.options import Options, parse_options
+from cli.evaluate.over_http import ask_over_http
+from cli.evaluate.packing import packed
+from cli.evaluate.page import page
+from cli.evaluate.report import text
+from clipsearch import telemetry
+from clipsearch.errors import ClipsearchError
+from clipsearch.storage import open_bucket
+from clipsearch.text import printable, printable_lines
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0: measured; 1: it could not be, or search answers otherwise; 2: asked wrongly."""
+    telemetry.to_terminal()
+    try:
+        return _evaluate(parse_options(list(arguments)))
+    except RunError as error:
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except (ClipsearchError, OSError) as error:
+        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("clipsearch: stopped", file=sys.stderr)
+        return 130
+
+
+def _evaluate(options: Options) -> int:
+    captions, index, prefix = options.captions, options.index, options.prefix
+    if captions is None:
+        name = f"demo-{options.count}-{options.others}"
+        made = make_demo_set(options.out / "evaluate" / name, options.count, options.others)
+        captions, index, prefix = made.captions, made.index, PREFIX
+    captioned = read_captions(captions, prefix)
+    library = open_library(open_bucket(index), options.space)
+    captioned = _chosen(captioned, library, options)
+    figures = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "file": captions.name,
+        "index": index,
+        "packed": options.packed,
+        **_measured(library, captioned, index, options),
+    }
+    print(printable_lines(text(figures)))
+    _write(figures, options.out)
+    return _exit_code(figures)
+
+
+def _chosen(captioned: Captioned, library: Library, options: Options) -> Captioned:
+    """What is really asked for. RunError if nothing of it is indexed."""
+    rows = rows_of(captioned, library)
+    if (rows < 0).all():
+        raise RunError(
+            f"none of the {len(rows):,} captioned photos is in the index, where the names are like "
+            f"{library.names[0]!r} and not like {captioned.names[0]!r}; PREFIX= goes before them"
+        )
+    photos = np.flatnonzero(rows >= 0) if options.only_indexed else np.arange(len(rows))
+    chosen = photos[: options.count or len(photos)]
+    if (rows[chosen] < 0).all():
+        raise RunError(
+            f"none of the first {len(chosen):,} captioned photos is in the index, but "
+            f"{np.count_nonzero(rows >= 0):,} others are; ARGS=--only-indexed asks for those"
+        )
+    return captioned.only(chosen.tolist())
+
+
+def _measured(
+    library: Library, captioned: Captioned, index: str, options: Options
+) -> dict[str, Any]:
+    if not options.packed:
+        figures = measure(library, captioned, options.only_captioned)
+        return figures | {"over_http": ask_over_http(library, index, captioned.texts)}
+    with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
+        return measure(packed(library, Path(folder)), captioned, options.only_captioned)
+
+
+def _write(figures: dict[str, Any], out: Path) -> None:
+    (out / "bench").mkdir(parents=True, exist_ok=True)
+    (out / "bench" / "evaluate.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (out / "evaluate.html").write_text(page(figures))
+    written = f"written to {out / 'evaluate.html'} and {out / 'bench' / 'evaluate.json'}"
+    print(printable(written))
+
+
+def _exit_code(figures: dict[str, Any]) -> int:
+    http = figures.get("over_http", {"asked": 0, "same": 0})
+    if http["same"] == http["asked"]:
+        return 0
+    different = http["asked"] - http["same"]
+    print(
+        f"clipsearch: {different} of {http['asked']} answers over HTTP are not those measured",
+        file=sys.stderr,
+    )
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

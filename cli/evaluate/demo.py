@@ -1,0 +1,102 @@
+"""The demo world as a captioned set: held-out scenes as pictures, their descriptions as captions.
+
+The scenes, and the drawings of them, are those that `make evaluate-demo` measures.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm import tqdm
+
+from cli.common.errors import RunError
+from cli.reconcile.options import Options as ReconcileOptions
+from cli.reconcile.plan import make_plan
+from cli.reconcile.work import work
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.settings import Settings
+from clipsearch.storage import open_bucket
+from ingest.services import Services
+from model_export.demo import BUNDLE
+from model_export.demo.evaluate import PICTURE_SIZE, SEED, held_out_scenes
+from model_export.demo.scenes import Scene, draw, random_scene
+
+PREFIX = "held-out/"
+
+
+@dataclass(frozen=True)
+class DemoSet:
+    captions: Path
+    index: str
+
+
+def make_demo_set(folder: Path, count: int, others: int) -> DemoSet:
+    """`count` captioned scenes and `others` without a caption, drawn and indexed below `folder`.
+
+    What is there and right is kept. The pictures are PNG: the encoder sees what was drawn.
+    """
+    photos, index = folder / "photos", (folder / "index").as_uri()
+    captions = folder / "captions.json"
+    rng = np.random.default_rng(SEED)
+    scenes = held_out_scenes(count, rng)
+    drawn = (draw(scene, PICTURE_SIZE, rng) for scene in scenes)
+    _write(photos / PREFIX, drawn, count)
+    _write(photos / "others", _random_pictures(others), others)
+    captions.write_text(json.dumps(_coco(scenes), indent=1) + "\n")
+    _index(photos, index, folder / "thumbnails")
+    return DemoSet(captions, index)
+
+
+def _random_pictures(count: int) -> Iterator[Image.Image]:
+    rng = np.random.default_rng(SEED + 1)
+    return (draw(random_scene(rng), PICTURE_SIZE, rng) for _ in range(count))
+
+
+def _write(folder: Path, pictures: Iterator[Image.Image], count: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # disable=None: no bar where nobody sees it move, in a log file
+    bar = tqdm(pictures, "drawing", count, unit=" photos", disable=None if count else True)
+    for number, picture in enumerate(bar):
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        path = folder / _file_name(number)
+        if not path.is_file() or path.read_bytes() != file.getvalue():
+            path.write_bytes(file.getvalue())
+
+
+def _file_name(number: int) -> str:
+    return f"{number:05}.png"
+
+
+def _coco(scenes: list[Scene]) -> dict[str, object]:
+    return {
+        "info": {"description": "held-out scenes of clipsearch's demo model"},
+        "images": [{"id": i, "file_name": _file_name(i)} for i in range(len(scenes))],
+        "annotations": [
+            {"id": i, "image_id": i, "caption": scene.describe()} for i, scene in enumerate(scenes)
+        ],
+    }
+
+
+def _index(photos: Path, index: str, thumbnails: Path) -> None:
+    """As `make reconcile` does it."""
+    space = publish_bundle(BUNDLE, open_bucket(index))
+    settings = Settings.from_env(
+        {
+            "CLIPSEARCH_PHOTOS": photos.as_uri(),
+            "CLIPSEARCH_INDEX": index,
+            "CLIPSEARCH_THUMBNAILS": thumbnails.as_uri(),
+            "CLIPSEARCH_PHOTOS_URL": "http://localhost",
+            "CLIPSEARCH_THUMBNAILS_URL": "http://localhost",
+        }
+    )
+    options = ReconcileOptions(Services(settings), space, plan_only=False, may_empty=False)
+    plan = make_plan(options)
+    if (plan.photos or plan.orphans) and work(options, plan):
+        raise RunError(f"the demo pictures in {photos} could not all be indexed")

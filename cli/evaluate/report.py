@@ -1,0 +1,124 @@
+"""The figures in words and rows, for the terminal and for the page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from cli.evaluate.measure import KS
+from cli.evaluate.published import SOURCE
+from clipsearch.index.compaction.build_packs import EXACT_LIMIT
+
+WAYS = {
+    "text_to_image": "text to image, through search",
+    "text_to_image_exact": "text to image, exact search",
+    "image_to_text": "image to text, exact search",
+}
+NOTE = (
+    "Comparable only with 5,000 photos of COCO and no others in the index; those of val2017 are "
+    "not the same 5,000."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    label: str
+    recalls: tuple[float, ...]  # of KS
+
+    @property
+    def cells(self) -> list[str]:
+        return [f"{value:.3f}" for value in self.recalls]
+
+
+def measured_rows(figures: dict[str, Any]) -> list[Row]:
+    found = figures["recall"]
+    return [Row(label, tuple(found[way][str(k)] for k in KS)) for way, label in WAYS.items()]
+
+
+def published_rows(figures: dict[str, Any]) -> list[Row]:
+    return [
+        Row(f"{label}, {each['label']}", tuple(each[way]))
+        for way, label in (("text_to_image", "text to image"), ("image_to_text", "image to text"))
+        for each in figures["published"]
+    ]
+
+
+def sentences(figures: dict[str, Any]) -> Iterator[str]:
+    """What was asked of what, and everything that one must know to read the table."""
+    photos, captions = figures["photos"], figures["captions"]
+    yield (
+        f"{captions['asked']:,} captions of {photos['asked']:,} photos, "
+        f"each looked for among {photos['searched']:,} photos."
+    )
+    if photos["missing"]:
+        yield (
+            f"{photos['missing']:,} of the photos asked for are not in the index and count as not "
+            "found (ARGS=--only-indexed leaves them out)."
+        )
+    if photos["others"] and photos["others_count"]:
+        yield (
+            f"{photos['others']:,} photos of the index are not asked for and are searched, too "
+            "(ARGS=--only-captioned leaves them out)."
+        )
+    elif photos["others"]:
+        yield (
+            f"{photos['others']:,} other photos of the index were passed over, on as many pages of "
+            "an answer as it took; those after the first are exact."
+        )
+    if captions["cut"]:
+        yield f"{captions['cut']:,} captions are longer than the model's context and were cut."
+    if captions["repeated"]:
+        yield (
+            f"{captions['repeated']:,} captions are there more than once, word for word; only the "
+            "photo that each belongs to counts as right."
+        )
+    if captions["empty"] or photos["uncaptioned"]:
+        yield (
+            f"Left out: {captions['empty']:,} empty captions, {photos['uncaptioned']:,} photos "
+            "without a caption."
+        )
+    yield how_searched(figures)
+    yield (
+        "Of the best 10 and 20 by exact search over float32, search has "
+        f"{figures['overlap']['10']:.4f} and {figures['overlap']['20']:.4f}."
+    )
+    if "over_http" in figures:
+        yield (
+            f"Over HTTP, GET /?q=: {figures['over_http']['same']} of "
+            f"{figures['over_http']['asked']} answers are the same."
+        )
+    if figures["damaged"]:
+        yield f"Damaged, and left out: {'; '.join(figures['damaged'])}."
+
+
+def how_searched(figures: dict[str, Any]) -> str:
+    indexed, quantised = figures["indexed"], figures["quantised"]
+    if quantised:
+        copy = ", in a copy made for this measurement" if figures["packed"] else ""
+        return (
+            f"Search is quantised{copy}: candidates among {quantised:,} of {indexed:,} photos by "
+            "4-bit codes, their order by float16."
+        )
+    if figures["packed"]:
+        return f"Search is exact, in a packed copy, too: so few as {indexed:,} are all compared."
+    return (
+        f"Search is exact: all {indexed:,} photos are compared. Codes are for more than "
+        f"{EXACT_LIMIT:,}; ARGS=--packed shows what they would do."
+    )
+
+
+def text(figures: dict[str, Any]) -> str:
+    """What the terminal gets."""
+    rows, published = measured_rows(figures), published_rows(figures)
+    width = max(len(row.label) for row in (*rows, *published)) + 2
+    head = "".join(f"{f'R@{k}':>8}" for k in KS)
+    lines = [f"{figures['model']}, space {figures['space']}, {figures['index']}"]
+    lines += [f"  {sentence}" for sentence in sentences(figures)]
+    lines += ["", f"{'measured':{width}}{head}", *_lines(rows, width)]
+    lines += ["", f"{'published':{width}}{head}", *_lines(published, width)]
+    return "\n".join([*lines, f"  {SOURCE}.", f"  {NOTE}"])
+
+
+def _lines(rows: list[Row], width: int) -> list[str]:
+    return [f"{row.label:{width}}" + "".join(f"{cell:>8}" for cell in row.cells) for row in rows]

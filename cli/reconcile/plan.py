@@ -1,0 +1,119 @@
+"""What there is to do, how long it takes here, and what it costs in the cloud."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cli.reconcile.options import Options
+from clipsearch.cpus import cpus
+from clipsearch.errors import ObjectNotFound, UnreadablePhoto
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reconcile_log import Pending
+from ingest.messages import MAX_PHOTOS, Wanted
+from ingest.read_photo import read_photo
+from ingest.reconcile.comparison import Comparison
+from ingest.reconcile.run import LISTED_AT_ONCE, batches
+
+MEASURED = 8  # photos
+GONE_AT_ONCE = 20  # photos; more than that, and an empty bucket is most likely a mistake
+
+# Dollars, list prices of autumn 2026: request-based Cloud Run, tier 1, and Cloud Storage in a
+# single region. https://cloud.google.com/run/pricing https://cloud.google.com/storage/pricing
+VCPU_SECOND, GIB_SECOND, MILLION_REQUESTS = 0.000024, 0.0000025, 0.40
+CLASS_A, CLASS_B = 0.005 / 1000, 0.0004 / 1000
+VCPUS, GIBS = 2, 2
+
+
+class EmptyBucket(Exception):
+    """No photo is left of many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    found: Comparison
+    orphans: int
+    photos: int  # to index
+    bytes: int
+    sample: tuple[Wanted, ...]
+
+    def text(self, options: Options) -> str:
+        """What a person reads before anything is done."""
+        lines = [self.summary()]
+        if self.photos:
+            lines += _estimate(self, _seconds_per_photo(options, self.sample))
+        return "\n".join(lines)
+
+    def summary(self) -> str:
+        found = self.found
+        return (
+            f"{found.objects:,} objects are there, {found.indexed:,} of them indexed, "
+            f"{found.failed:,} failed, {found.skipped:,} skipped; to index: "
+            f"{self.photos:,} ({found.missing:,} missing, {found.outdated:,} outdated, "
+            f"{found.tried_again:,} failed before), {self.bytes / 1e6:,.1f} MB; "
+            f"to remove: {self.orphans:,}"
+        )
+
+
+def make_plan(options: Options) -> Plan:
+    """Compare, and do nothing. Raises EmptyBucket, StorageError."""
+    services = options.services
+    known = SnapshotReader(services.index, options.space, keep_vectors=False).refresh()
+    found = Comparison(known.catalogue, Pending.concat([]))
+    photos = total = 0
+    sample: list[Wanted] = []
+    for batch in batches(services.photos):
+        wanted = found.look(batch)
+        photos += len(wanted)
+        total += sum(photo.size or 0 for photo in wanted)
+        sample += wanted[: MEASURED - len(sample)]
+    orphans = sum(1 for _ in found.orphans("", ""))
+    if not found.objects and orphans > GONE_AT_ONCE and not options.may_empty:
+        raise EmptyBucket(
+            f"{services.photos.url} is empty, but the index knows {orphans} photos of it; if its "
+            "drive is not mounted, mount it; if all were deleted, say so with ARGS=--empty"
+        )
+    return Plan(found, orphans, photos, total, tuple(sample))
+
+
+def _seconds_per_photo(options: Options, sample: Sequence[Wanted]) -> float:
+    """Reading, decoding and embedding, measured on photos of the plan. Nothing is written."""
+    services, encoder = options.services, options.services.model.encoder()
+    started, count = None, 0
+    for photo in (*sample[:1], *sample):  # the first time the model is loaded, too
+        if started is None and count:
+            started, count = time.perf_counter(), 0
+        count += 1
+        try:
+            data = read_photo(photo.name, photo.generation, photo.size, services.photos)
+            encoder.encode_image([encoder.decode(data).square])
+        except (ObjectNotFound, UnreadablePhoto):
+            continue
+    return (time.perf_counter() - (started or 0.0)) / count
+
+
+def _estimate(plan: Plan, seconds: float) -> list[str]:
+    n, measured = plan.photos, len(plan.sample)
+    here = n * seconds
+    run = here * (VCPUS * VCPU_SECOND + GIBS * GIB_SECOND)
+    run += -(-n // MAX_PHOTOS) * MILLION_REQUESTS / 1e6
+    listing = -(-plan.found.objects // LISTED_AT_ONCE) * CLASS_A
+    storage = n * (CLASS_A + 2 * CLASS_B) + listing
+    return [
+        f"here: {n:,} x {1000 * seconds:.0f} ms = {_duration(here)} with {cpus()} cores, "
+        f"measured on {measured} of them",
+        f"in the cloud: ${run + storage:,.4f} before the free tier, if an instance of {VCPUS} vCPU "
+        f"and {GIBS} GiB is as fast as this machine",
+        f"  Cloud Run: {here:,.1f} s x ({VCPUS} x ${VCPU_SECOND:.6f} + {GIBS} x ${GIB_SECOND:.7f})"
+        f" + {-(-n // MAX_PHOTOS):,} requests = ${run:,.4f}",
+        f"  Cloud Storage: {n:,} x (a thumbnail ${CLASS_A:.6f} + two reads ${CLASS_B:.7f} each)"
+        f" + listing = ${storage:,.4f}",
+        "  list prices of autumn 2026; see cloud.google.com/run/pricing and /storage/pricing",
+    ]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

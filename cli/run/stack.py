@@ -1,0 +1,215 @@
+"""Runs everything until Ctrl-C: bundle, functions, web server, and what happens to the photos.
+
+The main thread does all but waiting: threads of the feeder wait for ingest, and one thread
+waits for the file system.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import watchfiles
+from tqdm import tqdm
+
+from cli.common.errors import RunError
+from cli.common.localhost import HOST
+from cli.common.processes import (
+    Function,
+    check_alive,
+    check_port,
+    end_functions,
+    port_error,
+    start_function,
+    wait_until_up,
+)
+from cli.demo_photos import draw_demo_photos
+from cli.run.changes import SETTLED_AFTER_US, FolderChanges
+from cli.run.feeder import Feeder
+from cli.run.model import export_once
+from cli.run.options import Options
+from cli.run.page import SITE, policy, site_files
+from cli.run.report import Report, known_generations
+from cli.run.schedule import Schedule
+from cli.run.static import StaticServer
+from clipsearch.errors import ClipsearchError
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.storage import open_bucket
+from clipsearch.text import printable
+
+TICK_SECONDS = 0.1
+LOOK_AT_LEAST_EVERY = 30.0  # seconds; a network drive may send no notices
+GONE_AT_ONCE = 20  # photos; see _check_emptied
+TROUBLED_AFTER = 4  # deliveries of one event
+
+
+def run(options: Options) -> None:
+    """Run until a signal asks to end. RunError when something cannot start or breaks down."""
+    check_port(options.port, "page")
+    check_port(options.search_port, "search")
+    check_port(options.ingest_port, "ingest")
+    try:
+        if options.checkpoint:
+            export_once(options.checkpoint, options.model)
+        if options.demo_count:
+            draw_demo_photos(options.photos, options.demo_count)
+        with _set_by_signals() as stop, ExitStack() as ends:
+            _run(options, stop, ends)
+    except ClipsearchError as error:
+        raise RunError(f"{error} ({options.state})") from error
+    except OSError as error:  # such as a state folder that cannot be written, or a full disk
+        raise RunError(str(error)) from error
+
+
+def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
+    options.state.mkdir(parents=True, exist_ok=True)
+    index = open_bucket((options.state / "index").as_uri())
+    reader = SnapshotReader(index, publish_bundle(options.model, index), keep_vectors=False)
+    search, ingest = functions = _start_functions(options, ends)
+    ends.callback(_start_static(options).close)
+    wait_until_up(search, "health", stop)
+    wait_until_up(ingest, "", stop)
+
+    changes = FolderChanges(
+        open_bucket(options.photos.as_uri()), *known_generations(reader.refresh())
+    )
+    feeder = Feeder(ingest.url)
+    ends.callback(feeder.close)
+    report = Report(reader, feeder, ingest.log)
+    ends.callback(report.close)
+    dirty = _watch(options.photos, stop)
+    identity = _identity(options.photos)
+    schedule = Schedule()
+    is_first_look = True
+    next_look = 0.0
+    ready = False
+    while not stop.wait(TICK_SECONDS):
+        check_alive(functions)
+        _check_same(options.photos, identity)
+        if dirty.is_set() or time.monotonic() >= next_look:
+            dirty.clear()
+            events = changes.look(SETTLED_AFTER_US if ready else 0)
+            _check_same(options.photos, identity)  # again: one unplugged meanwhile looked empty
+            _check_emptied(options, changes, len(events), 0 if is_first_look else GONE_AT_ONCE)
+            is_first_look = False
+            soon = SETTLED_AFTER_US / 1e6
+            next_look = time.monotonic() + (soon if changes.unsettled else LOOK_AT_LEAST_EVERY)
+            feeder.put(events)
+            report.found(events, changes.outdated)
+            if changes.outdated:
+                schedule.ask()
+        report.show()
+        if feeder.waiting() > len(feeder.troubled(TROUBLED_AFTER)):
+            continue
+        messages = schedule.due()
+        feeder.put(messages)
+        if not ready and not messages:
+            ready = True
+            report.ready(f"http://{HOST}:{options.port}", search.url, options)
+
+
+def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
+    site = f"http://{HOST}:{options.port}"
+    settings = {
+        "CLIPSEARCH_PHOTOS": options.photos.as_uri(),
+        "CLIPSEARCH_INDEX": (options.state / "index").as_uri(),
+        "CLIPSEARCH_THUMBNAILS": (options.state / "thumbnails").as_uri(),
+        "CLIPSEARCH_PHOTOS_URL": f"{site}/photos",
+        "CLIPSEARCH_THUMBNAILS_URL": f"{site}/thumbnails",
+        "CLIPSEARCH_SITE_URL": site,
+    }
+    functions: list[Function] = []
+    ends.callback(end_functions, functions)
+    for name, port in (("search", options.search_port), ("ingest", options.ingest_port)):
+        log = options.state / f"{name}.log"
+        functions.append(start_function(name, port, settings, log))
+    return functions
+
+
+def _start_static(options: Options) -> StaticServer:
+    folders = {
+        "/": SITE,
+        "/photos/": options.photos,
+        "/thumbnails/": options.state / "thumbnails",
+    }
+    search_url = f"http://{HOST}:{options.search_port}"
+    generated = site_files(search_url, options.suggestions)
+    try:
+        return StaticServer(HOST, options.port, folders, generated, policy(search_url))
+    except OSError as error:  # taken since check_port
+        raise port_error(options.port, "page", error) from error
+
+
+def _identity(photos: Path) -> tuple[int, int]:
+    """What tells this folder from another that takes its place, such as a bare mount point."""
+    try:
+        status = photos.stat()
+    except OSError as error:
+        raise RunError(f"the photos folder {photos} is gone") from error
+    return status.st_dev, status.st_ino
+
+
+def _check_same(photos: Path, identity: tuple[int, int]) -> None:
+    """A drive that was unplugged is not a person who deleted all photos."""
+    if _identity(photos) != identity:
+        raise RunError(
+            f"another folder is now where the photos folder {photos} was; "
+            "if its drive was unplugged, start again when it is back"
+        )
+
+
+def _check_emptied(options: Options, changes: FolderChanges, gone: int, allowed: int) -> None:
+    """RunError when nothing is left of more than `allowed` photos that the index knows.
+
+    A drive that is not mounted is an empty folder. Its photos would be deleted from the index,
+    and all of them indexed again when it is back. At the start nothing tells it from a person
+    who has deleted all of them, so any number is refused. Later the folder itself tells
+    (_check_same), except where a mount keeps its identity and loses its content; then a person
+    who deletes the last photos by hand is told from it by their number.
+    """
+    if not changes.seen and gone > allowed:
+        raise RunError(
+            f"the photos folder {options.photos} is empty, but the index knows {gone} photos of "
+            "it; if its drive is not mounted, mount it and start again; if you deleted them "
+            f"all, remove {options.state} to start afresh"
+        )
+
+
+def _watch(photos: Path, stop: threading.Event) -> threading.Event:
+    """An event that is set whenever something below `photos` changes."""
+    dirty = threading.Event()
+
+    def wait_for_changes() -> None:
+        try:
+            for _ in watchfiles.watch(
+                photos,
+                watch_filter=None,
+                debounce=400,
+                stop_event=stop,
+                ignore_permission_denied=True,  # such as lost+found at the root of a drive
+            ):
+                dirty.set()
+        except (OSError, RuntimeError) as error:  # too many folders for the system's limit
+            reason = printable(str(error))
+            tqdm.write(f"no notices of changes ({reason}): looking every {LOOK_AT_LEAST_EVERY} s")
+
+    threading.Thread(target=wait_for_changes, name="watch", daemon=True).start()
+    return dirty
+
+
+@contextmanager
+def _set_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT, SIGTERM and SIGHUP set, instead of what they do otherwise."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

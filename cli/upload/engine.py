@@ -1,0 +1,158 @@
+"""What is asked for and not in the bucket goes there. Nothing is ever deleted.
+
+It may end anywhere: an object is there whole or not at all, and the next run looks again.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+from cli.common.command import one_line
+from cli.run.feeder import wait_before
+from cli.upload.report import Outcome, Report
+from cli.upload.source import GiveUp, NotAPhoto, OwnFault, Source, Unavailable
+from cli.upload.workers import Workers
+from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.storage import Bucket, Stat
+from clipsearch.storage.checksum import holds
+
+ATTEMPTS = 5  # to have one photo
+ROUNDS = 3  # against others who write the same name
+IN_A_ROW = 20  # failures that may be everybody's: then it is no use to go on
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+
+
+def upload(source: Source, bucket: Bucket, jobs: int, stop: threading.Event | None = None) -> int:
+    """Returns the exit code. `stop` ends it early when set, by whomever."""
+    stop = stop or threading.Event()
+    names = source.names()
+    there = _list(bucket, source.prefix)
+    present = sum(name in there for name in names) if source.is_immutable else 0
+    to_do = [name for name in names if not (source.is_immutable and name in there)]
+    report = Report(len(names), present, source.left_out())
+    engine = _Engine(source, bucket, there, stop)
+    workers = Workers(engine.upload, to_do, min(jobs, len(to_do)), stop)
+    with report, _set_by_ctrl_c(stop) as interrupted:
+        for outcome in workers.results():
+            report.note(outcome)
+    return report.end(engine.given_up, interrupted.is_set())
+
+
+@contextmanager
+def _set_by_ctrl_c(stop: threading.Event) -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C sets, and `stop` with it: what is on its way arrives and is
+    counted, where KeyboardInterrupt might lose it. A second Ctrl-C raises that."""
+    interrupted = threading.Event()
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        interrupted.set()
+        stop.set()
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _list(bucket: Bucket, prefix: str) -> dict[str, Stat]:
+    listed = tqdm(bucket.list(prefix), "listing", unit=" objects", leave=False, disable=None)
+    return {stat.name: stat for stat in listed}
+
+
+class _Engine:
+    def __init__(
+        self, source: Source, bucket: Bucket, there: dict[str, Stat], stop: threading.Event
+    ) -> None:
+        self.given_up = ""  # why
+        self._source, self._bucket, self._there, self._stop = source, bucket, there, stop
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+
+    def upload(self, name: str) -> Outcome:
+        """Whatever goes wrong is in the outcome. When it is no use to go on, `stop` is set."""
+        outcome = self._upload(name)
+        with self._lock:
+            if outcome.kind in ("present", "uploaded"):
+                self._in_a_row = 0
+            self._in_a_row += outcome.may_be_general
+            if outcome.ends_all:
+                self._give_up(outcome.reason)
+            elif self._in_a_row >= IN_A_ROW:
+                self._give_up(f"{IN_A_ROW} in a row failed, the last because: {outcome.reason}")
+        return outcome
+
+    def _give_up(self, reason: str) -> None:
+        self.given_up = self.given_up or reason
+        self._stop.set()
+
+    def _upload(self, name: str) -> Outcome:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._attempt(name)
+            except Unavailable as error:
+                if self._stop.is_set():
+                    break
+                if not error.again or attempt == ATTEMPTS:
+                    return Outcome(name, "failed", str(error), may_be_general=True)
+            except NotAPhoto as error:
+                return Outcome(name, "no photo", str(error))
+            except (OwnFault, BadObjectName) as error:
+                return Outcome(name, "failed", getattr(error, "reason", str(error)))
+            except GiveUp as error:
+                return Outcome(name, "not tried", str(error), ends_all=True)
+            except StorageError as error:  # which storage has tried again by itself
+                return _storage_failed(name, error)
+            except MemoryError:
+                return Outcome(name, "failed", "there is not enough memory", may_be_general=True)
+            if self._stop.wait(wait_before(attempt)):
+                break
+        return Outcome(name, "not tried")
+
+    def _attempt(self, name: str) -> Outcome:
+        data = self._source.read(name)
+        there = self._there.get(name)
+        if there is not None and self._holds(there, data):
+            return Outcome(name, "present")
+        content_type = self._source.content_type(data)
+        for _ in range(ROUNDS):
+            try:
+                self._write(name, there, data, content_type)
+                return Outcome(name, "uploaded")
+            except (ObjectExists, ObjectNotFound) as error:  # it is not as it was when listed
+                reason = str(error)
+                there = self._look(name)
+                if there is not None and (self._source.is_immutable or self._holds(there, data)):
+                    return Outcome(name, "present")
+        raise Unavailable(reason, again=True)
+
+    def _write(self, name: str, there: Stat | None, data: bytes, content_type: str) -> None:
+        how = content_type, self._source.cache_control, self._source.metadata(name)
+        if there is None:
+            self._bucket.create(name, data, *how)
+        else:
+            self._bucket.replace(name, there.generation, data, *how)
+
+    def _look(self, name: str) -> Stat | None:
+        try:
+            return self._bucket.stat(name)
+        except ObjectNotFound:
+            return None
+
+    def _holds(self, there: Stat, data: bytes) -> bool:
+        try:
+            return holds(self._bucket, there, data)
+        except ObjectNotFound:  # gone since it was listed
+            return False
+
+
+def _storage_failed(name: str, error: StorageError) -> Outcome:
+    is_full = isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
+    return Outcome(name, "failed", one_line(error), may_be_general=True, ends_all=is_full)
