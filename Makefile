@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 EXPORT := .venv-export
 SCAN   := .venv-scan
+CLI    := $(VENV)/bin/python -m cli
 ARGS   ?=
 
 # What `make run` takes. Through the environment, so that a folder may have any name.
@@ -28,7 +29,7 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
-	@exec $(VENV)/bin/python -m cli.run $${PHOTOS:+--photos "$$PHOTOS"} $${PORT:+--port "$$PORT"} \
+	@exec $(CLI) run $${PHOTOS:+"$$PHOTOS"} $${PORT:+--port "$$PORT"} \
 	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"} \
 	  $${SUGGESTIONS:+--suggestions "$$SUGGESTIONS"}
 
@@ -37,19 +38,19 @@ export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
 
 upload: $(VENV)/.made ## put the photos of a folder into a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
-	@exec $(VENV)/bin/python -m cli.upload $${FROM:+--from "$$FROM"} $${TO:+--to "$$TO"} $(ARGS)
+	@exec $(CLI) upload $${FROM:+"$$FROM"} $${TO:+"$$TO"} $(ARGS)
 
 coco: $(VENV)/.made ## put photos of COCO into a bucket: TO=… [COUNT=5000] [SPLIT=val2017] [ANNOTATIONS=…] [IMAGES=…]
-	@exec $(VENV)/bin/python -m cli.coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \
+	@exec $(CLI) coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \
 	  $${ANNOTATIONS:+--annotations "$$ANNOTATIONS"} $${IMAGES:+--images "$$IMAGES"} \
-	  $${TO:+--to "$$TO"} $(ARGS)
+	  $${TO:+"$$TO"} $(ARGS)
 
 reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PLAN=1] [PHOTOS=…] [INDEX=…] [THUMBNAILS=…]
-	@$(VENV)/bin/python -m cli.reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
+	@$(CLI) reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
 	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${PLAN:+--plan} $(ARGS)
 
 status: $(VENV)/.made ## print what search says about its index [URL=http://127.0.0.1:8081]
-	@$(VENV)/bin/python -m cli.status $${URL:+"$$URL"}
+	@$(CLI) status $${URL:+"$$URL"}
 
 test: $(VENV)/.made ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export -n auto --dist worksteal $(ARGS)
@@ -78,7 +79,7 @@ evaluate-demo: $(VENV)/.made ## measure the demo model; prints the README's numb
 	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
 
 evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
-	@$(VENV)/bin/python -m cli.evaluate $${CAPTIONS:+--captions "$$CAPTIONS"} $${INDEX:+--index "$$INDEX"} \
+	@$(CLI) evaluate $${CAPTIONS:+--captions "$$CAPTIONS"} $${INDEX:+--index "$$INDEX"} \
 	  $${PHOTOS:+--photos "$$PHOTOS"} $${PREFIX:+--prefix "$$PREFIX"} $${COUNT:+--count "$$COUNT"} $(ARGS)
 
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation

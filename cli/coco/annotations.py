@@ -78,5 +78,5 @@ def _record(image: Any, licenses: dict[Any, Any], path: Path, split: str) -> Rec
     metadata = {key: value for key, value in facts.items() if isinstance(value, str) and value}
     source = metadata.get("source-url", "")
     if source and f"/{split}/" not in source:
-        raise UsageError(f"{path} is not about {split}: it lists {source}; SPLIT= says which it is")
+        raise UsageError(f"{path} is not about {split}: it lists {source}; see --split")
     return Record(name, metadata)

@@ -33,7 +33,7 @@ def find_annotations(given: str, client: Client, cache: Path) -> Path:
     path = Path(given).expanduser()
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
-        raise UsageError(f"ANNOTATIONS={given} {what}; it must be a .zip or .json, or an address")
+        raise UsageError(f"--annotations {given} {what}; it must be a .zip or .json, or an address")
     return path
 
 
@@ -75,7 +75,7 @@ def _fill(file: BinaryIO, url: str, client: Client, version: Path) -> None:
             farthest = max(farthest, file.tell())
             if isinstance(error, GiveUp) or not error.again or attempt >= ATTEMPTS:
                 raise RunError(
-                    f"{url} cannot be had: {error}; ANNOTATIONS= takes another address, or a file"
+                    f"{url} cannot be had: {error}; --annotations takes another address, or a file"
                 ) from error
             time.sleep(wait_before(attempt))
 

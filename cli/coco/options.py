@@ -1,15 +1,18 @@
-"""What the command line of `make coco` asks for."""
+"""`clipsearch coco`: what its command line asks for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import click
+
 from cli import ROOT
+from cli.common.command import quiet_logs
 from cli.common.errors import UsageError
-from cli.run.options import Parser
-from cli.upload.options import add_destination, destination, jobs, whole_number
+from cli.upload.options import destination, jobs_of, jobs_option, whole_number
 from clipsearch.storage import Bucket
 
 SPLITS = ("val2017", "train2017")
@@ -32,41 +35,57 @@ class Options:
     jobs: int
 
 
-def parse_options(arguments: list[str]) -> Options:
+@click.command(
+    short_help="Put photos of COCO into a bucket.",
+    epilog="Example: clipsearch coco gs://my-photos --count 5000",
+)
+@click.argument("bucket")
+@click.option("--count", help="How many photos, the first by name.  [default: all]")
+@click.option("--split", default=SPLITS[0], show_default=True, help=" or ".join(SPLITS))
+@click.option("--annotations", default=ANNOTATIONS, help="A .zip or .json, or its address.")
+@click.option("--images", default=IMAGES, show_default=True, help="Address of the photos.")
+@click.option("--cache", type=Path, default=CACHE, help="Folder for the annotation archive.")
+@jobs_option
+def command(**given: Any) -> int:
+    """Put photos of COCO (cocodataset.org) into BUCKET (gs://… or file:///…)."""
+    from cli.coco.source import upload_coco
+
+    quiet_logs()
+    return upload_coco(options_of(**given))
+
+
+def options_of(
+    bucket: str,
+    count: str | None,
+    split: str,
+    annotations: str,
+    images: str,
+    cache: Path,
+    jobs: str,
+) -> Options:
     """UsageError for anything that cannot work."""
-    parser = Parser("cli.coco", "Put photos of COCO into a bucket.")
-    parser.add_argument("--count", help="how many photos, the first by name (default: all)")
-    parser.add_argument("--split", default=SPLITS[0], help=f"{' or '.join(SPLITS)}")
-    parser.add_argument(
-        "--annotations", default=ANNOTATIONS, help=f"zip or json, or its address ({ANNOTATIONS})"
-    )
-    parser.add_argument("--images", default=IMAGES, help=f"address of the photos ({IMAGES})")
-    help_ = "folder for the annotation archive (default: build/coco)"
-    parser.add_argument("--cache", type=Path, default=CACHE, help=help_)
-    add_destination(parser)
-    given = parser.parse_args(arguments)
-    if given.split not in SPLITS:
-        raise UsageError(f"SPLIT={given.split} is unknown; it must be {' or '.join(SPLITS)}")
-    count = None if given.count is None else whole_number(given.count)
-    if count == 0 or (count is None and given.count is not None):
-        raise UsageError(f"COUNT={given.count} is no number of photos; it must be 1 or more")
-    if not is_address(given.images):
-        raise UsageError(f"IMAGES={given.images} is no address; it must be http(s)://HOST[/PATH]")
+    if split not in SPLITS:
+        raise UsageError(f"--split {split} is unknown; it must be {' or '.join(SPLITS)}")
+    number = None if count is None else whole_number(count)
+    if number == 0 or (number is None and count is not None):
+        raise UsageError(f"--count {count} is no number of photos; it must be 1 or more")
+    if not is_address(images):
+        raise UsageError(f"--images {images} is no address; it must be http(s)://HOST[/PATH]")
     return Options(
-        count=count,
-        split=given.split,
-        annotations=given.annotations,
-        images=given.images.rstrip("/"),
-        cache=given.cache,
-        to=destination(given.to),
-        jobs=jobs(given.jobs),
+        count=number,
+        split=split,
+        annotations=annotations,
+        images=images.rstrip("/"),
+        cache=cache,
+        to=destination(bucket),
+        jobs=jobs_of(jobs),
     )
 
 
 def check_count(count: int | None, there_are: int, split: str) -> int:
     """How many photos are wanted; UsageError if there are fewer."""
     if count is not None and count > there_are:
-        raise UsageError(f"COUNT={count} is too many: {split} has {there_are} photos")
+        raise UsageError(f"--count {count} is too many: {split} has {there_are} photos")
     return there_are if count is None else count
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from cli.coco.annotations import Record
+from cli.coco.annotations import Record, read_records
+from cli.coco.archive import find_annotations
 from cli.coco.client import Client
+from cli.coco.options import Options, check_count
+from cli.upload.engine import upload
 from cli.upload.photo import check_photo
 from cli.upload.source import NotAPhoto, OwnFault, Unavailable
 from clipsearch.images.decode import MAX_BYTES
@@ -48,3 +52,14 @@ class CocoSource:
 
     def metadata(self, name: str) -> Mapping[str, str]:
         return self._records[name].metadata
+
+
+def upload_coco(options: Options) -> int:
+    """The exit code, as cli.upload.engine.upload."""
+    stop = threading.Event()
+    client = Client(stop)
+    annotations = find_annotations(options.annotations, client, options.cache)
+    records = read_records(annotations, options.split)
+    count = check_count(options.count, len(records), options.split)
+    source = CocoSource(records[:count], f"{options.images}/{options.split}", client)
+    return upload(source, options.to, options.jobs, stop)

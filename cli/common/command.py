@@ -5,28 +5,48 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from cli.common.errors import RunError
+import click
+
+from cli.common.errors import RunError, UsageError
+from clipsearch import telemetry
 from clipsearch.errors import ClipsearchError
 from clipsearch.text import printable
 
 
-def run_command(main: Callable[[], int]) -> int:
-    """0: all is there; 1: something failed, or broke down; 2: asked wrongly; 130: Ctrl-C."""
+def run_command(work: Callable[[], int | None]) -> int:
+    """0: done; 1: something failed, or broke down; 2: asked wrongly; 130: Ctrl-C."""
     warnings.simplefilter("ignore")  # Pillow's, about metadata of photos that are shown all right
-    logging.getLogger("clipsearch").setLevel(logging.ERROR)  # what is left out is in the report
+    telemetry.to_terminal()
     try:
-        return main()
+        return work() or 0
     except RunError as error:
         say_wrong(error)
+        return error.exit_code
+    except click.ClickException as error:  # a wrong option or argument
+        say_wrong(_sentence(error))
         return error.exit_code
     except (ClipsearchError, OSError) as error:
         say_wrong(error)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, click.Abort):
         say_wrong("stopped; what is done stays, and the same command goes on where it was")
         return 130
+
+
+def values_of(command: click.Command, arguments: Sequence[str]) -> dict[str, Any]:
+    """What `arguments` say, by the names of the command's options. Raises UsageError."""
+    try:
+        return command.make_context(command.name, list(arguments)).params
+    except click.ClickException as error:
+        raise UsageError(_sentence(error)) from error
+
+
+def quiet_logs() -> None:
+    """Of a command whose report has what is left out."""
+    logging.getLogger("clipsearch").setLevel(logging.ERROR)
 
 
 def say_wrong(error: Exception | str) -> None:
@@ -36,3 +56,10 @@ def say_wrong(error: Exception | str) -> None:
 def one_line(error: Exception | str) -> str:
     """White space as one space, other controls escaped."""
     return printable(" ".join(str(error).split()))
+
+
+def _sentence(error: click.ClickException) -> str:
+    text = error.format_message()
+    context = getattr(error, "ctx", None)
+    help_ = f"; see {context.command_path} --help" if context else ""
+    return f"{text[:1].lower()}{text[1:].rstrip('.')}{help_}"

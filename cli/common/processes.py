@@ -52,7 +52,7 @@ def check_port(port: int, what: str) -> None:
 
 def port_error(port: int, what: str, error: OSError) -> UsageError:
     return UsageError(
-        f"port {port} ({what}) cannot be used: {error.strerror}; choose others with PORT="
+        f"port {port} ({what}) cannot be used: {error.strerror}; choose others with --port"
     )
 
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from cli.common.errors import RunError
 from cli.reconcile.options import Options as ReconcileOptions
 from cli.reconcile.plan import make_plan
-from cli.reconcile.work import work
+from cli.reconcile.work import carry_out
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
@@ -98,5 +98,5 @@ def _index(photos: Path, index: str, thumbnails: Path) -> None:
     )
     options = ReconcileOptions(Services(settings), space, plan_only=False, may_empty=False)
     plan = make_plan(options)
-    if (plan.photos or plan.orphans) and work(options, plan):
+    if (plan.photos or plan.orphans) and carry_out(options, plan):
         raise RunError(f"the demo pictures in {photos} could not all be indexed")

@@ -1,16 +1,18 @@
-"""What the command line of `make evaluate` asks for."""
+"""`clipsearch evaluate`: what its command line asks for."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import click
 
 from cli import ROOT
 from cli.common.errors import UsageError
 from cli.reconcile.options import address_of, is_address, of_make_run
-from cli.run.options import Parser
 from clipsearch.settings import PREFIX as SETTINGS_PREFIX
 from clipsearch.storage import open_bucket
 
@@ -36,9 +38,29 @@ class Options:
     out: Path
 
 
-def parse_options(arguments: list[str]) -> Options:
+@click.command(
+    epilog="Example: clipsearch evaluate --captions captions_val2017.json --prefix coco/"
+)
+@click.option("--captions", type=Path, help="COCO captions.  [default: the demo world]")
+@click.option("--photos", help="A folder that clipsearch run has indexed.  [default: the demo's]")
+@click.option("--index", help=f"gs://BUCKET[/PREFIX] or a folder.  [default: {INDEX}]")
+@click.option("--prefix", help="What the photos' names begin with, before file_name.")
+@click.option("--count", type=int, help="Only the first so many photos of the file.")
+@click.option("--space", help="Of the model to use.  [default: the current one]")
+@click.option("--only-indexed", is_flag=True, help="Do not ask for photos that are not indexed.")
+@click.option("--only-captioned", is_flag=True, help="Search among the photos asked for only.")
+@click.option("--packed", is_flag=True, help="Search a copy, quantized as if it were large.")
+@click.option("--others", type=int, default=0, help="More pictures for the demo world.")
+@click.option("--out", type=Path, default=ROOT / "build", help="Where the results go.")
+def command(**given: Any) -> int:
+    """Measure how well captions find their photos, through the search itself."""
+    from cli.evaluate.evaluation import evaluate
+
+    return evaluate(options_of(SimpleNamespace(**given)))
+
+
+def options_of(given: SimpleNamespace) -> Options:
     """UsageError for anything that cannot work."""
-    given = _parser().parse_args(arguments)
     if given.count is not None and given.count < 1:
         raise UsageError(f"count {given.count} is not a number of photos")
     if given.others < 0:
@@ -46,24 +68,24 @@ def parse_options(arguments: list[str]) -> Options:
     if given.captions is None:
         return _of_demo(given)
     if given.others:
-        raise UsageError("--others is for the demo world, without CAPTIONS=")
+        raise UsageError("--others is for the demo world, without --captions")
     captions = given.captions.expanduser()
     if not captions.exists():
         raise UsageError(f"there are no captions {captions}")
     return _options(given, captions, _index(given), given.count or 0)
 
 
-def _of_demo(given: argparse.Namespace) -> Options:
+def _of_demo(given: SimpleNamespace) -> Options:
     for name in ("index", "photos", "prefix", "space"):
         if getattr(given, name):
-            raise UsageError(f"{name.upper()}= needs CAPTIONS=, the captions of the photos there")
+            raise UsageError(f"--{name} needs --captions, the captions of the photos there")
     count = given.count or DEMO_COUNT
     if max(count, given.others) > DEMO_MOST:
         raise UsageError(f"the demo world has at most {DEMO_MOST:,} pictures of a kind")
     return _options(given, None, "", count)
 
 
-def _options(given: argparse.Namespace, captions: Path | None, index: str, count: int) -> Options:
+def _options(given: SimpleNamespace, captions: Path | None, index: str, count: int) -> Options:
     return Options(
         captions=captions,
         index=index,
@@ -78,40 +100,16 @@ def _options(given: argparse.Namespace, captions: Path | None, index: str, count
     )
 
 
-def _index(given: argparse.Namespace) -> str:
+def _index(given: SimpleNamespace) -> str:
     """The address of the index: the one named, that of the settings, or that of `make run`."""
     index = given.index and address_of(given.index)
     if not index and not given.photos:
         index = os.environ.get(INDEX)
     if not index and is_address(given.photos or ""):
-        raise UsageError(f"name the index of {given.photos} with INDEX=")
+        raise UsageError(f"name the index of {given.photos} with --index")
     index = index or of_make_run(given.photos)[INDEX]
     try:
         open_bucket(index)
     except ValueError as error:
         raise UsageError(f"the index cannot be there: {error}") from error
     return index
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        "cli.evaluate", "Measure how well captions find their photos, through the search itself."
-    )
-    parser.add_argument("--captions", type=Path, help="COCO captions (default: the demo world)")
-    parser.add_argument("--photos", help="a folder that make run has indexed (default: the demo's)")
-    parser.add_argument("--index", help=f"gs://BUCKET[/PREFIX] or a folder (default: {INDEX})")
-    parser.add_argument("--prefix", help="what the photos' names begin with, before file_name")
-    parser.add_argument("--count", type=int, help="only the first so many photos of the file")
-    parser.add_argument("--space", help="of the model to use (default: the current one)")
-    parser.add_argument(
-        "--only-indexed", action="store_true", help="do not ask for photos that are not indexed"
-    )
-    parser.add_argument(
-        "--only-captioned", action="store_true", help="search among the photos asked for only"
-    )
-    parser.add_argument(
-        "--packed", action="store_true", help="search a copy, quantised as if it were large"
-    )
-    parser.add_argument("--others", type=int, default=0, help="more pictures for the demo world")
-    parser.add_argument("--out", type=Path, default=ROOT / "build", help="where the results go")
-    return parser

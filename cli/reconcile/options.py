@@ -1,19 +1,20 @@
-"""What the command line of `make reconcile` asks for."""
+"""`clipsearch reconcile`: what its command line asks for."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import click
 
 from cli.common.errors import UsageError
-from cli.run.options import Parser
-from cli.run.options import parse_options as run_options
+from cli.run.options import options_of as run_options
 from clipsearch.errors import SettingsError
 from clipsearch.settings import PREFIX, Settings
 from ingest.services import Services
-
-BUCKETS = ("photos", "index", "thumbnails")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +27,40 @@ class Options:
     may_empty: bool
 
 
-def parse_options(arguments: list[str]) -> Options:
+def _bucket_option(name: str) -> Callable[[Any], Any]:
+    help_ = f"gs://BUCKET[/PREFIX] or a folder.  [default: {PREFIX}{name.upper()}]"
+    return click.option(f"--{name}", help=help_)
+
+
+@click.command(
+    short_help="Make the index equal to the photos bucket.",
+    epilog="Example: clipsearch reconcile --plan",
+)
+@_bucket_option("photos")
+@_bucket_option("index")
+@_bucket_option("thumbnails")
+@click.option("--space", help="Of the model to use.  [default: the current one]")
+@click.option("--plan", is_flag=True, help="Say what there is to do, and do nothing.")
+@click.option("--empty", is_flag=True, help="Really remove all photos.")
+def command(**given: Any) -> int:
+    """Make the index equal to the photos bucket: index what is missing, remove what is gone."""
+    from cli.reconcile.work import reconcile
+
+    return reconcile(options_of(**given))
+
+
+def options_of(
+    photos: str | None,
+    index: str | None,
+    thumbnails: str | None,
+    space: str | None,
+    plan: bool,
+    empty: bool,
+) -> Options:
     """UsageError for anything that cannot work; what storage raises when there is no model."""
-    parser = Parser("cli.reconcile", "Make the index equal to the photos bucket.")
-    for name in BUCKETS:
-        help_ = f"gs://BUCKET[/PREFIX] or a folder (default: {PREFIX}{name.upper()})"
-        parser.add_argument(f"--{name}", help=help_)
-    parser.add_argument("--space", help="of the model to use (default: the current one)")
-    parser.add_argument("--plan", action="store_true", help="say what there is to do, do nothing")
-    parser.add_argument("--empty", action="store_true", help="really remove all photos")
-    given = parser.parse_args(arguments)
-    settings = _settings({name: getattr(given, name) for name in BUCKETS}, given.space)
+    settings = _settings({"photos": photos, "index": index, "thumbnails": thumbnails}, space)
     services = Services(settings)
-    return Options(services, services.model.space(), given.plan, given.empty)
+    return Options(services, services.model.space(), plan, empty)
 
 
 def _settings(given: dict[str, str | None], space: str | None) -> Settings:
@@ -59,10 +81,11 @@ def _settings(given: dict[str, str | None], space: str | None) -> Settings:
 
 def of_make_run(photos: str | None) -> dict[str, str]:
     """The index that `make run` made of this folder, or of the demo pictures."""
-    options = run_options(["--photos", photos] if photos else [])
+    options = run_options(photos)
     if not (options.state / "index").is_dir():
         raise UsageError(
-            f"there is no index of {options.photos}: name one with INDEX=, or start make run once"
+            f"there is no index of {options.photos}: name one with --index, "
+            "or start clipsearch run once"
         )
     folders = {
         "PHOTOS": options.photos,

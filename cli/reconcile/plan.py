@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cli.common.errors import RunError
 from cli.reconcile.options import Options
 from clipsearch.cpus import cpus
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
@@ -26,7 +27,7 @@ CLASS_A, CLASS_B = 0.005 / 1000, 0.0004 / 1000
 VCPUS, GIBS = 2, 2
 
 
-class EmptyBucket(Exception):
+class EmptyBucket(RunError):
     """No photo is left of many."""
 
 

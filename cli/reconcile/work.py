@@ -5,7 +5,7 @@ from __future__ import annotations
 from tqdm import tqdm
 
 from cli.reconcile.options import Options
-from cli.reconcile.plan import Plan
+from cli.reconcile.plan import Plan, make_plan
 from clipsearch.errors import StorageError
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
@@ -13,7 +13,7 @@ from clipsearch.telemetry import Timing
 from clipsearch.text import printable
 from ingest.indexing import index_photos, remove_photos
 from ingest.messages import Index, Message, Reconcile, Remove
-from ingest.reconcile.run import reconcile
+from ingest.reconcile import run
 
 TROUBLED_AT_ONCE = 3  # messages in a row that storage did not take: then the rest waits, too
 FAILURES_SHOWN = 100
@@ -47,7 +47,16 @@ class Here:
         pass
 
 
-def work(options: Options, plan: Plan) -> int:
+def reconcile(options: Options) -> int:
+    """The exit code: 1 if something is pending."""
+    plan = make_plan(options)
+    if options.plan_only:
+        print(plan.text(options))
+        return 0
+    return carry_out(options, plan)
+
+
+def carry_out(options: Options, plan: Plan) -> int:
     """The exit code: 1 if something is pending."""
     print(plan.summary())
     services = options.services
@@ -55,7 +64,7 @@ def work(options: Options, plan: Plan) -> int:
     with tqdm(desc="indexing", total=plan.photos, unit=" photos", disable=None) as bar:
         here = Here(options, bar)
         message = Reconcile(options.space)
-        reconcile(services.photos, services.index, message, here, float("inf"))
+        run.reconcile(services.photos, services.index, message, here, float("inf"))
     return _report(options)
 
 

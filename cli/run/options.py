@@ -1,15 +1,18 @@
-"""What the command line of `make run` asks for, checked before anything is started."""
+"""`clipsearch run`: what its command line asks for, checked before anything is started."""
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any
+
+import click
 
 from cli import ROOT
+from cli.common.command import values_of
 from cli.common.errors import UsageError
 from cli.run.model import choose_model
 
@@ -46,50 +49,68 @@ class Options:
         return self.port + 2
 
 
-class Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, and leaves the exit to its caller."""
+@click.command(
+    short_help="Search a folder of photos on this machine.",
+    epilog="Example: clipsearch run ~/Pictures",
+)
+@click.argument("folder", required=False)
+@click.option("--count", type=int, help="Demo pictures to draw.  [default: 500]")
+@click.option("--model", help="A bundle, a CLIP checkpoint, or an id of the Hugging Face hub.")
+@click.option("--port", type=int, default=8080, show_default=True, help="Of the page; +1, +2.")
+@click.option("--suggestions", help="Searches to start with, separated by commas.")
+@click.option("--state", type=Path, default=STATE, help="Folder of index, thumbnails and logs.")
+def command(**given: Any) -> None:
+    """Search the photos in FOLDER on this machine (without FOLDER: demo pictures).
 
-    def __init__(self, module: str, description: str) -> None:
-        super().__init__(f"python -m {module}", description=description, allow_abbrev=False)
+    Starts the page, the search and the indexing, and follows changes in FOLDER until Ctrl-C.
+    """
+    from cli.run.stack import run
 
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
+    run(options_of(**given))
 
 
-def parse_options(arguments: list[str]) -> Options:
+def parse_options(arguments: Sequence[str]) -> Options:
     """The options in `arguments`; UsageError for anything that cannot work."""
-    parser = Parser("cli.run", "Run clipsearch on this machine.")
-    parser.add_argument("--photos", type=Path, help="a folder of your own (default: drawn ones)")
-    parser.add_argument("--count", type=int, default=500, help="demo pictures to draw")
-    parser.add_argument(
-        "--model", help="a bundle, a CLIP checkpoint, an id of the Hugging Face hub"
-    )
-    parser.add_argument("--port", type=int, default=8080, help="page; search and ingest: +1, +2")
-    parser.add_argument("--suggestions", help="searches to start with, separated by commas")
-    parser.add_argument("--state", type=Path, default=STATE, help="index, thumbnails and logs")
-    given = parser.parse_args(arguments)
+    return options_of(**values_of(command, arguments))
 
-    if not 1 <= given.port <= 65533:
-        raise UsageError(f"port {given.port} is not between 1 and 65533")
-    if given.count < 1:
-        raise UsageError(f"count {given.count} is not a number of pictures")
-    states = _absolute(given.state)
-    model, checkpoint = DEMO_MODEL, None
-    if given.model is not None:
-        model, checkpoint = choose_model(given.model, states.with_name("models"))
-    photos = photos_folder(given.photos) if given.photos else None
-    state = states / ("demo" if photos is None else _key(photos))
-    if photos is not None and state.is_relative_to(photos):
+
+def options_of(
+    folder: str | None = None,
+    count: int | None = None,
+    model: str | None = None,
+    port: int = 8080,
+    suggestions: str | None = None,
+    state: Path = STATE,
+) -> Options:
+    """UsageError for anything that cannot work."""
+    if not 1 <= port <= 65533:
+        raise UsageError(f"port {port} is not between 1 and 65533")
+    if count is not None and count < 1:
+        raise UsageError(f"count {count} is not a number of pictures")
+    if count is not None and folder:
+        raise UsageError(f"--count is for the demo pictures, and cannot be given with {folder}")
+    if folder and folder.startswith("gs://"):
+        raise UsageError(
+            f"{folder} is a bucket, and this takes a folder; deploy to search a bucket "
+            "(docs/deploy.md)"
+        )
+    states = _absolute(state)
+    bundle, checkpoint = DEMO_MODEL, None
+    if model is not None:
+        bundle, checkpoint = choose_model(model, states.with_name("models"))
+    photos = photos_folder(Path(folder)) if folder else None
+    own = states / ("demo" if photos is None else _key(photos))
+    if photos is not None and own.is_relative_to(photos):
         # thumbnails would be photos, with thumbnails of their own, and so on for ever
-        raise UsageError(f"{photos} holds {state}, where make run keeps its own files")
+        raise UsageError(f"{photos} holds {own}, where clipsearch keeps its index")
     return Options(
         photos=photos or states.with_name("demo-photos"),
-        demo_count=0 if photos else given.count,
-        model=model,
+        demo_count=0 if photos else count or 500,
+        model=bundle,
         checkpoint=checkpoint,
-        state=state,
-        port=given.port,
-        suggestions=_suggestions(given.suggestions, photos is None),
+        state=own,
+        port=port,
+        suggestions=_suggestions(suggestions, photos is None),
     )
 
 

@@ -69,7 +69,7 @@ class Report:
         photos = self._reader.refresh().photos
         self.say(f"{photos} photos of {options.photos} can be found; watching that folder")
         if options.model == DEMO_MODEL and not options.demo_count:
-            self.say("the demo model knows drawings, not photographs; MODEL= takes a real one")
+            self.say("the demo model knows drawings, not photographs; --model takes a real one")
         self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
         self.say(f"ready: {page}")
 

@@ -1,13 +1,18 @@
-"""What the command line of `make upload` asks for."""
+"""`clipsearch upload`: what its command line asks for."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import click
+
+from cli.common.command import quiet_logs, values_of
 from cli.common.errors import UsageError
-from cli.run.options import Parser, photos_folder
+from cli.run.options import photos_folder
 from clipsearch.storage import Bucket, open_bucket
 from clipsearch.storage.local import FolderBucket
 
@@ -22,44 +27,59 @@ class Options:
     jobs: int
 
 
-def parse_options(arguments: list[str]) -> Options:
+jobs_option = click.option(
+    "--jobs", default=str(JOBS), show_default=True, help=f"Photos sent at once, 1 to {MOST_JOBS}."
+)
+
+
+@click.command(
+    short_help="Put the photos of a folder into a bucket.",
+    epilog="Example: clipsearch upload ~/Pictures gs://my-photos",
+)
+@click.argument("folder")
+@click.argument("bucket")
+@jobs_option
+def command(**given: Any) -> int:
+    """Put the photos of FOLDER into BUCKET (gs://BUCKET[/PREFIX] or file:///FOLDER).
+
+    Photos that are there unchanged are skipped. Nothing is ever deleted.
+    """
+    from cli.upload.engine import upload
+    from cli.upload.folder import FolderSource
+
+    quiet_logs()
+    options = options_of(**given)
+    return upload(FolderSource(options.folder), options.to, options.jobs)
+
+
+def parse_options(arguments: Sequence[str]) -> Options:
     """UsageError for anything that cannot work."""
-    parser = Parser("cli.upload", "Put the photos of a folder into a bucket.")
-    parser.add_argument("--from", dest="folder", type=Path, help="a folder of photos")
-    add_destination(parser)
-    given = parser.parse_args(arguments)
-    if not given.folder:
-        raise UsageError("from where? FROM= takes a folder of photos")
-    folder = photos_folder(given.folder)
-    bucket = destination(given.to)
-    if isinstance(bucket, FolderBucket) and bucket.root.is_relative_to(folder):
+    return options_of(**values_of(command, arguments))
+
+
+def options_of(folder: str, bucket: str, jobs: str) -> Options:
+    photos = photos_folder(Path(folder))
+    to = destination(bucket)
+    if isinstance(to, FolderBucket) and to.root.is_relative_to(photos):
         # what was uploaded would be uploaded again, into a folder of its own, and so on
-        raise UsageError(f"TO={given.to} lies inside of FROM={given.folder}")
-    return Options(folder, bucket, jobs(given.jobs))
+        raise UsageError(f"the bucket {bucket} lies inside of the folder {folder}")
+    return Options(photos, to, jobs_of(jobs))
 
 
-def add_destination(parser: Parser) -> None:
-    parser.add_argument("--to", metavar="URL", help="gs://BUCKET[/PREFIX] or file:///FOLDER")
-    help_ = f"photos on their way at once, 1 to {MOST_JOBS} (default: {JOBS})"
-    parser.add_argument("--jobs", default=str(JOBS), help=help_)
-
-
-def destination(url: str | None) -> Bucket:
+def destination(url: str) -> Bucket:
     """Nothing is written yet, and no connection opened."""
-    if not url:
-        raise UsageError("where to? TO= takes gs://BUCKET[/PREFIX] or file:///FOLDER")
     try:
         bucket = open_bucket(url)
     except ValueError as error:
         raise UsageError(
-            f"TO={url} is no bucket; it must be gs://BUCKET[/PREFIX] or file:///FOLDER ({error})"
+            f"{url!r} is not a bucket; it must be gs://BUCKET[/PREFIX] or file:///FOLDER ({error})"
         ) from error
     if isinstance(bucket, FolderBucket):
         _check_writable(bucket.root)
     return bucket
 
 
-def jobs(given: str) -> int:
+def jobs_of(given: str) -> int:
     number = whole_number(given)
     if number is None or not 1 <= number <= MOST_JOBS:
         raise UsageError(f"--jobs {given!r} is no number from 1 to {MOST_JOBS}")
@@ -74,6 +94,6 @@ def whole_number(given: str) -> int | None:
 def _check_writable(root: Path) -> None:
     there = next(path for path in (root, *root.parents) if path.exists())
     if not there.is_dir():
-        raise UsageError(f"TO={root} cannot be: {there} is not a folder but a file")
+        raise UsageError(f"{root} cannot be a bucket: {there} is not a folder but a file")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"TO={root} cannot be: this user may not write into {there}")
+        raise UsageError(f"{root} cannot be a bucket: this user may not write into {there}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.evaluate.__main__ import main
+from cli.main import main
 from clipsearch.index.format.entries import Entry, Kind
 from clipsearch.index.format.segments import read_segment, segments_prefix, write_segment
 from clipsearch.model.bundle import current_space
@@ -84,8 +84,8 @@ class Captions:
         where = ("--captions", str(self.path), "--index", self.index, "--prefix", "held-out/")
         with pytest.MonkeyPatch.context() as patch:
             if not over_http:
-                patch.setattr("cli.evaluate.__main__.ask_over_http", lambda *_: NOTHING_ASKED)
-            assert main([*where, "--out", str(out), *arguments]) == exit_code
+                patch.setattr("cli.evaluate.evaluation.ask_over_http", lambda *_: NOTHING_ASKED)
+            assert main(["evaluate", *where, "--out", str(out), *arguments]) == exit_code
         return figures_in(out)
 
 
@@ -95,7 +95,7 @@ def figures_in(out):
 
 def command(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "cli.evaluate", *arguments],
+        [sys.executable, "-m", "cli", "evaluate", *arguments],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if "CLIPSEARCH" not in name},
         capture_output=True,

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cli.evaluate.__main__ import main
+from cli.main import main
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from model_export.demo import BUNDLE
@@ -21,7 +21,7 @@ def said(capsys):
     """Evaluate, and return the one line of the error and the exit code."""
 
     def evaluate(*arguments):
-        code = main([str(argument) for argument in arguments])
+        code = main(["evaluate", *map(str, arguments)])
         out, err = capsys.readouterr()
         assert (out, err.count("\n")) == ("", 1)
         assert err.startswith("clipsearch: ")
@@ -102,7 +102,7 @@ def test_none_of_the_photos_is_indexed(library, said, captions):
     line, code = said("--captions", library.path, "--index", library.index)
     assert code == 1
     assert "none of the 200 captioned photos is in the index" in line
-    assert "'held-out/00000.png' and not like '00000.png'; PREFIX= goes before them" in line
+    assert "'held-out/00000.png' and not like '00000.png'; --prefix goes before them" in line
 
 
 def test_only_others_than_the_first_are_indexed(library, said):
@@ -120,13 +120,13 @@ def test_only_others_than_the_first_are_indexed(library, said):
     ("arguments", "reason"),
     [
         (["--count", "0"], "count 0 is not a number of photos"),
-        (["--count", "many"], "invalid int value: 'many'"),
+        (["--count", "many"], "'many' is not a valid integer"),
         (["--count", "10001"], "the demo world has at most 10,000 pictures"),
         (["--others", "-1"], "others -1 is not a number of pictures"),
-        (["--index", "gs://somewhere"], "INDEX= needs CAPTIONS="),
-        (["--prefix", "coco/"], "PREFIX= needs CAPTIONS="),
+        (["--index", "gs://somewhere"], "--index needs --captions"),
+        (["--prefix", "coco/"], "--prefix needs --captions"),
         (["--captions", __file__, "--others", "5"], "--others is for the demo world"),
-        (["--captions", __file__, "--photos", "gs://x"], "name the index of gs://x with INDEX="),
+        (["--captions", __file__, "--photos", "gs://x"], "name the index of gs://x with --index"),
         (["--captions", __file__, "--index", "gs://X!"], "the index cannot be there: 'gs://X!'"),
         (["--captions", __file__, "--photos", "/nowhere/x"], "photos folder /nowhere/x"),
         (["--nonsense"], "--nonsense"),

@@ -25,7 +25,7 @@ def folder(tmp_path):
 def run_stack(*arguments):
     """Exit code and the lines printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "cli.run", *map(str, arguments)],
+        [sys.executable, "-m", "cli", "run", *map(str, arguments)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -41,18 +41,18 @@ def test_a_taken_port_is_named_with_what_it_is_for(folder, model, tmp_path, port
         taken.bind(("127.0.0.1", port + offset))
         taken.listen()
         code, lines = run_stack(
-            *("--photos", folder, "--model", model.folder),
+            *(folder, "--model", model.folder),
             *("--state", tmp_path / "run", "--port", port),
         )
     assert code == 2
     assert lines == [
         f"clipsearch: port {port + offset} ({what}) cannot be used: Address already in use; "
-        "choose others with PORT="
+        "choose others with --port"
     ]
 
 
 def test_a_photos_folder_that_is_not_there_is_one_line(model):
-    code, lines = run_stack("--photos", "/none/such", "--model", model.folder)
+    code, lines = run_stack("/none/such", "--model", model.folder)
     assert code == 2
     assert lines == ["clipsearch: the photos folder /none/such does not exist"]
 
@@ -60,7 +60,7 @@ def test_a_photos_folder_that_is_not_there_is_one_line(model):
 def test_a_state_folder_that_cannot_be_made_is_one_line(folder, model, tmp_path, port):
     (tmp_path / "run").write_text("a file")
     code, lines = run_stack(
-        *("--photos", folder, "--model", model.folder),
+        *(folder, "--model", model.folder),
         *("--state", tmp_path / "run", "--port", port),
     )
     assert code == 1
@@ -86,14 +86,14 @@ def refusal(*arguments):
 
 def test_a_file_is_no_photos_folder(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
-    line = refusal("--model", model.folder, "--photos", tmp_path / "a.jpg")
+    line = refusal("--model", model.folder, tmp_path / "a.jpg")
     assert line == f"{tmp_path / 'a.jpg'} is not a folder of photos but a file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_photos_folder_that_may_not_be_read_is_named(model, folder):
     folder.chmod(0)
-    assert "cannot be read by this user" in refusal("--model", model.folder, "--photos", folder)
+    assert "cannot be read by this user" in refusal("--model", model.folder, folder)
     folder.chmod(0o700)
 
 
@@ -119,7 +119,7 @@ def test_what_is_neither_a_folder_nor_an_id_of_the_hub_is_named():
 
 def test_photos_that_would_hold_our_own_files_are_refused(model, tmp_path):
     # each thumbnail would be a photo, and have a thumbnail
-    line = refusal("--model", model.folder, "--photos", tmp_path, "--state", tmp_path / "run")
+    line = refusal("--model", model.folder, tmp_path, "--state", tmp_path / "run")
     assert line.startswith(f"{tmp_path} holds {tmp_path / 'run'}")
 
 
@@ -137,7 +137,7 @@ def test_each_photos_folder_has_a_state_of_its_own(model, tmp_path):
     states = set()
     for name in ("one/photos", "two/photos"):
         (tmp_path / name).mkdir(parents=True)
-        options = parse_options(["--model", str(model.folder), "--photos", str(tmp_path / name)])
+        options = parse_options(["--model", str(model.folder), str(tmp_path / name)])
         states.add(options.state)
     states.add(parse_options(["--model", str(model.folder)]).state)
     assert len(states) == 3
@@ -150,7 +150,7 @@ def test_a_damaged_model_is_one_line(model, folder, tmp_path, port):
         (damaged / file.name).write_bytes(file.read_bytes())
     (damaged / "text.onnx").write_bytes(b"damaged")
     code, lines = run_stack(
-        *("--photos", folder, "--model", damaged, "--state", tmp_path / "run", "--port", port)
+        *(folder, "--model", damaged, "--state", tmp_path / "run", "--port", port)
     )
     assert code == 1
     [line] = lines
@@ -163,7 +163,7 @@ def watched(start_stack, model, folder, tmp_path, port):
     """Starts the stack, again and again with the same index, and waits until it is ready."""
 
     def start():
-        arguments = ("--photos", folder, "--model", model.folder, "--state", tmp_path / "run")
+        arguments = (folder, "--model", model.folder, "--state", tmp_path / "run")
         return start_stack(*arguments, "--port", port)
 
     return start

@@ -41,7 +41,7 @@ def buckets(tmp_path):
 
 def command(folder, *arguments):
     return [
-        *(sys.executable, "-m", "cli.reconcile", "--photos", str(folder / "my photos")),
+        *(sys.executable, "-m", "cli", "reconcile", "--photos", str(folder / "my photos")),
         *("--index", str(folder / "index"), "--thumbnails", str(folder / "thumbnails")),
         *arguments,
     ]
@@ -136,7 +136,7 @@ def test_an_empty_folder_is_taken_for_a_drive_that_is_not_mounted(buckets):
     ],
 )
 def test_what_cannot_be_is_one_line(arguments, what):
-    done = run(sys.executable, "-m", "cli.reconcile", *arguments)
+    done = run(sys.executable, "-m", "cli", "reconcile", *arguments)
     assert done.returncode == 2
     [line] = done.stderr.splitlines()
     assert line.startswith("clipsearch: ")
@@ -203,7 +203,7 @@ def test_it_works_on_cloud_storage(tmp_path, monkeypatch):
     for name in ("mine/a b.jpg", "mine/größe.jpg", "mine/album/", "mine/", "others.jpg"):
         storage.put("my-photos", name, jpeg())
     done = run(
-        *(sys.executable, "-m", "cli.reconcile", "--photos", "gs://my-photos/mine"),
+        *(sys.executable, "-m", "cli", "reconcile", "--photos", "gs://my-photos/mine"),
         *("--index", "gs://my-index", "--thumbnails", "gs://my-site/thumbnails"),
     )
     assert done.returncode == 0, done.stderr
@@ -271,7 +271,7 @@ def test_status_prints_what_search_says(status, body, code, what):
 
     server = HttpDouble(Answer)
     started = time.monotonic()
-    done = run(sys.executable, "-m", "cli.status", f"{server.url}/")
+    done = run(sys.executable, "-m", "cli", "status", f"{server.url}/")
     server.close()
     assert done.returncode == code
     assert what in done.stdout + done.stderr

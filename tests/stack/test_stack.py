@@ -1,9 +1,11 @@
 """The whole product on one machine: what `make run` starts, used as a person uses it."""
 
+import json
 import os
 import re
 import signal
 import subprocess
+import sys
 
 import pytest
 from playwright.sync_api import expect
@@ -11,14 +13,14 @@ from playwright.sync_api import expect
 from cli.demo_photos import file_name
 from tests.support.browser import chromium
 from tests.support.ports import free_port
-from tests.support.running_stack import get, is_running
+from tests.support.running_stack import ROOT, get, is_running
 from tests.support.waiting import PATIENCE, wait_for
 
 COUNT = 12  # demo pictures
 WATCHING_ONLY = """
-import sys, cli.run.__main__, cli.run.stack
+import sys, cli.main, cli.run.stack
 cli.run.stack.LOOK_AT_LEAST_EVERY = 3600
-sys.exit(cli.run.__main__.main())
+sys.exit(cli.main.main(["run", *sys.argv[1:]]))
 """
 
 
@@ -60,6 +62,18 @@ def stack(start_demo, shared_state):
 def test_the_demo_pictures_can_be_found_when_it_is_ready(stack):
     assert stack.counts() == (COUNT, 0)
     assert set(stack.names(q="a picture", limit=100)) == {file_name(n) for n in range(COUNT)}
+
+
+def test_the_command_searches_by_words_and_by_a_picture(stack, photos):
+    def search(query):
+        command = [sys.executable, "-m", "cli", "search", str(query), "--url", stack.search]
+        done = subprocess.run([*command, "-n", "2", "--json"], cwd=ROOT, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        return [result["name"] for result in json.loads(done.stdout)["results"]]
+
+    assert search("two blue mushrooms") == stack.names(q="two blue mushrooms", limit=2)
+    name = stack.names(q="a boat", limit=1)[0]
+    assert search(photos / name)[0] == name
 
 
 def test_index_and_folder_are_compared_before_it_is_ready(stack):
@@ -199,7 +213,7 @@ def test_a_folder_that_may_not_be_read_does_not_stop_the_others(start_stack, mod
     photos = tmp_path / "photos"
     (photos / "lost+found").mkdir(parents=True)
     (photos / "lost+found").chmod(0)
-    arguments = ("--photos", photos, "--state", tmp_path / "run", "--model", model.folder)
+    arguments = (photos, "--state", tmp_path / "run", "--model", model.folder)
     stack = start_stack(*arguments, "--port", free_port())
     stack.wait_until_ready()
     (photos / "a.jpg").write_bytes(model.picture)

@@ -17,7 +17,7 @@ def get(url, **query):
 
 
 class RunningStack:
-    """`python -m cli.run` with `arguments`; what it prints goes to the file `output`.
+    """`python -m cli run` with `arguments`; what it prints goes to the file `output`.
 
     `program`: Python code to run in its place.
     """
@@ -26,7 +26,7 @@ class RunningStack:
 
     def __init__(self, output, *arguments, program=None):
         self._output = output
-        what = ["-m", "cli.run"] if program is None else ["-c", program]
+        what = ["-m", "cli", "run"] if program is None else ["-c", program]
         with output.open("wb") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, *what, *map(str, arguments)],

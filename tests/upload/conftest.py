@@ -16,7 +16,7 @@ TIMEOUT = 180
 
 
 def command(tool, *arguments):
-    return [sys.executable, "-m", f"cli.{tool}", *map(str, arguments)]
+    return [sys.executable, "-m", "cli", tool, *map(str, arguments)]
 
 
 def run(tool, *arguments, **more):
@@ -139,11 +139,11 @@ def coco():
 
 @pytest.fixture
 def make_coco(coco, tmp_path):
-    """The arguments of cli.coco that lead to that server."""
+    """The arguments of clipsearch coco that lead to that server."""
 
     def arguments(to, *more):
         if "--annotations" not in more:
             more = ("--annotations", coco.url + ARCHIVE, *more)
-        return ["--images", coco.url, "--to", to.url, "--cache", tmp_path / "cache", *more]
+        return [to.url, "--images", coco.url, "--cache", tmp_path / "cache", *more]
 
     return arguments

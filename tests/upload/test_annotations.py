@@ -36,7 +36,7 @@ def test_it_begins_again_when_the_archive_has_changed_meanwhile(coco, make_coco,
     gone = run("coco", *make_coco(to, "--count", 1))
     assert gone.returncode == 1
     assert f"{coco.url}{ARCHIVE} cannot be had: the server answers 404" in one_line(gone)
-    assert "ANNOTATIONS= takes another address, or a file" in one_line(gone)
+    assert "--annotations takes another address, or a file" in one_line(gone)
     coco.files[ARCHIVE] = archive(captions_file(3))
     done = run("coco", *make_coco(to))
     assert last_line(done) == "3 asked, 0 present, 3 uploaded now, 0 failed"

@@ -241,18 +241,14 @@ def _read(terminal):
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["--split", "test2017"], "SPLIT=test2017 is unknown; it must be val2017 or train2017"),
-        (["--count", "many"], "COUNT=many is no number of photos; it must be 1 or more"),
-        (["--count", "0"], "COUNT=0 is no number"),
-        (["--count", "-3"], "COUNT=-3 is no number"),
-        (["--count", "31"], "COUNT=31 is too many: val2017 has 30 photos"),
-        (["--to", ""], "where to? TO= takes gs://BUCKET[/PREFIX] or file:///FOLDER"),
-        (["--to", "my-photos"], "TO=my-photos is no bucket; it must be gs://"),
-        (["--to", "gs://My_Photos"], "TO=gs://My_Photos is no bucket"),
-        (["--to", "file:///proc/version/x"], "/proc/version is not a folder but a file"),
-        (["--images", "images.example"], "IMAGES=images.example is no address"),
-        (["--annotations", "/none/such"], "ANNOTATIONS=/none/such does not exist"),
-        (["--annotations", "/tmp"], "ANNOTATIONS=/tmp is a folder"),
+        (["--split", "test2017"], "--split test2017 is unknown; it must be val2017 or train2017"),
+        (["--count", "many"], "--count many is no number of photos; it must be 1 or more"),
+        (["--count", "0"], "--count 0 is no number"),
+        (["--count", "-3"], "--count -3 is no number"),
+        (["--count", "31"], "--count 31 is too many: val2017 has 30 photos"),
+        (["--images", "images.example"], "--images images.example is no address"),
+        (["--annotations", "/none/such"], "--annotations /none/such does not exist"),
+        (["--annotations", "/tmp"], "--annotations /tmp is a folder"),
         (["--jobs", "99"], "--jobs '99' is no number from 1 to 10"),
         (["--speed", "9"], "--speed"),
     ],
@@ -262,6 +258,20 @@ def test_what_cannot_be_is_one_line(make_coco, folder, arguments, what):
     assert what in one_line(done)
     assert (done.returncode, done.stdout) == (2, "")
     assert not folder.root.exists()
+
+
+@pytest.mark.parametrize(
+    ("to", "what"),
+    [
+        ("my-photos", "'my-photos' is not a bucket; it must be gs://"),
+        ("gs://My_Photos", "'gs://My_Photos' is not a bucket"),
+        ("file:///proc/version/x", "/proc/version is not a folder but a file"),
+    ],
+)
+def test_what_is_no_bucket_is_one_line(make_coco, folder, to, what):
+    done = run("coco", to, *make_coco(folder)[1:])
+    assert what in one_line(done)
+    assert (done.returncode, done.stdout) == (2, "")
 
 
 def test_a_bucket_that_is_not_there_is_one_line(make_coco, cloud):

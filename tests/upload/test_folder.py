@@ -52,7 +52,7 @@ def data_of(to):
 
 
 def start(source, to, *more):
-    return run("upload", "--from", source, "--to", to.url, *more)
+    return run("upload", source, to.url, *more)
 
 
 def test_photos_keep_their_relative_names(source, to):
@@ -200,9 +200,7 @@ def test_a_folder_that_may_not_be_written_is_one_line(without_privileges):
     fill(without_privileges, {"from/a.jpg": jpeg(1), "to/b.jpg": jpeg(1)})
     (without_privileges / "to").chmod(0o500)
     arguments = [
-        "--from",
         f"{without_privileges}/from",
-        "--to",
         f"file://{without_privileges}/to/new",
     ]
     with pytest.raises(UsageError, match=r"this user may not write into .*/to$"):
@@ -233,7 +231,7 @@ def test_a_full_disk_ends_it_at_once(tmp_path):
     fill(
         tmp_path / "from", dict.fromkeys((f"{n:02}.jpg" for n in range(40)), encoded(noise, "JPEG"))
     )
-    upload_ = command("upload", "--from", tmp_path / "from", "--to", to.url, "--jobs", 1)
+    upload_ = command("upload", tmp_path / "from", to.url, "--jobs", 1)
     full = subprocess.run(
         ["sh", "-c", 'ulimit -f 8; exec "$@"', "sh", *upload_],  # blocks of 512 bytes
         cwd=ROOT,
@@ -256,7 +254,7 @@ def test_killed_and_stopped_the_next_run_completes_it(tmp_path, to):
     done = {}
     for signal_, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
         process = subprocess.Popen(
-            command("upload", "--from", tmp_path / "from", "--to", to.url, "--jobs", 1),
+            command("upload", tmp_path / "from", to.url, "--jobs", 1),
             cwd=ROOT,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -295,18 +293,16 @@ def test_a_cloud_that_takes_nothing_is_given_up(tmp_path, cloud):
 @pytest.mark.parametrize(
     ("from_", "to", "what"),
     [
-        (None, "gs://photos", "from where? FROM= takes a folder of photos"),
         ("/none/such", "gs://photos", "the photos folder /none/such does not exist"),
         ("/proc/version", "gs://photos", "/proc/version is not a folder of photos but a file"),
-        (".", None, "where to? TO= takes gs://BUCKET[/PREFIX] or file:///FOLDER"),
-        (".", "file://photos", "TO=file://photos is no bucket; it must be gs://"),
-        (".", "s3://photos", "TO=s3://photos is no bucket"),
-        (".", ROOT.as_uri(), "lies inside of FROM=."),
-        (".", f"{ROOT.as_uri()}/build/new", "lies inside of FROM=."),
+        (".", None, "missing argument 'BUCKET'; see clipsearch upload --help"),
+        (".", "file://photos", "'file://photos' is not a bucket; it must be gs://"),
+        (".", "s3://photos", "'s3://photos' is not a bucket"),
+        (".", ROOT.as_uri(), "lies inside of the folder ."),
+        (".", f"{ROOT.as_uri()}/build/new", "lies inside of the folder ."),
     ],
 )
 def test_what_cannot_be_is_one_line(from_, to, what):
-    arguments = [*(("--from", from_) if from_ else ()), *(("--to", to) if to else ())]
-    done = run("upload", *arguments)
+    done = run("upload", from_, *((to,) if to else ()))
     assert what in one_line(done)
     assert (done.returncode, done.stdout) == (2, "")

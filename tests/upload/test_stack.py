@@ -44,7 +44,7 @@ def search(settings, tmp_path):
 
 def test_photos_go_up_and_are_all_found(search, to, tmp_path):
     draw_demo_photos(tmp_path / "drawn", COUNT)
-    uploaded = run("upload", "--from", tmp_path / "drawn", "--to", to.url)
+    uploaded = run("upload", tmp_path / "drawn", to.url)
     assert last_line(uploaded) == f"{COUNT} asked, 0 present, {COUNT} uploaded now, 0 failed"
 
     plan = run("reconcile", "--plan")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,34 +16,17 @@ from cli.evaluate.captions import Captioned, read_captions
 from cli.evaluate.demo import PREFIX, make_demo_set
 from cli.evaluate.library import Library, open_library
 from cli.evaluate.measure import measure, rows_of
-from cli.evaluate.options import Options, parse_options
+from cli.evaluate.options import Options
 from cli.evaluate.over_http import ask_over_http
 from cli.evaluate.packing import packed
 from cli.evaluate.page import page
 from cli.evaluate.report import text
-from clipsearch import telemetry
-from clipsearch.errors import ClipsearchError
 from clipsearch.storage import open_bucket
 from clipsearch.text import printable, printable_lines
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0: measured; 1: it could not be, or search answers otherwise; 2: asked wrongly."""
-    telemetry.to_terminal()
-    try:
-        return _evaluate(parse_options(list(arguments)))
-    except RunError as error:
-        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
-        return error.exit_code
-    except (ClipsearchError, OSError) as error:
-        print(f"clipsearch: {printable(str(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("clipsearch: stopped", file=sys.stderr)
-        return 130
-
-
-def _evaluate(options: Options) -> int:
+def evaluate(options: Options) -> int:
+    """0: measured; 1: search over HTTP answers otherwise. Raises RunError."""
     captions, index, prefix = options.captions, options.index, options.prefix
     if captions is None:
         name = f"demo-{options.count}-{options.others}"
@@ -71,14 +53,14 @@ def _chosen(captioned: Captioned, library: Library, options: Options) -> Caption
     if (rows < 0).all():
         raise RunError(
             f"none of the {len(rows):,} captioned photos is in the index, where the names are like "
-            f"{library.names[0]!r} and not like {captioned.names[0]!r}; PREFIX= goes before them"
+            f"{library.names[0]!r} and not like {captioned.names[0]!r}; --prefix goes before them"
         )
     photos = np.flatnonzero(rows >= 0) if options.only_indexed else np.arange(len(rows))
     chosen = photos[: options.count or len(photos)]
     if (rows[chosen] < 0).all():
         raise RunError(
             f"none of the first {len(chosen):,} captioned photos is in the index, but "
-            f"{np.count_nonzero(rows >= 0):,} others are; ARGS=--only-indexed asks for those"
+            f"{np.count_nonzero(rows >= 0):,} others are; --only-indexed asks for those"
         )
     return captioned.only(chosen.tolist())
 
@@ -111,7 +93,3 @@ def _exit_code(figures: dict[str, Any]) -> int:
         file=sys.stderr,
     )
     return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
