@@ -449,6 +449,7 @@ function showAbout(state) {
   $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone shows the first
   const lines = [
     `Model ${model}, space ${state.space}`,
+    state.version && `clipsearch ${state.version}`,
     updated && `Last change ${when(updated)}`,
     reconciled && `${photos.objects} photos in the bucket on ${when(reconciled.at)}`,
     count(photos.pending, "waiting to be indexed"),

@@ -84,6 +84,14 @@ def test_the_examples_of_classify_are_its_answers(demo_client, drawn):
         assert_same_labels(answered["labels"], documented["labels"])
 
 
+def test_the_example_of_the_status_has_the_keys_of_its_answer(demo_client):
+    [text] = re.findall(r"```json\n(.*?)```", section("`GET /status`"), re.DOTALL)
+    example = json.loads(text)
+    answer = demo_client.get("/status").json()
+    assert list(example) == list(answer)
+    assert example["version"] == answer["version"]
+
+
 def test_the_example_of_logits_runs_and_prints_what_it_says(drawn, tmp_path, monkeypatch, capsys):
     for name in PICTURES:
         shutil.copy(drawn / name, tmp_path)

@@ -6,6 +6,7 @@ import pytest
 
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
+from clipsearch.version import __version__
 from search.engine.query import LIMIT_DEFAULT
 from search.engine.status import FAILURES_SHOWN
 from search.http.body import GRACE, MAX_ARRIVAL, MIN_RATE
@@ -118,6 +119,10 @@ def walk(node):
 def test_paths_and_methods_are_those_of_the_function(document):
     described = {path: {m.upper() for m in item} for path, item in document["paths"].items()}
     assert described == {path: set(handlers) for path, handlers in ROUTES.items()}
+
+
+def test_the_version_is_that_of_the_function(document):
+    assert document["info"]["version"] == __version__
 
 
 def test_parameters_are_those_of_the_function(document):

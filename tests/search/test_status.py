@@ -3,6 +3,8 @@
 import re
 import time
 
+from clipsearch.version import __version__
+
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
@@ -11,6 +13,7 @@ def test_a_space_without_photos_has_a_status_of_zeros(empty_gallery, client_of):
     response = client_of(empty_gallery).get("/status")
     assert response.status_code == 200
     assert response.json() == {
+        "version": __version__,
         "model": "tiny-0",
         "space": empty_gallery.space,
         "commit": 0,

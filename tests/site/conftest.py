@@ -64,7 +64,7 @@ class Asked(Handler):
 
 def status(indexed):
     photos = {"objects": None, "indexed": indexed, "failed": 0, "skipped": 0, "pending": None}
-    space = {"model": "clipsearch-demo", "space": "4eff4b054a22", "commit": 3}
+    space = {"version": "1.2.3", "model": "clipsearch-demo", "space": "4eff4b054a22", "commit": 3}
     return {**space, "updated": "2026-01-02T03:04:05.678Z", "photos": photos, "failures": []}
 
 

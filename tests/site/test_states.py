@@ -274,6 +274,7 @@ def test_the_status_line_says_how_many_photos_which_model_and_when(open_page, st
     summary.click()
     for line in (
         "Model clipsearch-demo, space 4eff4b054a22",
+        "clipsearch 1.2.3",
         "1240 photos in the bucket on Jan",
         "4 waiting to be indexed",
         "A new model (0123456789ab) cannot be used: image.onnx is missing",

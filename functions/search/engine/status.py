@@ -12,6 +12,7 @@ from clipsearch.index.format.entries import Cause
 from clipsearch.index.reader.snapshot_reader import Snapshot
 from clipsearch.index.reconcile_log import Coverage, CoverageReader
 from clipsearch.storage import Bucket
+from clipsearch.version import __version__
 from search.engine.state import State
 
 log = logging.getLogger("clipsearch")
@@ -37,6 +38,7 @@ class StatusReader:
         if coverage is not None:
             pending = len(coverage.pending.still(snapshot.catalogue).keys)
         return {
+            "version": __version__,
             "model": state.encoder.name,
             "space": snapshot.space,
             "commit": snapshot.commit,

@@ -1,9 +1,14 @@
 """GET /openapi.json: the description of the function, kept as the JSON file beside this one."""
 
+import json
 from functools import cache
 from pathlib import Path
+
+from clipsearch.version import __version__
 
 
 @cache
 def document() -> bytes:
-    return Path(__file__).with_name("openapi.json").read_bytes()
+    described = json.loads(Path(__file__).with_name("openapi.json").read_bytes())
+    described["info"]["version"] = __version__
+    return json.dumps(described, ensure_ascii=False).encode()
