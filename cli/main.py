@@ -14,6 +14,7 @@ import click
 
 from cli.common.command import run_command
 from cli.common.errors import UsageError
+from clipsearch.version import __version__
 
 COMMANDS = {
     "run": "cli.run.options",
@@ -46,6 +47,7 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+@click.version_option(__version__, prog_name="clipsearch")
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

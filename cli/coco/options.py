@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from cli import ROOT
+from cli import DATA
 from cli.common.command import quiet_logs
 from cli.common.errors import UsageError
 from cli.upload.options import destination, jobs_of, jobs_option, whole_number
@@ -19,7 +19,7 @@ SPLITS = ("val2017", "train2017")
 # Not https: the name has dots, so the certificate of the storage behind it does not cover it.
 IMAGES = "http://images.cocodataset.org"
 ANNOTATIONS = "http://images.cocodataset.org/annotations/annotations_trainval2017.zip"
-CACHE = ROOT / "build" / "coco"
+CACHE = DATA / "coco"
 
 
 @dataclass(frozen=True, slots=True)

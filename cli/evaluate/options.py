@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cli import ROOT
+from cli import DATA
 from cli.common.errors import UsageError
 from cli.reconcile.options import address_of, is_address, of_make_run
 from clipsearch.settings import PREFIX as SETTINGS_PREFIX
@@ -51,7 +51,7 @@ class Options:
 @click.option("--only-captioned", is_flag=True, help="Search among the photos asked for only.")
 @click.option("--packed", is_flag=True, help="Search a copy, quantized as if it were large.")
 @click.option("--others", type=int, default=0, help="More pictures for the demo world.")
-@click.option("--out", type=Path, default=ROOT / "build", help="Where the results go.")
+@click.option("--out", type=Path, default=DATA, help="Where the results go.")
 def command(**given: Any) -> int:
     """Measure how well captions find their photos, through the search itself."""
     from cli.evaluate.evaluation import evaluate

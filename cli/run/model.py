@@ -65,6 +65,8 @@ def _python_with_torch() -> str:
     """This interpreter if it has torch, otherwise that of the environment for exports."""
     if importlib.util.find_spec("torch"):
         return sys.executable
+    if not (ROOT / "Makefile").exists():
+        raise RunError("an export needs torch: pip install torch transformers onnx")
     target = f"{EXPORT_ENVIRONMENT}/.made"
     try:
         made = subprocess.run(["make", "--silent", target], cwd=ROOT).returncode == 0

@@ -11,13 +11,13 @@ from typing import Any
 
 import click
 
-from cli import ROOT
+from cli import DATA, ROOT
 from cli.common.command import values_of
 from cli.common.errors import UsageError
 from cli.run.model import choose_model
 
 DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
-STATE = ROOT / "build" / "run"  # the demo photos lie beside it
+STATE = DATA / "run"  # the demo photos lie beside it
 DEMO_SUGGESTIONS = (
     "two blue mushrooms",
     "a red car at night",

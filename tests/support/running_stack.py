@@ -24,13 +24,13 @@ class RunningStack:
 
     photos: Path  # its folder, in the tests of the page
 
-    def __init__(self, output, *arguments, program=None):
+    def __init__(self, output, *arguments, program=None, cwd=ROOT):
         self._output = output
         what = ["-m", "cli", "run"] if program is None else ["-c", program]
         with output.open("wb") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, *what, *map(str, arguments)],
-                cwd=ROOT,
+                cwd=cwd,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

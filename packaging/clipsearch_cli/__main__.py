@@ -1,0 +1,5 @@
+import sys
+
+from clipsearch_cli import main
+
+sys.exit(main())
