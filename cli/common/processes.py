@@ -13,9 +13,11 @@ import urllib.error
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from cli import ROOT
+from cli.common import end_with_parent
 from cli.common.errors import RunError, UsageError
 from cli.common.localhost import HOST, open_local
 
@@ -72,9 +74,12 @@ def start_server(
         for key, value in os.environ.items()
         if key not in NOT_PASSED_ON and not key.startswith(("CLIPSEARCH_", "FUNCTION_"))
     }
+    reading, _ = _pipe_of_this_process()
+    wrapper = [sys.executable, str(Path(end_with_parent.__file__)), str(reading)]
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [*command, "--host", HOST, "--port", str(port)],
+            [*wrapper, *command, "--host", HOST, "--port", str(port)],
+            pass_fds=[reading],
             cwd=ROOT,
             env={**environ, **settings, "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
@@ -84,6 +89,12 @@ def start_server(
             start_new_session=True,
         )
     return Function(name, port, process, log)
+
+
+@cache
+def _pipe_of_this_process() -> tuple[int, int]:
+    """Its writing end is closed when this process ends, and by nothing else."""
+    return os.pipe()
 
 
 def wait_until_up(function: Function, path: str, stop: threading.Event) -> None:

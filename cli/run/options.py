@@ -39,6 +39,7 @@ class Options:
     state: Path
     port: int
     suggestions: tuple[str, ...]
+    has_browser: bool = True
 
     @property
     def search_port(self) -> int:
@@ -58,6 +59,7 @@ class Options:
 @click.option("--model", help="A bundle, a CLIP checkpoint, or an id of the Hugging Face hub.")
 @click.option("--port", type=int, default=8080, show_default=True, help="Of the page; +1, +2.")
 @click.option("--suggestions", help="Searches to start with, separated by commas.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
 @click.option("--state", type=Path, default=STATE, help="Folder of index, thumbnails and logs.")
 def command(**given: Any) -> None:
     """Search the photos in FOLDER on this machine (without FOLDER: demo pictures).
@@ -81,6 +83,7 @@ def options_of(
     port: int = 8080,
     suggestions: str | None = None,
     state: Path = STATE,
+    browser: bool = True,
 ) -> Options:
     """UsageError for anything that cannot work."""
     if not 1 <= port <= 65533:
@@ -111,6 +114,7 @@ def options_of(
         state=own,
         port=port,
         suggestions=_suggestions(suggestions, photos is None),
+        has_browser=browser,
     )
 
 

@@ -32,7 +32,7 @@ class Report:
         self._log = log
         self._bar: tqdm[None] | None = None
         self._fed: list[Event] = []  # while the bar is shown
-        self._is_ready = False
+        self._is_fed = False
         self._next_trouble = 0.0
 
     def found(self, events: list[Event], outdated: set[str]) -> None:
@@ -42,7 +42,7 @@ class Report:
                 f"{len(outdated)} photos have older times than what the index knew under their "
                 f"names, such as {min(outdated)}; the index is compared with the folder"
             )
-        if self._is_ready or not events:
+        if self._is_fed or not events:
             return
         if self._bar is None:
             # disable=None: no bar where nobody sees it move, in a log file
@@ -60,18 +60,21 @@ class Report:
             self._say_outcomes(delivered, failures_only=False)
         self._say_trouble()
 
-    def ready(self, page: str, search: str, options: Options) -> None:
+    def ready(self, page: str, search: str) -> None:
+        """Searches are answered, though not all photos may be indexed."""
+        self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
+        self.say(f"ready: {page}")
+
+    def fed(self, options: Options) -> None:
         """The first feeding is over: from here on there is a line for each photo."""
         self.show()
         self.close()
-        self._is_ready = True
+        self._is_fed = True
         self._say_outcomes(self._fed, failures_only=True)
         photos = self._reader.refresh().photos
         self.say(f"{photos} photos of {options.photos} can be found; watching that folder")
         if options.model == DEMO_MODEL and not options.demo_count:
             self.say("the demo model knows drawings, not photographs; --model takes a real one")
-        self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
-        self.say(f"ready: {page}")
 
     def close(self) -> None:
         if self._bar is not None:

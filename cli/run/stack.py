@@ -6,9 +6,12 @@ waits for the file system.
 
 from __future__ import annotations
 
+import fcntl
 import signal
+import sys
 import threading
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,7 +19,7 @@ from pathlib import Path
 import watchfiles
 from tqdm import tqdm
 
-from cli.common.errors import RunError
+from cli.common.errors import RunError, UsageError
 from cli.common.localhost import HOST
 from cli.common.processes import (
     Function,
@@ -50,24 +53,43 @@ TROUBLED_AFTER = 4  # deliveries of one event
 
 def run(options: Options) -> None:
     """Run until a signal asks to end. RunError when something cannot start or breaks down."""
-    check_port(options.port, "page")
-    check_port(options.search_port, "search")
-    check_port(options.ingest_port, "ingest")
     try:
-        if options.checkpoint:
-            export_once(options.checkpoint, options.model)
-        if options.demo_count:
-            draw_demo_photos(options.photos, options.demo_count)
-        with _set_by_signals() as stop, ExitStack() as ends:
-            _run(options, stop, ends)
+        with _only_one(options):
+            _prepare_and_run(options)
     except ClipsearchError as error:
         raise RunError(f"{error} ({options.state})") from error
     except OSError as error:  # such as a state folder that cannot be written, or a full disk
         raise RunError(str(error)) from error
 
 
-def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
+@contextmanager
+def _only_one(options: Options) -> Iterator[None]:
+    """UsageError if another run has the state of these photos; the system lets go at our end."""
     options.state.mkdir(parents=True, exist_ok=True)
+    with (options.state / "lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(
+                f"clipsearch is running for {options.photos} already; end it, or give this one "
+                "another --state"
+            ) from error
+        yield
+
+
+def _prepare_and_run(options: Options) -> None:
+    check_port(options.port, "page")
+    check_port(options.search_port, "search")
+    check_port(options.ingest_port, "ingest")
+    if options.checkpoint:
+        export_once(options.checkpoint, options.model)
+    if options.demo_count:
+        draw_demo_photos(options.photos, options.demo_count)
+    with _set_by_signals() as stop, ExitStack() as ends:
+        _run(options, stop, ends)
+
+
+def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     index = open_bucket((options.state / "index").as_uri())
     reader = SnapshotReader(index, publish_bundle(options.model, index), keep_vectors=False)
     search, ingest = functions = _start_functions(options, ends)
@@ -82,18 +104,22 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     ends.callback(feeder.close)
     report = Report(reader, feeder, ingest.log)
     ends.callback(report.close)
+    page = f"http://{HOST}:{options.port}"
+    report.ready(page, search.url)
+    if options.has_browser and sys.stdout.isatty():
+        webbrowser.open(page)
     dirty = _watch(options.photos, stop)
     identity = _identity(options.photos)
     schedule = Schedule()
     is_first_look = True
     next_look = 0.0
-    ready = False
+    is_fed = False
     while not stop.wait(TICK_SECONDS):
         check_alive(functions)
         _check_same(options.photos, identity)
         if dirty.is_set() or time.monotonic() >= next_look:
             dirty.clear()
-            events = changes.look(SETTLED_AFTER_US if ready else 0)
+            events = changes.look(SETTLED_AFTER_US if is_fed else 0)
             _check_same(options.photos, identity)  # again: one unplugged meanwhile looked empty
             _check_emptied(options, changes, len(events), 0 if is_first_look else GONE_AT_ONCE)
             is_first_look = False
@@ -108,9 +134,9 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
             continue
         messages = schedule.due()
         feeder.put(messages)
-        if not ready and not messages:
-            ready = True
-            report.ready(f"http://{HOST}:{options.port}", search.url, options)
+        if not is_fed and not messages:
+            is_fed = True
+            report.fed(options)
 
 
 def _start_functions(options: Options, ends: ExitStack) -> list[Function]:

@@ -222,6 +222,25 @@ def test_a_folder_that_may_not_be_read_does_not_stop_the_others(start_stack, mod
     assert stack.end() == 0
 
 
+def test_kill_9_ends_all_that_was_started(start_demo, tmp_path):
+    stack = start_demo(tmp_path / "run", 2)
+    family = stack.family()
+    assert len(family) >= 5
+    stack.end(signal.SIGKILL)
+    wait_for(lambda: not any(map(is_running, family)), "the end of all processes")
+
+
+def test_a_second_run_of_the_same_photos_says_so(start_demo, model, tmp_path):
+    stack = start_demo(tmp_path / "run", 2)
+    again = [sys.executable, "-m", "cli", "run", "--state", str(tmp_path / "run")]
+    again += ["--model", str(model.folder), "--count", "2", "--port", str(free_port())]
+    done = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 2
+    assert done.stderr.startswith("clipsearch: clipsearch is running for ")
+    assert stack.counts() == (2, 0)
+    stack.end()
+
+
 def test_a_function_that_dies_ends_everything(start_demo, tmp_path):
     stack = start_demo(tmp_path / "run", 2)
     family = stack.family()

@@ -45,8 +45,9 @@ class RunningStack:
         return line
 
     def wait_until_ready(self):
-        """The address of the page."""
+        """The address of the page, when all photos that were there are indexed."""
         self.page = self.wait_for_line("ready: ").removeprefix("ready: ")
+        self.wait_for_line("; watching that folder")
         port = int(self.page.rsplit(":", 1)[1])
         self.search = f"http://127.0.0.1:{port + 1}/"
         return self.page
