@@ -5,6 +5,7 @@ VENV   := .venv
 EXPORT := .venv-export
 SCAN   := .venv-scan
 CLI    := $(VENV)/bin/python -m cli
+LOCK   := .venv-lock
 ARGS   ?=
 
 # What `make run` takes. Through the environment, so that a folder may have any name.
@@ -22,8 +23,8 @@ export FROM SPLIT ANNOTATIONS IMAGES
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export check scan format demo-model evaluate-demo evaluate \
-	golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot status upload clean
+.PHONY: help run coco export test test-export check scan format lock demo-model evaluate-demo \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot status upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +73,21 @@ format: $(VENV)/.made ## put the code in the project's form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
+# For Linux and macOS, from Python 3.11 on. A locked version stays while its requirements.in allows
+# it. The custom command keeps the paths of this machine out of the header.
+COMPILE = $(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --custom-compile-command "make lock"
+
+lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=--upgrade] [ARGS="--upgrade-package flask"]
+	$(COMPILE) functions/requirements.in -o functions/requirements.txt $(ARGS)
+	$(COMPILE) requirements.in -o requirements.txt -c functions/requirements.txt $(ARGS)
+	$(COMPILE) model_export/requirements.in -o model_export/requirements.txt -c requirements.txt $(ARGS)
+	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
+	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
+	@# The cloud builds nothing from source: terraform/*.tf names its Python.
+	$(LOCK)/bin/uv pip compile --quiet --no-deps --only-binary :all: --python-version 3.13 \
+	  --python-platform x86_64-manylinux_2_28 functions/requirements.txt >/dev/null
+
 demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
 	$(EXPORT)/bin/python -m model_export.demo.train $(ARGS)
 
@@ -104,22 +120,26 @@ screenshot: $(VENV)/.made ## take the README's pictures of the page, while make 
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) $(SCAN) build terraform/.build \
+	rm -rf $(VENV) $(EXPORT) $(SCAN) $(LOCK) build terraform/.build \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # An environment is made again when what it must hold has changed.
-$(VENV)/.made: requirements.txt functions/requirements.txt
+$(VENV)/.made: requirements.txt
 	$(call environment,$(VENV),-r requirements.txt)
 
 # checkov's own requirements are many, and older than ours.
 $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
-$(EXPORT)/.made: requirements.txt functions/requirements.txt model_export/requirements.txt \
-  benchmarks/system/requirements.txt
+$(LOCK)/.made: Makefile
+	$(call environment,$(LOCK),uv==0.13.9)
+
+# torch in a call of its own: pip wants a hash of everything in a call, or of nothing.
+$(EXPORT)/.made: requirements.txt model_export/requirements.txt benchmarks/system/requirements.txt \
+  model_export/torch.txt
 	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt \
-	  -r benchmarks/system/requirements.txt)
+	  -r benchmarks/system/requirements.txt,-r model_export/torch.txt)
 
 define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -128,5 +148,6 @@ define environment
 @echo "making $(1) (once; a few minutes on a slow line)"
 @$(PYTHON) -m venv --clear $(1)
 @$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
+$(if $(3),@$(1)/bin/pip install --quiet --disable-pip-version-check $(3))
 @touch $@
 endef

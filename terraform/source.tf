@@ -6,8 +6,9 @@ data "archive_file" "functions" {
   source_dir       = "${path.module}/../functions"
   output_path      = "${path.module}/.build/functions.zip"
   output_file_mode = "0644" # the same hash on every machine
-  # What tools leave behind. Not ".*": that is the folder itself, too, and nothing would be left.
-  excludes = ["**/__pycache__", "**/.?*"]
+  # What tools leave behind, and what only `make lock` reads. Not "**/.*": that is the folder
+  # itself, too, and nothing would be left.
+  excludes = ["**/__pycache__", "**/.?*", "**/requirements.in"]
 }
 
 resource "google_storage_bucket_object" "functions" {
