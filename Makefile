@@ -53,13 +53,13 @@ reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PL
 status: $(VENV)/.made ## print what search says about its index [URL=http://127.0.0.1:8081]
 	@$(CLI) status $${URL:+"$$URL"}
 
-test: $(VENV)/.made ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
+test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export -n auto --dist worksteal $(ARGS)
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
 
-check: $(VENV)/.made ## lint, format check and types
+check: $(VENV)/.dev ## lint, format check and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
@@ -69,7 +69,7 @@ check: $(VENV)/.made ## lint, format check and types
 scan: $(SCAN)/.made ## look for unsafe settings in terraform/ (checkov, offline)
 	$(SCAN)/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
 
-format: $(VENV)/.made ## put the code in the project's form
+format: $(VENV)/.dev ## put the code in the project's form
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
@@ -80,7 +80,9 @@ COMPILE = $(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 -
 
 lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=--upgrade] [ARGS="--upgrade-package flask"]
 	$(COMPILE) functions/requirements.in -o functions/requirements.txt $(ARGS)
-	$(COMPILE) requirements.in -o requirements.txt -c functions/requirements.txt $(ARGS)
+	$(COMPILE) cli/requirements.in -o cli/requirements.txt -c functions/requirements.txt $(ARGS)
+	$(COMPILE) requirements.in -o requirements.txt -c functions/requirements.txt \
+	  -c cli/requirements.txt $(ARGS)
 	$(COMPILE) model_export/requirements.in -o model_export/requirements.txt -c requirements.txt $(ARGS)
 	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
 	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
@@ -91,7 +93,7 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
 	$(EXPORT)/bin/python -m model_export.demo.train $(ARGS)
 
-evaluate-demo: $(VENV)/.made ## measure the demo model; prints the README's numbers [ARGS=…]
+evaluate-demo: $(VENV)/.dev ## measure the demo model; prints the README's numbers [ARGS=…]
 	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
 
 evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
@@ -107,16 +109,16 @@ bench: $(EXPORT)/.made ## all of it beside the original design; 10 minutes [ARGS
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m benchmarks.encoder $(ARGS)
 
-bench-index: $(VENV)/.made ## measure the index at its bounds; minutes, 6 GB of disk [ARGS="--photos 118287"]
+bench-index: $(VENV)/.dev ## measure the index at its bounds; minutes, 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
 
-bench-decoding: $(VENV)/.made ## memory and seconds of the worst photos of each format (Linux)
+bench-decoding: $(VENV)/.dev ## memory and seconds of the worst photos of each format (Linux)
 	@$(VENV)/bin/python -m benchmarks.decoding
 
 bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
 
-screenshot: $(VENV)/.made ## take the README's pictures of the page, while make run runs [PORT=8080]
+screenshot: $(VENV)/.dev ## take the README's pictures of the page, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 
 clean: ## remove the environments, build/ and caches
@@ -125,8 +127,13 @@ clean: ## remove the environments, build/ and caches
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
 # An environment is made again when what it must hold has changed.
-$(VENV)/.made: requirements.txt
-	$(call environment,$(VENV),-r requirements.txt)
+$(VENV)/.made: functions/requirements.txt cli/requirements.txt
+	$(call environment,$(VENV),-r functions/requirements.txt -r cli/requirements.txt)
+
+# What tests and checks need comes with the first of them.
+$(VENV)/.dev: $(VENV)/.made requirements.txt
+	@$(call install,$(VENV),-r requirements.txt)
+	@touch $@
 
 # checkov's own requirements are many, and older than ours.
 $(SCAN)/.made: terraform/tests/requirements.txt
@@ -147,7 +154,13 @@ define environment
        "Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
 @echo "making $(1) (once; a few minutes on a slow line)"
 @$(PYTHON) -m venv --clear $(1)
-@$(1)/bin/pip install --quiet --disable-pip-version-check $(2)
-$(if $(3),@$(1)/bin/pip install --quiet --disable-pip-version-check $(3))
+@$(1)/bin/pip install --quiet --dry-run --no-deps --retries 0 --timeout 4 click >/dev/null 2>&1 || { \
+  echo "The Python package index cannot be reached: connect to the network, or name a mirror in" \
+       "PIP_INDEX_URL, and run make again." >&2; exit 1; }
+@$(call install,$(1),$(2))
+$(if $(3),@$(call install,$(1),$(3)))
 @touch $@
 endef
+
+# With a line for each package, so that a slow line is seen to go on.
+install = $(1)/bin/pip install --disable-pip-version-check $(2)
