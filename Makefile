@@ -93,7 +93,7 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
 	$(EXPORT)/bin/python -m model_export.demo.train $(ARGS)
 
-evaluate-demo: $(VENV)/.dev ## measure the demo model; prints the README's numbers [ARGS=…]
+evaluate-demo: $(VENV)/.dev ## measure the demo model; prints the figures of docs/benchmarks.md [ARGS=…]
 	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
 
 evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
@@ -118,7 +118,7 @@ bench-decoding: $(VENV)/.dev ## memory and seconds of the worst photos of each f
 bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
 
-screenshot: $(VENV)/.dev ## take the README's pictures of the page, while make run runs [PORT=8080]
+screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 
 clean: ## remove the environments, build/ and caches

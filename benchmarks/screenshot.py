@@ -1,4 +1,4 @@
-"""Takes the README's pictures of the page: `make screenshot`, while `make run` runs.
+"""Take the pictures of the page in docs/: `make screenshot`, while `make run` runs.
 
 python -m benchmarks.screenshot http://127.0.0.1:8080 docs
 """
@@ -39,7 +39,7 @@ def find_chromium() -> str | None:
 
 
 def take(page_url: str, folder: Path, chromium: str) -> None:
-    """Save each state that the README shows as a PNG in `folder`. playwright.sync_api.Error."""
+    """Save each state that the documents show as a PNG in `folder`. playwright.sync_api.Error."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)

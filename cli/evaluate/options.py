@@ -16,7 +16,7 @@ from cli.reconcile.options import address_of, is_address, of_make_run
 from clipsearch.settings import PREFIX as SETTINGS_PREFIX
 from clipsearch.storage import open_bucket
 
-DEMO_COUNT = 1000  # as many as the README's figures are of
+DEMO_COUNT = 1000  # as in docs/benchmarks.md
 DEMO_MOST = 10_000  # of 290,000 scenes one in twenty is held out
 INDEX = f"{SETTINGS_PREFIX}INDEX"
 

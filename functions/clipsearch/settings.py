@@ -22,7 +22,7 @@ TOPIC_FORM = "projects/PROJECT/topics/TOPIC"
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
-# Name and default of each variable; None: it must be set. README says what they mean.
+# Name and default of each variable; None: it must be set. docs/configuration.md explains them.
 SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_PHOTOS": None,
     "CLIPSEARCH_INDEX": None,

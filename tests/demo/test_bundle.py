@@ -1,6 +1,6 @@
 """The committed demo model finds what it was trained to see, through the product's encoder.
 
-A small version of `make evaluate-demo`, with room below the figures in the README.
+A small version of `make evaluate-demo`, with room below the figures in docs/benchmarks.md.
 """
 
 from __future__ import annotations
