@@ -89,10 +89,12 @@ def test_the_ceiling_and_the_idle_costs_are_what_the_arithmetic_gives(
     run = 10 * (price["cpu_second"] + 2 * price["memory_gib_second"]) + 50 * price["class_a"]
     idle = [6 * 0.3 * price["image_gib_month"], 2 * price["scheduler_job"], runs * run]
     images, jobs, maintenance = (f"${value:.2f}" for value in idle)
-    assert f"images of the functions {images}, scheduled maintenance {jobs}, the runs" in GUIDE
-    assert f"starts\n{maintenance}, storage of the demo model nearly nothing" in GUIDE
+    text = " ".join(GUIDE.split())
+    assert f"images of the functions {images}, scheduled maintenance {jobs}, the runs" in text
+    assert f"starts {maintenance}, storage of the demo model nearly nothing" in text
     assert 0.55 < sum(idle) < 0.65
-    assert "about sixty\ncents a month" in GUIDE
+    assert "about sixty cents a month" in text
+    assert "$0.60 a month" in (ROOT / "README.md").read_text()
 
 
 def prices(configuration: Configuration) -> dict[str, str]:
