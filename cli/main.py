@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import sys
 from collections.abc import Sequence
 
 import click
@@ -58,10 +57,6 @@ def clipsearch() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 done, 1 something failed, 2 asked wrongly, 130 stopped by Ctrl-C."""
+    """The exit code: 0 done, 1 something failed, 2 it cannot do what you asked for, 130 Ctrl-C."""
     given = None if arguments is None else list(arguments)
     return run_command(lambda: clipsearch.main(given, "clipsearch", standalone_mode=False))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,19 +5,18 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import click
 
-from cli.common.errors import RunError, UsageError
+from cli.common.errors import RunError
 from clipsearch import telemetry
 from clipsearch.errors import ClipsearchError
 from clipsearch.text import printable
 
 
 def run_command(work: Callable[[], int | None]) -> int:
-    """0: done; 1: something failed, or broke down; 2: asked wrongly; 130: Ctrl-C."""
+    """0: done; 1: something failed, or broke down; 2: it cannot do what was asked; 130: Ctrl-C."""
     warnings.simplefilter("ignore")  # Pillow's, about metadata of photos that are shown all right
     telemetry.to_terminal()
     try:
@@ -34,14 +33,6 @@ def run_command(work: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, click.Abort):
         say_wrong("stopped; what is done stays, and the same command goes on where it was")
         return 130
-
-
-def values_of(command: click.Command, arguments: Sequence[str]) -> dict[str, Any]:
-    """What `arguments` say, by the names of the command's options. Raises UsageError."""
-    try:
-        return command.make_context(command.name, list(arguments)).params
-    except click.ClickException as error:
-        raise UsageError(_sentence(error)) from error
 
 
 def quiet_logs() -> None:

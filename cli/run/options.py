@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import click
 
 from cli import DATA, ROOT
-from cli.common.command import values_of
 from cli.common.errors import UsageError
 from cli.run.model import choose_model
 
@@ -69,11 +67,6 @@ def command(**given: Any) -> None:
     from cli.run.stack import run
 
     run(options_of(**given))
-
-
-def parse_options(arguments: Sequence[str]) -> Options:
-    """The options in `arguments`; UsageError for anything that cannot work."""
-    return options_of(**values_of(command, arguments))
 
 
 def options_of(

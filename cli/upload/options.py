@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from cli.common.command import quiet_logs, values_of
+from cli.common.command import quiet_logs
 from cli.common.errors import UsageError
 from cli.run.options import photos_folder
 from clipsearch.storage import Bucket, open_bucket
@@ -50,11 +49,6 @@ def command(**given: Any) -> int:
     quiet_logs()
     options = options_of(**given)
     return upload(FolderSource(options.folder), options.to, options.jobs)
-
-
-def parse_options(arguments: Sequence[str]) -> Options:
-    """UsageError for anything that cannot work."""
-    return options_of(**values_of(command, arguments))
 
 
 def options_of(folder: str, bucket: str, jobs: str) -> Options:

@@ -1,6 +1,7 @@
 """The command `clipsearch` as a person has it: help, mistakes, exit codes."""
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,12 @@ def test_a_mistake_is_one_line_that_says_what_to_do(said, arguments, line):
 
 
 def test_nobody_listens_is_one_line(said):
-    code, out, err = said("status", "http://127.0.0.1:9")
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        code, out, err = said("status", url)
     assert (code, out) == (1, "")
-    assert err.startswith("clipsearch: http://127.0.0.1:9/status cannot be read: ")
+    assert err.startswith(f"clipsearch: {url}/status cannot be read: ")
     assert err.endswith("is clipsearch run running?\n")
 
 

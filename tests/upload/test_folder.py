@@ -14,7 +14,7 @@ from PIL import Image
 from cli.common.errors import UsageError
 from cli.upload.engine import upload
 from cli.upload.folder import FolderSource
-from cli.upload.options import parse_options
+from cli.upload.options import options_of
 from clipsearch.storage import open_bucket
 from tests.support.coco_double import jpeg
 from tests.support.gcs_double import Refused
@@ -199,12 +199,9 @@ def test_what_may_not_be_read_is_told(without_privileges, capsys):
 def test_a_folder_that_may_not_be_written_is_one_line(without_privileges):
     fill(without_privileges, {"from/a.jpg": jpeg(1), "to/b.jpg": jpeg(1)})
     (without_privileges / "to").chmod(0o500)
-    arguments = [
-        f"{without_privileges}/from",
-        f"file://{without_privileges}/to/new",
-    ]
+    folder, bucket = f"{without_privileges}/from", f"file://{without_privileges}/to/new"
     with pytest.raises(UsageError, match=r"this user may not write into .*/to$"):
-        parse_options(arguments)
+        options_of(folder, bucket, jobs="1")
 
 
 @pytest.mark.parametrize("theirs", [jpeg(1), jpeg(77)])
