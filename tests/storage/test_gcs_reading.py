@@ -220,7 +220,7 @@ def test_a_part_of_another_length_is_an_error(
     """A part has no checksum. A whole object has one, and is asked for again."""
     cloud.create("plain", PLAIN)
     gcs_double.faults.append(SHORT)
-    with pytest.raises(StorageError, match="bytes came"):
+    with pytest.raises(StorageError, match=r"received [0-9,]+ of"):
         cloud.read(name, start=1000)
     gcs_double.faults.append(SHORT)
     assert cloud.read(name) == PLAIN
