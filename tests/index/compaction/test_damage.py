@@ -69,7 +69,7 @@ def test_a_segment_of_another_dimension_is_reported_and_left_alone(bucket: Memor
     fill(bucket, 20)
     (line,) = compact(bucket).damaged
     assert wrong in line
-    assert "2 numbers, those of others 4" in line
+    assert "2 dimensions, those of other segments 4" in line
     assert wrong not in newest_commit(bucket, SPACE).replaced
 
 

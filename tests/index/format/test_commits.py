@@ -203,5 +203,5 @@ def test_a_race_that_is_always_lost_ends(bucket: Bucket) -> None:
         publish_commit(bucket, Commit(SPACE, newest.number + 1, ("theirs.npz",)))
         return replace(newest, segments=("ours.npz",))
 
-    with pytest.raises(StorageError, match="others published a commit"):
+    with pytest.raises(StorageError, match="other runs published a commit"):
         advance(bucket, SPACE, first)

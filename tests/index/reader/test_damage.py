@@ -131,7 +131,7 @@ def test_a_segment_of_another_dimension_is_set_aside(bucket: Bucket) -> None:
     reader.refresh()
     name = write_segment(bucket, SPACE, [photo("b", vector=unit(1, 0))])
     snapshot = reader.refresh()
-    reason = "its vectors have 2 numbers, those of others 4"
+    reason = "its vectors have 2 dimensions, those of other segments 4"
     assert snapshot.damaged == (f"{segment_path(SPACE, name)}: {reason}",)
     assert state(snapshot).keys() == {"a"}
 

@@ -157,7 +157,7 @@ class SnapshotReader:
         right = known.dimension or _commonest(found.values())
         for name, dimension in found.items():
             if dimension != right:
-                reason = f"its vectors have {dimension} numbers, those of others {right}"
+                reason = f"its vectors have {dimension} dimensions, those of other segments {right}"
                 loader.mark_damaged(name, reason)
 
     def _advanced(
