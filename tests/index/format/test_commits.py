@@ -184,7 +184,7 @@ def test_a_number_that_none_could_follow_is_not_ours(bucket: Bucket) -> None:
     assert following is not None
     assert following.number == 2
     assert newest_commit(bucket, SPACE).segments == ("b.npz",)
-    with pytest.raises(ValueError, match="a number from 1 to"):
+    with pytest.raises(ValueError, match="number is from 1 to"):
         publish_commit(bucket, Commit(SPACE, 1_000_000_000_000))
 
 

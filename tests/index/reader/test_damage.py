@@ -1,4 +1,4 @@
-"""Segments and commits that are damaged or gone: named, set aside, and read when mended."""
+"""Damaged and missing segments and commits: reported, skipped, and read after a repair."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_segment_that_is_missing_for_good_is_damage_that_is_named(bucket: Buck
     publish_commit(bucket, Commit(SPACE, 1, ("lost.npz",)))
     for snapshot in (reader.refresh(), SnapshotReader(bucket, SPACE).refresh()):
         assert snapshot.photos == 1
-        assert snapshot.damaged == (f"{SPACE}/segments/lost.npz: it is not there",)
+        assert snapshot.damaged == (f"{SPACE}/segments/lost.npz: it is missing",)
         assert snapshot.damaged_segments == {"lost.npz"}
     found = write_segment(bucket, SPACE, [photo("lost")])
     publish_commit(bucket, Commit(SPACE, 2, (found,)))
