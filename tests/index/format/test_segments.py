@@ -100,7 +100,7 @@ def test_a_flipped_bit_is_noticed_or_makes_no_difference(data: st.DataObject) ->
         read = entries_of(PATH, SPACE, bytes(whole))
     except DamagedObject:
         return
-    # Zip files have fields that nobody reads, such as the time.
+    # Zip files have fields that readers ignore, such as the time.
     assert facts(read) == facts(Entries.from_entries(SAMPLE))
     assert read.keys.tolist() == Entries.from_entries(SAMPLE).keys.tolist()
 

@@ -117,7 +117,7 @@ def test_a_damaged_newest_commit_is_named_and_the_one_before_it_serves(bucket: B
     reader = SnapshotReader(bucket, SPACE)
     third = write_segment(bucket, SPACE, [photo("a"), photo("b"), photo("c")])
     bucket.create(commit_path(SPACE, 2), b'{"format": 1')
-    bucket.delete(segment_path(SPACE, second))  # which only the unreadable commit could tell
+    bucket.delete(segment_path(SPACE, second))  # only the unreadable commit names it
     snapshot = reader.refresh()
     assert third
     assert (snapshot.commit, state(snapshot).keys()) == (1, {"a", "b", "c"})
