@@ -81,8 +81,8 @@ class Bucket(Protocol):
         With a `start`, only the number of bytes is checked: a range has no checksum.
 
         Raises ObjectNotFound if the object or generation does not exist, and ObjectTooLarge above
-        `most` bytes. Raises ObjectUnreadable if the storage refuses this object (permissions or
-        key), or if its bytes do not match its checksum or encoding."""
+        `most` bytes. Raises ObjectUnreadable if the storage refuses the object (permissions, key),
+        or if its bytes do not match its checksum or encoding."""
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         """Fill `buffer` with the object's first bytes; returns how many were written.
@@ -149,6 +149,6 @@ def check_name(name: str) -> None:
     try:
         size = len(name.encode())
     except UnicodeEncodeError as exc:
-        raise BadObjectName(name, "it cannot be written as UTF-8") from exc
+        raise BadObjectName(name, "it is not valid UTF-8") from exc
     if size > MAX_NAME_BYTES:
         raise BadObjectName(name, f"it has {size} bytes; at most {MAX_NAME_BYTES} are allowed")

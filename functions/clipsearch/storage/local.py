@@ -197,7 +197,7 @@ class FolderBucket:
         return self.root / name
 
     def _existing(self, name: str) -> Path:
-        """The path of a regular file below the root, links resolved; raises ObjectNotFound."""
+        """The path of a file that resolves to a regular one in the root; raises ObjectNotFound."""
         path = self._path(name)
         parent_is_real = os.path.realpath(path.parent) == str(path.parent)
         target = Path(os.path.realpath(path))

@@ -2,7 +2,7 @@
 
 Size-tiered, as in an LSM tree: FANOUT segments of one tier become one of the next, until a
 segment is full. So an entry is written once per tier: log(MAX_SEGMENT) / log(FANOUT) = 4 times,
-plus once if it came alone. A cold reader opens at most FANOUT - 1 segments per tier, and the
+plus once if it arrived alone. A cold reader opens at most FANOUT - 1 segments per tier, and the
 full ones. A merge reads its sources, writes one segment and publishes one commit. That costs one
 read and one later delete per source, and five requests. Any number of runs may work at once,
 and each may be killed anywhere.

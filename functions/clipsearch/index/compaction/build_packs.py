@@ -53,7 +53,7 @@ def pack_all(run: Run) -> bool:
     if not run.has(WORTH_BEGINNING_S):
         return False
     newest = newest_or_blank(run.bucket, run.space)
-    # The new pack needs the same name. Until it is there, readers use the segment.
+    # The new pack needs the same name. Until it is written, readers use the segment.
     in_parallel(run.bucket.delete, run.damaged_packs)
     usable = replace(newest, packs=_usable(run, newest))
     common = partial(direction_in, run.bucket, run.space)
@@ -129,8 +129,8 @@ def pack(
 def _quantizer_for(
     bucket: Bucket, commit: Commit, large: list[str], common: Callable[[], Vectors | None]
 ) -> tuple[str, Quantizer] | None:
-    """The quantizer in use, or a new one if it is missing, outgrown or damaged. None if there
-    are no vectors to train it on."""
+    """The quantizer in use, or a new one if it is missing, outgrown or damaged. None without
+    vectors to train it on."""
     present = commit.quantizer
     if present and _size(commit) < GROWTH * max(1, trained_for(present)):
         with suppress(DamagedObject, ObjectNotFound):  # readers report it

@@ -53,7 +53,7 @@ def sweep(run: Run) -> None:
 
 
 def discard(bucket: Bucket, space: str, names: Set[str]) -> None:
-    """Mark those of these segments that are still damaged as obsolete; sweep() deletes them.
+    """Mark the segments that are still damaged as obsolete; sweep() deletes them.
 
     `names`: segments that were unreadable for a whole reconcile. Raises StorageError.
     """

@@ -28,7 +28,7 @@ class Commit:
 
     `segments`: names of segments. `sizes`: number of entries by segment.
     `replaced`: maps each merged segment to the segment that contains it. The merged segment may
-    still exist; readers skip it. All sources of a segment are added and removed together, so a
+    still exist; readers skip it. All sources of a segment are added and removed together. So a
     reader that has seen all sources has seen the segment.
     `packs`: maps a segment to the full name of its pack, made with the object `quantizer`.
     `purged`: when the last purge finished.
@@ -68,7 +68,7 @@ def list_commits(bucket: Bucket, space: str) -> list[Stat]:
 
 
 def newest_commit(bucket: Bucket, space: str) -> Commit:
-    """The commit with the greatest number; number 0 if there is none. Raises DamagedObject."""
+    """The commit with the greatest number, or an empty one with number 0. Raises DamagedObject."""
     stats = list_commits(bucket, space)
     return read_commit(bucket, space, stats[-1].name) if stats else Commit(space, 0)
 

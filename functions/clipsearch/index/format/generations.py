@@ -1,4 +1,4 @@
-"""Overrules entries whose generation is greater than that of the photo itself.
+"""Overrules entries with a greater generation than the photo itself.
 
 The merge rule lets the greatest generation win. In a bucket, generations only grow. But a folder
 may be restored with old times, or CLIPSEARCH_PHOTOS may name another bucket. Then the index has

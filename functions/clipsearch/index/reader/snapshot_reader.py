@@ -85,7 +85,7 @@ class SnapshotReader:
             with Loader(self._bucket, self._space, self._keep_vectors) as loader:
                 number = -1  # commit number of the previous attempt
                 for _ in range(ATTEMPTS):
-                    # List segments before reading the commit: it names what was merged meanwhile.
+                    # List segments before reading the commit, which names later merges.
                     listed = self._list_segments()
                     try:
                         commit, newer = self._newest_commit()
@@ -100,8 +100,8 @@ class SnapshotReader:
                         continue
                     return self._known.snapshot
             raise StorageError(
-                f"refresh the index {self._space!r} in {self._bucket.url}: objects vanished while "
-                f"they were read, {ATTEMPTS} times in a row; the last one is {vanished}"
+                f"cannot refresh the index of space {self._space!r} in {self._bucket.url}: objects "
+                f"vanished during {ATTEMPTS} attempts in a row; last error: {vanished}"
             ) from vanished
 
     def _blank(self, fresh: VectorQueue) -> _Known:
@@ -194,7 +194,7 @@ class SnapshotReader:
 
 
 class _Told:
-    """Tells which segments have nothing new, because all their sources were seen."""
+    """Finds segments without new entries, because all their sources were seen."""
 
     def __init__(self, seen: frozenset[str], commit: Commit) -> None:
         self._seen = seen
