@@ -28,9 +28,9 @@ def remove(path):
 
 FAULTS = [
     ("text.onnx.data", flip, "its SHA-256 is"),
-    ("text.onnx.data", cut, "bytes, model.json says|its SHA-256 is"),
-    ("text.onnx", remove, "missing, though model.json names it"),
-    ("tokenizer.json", remove, "missing, though model.json names it"),
+    ("text.onnx.data", cut, "bytes; model.json says|its SHA-256 is"),
+    ("text.onnx", remove, "missing, but model.json lists it"),
+    ("tokenizer.json", remove, "missing, but model.json lists it"),
     ("model.json", cut, "not a model.json"),
     ("model.json", remove, "its upload is incomplete"),
 ]
@@ -119,7 +119,7 @@ def spaces(responses):
 
 IMAGE_FAULTS = [
     ("image.onnx.data", flip, "its SHA-256 is"),
-    ("image.onnx", remove, "missing, though model.json names it"),
+    ("image.onnx", remove, "missing, but model.json lists it"),
 ]
 
 

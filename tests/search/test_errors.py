@@ -261,7 +261,7 @@ def test_no_index_is_a_503_with_retry_after_until_the_first_photo(empty_gallery,
     empty_gallery.publish()
     client = client_of(empty_gallery)
     response = client.get("/?q=red")
-    assert_problem(response, 503, "index")
+    assert_problem(response, 503, "No photos yet.")
     assert int(response.headers["retry-after"]) > 0
 
     empty_gallery.add(red="red")

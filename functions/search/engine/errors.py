@@ -1,6 +1,6 @@
 """The error for wrong values in a request, and public messages for other errors."""
 
-from clipsearch.errors import ClipsearchError, NoModel, StorageError
+from clipsearch.errors import ClipsearchError, NoModel, NotReady, StorageError
 from clipsearch.text import shortened
 
 
@@ -11,6 +11,7 @@ class BadQuery(ClipsearchError):
 # Public messages that replace the error's own, which names accounts and buckets.
 _PUBLIC: tuple[tuple[type[Exception], str], ...] = (
     (NoModel, "no model has been published yet, or its upload is incomplete"),
+    (NotReady, "No photos yet. Add some to the bucket; they appear here within seconds."),
     (StorageError, "storage is temporarily unavailable; try again in a moment"),
 )
 
