@@ -137,7 +137,7 @@ def test_nothing_may_be_written_where_the_photos_are_watched(
     photos: str, other: str, name: str
 ) -> None:
     apart = {**LOCAL, "CLIPSEARCH_INDEX": "file:///i", "CLIPSEARCH_THUMBNAILS": "file:///t"}
-    with pytest.raises(SettingsError, match="elsewhere than the photos") as caught:
+    with pytest.raises(SettingsError, match="outside of the photos") as caught:
         Settings.from_env({**apart, "CLIPSEARCH_PHOTOS": photos, name: other})
     assert caught.value.name == name
 
