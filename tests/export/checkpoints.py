@@ -10,7 +10,7 @@ import torch
 from transformers import CLIPModel, CLIPProcessor, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from model_export.tiny import MEAN, STD, clip_tokenizer
+from benchmarks.random_clip import MEAN, STD, clip_tokenizer
 
 
 def old_preprocessing(size: int) -> dict[str, Any]:

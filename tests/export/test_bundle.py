@@ -16,9 +16,9 @@ from clipsearch.model.bundle import FILES, MODEL_JSON, publish_bundle, read_bund
 from clipsearch.model.encoder import Encoder
 from clipsearch.storage.local import FolderBucket
 from model_export import write_bundle
-from model_export.onnx_export import UnsupportedModel
+from model_export.errors import UnsupportedModel
 from model_export.text_direction import TEXTS
-from model_export.tiny import tiny_clip
+from benchmarks.random_clip import tiny_clip
 
 
 @pytest.mark.parametrize("act", ["quick_gelu", "gelu"])

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from model_export.__main__ import main
 from model_export.preprocessing import UnsupportedPreprocessing, parse_preprocessing
-from model_export.tiny import MEAN, STD, tiny_clip
+from benchmarks.random_clip import MEAN, STD, tiny_clip
 from tests.export.checkpoints import change_json, old_preprocessing, save_new, save_old
 
 

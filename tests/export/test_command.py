@@ -20,7 +20,7 @@ from model_export import ROOT
 from model_export.__main__ import main
 from model_export.exported import is_current
 from model_export.preprocessing import Preprocessing
-from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
+from benchmarks.random_clip import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
 from tests.export.checkpoints import save_new, save_old
 
 
@@ -183,20 +183,23 @@ def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):
 
 
 def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):
-    from model_export import onnx_export, write_bundle
+    from model_export import write_bundle
+    from model_export.towers import clip
 
     checkpoint, out = save_old(tmp_path / "tiny", tiny_clip()), tmp_path / "out"
-    real = onnx_export.export_image
+    real = clip.export_image
     monkeypatch.setattr(
         write_bundle,
         "export_image",
-        lambda model, path, mean, std, precision: real(model, path, std, mean, precision),
+        lambda config, weights, path, mean, std, precision: real(
+            config, weights, path, std, mean, precision
+        ),
     )
     assert main([str(checkpoint), "--out", str(out), "--precision", "int8"]) == 1
     printed = capsys.readouterr()
     assert "least cosine" in printed.out
     [line] = printed.err.splitlines()
-    assert "the export differs from PyTorch: image in fp32: a value differs by" in line
+    assert "the export differs from the checkpoint: image in fp32: a value differs by" in line
     assert not out.exists()
 
 

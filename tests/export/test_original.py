@@ -19,7 +19,7 @@ from benchmarks.system.servers import Meter
 from benchmarks.system.world import World
 from cli.common.processes import end_functions
 from model_export.samples import photo
-from model_export.tiny import tiny_clip
+from benchmarks.random_clip import tiny_clip
 from tests.export.checkpoints import save_new
 
 PHOTOS = 24

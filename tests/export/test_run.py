@@ -15,7 +15,7 @@ from cli.run.model import choose_model, export_once
 from clipsearch.model.bundle import read_bundle
 from model_export import ROOT
 from model_export.exported import place_of
-from model_export.tiny import tiny_clip
+from benchmarks.random_clip import tiny_clip
 from tests.export.checkpoints import change_json, save_new
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
