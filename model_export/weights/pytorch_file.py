@@ -85,6 +85,5 @@ def _read_array(path: Path, where: str, order: str, view: View, record: Record) 
         raise BadCheckpoint(where, f"has a damaged {path.name}: a checksum is wrong")
     native = numbers.astype(f"=u{size}", copy=False).view(view.storage.dtype)
     steps = tuple(step * size for step in view.strides)
-    return np.ascontiguousarray(
-        np.lib.stride_tricks.as_strided(native, view.shape, steps, writeable=False)
-    )
+    array = np.lib.stride_tricks.as_strided(native, view.shape, steps)
+    return array if array.flags.c_contiguous else array.copy()

@@ -61,24 +61,34 @@ def find_records(path: Path) -> dict[str, Record]:
             entries = zipfile.ZipFile(file).infolist()
         except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as exc:
             raise Damaged("it is not a complete zip file") from exc
+        _refuse_torchscript(path.name, {_split(entry)[1] for entry in entries})
         size = path.stat().st_size
         records: dict[str, Record] = {}
         folders = set()
         for entry in entries:
-            folder, _, name = entry.orig_filename.partition("/")
+            folder, name = _split(entry)
             folders.add(folder)
             if name in records:
                 raise Damaged(f"it has two records {_shown(name)}")
             records[name] = _find(file, entry, size)
-    if "constants.pkl" in records or any(name.startswith("code/") for name in records):
-        hub_id = OPENAI.get(path.name, "for example openai/clip-vit-base-patch32")
+    if len(folders) != 1 or "data.pkl" not in records:
+        raise Damaged("it is a zip file, but torch.save did not write it: data.pkl is missing")
+    return records
+
+
+def _refuse_torchscript(file: str, names: set[str]) -> None:
+    if "constants.pkl" in names or any(name.startswith("code/") for name in names):
+        hub_id = OPENAI.get(file, "for example openai/clip-vit-base-patch32")
         raise Refused(
             "it is a TorchScript archive, as OpenAI's own .pt files are",
             f"use the id of the same model on the Hugging Face hub ({hub_id})",
         )
-    if len(folders) != 1 or "data.pkl" not in records:
-        raise Damaged("it is a zip file, but torch.save did not write it: data.pkl is missing")
-    return records
+
+
+def _split(entry: zipfile.ZipInfo) -> tuple[str, str]:
+    """The folder, and the name in it."""
+    folder, _, name = entry.orig_filename.partition("/")
+    return folder, name
 
 
 def _find(file: BinaryIO, entry: zipfile.ZipInfo, file_size: int) -> Record:
