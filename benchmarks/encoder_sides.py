@@ -35,6 +35,7 @@ Encode = Callable[[Any], Any]
 def make() -> None:
     """Random weights of the full size, as transformers' folder and as our two bundles."""
     import numpy as np
+
     from benchmarks.random_clip import save_vit_b32
     from clipsearch.model.bundle import publish_bundle
     from clipsearch.model.manifest import PRECISIONS, TOWERS

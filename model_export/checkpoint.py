@@ -1,6 +1,7 @@
-"""A folder in transformers' layout -> a CLIP: its configuration, weights, tokenizer, preprocessing.
+"""A folder in the layout of transformers or OpenCLIP -> a CLIP, whole.
 
-Without torch and transformers. Weights that do not fit the configuration are refused.
+Its configuration, weights, tokenizer and preprocessing, read without torch and transformers.
+Weights that do not fit the configuration are refused.
 """
 
 from __future__ import annotations
@@ -17,15 +18,20 @@ from tokenizers import Tokenizer
 
 from model_export.config import ConfigError, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
-from model_export.files import PREPROCESSORS
+from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
 from model_export.preprocessing import (
     Preprocessing,
     UnsupportedPreprocessing,
+    parse_openclip,
     parse_preprocessing,
 )
 from model_export.tokenizer import read_tokenizer
 from model_export.towers.shapes import clip_shapes
-from model_export.weights import check_names, open_weights
+from model_export.weights import openclip as openclip_names
+from model_export.weights.folder import open_weights
+from model_export.weights.named_arrays import check_names
+
+FAMILIES = ("clip",)  # whose towers can be written
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +52,37 @@ class Checkpoint:
 
 
 def load_checkpoint(folder: Path, where: str) -> Checkpoint:
-    """Read the checkpoint in `folder`; errors call it `where`. BadCheckpoint."""
-    document = _json(folder, "config.json", where)
-    if document is None:
-        raise BadCheckpoint(where, "has no config.json: it is not a model of transformers")
+    """Read the checkpoint in `folder`, in transformers' layout or OpenCLIP's; errors call it
+    `where`. BadCheckpoint."""
+    document = _json(folder, "config.json", where) or {}
+    openclip = _json(folder, OPENCLIP_CONFIG, where)
+    # timm's repositories have both; their config.json describes timm's image tower alone
+    is_openclip = openclip is not None and "model_type" not in document
+    # What is small and may be missing comes before what is large.
+    tokenizer = read_tokenizer(folder, where)
+    if openclip is not None and is_openclip:
+        raw = open_weights(folder, where, OPENCLIP_WEIGHTS)
+        document, weights = openclip_names.translate(openclip, raw, where)
+        config = _config(document, where)
+        preprocessing = _openclip_preprocessing(openclip, config, where)
+    else:
+        if not document:
+            raise BadCheckpoint(where, f"has no config.json and no {OPENCLIP_CONFIG}")
+        config = _config(document, where)
+        preprocessing = _preprocessing(folder, where)
+        weights = open_weights(folder, where, WEIGHTS)
+    check_names(weights, clip_shapes(config), where)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing)
+
+
+def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
     try:
         config = parse_config(document)
     except ConfigError as exc:
-        raise BadCheckpoint(where, f"has a bad config.json: {exc}") from exc
-    # What is small and may be missing comes before what is large.
-    preprocessing = _preprocessing(folder, where)
-    tokenizer = read_tokenizer(folder, where)
-    weights = open_weights(folder, where)
-    check_names(weights, clip_shapes(config), where)
-    return Checkpoint(document, config, weights, tokenizer, preprocessing)
+        raise BadCheckpoint(where, f"has a config.json that is not supported: {exc}") from exc
+    if config.family not in FAMILIES:
+        raise BadCheckpoint(where, f"is a {config.family}; supported are {', '.join(FAMILIES)}")
+    return config
 
 
 def _preprocessing(folder: Path, where: str) -> Preprocessing:
@@ -73,6 +96,15 @@ def _preprocessing(folder: Path, where: str) -> Preprocessing:
         raise BadCheckpoint(where, f"says nothing of its pictures: no {' or '.join(PREPROCESSORS)}")
     try:
         return parse_preprocessing(document)
+    except UnsupportedPreprocessing as exc:
+        raise BadCheckpoint(where, f"has preprocessing that is not supported: {exc}") from exc
+
+
+def _openclip_preprocessing(
+    document: Mapping[str, Any], config: ModelConfig, where: str
+) -> Preprocessing:
+    try:
+        return parse_openclip(document.get("preprocess_cfg") or {}, config.vision.image_size)
     except UnsupportedPreprocessing as exc:
         raise BadCheckpoint(where, f"has preprocessing that is not supported: {exc}") from exc
 

@@ -84,10 +84,10 @@ def clip_bpe(
         [AddedToken(token, normalized=False, special=True) for token in (start, end)]
     )
     tokenizer.post_processor = processors.RobertaProcessing(
-        sep=(end, tokenizer.token_to_id(end)),
-        cls=(start, tokenizer.token_to_id(start)),
-        trim_offsets=False,
-        add_prefix_space=False,
+        (end, tokenizer.token_to_id(end)),
+        (start, tokenizer.token_to_id(start)),
+        False,  # trim_offsets
+        False,  # add_prefix_space
     )
     return tokenizer
 

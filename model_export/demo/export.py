@@ -5,9 +5,8 @@ python -m model_export.demo.export
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import json
+from pathlib import Path
 
 from tokenizers import Tokenizer
 
@@ -18,7 +17,7 @@ from model_export.config import parse_config
 from model_export.demo import BUNDLE, WEIGHTS
 from model_export.demo.preprocessing import IMAGE_SIZE, MEAN, STD
 from model_export.preprocessing import Preprocessing
-from model_export.weights import open_weights
+from model_export.weights.folder import open_weights
 from model_export.write_bundle import export_bundle
 
 TOKENIZER = "tokenizer.json"

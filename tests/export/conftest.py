@@ -10,8 +10,8 @@ import torch
 from tokenizers import Tokenizer
 from transformers import CLIPModel
 
-from clipsearch.model.bundle import Bundle
 from benchmarks.random_clip import clip_tokenizer, tiny_clip
+from clipsearch.model.bundle import Bundle
 from model_export.write_bundle import export_bundle
 from tests.export.models import checkpoint_of
 

@@ -21,11 +21,11 @@ import tokenizers
 import torch
 import transformers
 
+from benchmarks.random_clip import MEAN, STD, clip_tokenizer, tiny_clip
 from clipsearch.model.manifest import PRECISIONS, TOWERS
 from model_export import ROOT
 from model_export.reference import as_viewed, reference_tokens
 from model_export.samples import pictures, texts
-from benchmarks.random_clip import MEAN, STD, clip_tokenizer, tiny_clip
 from model_export.write_bundle import export_bundle
 from tests.export.models import checkpoint_of
 from tests.export.transformers_reference import image_processor, torch_image, torch_text

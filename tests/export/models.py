@@ -8,10 +8,10 @@ import numpy as np
 from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
+from benchmarks.random_clip import MEAN, STD
 from model_export.checkpoint import Checkpoint
 from model_export.config import parse_config
 from model_export.preprocessing import Preprocessing
-from benchmarks.random_clip import MEAN, STD
 
 
 def checkpoint_of(model: PreTrainedModel, tokenizer: Tokenizer) -> Checkpoint:

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.random_clip import MEAN, STD
 from clipsearch.images.decode import decode_photo
 from clipsearch.images.preprocess import preprocess
 from model_export.reference import as_viewed, reference_square
 from model_export.samples import MODES, in_mode, pictures, texture
-from benchmarks.random_clip import MEAN, STD
 from tests.export.transformers_reference import image_processor
 from tests.support.pictures import encoded, turning
 

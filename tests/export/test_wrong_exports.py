@@ -70,9 +70,7 @@ def test_a_wrong_crop_is_refused(export, model, tmp_path, monkeypatch, precision
 @IN_EACH
 def test_colours_in_another_order_are_refused(export, model, tmp_path, monkeypatch, precision):
     real = clip.patch_kernel
-    monkeypatch.setattr(
-        clip, "patch_kernel", lambda kernel, *rest: real(kernel[:, ::-1], *rest)
-    )
+    monkeypatch.setattr(clip, "patch_kernel", lambda kernel, *rest: real(kernel[:, ::-1], *rest))
     assert_refused(export, tmp_path, model, "image in fp32: a value differs by", precision)
 
 
