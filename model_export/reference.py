@@ -25,8 +25,9 @@ def reference_image(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> np
     """(N, D), of length 1."""
     steps = checkpoint.preprocessing
     squares = np.stack([reference_square(image, steps.size) for image in images])
-    pixels = (squares / np.float32(255) - np.float32(steps.mean)) / np.float32(steps.std)
-    pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    mean, std = np.array(steps.mean, np.float32), np.array(steps.std, np.float32)
+    pixels = (squares.astype(np.float32) / 255 - mean) / std
+    pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
     return forward.image_features(checkpoint.document, checkpoint.weights, pixels)
 
 

@@ -83,9 +83,9 @@ def clip_bpe(
     tokenizer.add_special_tokens(
         [AddedToken(token, normalized=False, special=True) for token in (start, end)]
     )
+    numbers = [(token, tokenizer.get_vocab()[token]) for token in (end, start)]
     tokenizer.post_processor = processors.RobertaProcessing(
-        (end, tokenizer.token_to_id(end)),
-        (start, tokenizer.token_to_id(start)),
+        *numbers,
         False,  # trim_offsets
         False,  # add_prefix_space
     )

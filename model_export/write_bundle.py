@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -87,7 +88,7 @@ def write_bundle(
     export_image(checkpoint.config, weights, image, steps.mean, steps.std, precision["image"])
     export_text(checkpoint.config, weights, text, start, end, precision["text"])
     (folder / "tokenizer.json").write_text(_tokenizer_json(checkpoint.tokenizer), encoding="utf-8")
-    facts = {
+    facts: dict[str, Any] = {
         "dim": checkpoint.config.dim,
         "context_length": checkpoint.config.text.context,
         "image_size": steps.size,

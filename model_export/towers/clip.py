@@ -54,9 +54,9 @@ def export_image(
 
         positions = weights[f"{embeddings}position_embedding.weight"]
         x = g.add("Add", x, g.weight("positions", positions[1:]))
-        first = positions[:1] + weights[f"{embeddings}class_embedding"]
+        start = positions[:1] + weights[f"{embeddings}class_embedding"]
         shape = g.add("Concat", g.add("Shape", "pixels", end=1), g.ints(1, width), axis=0)
-        first = g.add("Expand", g.weight("class", first[None]), shape)
+        first = g.add("Expand", g.weight("class", start[None]), shape)
         x = layers.norm("pre", g.add("Concat", first, x, axis=1), "pre_layrnorm")
         for number in range(vision.layers - 1):
             x = layers.layer(number, f"{number}", x, x)

@@ -119,7 +119,7 @@ class Graph:
         stream.write(bytes(-stream.tell() % ALIGNMENT))
         raw = np.ascontiguousarray(values)
         place = {"location": path.name, "offset": stream.tell(), "length": raw.nbytes}
-        stream.write(memoryview(raw).cast("B"))
+        stream.write(raw.data.cast("B"))
         kind = helper.np_dtype_to_tensor_dtype(values.dtype)
         tensor = onnx.TensorProto(name=name, data_type=kind, dims=values.shape)
         tensor.data_location = TensorProto.EXTERNAL

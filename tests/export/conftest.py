@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def export(tmp_path: Path, tokenizer: Tokenizer) -> Callable[..., Bundle]:
 
     def run(model: CLIPModel, **changes) -> Bundle:
         checkpoint = checkpoint_of(model, changes.pop("tokenizer", tokenizer))
-        precision = {
+        precision: Any = {
             tower: changes.pop(f"{tower}_precision", "fp32") for tower in ("image", "text")
         }
         return export_bundle(
