@@ -83,9 +83,10 @@ def clip_bpe(
     tokenizer.add_special_tokens(
         [AddedToken(token, normalized=False, special=True) for token in (start, end)]
     )
-    numbers = [(token, tokenizer.get_vocab()[token]) for token in (end, start)]
+    numbers = tokenizer.get_vocab()
     tokenizer.post_processor = processors.RobertaProcessing(
-        *numbers,
+        (end, numbers[end]),
+        (start, numbers[start]),
         False,  # trim_offsets
         False,  # add_prefix_space
     )

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from benchmarks.random_clip import tiny_clip
 from model_export.errors import BadCheckpoint
-from model_export.tiny import tiny_clip
 from model_export.weights.folder import open_weights
 from model_export.weights.named_arrays import Weights, check_names
 from tests.export.checkpoints import save_old
