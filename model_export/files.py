@@ -23,3 +23,7 @@ SMALL_FILES = (
     "vocab.json",
     "merges.txt",
 )
+
+# The same for OpenCLIP's layout, whose names of arrays are others.
+OPENCLIP_CONFIG = "open_clip_config.json"
+OPENCLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")

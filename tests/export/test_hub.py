@@ -12,11 +12,11 @@ import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
+from benchmarks.random_clip import tiny_clip
 from clipsearch.model.bundle import read_bundle
 from model_export import ROOT
 from model_export.__main__ import main
 from model_export.exported import is_current
-from model_export.tiny import tiny_clip
 from tests.export.checkpoints import change_json, save_new, save_old
 from tests.support.hub_double import COMMIT, HubDouble
 

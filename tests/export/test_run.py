@@ -10,12 +10,12 @@ import sys
 
 import pytest
 
+from benchmarks.random_clip import tiny_clip
 from cli.common.errors import RunError
 from cli.run.model import choose_model, export_once
 from clipsearch.model.bundle import read_bundle
 from model_export import ROOT
 from model_export.exported import place_of
-from model_export.tiny import tiny_clip
 from tests.export.checkpoints import change_json, save_new
 from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
@@ -73,7 +73,9 @@ def test_a_checkpoint_that_cannot_be_exported_ends_the_start(checkpoint, tmp_pat
     assert found == str(checkpoint)
     with pytest.raises(RunError, match="could not be exported"):
         export_once(found, bundle)
-    assert capfd.readouterr().err.startswith(f"export: {checkpoint} is not a CLIP")
+    assert capfd.readouterr().err.startswith(
+        f"export: {checkpoint} has a config.json that is not supported"
+    )
     assert not bundle.exists()
 
 
