@@ -93,7 +93,7 @@ def test_the_ceiling_and_the_idle_costs_are_what_the_arithmetic_gives(
     assert f"images of the functions {images}, scheduled maintenance {jobs}, the runs" in text
     assert f"starts {maintenance}, storage of the demo model nearly nothing" in text
     assert 0.55 < sum(idle) < 0.65
-    assert "about sixty cents a month" in text
+    assert "about $0.60 a month" in text
     assert "$0.60 a month" in (ROOT / "README.md").read_text()
 
 
