@@ -1,4 +1,4 @@
-"""What benchmarks.encoder runs in processes of their own: making the models, and each side.
+"""The processes of benchmarks.encoder: one makes the models, the others are the sides.
 
 python -m benchmarks.encoder_sides make | theirs | int8 | fp32
 """
@@ -33,7 +33,7 @@ Encode = Callable[[Any], Any]
 
 
 def make() -> None:
-    """Random weights of the full size, as transformers' folder and as our two bundles."""
+    """Write full-size random weights as a transformers folder and as our two bundles."""
     import numpy as np
     from transformers import CLIPProcessor
     from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
@@ -46,7 +46,7 @@ def make() -> None:
     from model_export.write_bundle import export_bundle
 
     shutil.rmtree(MODELS, ignore_errors=True)
-    words = " ".join(QUERIES).split()  # single tokens of CLIP's own tokenizer, too
+    words = " ".join(QUERIES).split()  # single tokens of CLIP's own tokenizer too
     model, tokenizer = vit_b32(), clip_tokenizer(CLIP_VOCABULARY, words)
     model.save_pretrained(MODELS / "hf")
     CLIPProcessor(CLIPImageProcessorPil(), tokenizer).save_pretrained(MODELS / "hf")
@@ -72,7 +72,7 @@ def make() -> None:
 
 
 def theirs(folder: str) -> tuple[Encode, Encode]:
-    """(text -> vector, JPEGs -> vectors) as the original app encodes them."""
+    """(text -> vector, JPEGs -> vectors), as in the original app."""
     import torch
     from PIL import Image
     from transformers import CLIPModel, CLIPProcessor
@@ -98,7 +98,7 @@ def theirs(folder: str) -> tuple[Encode, Encode]:
 
 
 def ours(folder: Path) -> tuple[Encode, Encode]:
-    """The same with our code: one photo as `search` does it, several as `ingest`."""
+    """The same with our code: one photo like `search`, several like `ingest`."""
     from PIL import Image
 
     from clipsearch.cpus import cpus
@@ -120,7 +120,7 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
 
 
 def measure(side: str) -> dict[str, list[float]]:
-    """Seconds of every repetition after three that do not count, by measurement."""
+    """The seconds of every repetition after three warm-ups, by measurement."""
     encode_text, encode_images = (
         theirs(str(MODELS / "hf")) if side == "theirs" else ours(MODELS / side)
     )
