@@ -1,4 +1,4 @@
-"""The trained demo model -> the bundle in the repository; `make demo-model` ends with this.
+"""Export the trained demo model to the bundle in the repository; `make demo-model` ends with this.
 
 python -m model_export.demo.export
 """
@@ -24,7 +24,7 @@ TOKENIZER = "tokenizer.json"
 def export_demo(
     bundle: Path, image_precision: Precision = "int8", text_precision: Precision = "int8"
 ) -> Bundle:
-    """Export what training left in WEIGHTS. NotEqual if the result is not PyTorch's."""
+    """Export WEIGHTS. Raises NotEqual if the result differs from PyTorch's."""
     return export_bundle(
         CLIPModel.from_pretrained(WEIGHTS, dtype=torch.float32, local_files_only=True),
         WEIGHTS / TOKENIZER,
