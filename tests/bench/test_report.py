@@ -28,7 +28,7 @@ def test_a_percentile_of_few():
 
 
 def load(latency, others=0.0, turned_away=0):
-    """Ten answers in ten times as long."""
+    """Ten answers in ten times as many seconds."""
     return Load(Outcome([latency] * 10, turned_away, latency * 10), latency * 10, others)
 
 

@@ -1,4 +1,4 @@
-"""docs/deploy.md says what Terraform takes and gives."""
+"""docs/deploy.md matches the variables, outputs and costs of Terraform."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_command_on_a_service_says_where_it_is() -> None:
 
 
 def test_the_costs_are_what_the_arithmetic_gives(configuration: Configuration) -> None:
-    """The prices are those of costs.tf; the assumptions those that the guide lists."""
+    """The prices are those of costs.tf, the assumptions those of the guide."""
     price = {name: eval(str(value).strip("${}")) for name, value in prices(configuration).items()}
     ingest = price["cpu_second"] + 2 * price["memory_gib_second"]
     search = 2 * price["cpu_second"] + 2 * price["memory_gib_second"]
