@@ -10,6 +10,7 @@ const TOO_LARGE = "The picture is too large: it may have 20 MB.";
 // A model sees at most some 400 pixels, so that is what is sent; small files go as they are.
 const SHORTER_SIDE = 512;
 const SMALL_PICTURE = 150_000; // bytes
+const DEMO_MODEL = "clipsearch-demo"; // whoever searches photographs with it must know
 const MAX_REMEMBERED = 1000; // results, each half a KB in the browser's history
 
 const $ = (selector) => document.querySelector(selector);
@@ -439,6 +440,7 @@ function item(parts) {
 // `state` as /status answers; returns how many photos there are.
 function showAbout(state) {
   const { model, photos, updated, reconciled, refused_model: refused, damaged = [] } = state;
+  $("#demo").hidden = model !== DEMO_MODEL;
   const day = { dateStyle: "medium", timeStyle: "short" };
   const when = (time) => new Date(time).toLocaleString("en", day);
   const count = (n, what) => n && `${n.toLocaleString("en")} ${what}`;

@@ -295,6 +295,15 @@ def test_one_photo_is_one_photo(open_page, stub):
     expect(page.locator("#about summary")).to_contain_text("1 photo · clipsearch-demo")
 
 
+@pytest.mark.parametrize("model", ["clipsearch-demo", "openai/clip-vit-base-patch32"])
+def test_the_demo_model_says_what_it_knows(open_page, stub, model):
+    stub.answers["GET /status"] = 200, status(3) | {"model": model}
+    page = open_page()
+    says(page, "3 photos can be searched.")
+    line = page.get_by_text("demo model: knows drawn scenes only")
+    expect(line).to_be_visible(visible=model == "clipsearch-demo")
+
+
 def test_no_index_yet_is_said_when_the_page_opens_and_waited_for(open_page, stub):
     nothing = problem(503, "no model has been published yet", **{"Retry-After": "1"})
     stub.answers["GET /status"] = in_turn(nothing, (200, status(1)))
