@@ -1,9 +1,11 @@
 """Which files of a repository are the weights, and which model a name is."""
 
 import json
+import re
 
 import pytest
 
+from model_export import ROOT
 from model_export.errors import HubError, UsageError
 from model_export.known import DEFAULT_MODEL, KNOWN, hub_id
 
@@ -104,3 +106,13 @@ def test_what_is_known_has_its_form(known):
     assert known.family
     digests = [known.revision or "0" * 40, *known.sha256.values()]
     assert [len(bytes.fromhex(digest)) for digest in digests] == [20] + [32] * len(known.sha256)
+
+
+def test_the_docs_have_the_table():
+    document = (ROOT / "docs" / "models.md").read_text()
+    row = r"^\| `([\w./-]+)` \| ([^|]+) \| `(\w{12})` \| (.*) \|$"
+    rows = re.findall(row, document, re.MULTILINE)
+    assert rows == [
+        (k.model, k.family, str(k.revision)[:12], "pinned" if k.sha256 else "of the hub")
+        for k in KNOWN.values()
+    ]
