@@ -66,20 +66,16 @@ def download(weights: Weights, progress: Progress) -> str | None:
     blobs = Path(constants.HF_HUB_CACHE) / _folder(weights.model) / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     expected = weights.sha256 or (etag if is_sha256(etag) else None)
-    with (blobs / f"{etag}.incomplete").open("a+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # another export of the same model
-        if not (blobs / etag).exists():
-            part = _Part(file, progress)
-            _check_space(weights, blobs, (about.size or 0) - part.size)
-            _receive(weights, url, part, about.size)
-            problem = _difference(part, about.size, expected)
-            if problem:
-                Path(file.name).unlink()
-                raise HubError(
-                    f"{weights} {problem}: nothing of it was kept; try again, or look at what "
-                    f"{constants.ENDPOINT} serves"
-                )
-            Path(file.name).rename(blobs / etag)
+    if (blobs / etag).exists():  # of another revision
+        check(blobs / etag, weights)
+    else:
+        with (blobs / f"{etag}.incomplete").open("a+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another export of the same model
+            if not (blobs / etag).exists():
+                part = _Part(file, progress)
+                _check_space(weights, blobs, (about.size or 0) - part.size)
+                _receive(weights, url, part, about.size)
+                _keep(weights, part, about.size, expected, blobs / etag)
     hf_hub_download(weights.model, weights.name, revision=weights.revision)  # links to the blob
     return expected
 
@@ -112,6 +108,7 @@ class _Part:
     """The bytes of a download that are there, those of an earlier run included."""
 
     def __init__(self, file: BinaryIO, progress: Progress) -> None:
+        self.path = Path(file.name)
         self._file = file  # appends
         self.progress = progress
         self.digest = hashlib.sha256()
@@ -177,14 +174,23 @@ def _ask_once(url: str, part: _Part) -> None:
             part.add(chunk)
 
 
-def _difference(part: _Part, size: int | None, expected: str | None) -> str:
-    """What is wrong with the bytes that came; empty if nothing."""
+def _keep(
+    weights: Weights, part: _Part, size: int | None, expected: str | None, blob: Path
+) -> None:
+    """`part` becomes `blob`. HubError, and nothing is kept, if it has other bytes."""
     digest = part.digest.hexdigest()
     if expected and digest != expected:
-        return f"has the SHA-256 {digest}, and {expected} is expected"
-    if size is not None and part.size != size:
-        return f"has {part.size} bytes, and {size} are expected"
-    return ""
+        problem = f"has the SHA-256 {digest}, and {expected} is expected"
+    elif size is not None and part.size != size:
+        problem = f"has {part.size} bytes, and {size} are expected"
+    else:
+        part.path.rename(blob)
+        return
+    part.path.unlink()
+    raise HubError(
+        f"{weights} {problem}: nothing of it was kept; try again, or look at what "
+        f"{constants.ENDPOINT} serves"
+    )
 
 
 def _check_space(weights: Weights, folder: Path, needed: int) -> None:

@@ -127,6 +127,18 @@ def test_damage_in_the_cache_is_found(hub, publish, get, pin, is_pinned):
     assert _bytes(get().folder) == _bytes(published)
 
 
+def test_what_another_revision_had_is_used_again_and_checked(hub, publish, get):
+    publish(WEIGHTS)
+    weights = get().folder / WEIGHTS
+    weights.unlink()
+    assert (get().folder / WEIGHTS).stat().st_size == SIZE
+    assert hub.sent == [(WEIGHTS, 0, SIZE)]
+    weights.resolve().write_bytes(bytes(SIZE))
+    weights.unlink()
+    with pytest.raises(HubError, match="in the cache"):
+        get()
+
+
 def test_a_mirror_that_gives_no_digest_is_said(hub, publish, get, lines):
     published = publish(WEIGHTS)
     hub.has_digests = False
