@@ -440,14 +440,14 @@ function item(parts) {
 // `state` as /status answers; returns how many photos there are.
 function showAbout(state) {
   const { model, photos, updated, reconciled, refused_model: refused, damaged = [] } = state;
-  $("#demo").hidden = model !== DEMO_MODEL;
   const day = { dateStyle: "medium", timeStyle: "short" };
   const when = (time) => new Date(time).toLocaleString("en", day);
   const count = (n, what) => n && `${n.toLocaleString("en")} ${what}`;
   const indexed = photos.indexed === 1 ? "1 photo" : count(photos.indexed, "photos") || "No photos";
   const failed = count(photos.failed, "failed");
   const isDamaged = damaged.length > 0 && "damaged";
-  const facts = [indexed, failed, isDamaged, model, updated && `updated ${when(updated)}`];
+  const known = model === DEMO_MODEL ? "demo model: knows drawn scenes only" : model;
+  const facts = [indexed, failed, isDamaged, known, updated && `updated ${when(updated)}`];
   $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone shows the first
   const lines = [
     `Model ${model}, space ${state.space}`,
