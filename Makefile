@@ -101,7 +101,7 @@ evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHO
 	  $${PHOTOS:+--photos "$$PHOTOS"} $${PREFIX:+--prefix "$$PREFIX"} $${COUNT:+--count "$$COUNT"} $(ARGS)
 
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
-	$(EXPORT)/bin/python -m model_export.golden $(ARGS)
+	$(EXPORT)/bin/python -m tests.export.golden $(ARGS)
 
 bench: $(EXPORT)/.made ## all of it beside the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
 	@$(EXPORT)/bin/python -m benchmarks.system $(ARGS)

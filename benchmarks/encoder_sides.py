@@ -35,33 +35,24 @@ Encode = Callable[[Any], Any]
 def make() -> None:
     """Random weights of the full size, as transformers' folder and as our two bundles."""
     import numpy as np
-    from transformers import CLIPProcessor
-    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+    from benchmarks.random_clip import save_vit_b32
     from clipsearch.model.bundle import publish_bundle
-    from clipsearch.model.manifest import PRECISIONS
+    from clipsearch.model.manifest import PRECISIONS, TOWERS
     from clipsearch.storage.local import FolderBucket
+    from model_export.checkpoint import load_checkpoint
     from model_export.samples import photo
-    from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, vit_b32
     from model_export.write_bundle import export_bundle
 
     shutil.rmtree(MODELS, ignore_errors=True)
     words = " ".join(QUERIES).split()  # single tokens of CLIP's own tokenizer, too
-    model, tokenizer = vit_b32(), clip_tokenizer(CLIP_VOCABULARY, words)
-    model.save_pretrained(MODELS / "hf")
-    CLIPProcessor(CLIPImageProcessorPil(), tokenizer).save_pretrained(MODELS / "hf")
+    checkpoint = load_checkpoint(save_vit_b32(MODELS / "hf", words), "ViT-B/32")
     for precision in PRECISIONS:
         export_bundle(
-            model,
-            tokenizer.backend_tokenizer,
+            checkpoint,
             MODELS / precision,
             name=f"vit-b32-random-{precision}",
-            image_size=224,
-            mean=MEAN,
-            std=STD,
-            context_length=77,
-            image_precision=precision,
-            text_precision=precision,
+            precision=dict.fromkeys(TOWERS, precision),
         )
         publish_bundle(MODELS / precision, FolderBucket(MODELS / f"bucket-{precision}"))
     PHOTOS.mkdir()

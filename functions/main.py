@@ -1,6 +1,6 @@
-"""Imports the entry point that the framework was started for, and nothing of the other one.
+"""Imports one entry point, `search` or `ingest`, and nothing of the other.
 
-functions-framework sets FUNCTION_TARGET before it executes this file: `search` or `ingest`.
+functions-framework sets FUNCTION_TARGET to its name before it executes this file.
 """
 
 import os

@@ -1,5 +1,9 @@
-"""From a CLIP checkpoint in PyTorch to the ONNX bundle that the functions run. Needs torch;
-nothing in functions/ imports it. Run from the repository's root: `python -m model_export.NAME`."""
+"""From a CLIP checkpoint to the ONNX bundle that the functions run, without torch.
+
+`checkpoint` reads a checkpoint, `towers/` writes its graphs, `verify` compares the result with
+`reference`, and `write_bundle` does all of it. `demo/` is the demo model; its training needs torch.
+Nothing in functions/ imports this.
+"""
 
 import os
 import sys

@@ -64,7 +64,7 @@ def export(options: Options) -> Bundle:
 
         fetched = fetch(options.model, say)
         folder, revision = fetched.folder, {"revision": fetched.revision}
-    say("importing PyTorch and loading the checkpoint")
+    say("reading the checkpoint")
     from model_export.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(folder, options.model)
@@ -79,27 +79,19 @@ def export(options: Options) -> Bundle:
 
 def _export(options: Options, checkpoint: Checkpoint, source: dict[str, str]) -> Bundle:
     """In 8 bits, unless something else was asked for or they would lose too much."""
-    from model_export.onnx_export import UnsupportedModel
+    from model_export.errors import UnsupportedModel
     from model_export.report import table
     from model_export.verify import NotEqual
     from model_export.write_bundle import export_bundle
 
     precision = {tower: options.precision.get(tower, "int8") for tower in TOWERS}
-    preprocessing = checkpoint.preprocessing
     while True:
         try:
             return export_bundle(
-                checkpoint.model,
-                checkpoint.tokenizer,
+                checkpoint,
                 options.out,
                 name=_name(options),
-                image_size=preprocessing.size,
-                mean=preprocessing.mean,
-                std=preprocessing.std,
-                context_length=checkpoint.model.config.text_config.max_position_embeddings,
-                image_precision=precision["image"],
-                text_precision=precision["text"],
-                processor=checkpoint.processor,
+                precision=precision,
                 source=source,
                 say=say,
             )

@@ -1,69 +1,91 @@
-"""A folder in transformers' layout -> a CLIP with its tokenizer and its preprocessing.
+"""A folder in the layout of transformers or OpenCLIP -> a CLIP, whole.
 
-transformers warns about weights that do not fit the configuration and goes on with random
-ones; here they are refused.
+Its configuration, weights, tokenizer and preprocessing, read without torch and transformers.
+Weights that do not fit the configuration are refused.
 """
 
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-from transformers.utils import logging
+import numpy as np
+from tokenizers import Tokenizer
 
-from model_export.errors import BadCheckpoint, first_line
-from model_export.files import PREPROCESSORS, WEIGHTS
+from model_export.config import ConfigError, ModelConfig, parse_config
+from model_export.errors import BadCheckpoint
+from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
 from model_export.preprocessing import (
     Preprocessing,
     UnsupportedPreprocessing,
+    parse_openclip,
     parse_preprocessing,
 )
+from model_export.tokenizer import read_tokenizer
+from model_export.towers.shapes import clip_shapes
+from model_export.weights import openclip as openclip_names
+from model_export.weights.folder import open_weights
+from model_export.weights.named_arrays import check_names
 
-TOKENIZERS = {None, "CLIPTokenizer", "CLIPTokenizerFast"}
-NAMED = 3  # of many keys that are wrong
+FAMILIES = ("clip",)  # whose towers can be written
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A CLIP as transformers has it; `processor` is its own preprocessing of pictures, and
-    `preprocessing` what we read from the same file."""
+    """`document` is the object in config.json, `config` what the towers need of it. `weights` have
+    the names of transformers' model; each is read when you ask for it."""
 
-    model: CLIPModel
-    tokenizer: CLIPTokenizer
-    processor: CLIPImageProcessorPil
+    document: Mapping[str, Any]
+    config: ModelConfig
+    weights: Mapping[str, np.ndarray]
+    tokenizer: Tokenizer
     preprocessing: Preprocessing
+
+    @property
+    def logit_scale(self) -> float:
+        """What a cosine is multiplied by; the checkpoint has its logarithm."""
+        return math.exp(float(self.weights["logit_scale"]))
 
 
 def load_checkpoint(folder: Path, where: str) -> Checkpoint:
-    """Read the checkpoint in `folder`; errors call it `where`. BadCheckpoint."""
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    config = _config(folder, where)
-    # what is small and may be missing before what is large
-    processor, preprocessing = _preprocessing(folder, where)
-    tokenizer = _tokenizer(folder, where)
-    return Checkpoint(_model(folder, where, config), tokenizer, processor, preprocessing)
+    """Read the checkpoint in `folder`, in transformers' layout or OpenCLIP's; errors call it
+    `where`. BadCheckpoint."""
+    document = _json(folder, "config.json", where) or {}
+    openclip = _json(folder, OPENCLIP_CONFIG, where)
+    # timm's repositories have both; their config.json describes timm's image tower alone
+    is_openclip = openclip is not None and "model_type" not in document
+    # What is small and may be missing comes before what is large.
+    tokenizer = read_tokenizer(folder, where)
+    if openclip is not None and is_openclip:
+        raw = open_weights(folder, where, OPENCLIP_WEIGHTS)
+        document, weights = openclip_names.translate(openclip, raw, where)
+        config = _config(document, where)
+        preprocessing = _openclip_preprocessing(openclip, config, where)
+    else:
+        if not document:
+            raise BadCheckpoint(where, f"has no config.json and no {OPENCLIP_CONFIG}")
+        config = _config(document, where)
+        preprocessing = _preprocessing(folder, where)
+        weights = open_weights(folder, where, WEIGHTS)
+    check_names(weights, clip_shapes(config), where)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing)
 
 
-def _config(folder: Path, where: str) -> CLIPConfig:
-    document = _json(folder, "config.json", where)
-    if document is None:
-        raise BadCheckpoint(where, "has no config.json: it is not a model of transformers")
-    kind = document.get("model_type")
-    if kind != "clip":
-        raise BadCheckpoint(where, f"is not a CLIP: the model_type in its config.json is {kind!r}")
+def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
     try:
-        return CLIPConfig.from_dict(document)
-    except Exception as exc:  # whatever transformers makes of values that cannot be
-        raise BadCheckpoint(where, f"has a bad config.json: {first_line(exc)}") from exc
+        config = parse_config(document)
+    except ConfigError as exc:
+        raise BadCheckpoint(where, f"has a config.json that is not supported: {exc}") from exc
+    if config.family not in FAMILIES:
+        raise BadCheckpoint(where, f"is a {config.family}; supported are {', '.join(FAMILIES)}")
+    return config
 
 
-def _preprocessing(folder: Path, where: str) -> tuple[CLIPImageProcessorPil, Preprocessing]:
+def _preprocessing(folder: Path, where: str) -> Preprocessing:
     for name in PREPROCESSORS:
         document = _json(folder, name, where)
         if document is not None and name == "processor_config.json":
@@ -73,59 +95,18 @@ def _preprocessing(folder: Path, where: str) -> tuple[CLIPImageProcessorPil, Pre
     else:
         raise BadCheckpoint(where, f"says nothing of its pictures: no {' or '.join(PREPROCESSORS)}")
     try:
-        preprocessing = parse_preprocessing(document)
+        return parse_preprocessing(document)
     except UnsupportedPreprocessing as exc:
         raise BadCheckpoint(where, f"has preprocessing that is not supported: {exc}") from exc
-    return CLIPImageProcessorPil.from_dict(document), preprocessing
 
 
-def _tokenizer(folder: Path, where: str) -> CLIPTokenizer:
-    files = {path.name for path in folder.iterdir()}
-    if "tokenizer.json" not in files and not {"vocab.json", "merges.txt"} <= files:
-        raise BadCheckpoint(
-            where, "has no tokenizer: no tokenizer.json, nor vocab.json and merges.txt"
-        )
-    kind = (_json(folder, "tokenizer_config.json", where) or {}).get("tokenizer_class")
-    if kind not in TOKENIZERS:
-        raise BadCheckpoint(where, f"has a {kind}; CLIPTokenizer is supported")
+def _openclip_preprocessing(
+    document: Mapping[str, Any], config: ModelConfig, where: str
+) -> Preprocessing:
     try:
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as exc:  # a damaged file gives any of a dozen
-        raise BadCheckpoint(where, f"has a damaged tokenizer: {first_line(exc)}") from exc
-
-
-def _model(folder: Path, where: str, config: CLIPConfig) -> CLIPModel:
-    if not any((folder / name).exists() for name in WEIGHTS):
-        raise BadCheckpoint(where, f"has no weights: none of {', '.join(WEIGHTS)}")
-    try:
-        model, info = CLIPModel.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # listed instead
-        )
-    except Exception as exc:  # of safetensors, pickle, zipfile, torch
-        raise BadCheckpoint(where, f"has weights that cannot be read: {first_line(exc)}") from exc
-    wrong = {
-        "missing": sorted(info["missing_keys"]),
-        "unexpected": sorted(info["unexpected_keys"]),
-        "of another shape": sorted(
-            f"{name} {tuple(found)} instead of {tuple(wanted)}"
-            for name, found, wanted in info["mismatched_keys"]
-        ),
-    }
-    problems = [f"{kind}: {_some(names)}" for kind, names in wrong.items() if names]
-    if problems:
-        reason = f"has weights that do not fit its config.json: {'; '.join(problems)}"
-        raise BadCheckpoint(where, reason)
-    return model.eval()
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+        return parse_openclip(document.get("preprocess_cfg") or {}, config.vision.image_size)
+    except UnsupportedPreprocessing as exc:
+        raise BadCheckpoint(where, f"has preprocessing that is not supported: {exc}") from exc
 
 
 def _json(folder: Path, name: str, where: str) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What can be wrong with what a person asks `make export` for; each is one line to read."""
+"""What can be wrong with an export; each error is one line to read."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ class BadCheckpoint(ExportError):
 
     def __init__(self, where: object, reason: str) -> None:
         super().__init__(f"{where} {reason}")
+
+
+class UnsupportedModel(ExportError):
+    """The model or its tokenizer is not one that this export can write."""
 
 
 class HubError(ExportError):

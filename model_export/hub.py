@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # re-exported
 
 from model_export.download import Weights, check, download
 from model_export.errors import HubError, first_line
-from model_export.files import CONFIG, OPEN_CLIP_CONFIG, SMALL_FILES, WEIGHTS, lacking, weights_of
+from model_export.files import CONFIG, OPENCLIP_CONFIG, SMALL_FILES, lacking, weights_of
 from model_export.known import KNOWN, Known
 from model_export.progress import Progress
 
@@ -97,17 +97,18 @@ def _download(known: Known, say: Callable[[str], None]) -> Fetched:
     model = known.model
     info = HfApi().model_info(model, revision=known.revision, timeout=PATIENCE, files_metadata=True)
     names = {sibling.rfilename for sibling in info.siblings or ()}
-    config = next((name for name in (CONFIG, OPEN_CLIP_CONFIG) if name in names), None)
+    config = next((name for name in (CONFIG, OPENCLIP_CONFIG) if name in names), None)
     if config is None:
-        raise HubError(f"{model} has no {CONFIG} and no {OPEN_CLIP_CONFIG}: it is no CLIP")
+        raise HubError(f"{model} has no {CONFIG} and no {OPENCLIP_CONFIG}: it is no CLIP")
     # Of a branch, so that the cache notes which commit is the newest; the others from the same.
     folder = Path(hf_hub_download(model, config, revision=known.revision)).parent
     revision = folder.name
     if revision != info.sha:  # a commit between the two questions
         info = HfApi().model_info(model, revision=revision, timeout=PATIENCE, files_metadata=True)
-    weights = weights_of(names, is_transformers=_is_transformers(folder))
-    lacks = f"weights ({', '.join(WEIGHTS)})" if weights is None else lacking(names)
-    if weights is None or lacks:
+    is_openclip = _is_openclip(folder, names)
+    weights = weights_of(names, is_openclip)
+    if weights is None or lacking(names, is_openclip):
+        lacks = lacking(names, is_openclip)
         raise HubError(f"{model} has no {lacks}: it is not a CLIP that can be exported")
     say(f"downloading {model} ({weights}, revision {revision[:12]})")
     for name in SMALL_FILES:
@@ -134,7 +135,7 @@ def _download(known: Known, say: Callable[[str], None]) -> Fetched:
 
 def _cached(known: Known) -> Fetched | None:
     """What is in the cache, if that is all there is to it. HubError for other bytes."""
-    for config in (CONFIG, OPEN_CLIP_CONFIG):
+    for config in (CONFIG, OPENCLIP_CONFIG):
         found = try_to_load_from_cache(known.model, config, revision=known.revision)
         if isinstance(found, str):
             break
@@ -142,8 +143,9 @@ def _cached(known: Known) -> Fetched | None:
         return None
     folder = Path(found).parent
     names = {path.name for path in folder.iterdir() if path.exists()}
-    weights = weights_of(names, is_transformers=_is_transformers(folder))
-    if weights is None or lacking(names):
+    is_openclip = _is_openclip(folder, names)
+    weights = weights_of(names, is_openclip)
+    if weights is None or lacking(names, is_openclip):
         return None
     files = _shards(folder / weights) if weights.endswith(".index.json") else [weights]
     if not all(name in names for name in files):
@@ -163,12 +165,14 @@ def _from_cache(
     return found
 
 
-def _is_transformers(folder: Path) -> bool:
-    """timm's config.json has no model_type."""
-    try:
-        return "model_type" in json.loads((folder / CONFIG).read_bytes())
-    except (OSError, ValueError, TypeError):
+def _is_openclip(folder: Path, names: Collection[str]) -> bool:
+    """As checkpoint.py has it: timm's config.json has no model_type, and is of no use."""
+    if OPENCLIP_CONFIG not in names:
         return False
+    try:
+        return "model_type" not in json.loads((folder / CONFIG).read_bytes())
+    except (OSError, ValueError, TypeError):
+        return True
 
 
 def _shards(index: Path) -> list[str]:

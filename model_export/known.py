@@ -78,13 +78,8 @@ KNOWN = {
         ),
         Known(
             "laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
-            "OpenCLIP",
+            "CLIP",
             "1a25a446712ba5ee05982a381eed697ef9b435cf",
-            {
-                "open_clip_model.safetensors": (
-                    "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6"
-                ),
-            },
         ),
         Known(
             "google/siglip-base-patch16-224",

@@ -28,6 +28,14 @@ IGNORED = {"processor_class", "_processor_class", "data_format", "input_data_for
            "image_seq_length"}  # fmt: skip
 
 
+OPENCLIP_DEFAULTS = {
+    "size": None,
+    "mean": [0.48145466, 0.4578275, 0.40821073],
+    "std": [0.26862954, 0.26130258, 0.27577711],
+}
+OPENCLIP_ONLY = {"mode": ("RGB",), "interpolation": ("bicubic",), "resize_mode": ("shortest",)}
+
+
 class UnsupportedPreprocessing(ValueError):
     """The checkpoint wants its pictures in a way that clipsearch.images.preprocess has not."""
 
@@ -70,6 +78,24 @@ def parse_preprocessing(config: Mapping[str, Any]) -> Preprocessing:
     mean, std = _channels(config, "image_mean"), _channels(config, "image_std")
     if min(std) <= 0:
         raise UnsupportedPreprocessing(f"image_std {list(std)}; it must be above 0")
+    return Preprocessing(size, mean, std)
+
+
+def parse_openclip(config: Mapping[str, Any], size: int) -> Preprocessing:
+    """The preprocess_cfg of open_clip_config.json, for pictures of `size`. What is left out has
+    OpenCLIP's default (PreprocessCfg in its transform.py). UnsupportedPreprocessing."""
+    steps = {**OPENCLIP_DEFAULTS, **config}
+    for name, value in steps.items():
+        if name in OPENCLIP_ONLY and value not in OPENCLIP_ONLY[name]:
+            allowed = " or ".join(repr(one) for one in OPENCLIP_ONLY[name])
+            raise UnsupportedPreprocessing(f"{name} {value!r}; it must be {allowed}")
+        if name not in OPENCLIP_ONLY and name not in ("size", "mean", "std", "fill_color"):
+            raise UnsupportedPreprocessing(f"{name} {value!r} is not known here")
+    if steps["size"] not in (size, [size, size], None):
+        raise UnsupportedPreprocessing(f"size {steps['size']!r}; the model's is {size}")
+    mean, std = _channels(steps, "mean"), _channels(steps, "std")
+    if min(std) <= 0:
+        raise UnsupportedPreprocessing(f"std {list(std)}; it must be above 0")
     return Preprocessing(size, mean, std)
 
 

@@ -1,98 +1,56 @@
-"""What PyTorch gives: transformers' CLIPTokenizer, CLIPImageProcessor and CLIPModel.
-
-text    tokenizer, cut and padded to the context -> CLIPModel
-image   CLIPImageProcessor -> CLIPModel
+"""What a checkpoint gives by other code than ours: the tokenizer as it is, Pillow's resize, and the
+forward pass in numpy (forward.py). `make test-export` compares all three with transformers.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from PIL import Image
 from tokenizers import Tokenizer
-from transformers import CLIPModel, CLIPTokenizer
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-BATCH = 8  # bounds the memory: attention is kept whole
-
-Tokenizers: TypeAlias = Tokenizer | CLIPTokenizer
+from model_export import forward
+from model_export.checkpoint import Checkpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The model with its own tokenizer and preprocessing, as the checkpoint has them."""
-
-    model: CLIPModel
-    tokenizer: Tokenizers
-    processor: CLIPImageProcessorPil
-    context_length: int
-
-    def tokens(self, sentences: list[str]) -> np.ndarray:
-        """(N, context) int64."""
-        return reference_tokens(self.tokenizer, sentences, self.context_length)
-
-    def text(self, ids: np.ndarray) -> np.ndarray:
-        """(N, D), of length 1."""
-        return np.concatenate([reference_text(self.model, part) for part in _batches(ids)])
-
-    def squares(self, images: list[Image.Image]) -> np.ndarray:
-        """(N, S, S, 3) uint8: what the model sees, not yet normalised."""
-        raw = self.processor(images=images, do_rescale=False, do_normalize=False)["pixel_values"]
-        return np.stack([np.moveaxis(np.asarray(pixels), 0, 2) for pixels in raw])
-
-    def image(self, images: list[Image.Image]) -> np.ndarray:
-        """(N, D), of length 1."""
-        pixels = self.processor(images=images, return_tensors="pt")["pixel_values"]
-        return np.concatenate([reference_image(self.model, part) for part in _batches(pixels)])
+def reference_text(checkpoint: Checkpoint, sentences: Sequence[str]) -> np.ndarray:
+    """(N, D), of length 1."""
+    ids = reference_tokens(checkpoint.tokenizer, sentences, checkpoint.config.text.context)
+    return forward.text_features(checkpoint.document, checkpoint.weights, ids)
 
 
-def _batches(rows: np.ndarray | torch.Tensor) -> Iterable[np.ndarray | torch.Tensor]:
-    return (rows[i : i + BATCH] for i in range(0, len(rows), BATCH))
+def reference_image(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> np.ndarray:
+    """(N, D), of length 1."""
+    steps = checkpoint.preprocessing
+    squares = np.stack([reference_square(image, steps.size) for image in images])
+    mean, std = np.array(steps.mean, np.float32), np.array(steps.std, np.float32)
+    pixels = (squares.astype(np.float32) / 255 - mean) / std
+    pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
+    return forward.image_features(checkpoint.document, checkpoint.weights, pixels)
 
 
-def image_processor(
-    size: int, mean: tuple[float, ...], std: tuple[float, ...]
-) -> CLIPImageProcessorPil:
-    """transformers' preprocessing; this back end needs no torchvision."""
-    return CLIPImageProcessorPil(
-        size={"shortest_edge": size},
-        crop_size={"height": size, "width": size},
-        image_mean=list(mean),
-        image_std=list(std),
-    )
-
-
-def reference_tokens(tokenizer: Tokenizers, sentences: list[str], length: int) -> np.ndarray:
-    """(N, length) int64: cut and padded to the whole context, as CLIPProcessor does it."""
-    if isinstance(tokenizer, Tokenizer):
-        copy = Tokenizer.from_str(tokenizer.to_str())
-        copy.enable_truncation(length)
-        rows = [encoding.ids for encoding in copy.encode_batch(sentences)]
-    else:
-        rows = tokenizer(sentences, truncation=True, max_length=length)["input_ids"]
-    # The end token, with which OpenAI's checkpoints pad; what is after the first is not read.
+def reference_tokens(tokenizer: Tokenizer, sentences: Sequence[str], length: int) -> np.ndarray:
+    """(N, length) int64: cut and padded to the whole context."""
+    copy = Tokenizer.from_str(tokenizer.to_str())
+    copy.enable_truncation(length)
+    rows = [encoding.ids for encoding in copy.encode_batch(list(sentences))]
+    # Padded with the end token; nothing after the first one is read.
     return np.array([row + row[-1:] * (length - len(row)) for row in rows])
 
 
-def reference_text(model: CLIPModel, ids: np.ndarray) -> np.ndarray:
-    """PyTorch's text vectors, of length 1."""
-    with torch.inference_mode():
-        return _unit(model.get_text_features(input_ids=torch.from_numpy(ids)).pooler_output)
-
-
-def reference_image(model: CLIPModel, pixels: torch.Tensor) -> np.ndarray:
-    """PyTorch's image vectors, of length 1, from normalised pixels (N, 3, S, S)."""
-    with torch.inference_mode():
-        return _unit(model.get_image_features(pixel_values=pixels).pooler_output)
-
-
-def _unit(features: torch.Tensor) -> np.ndarray:
-    return np.asarray(torch.nn.functional.normalize(features))
+def reference_square(image: Image.Image, size: int) -> np.ndarray:
+    """(size, size, 3) uint8: the shorter side to `size`, bicubic, and the middle of the rest."""
+    image = _on_white(as_viewed(image))
+    width, height = image.size
+    if width <= height:
+        width, height = size, size * height // width
+    else:
+        width, height = size * width // height, size
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = (width - size) // 2, (height - size) // 2
+    return np.asarray(image.crop((left, top, left + size, top + size)))
 
 
 def opened(photo: bytes) -> Image.Image:
@@ -101,7 +59,17 @@ def opened(photo: bytes) -> Image.Image:
 
 
 def as_viewed(image: Image.Image) -> Image.Image:
-    """The reference for 16 bits is what a viewer shows, too: CLIPImageProcessor's is white."""
+    """A picture of 16 bits as a viewer shows it; Pillow's conversion to RGB makes it white."""
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """RGB; transparent parts become white."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    page = Image.new("RGB", image.size, "white")
+    page.paste(image, mask=image.getchannel("A"))
+    return page

@@ -1,5 +1,4 @@
-"""How long a bundle takes, beside PyTorch in the same process: an impression, no benchmark
-(that is `make bench-encoder`, which gives each side a process of its own)."""
+"""How long a bundle takes here: an impression. `make bench-encoder` is the benchmark."""
 
 from __future__ import annotations
 
@@ -13,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from clipsearch.model.encoder import Encoder
-from model_export.reference import Reference, opened
 from model_export.samples import photo
 
 TEXT = "two blue mushrooms in the snow"
@@ -30,29 +28,19 @@ def load_seconds(folder: Path) -> dict[str, float]:
     }
 
 
-def speed(encoder: Encoder, reference: Reference) -> dict[str, dict[str, float]]:
-    """Milliseconds for one text and one JPEG of 640 x 480, when warm; ours and theirs take
-    turns, the medians count."""
+def speed(folder: Path) -> dict[str, float]:
+    """Milliseconds for one text and one JPEG of 640 x 480, when warm: medians."""
+    encoder = Encoder.from_folder(folder)
     data = photo(np.random.default_rng(0), 640, 480)
-    sides: dict[str, dict[str, Callable[[], Any]]] = {
-        "text_ms": {
-            "ours": lambda: encoder.encode_text([TEXT]),
-            "theirs": lambda: reference.text(reference.tokens([TEXT])),
-        },
-        "image_ms": {
-            "ours": lambda: encoder.encode_image([encoder.decode(data).square]),
-            "theirs": lambda: reference.image([opened(data)]),
-        },
+    return {
+        "text_ms": _median(lambda: encoder.encode_text([TEXT])),
+        "image_ms": _median(lambda: encoder.encode_image([encoder.decode(data).square])),
     }
-    return {what: _medians(calls) for what, calls in sides.items()}
 
 
-def _medians(calls: dict[str, Callable[[], Any]]) -> dict[str, float]:
-    samples: dict[str, list[float]] = {side: [] for side in calls}
-    for _ in range(1 + REPEATS):  # the first is the warming up
-        for side, call in calls.items():
-            samples[side].append(_seconds(call))
-    return {side: round(1e3 * statistics.median(s[1:]), 3) for side, s in samples.items()}
+def _median(call: Callable[[], Any]) -> float:
+    samples = [_seconds(call) for _ in range(1 + REPEATS)]
+    return round(1e3 * statistics.median(samples[1:]), 3)  # the first warms up
 
 
 def _seconds(call: Callable[[], Any]) -> float:

@@ -1,17 +1,17 @@
-// The page: asks the search function and shows its answers. The address holds the search, so
-// that every search is a link. Text from outside goes into the page as text only.
+// The page: calls the search function and shows the results. The URL holds the search, so every
+// search is a link. Text from outside is only inserted as text, never as HTML.
 import * as config from "./config.js"; // SUGGESTIONS may be missing
 
 const WAKING_AFTER_MS = 2000;
-const TRIES = 5; // then a person decides: a forgotten page must not keep the function awake
-const UNREACHABLE_RETRY = 2; // seconds; the cloud turns away what is too much without CORS headers
-const MAX_PICTURE = 20_000_000; // bytes, as search has it
-const TOO_LARGE = "The picture is too large: it may have 20 MB.";
-// A model sees at most some 400 pixels, so that is what is sent; small files go as they are.
+const TRIES = 5; // then stop, so that a forgotten page does not keep the function awake
+const UNREACHABLE_RETRY = 2; // seconds; an overloaded cloud answers 429 without CORS headers
+const MAX_PICTURE = 20_000_000; // bytes, the limit of search
+const TOO_LARGE = "The picture is too large. Choose one of at most 20 MB.";
+// Pixels. Models see at most about 400, so larger pictures are scaled down before the upload.
 const SHORTER_SIDE = 512;
-const SMALL_PICTURE = 150_000; // bytes
-const DEMO_MODEL = "clipsearch-demo"; // whoever searches photographs with it must know
-const MAX_REMEMBERED = 1000; // results, each half a KB in the browser's history
+const SMALL_PICTURE = 150_000; // bytes; such files are uploaded unchanged
+const DEMO_MODEL = "clipsearch-demo";
+const MAX_REMEMBERED = 1000; // results in the browser's history, half a KB each
 
 const $ = (selector) => document.querySelector(selector);
 const form = $("#search");
@@ -23,17 +23,17 @@ const results = $("#results");
 const more = $("#more");
 const viewer = $("#viewer");
 
-let running = null; // the AbortController of what is being asked; who asks anew aborts it
-let query = {}; // what the page shows: q, picture and like, those that are asked
+let running = null; // the AbortController of the present request; a new request aborts it
+let query = {}; // the search on the page: q, picture or like
 let shown = []; // the results on the page, in order
-let cursor = null; // where the next part starts
-let welcome = ""; // what is said when nothing is asked
-let viewed = 0; // which of `shown` the viewer shows
-const previews = new Map(); // picture (as in the address) → {url, name}, of those chosen here
+let cursor = null; // of the next page of results
+let welcome = ""; // the status line when there is no search
+let viewed = 0; // index in `shown` of the photo in the viewer
+const previews = new Map(); // picture (as in the URL) → {url, name}, for pictures chosen here
 
 // --- the search function
 
-// The answer to `path`. What passes by itself is waited for, with `tell` saying so.
+// Returns the JSON of `path`. Retries transient errors; `tell` shows that it waits.
 async function ask(path, { signal, tell, ...init }) {
   for (let tries = 1; ; tries++) {
     const response = await fetch(config.SEARCH_URL + path, { ...init, signal }).catch(() => null);
@@ -43,7 +43,7 @@ async function ask(path, { signal, tell, ...init }) {
     const isOffline = !response && !navigator.onLine;
     const wait = response ? Number(response.headers.get("Retry-After")) : UNREACHABLE_RETRY;
     if (isOffline) {
-      tell("You are offline. The search goes on when you are back.", true);
+      tell("You are offline. The search continues when you are back online.", true);
       await pause(86_400, signal);
     } else if (wait > 0 && tries < TRIES && (response || tries < 2)) {
       tell(`${wrong(response, body)} Trying again in ${wait} s…`);
@@ -55,14 +55,14 @@ async function ask(path, { signal, tell, ...init }) {
 }
 
 function wrong(response, problem) {
-  if (!response) return `The search function at ${config.SEARCH_URL} cannot be reached.`;
+  if (!response) return "Search is not reachable right now.";
   if (response.status === 413) return TOO_LARGE;
   if (!problem?.detail) return `The search failed (${response.status}).`;
   const text = problem.detail;
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
-// `seconds`, or until the network is back; rejects when `signal` aborts.
+// Waits for `seconds` or until the network is back. Rejects when `signal` aborts.
 function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
     setTimeout(resolve, 1000 * seconds);
@@ -71,32 +71,32 @@ function pause(seconds, signal) {
   });
 }
 
-// --- one text per state
+// --- the status line
 
-// `parts` are texts, and nodes as isolated() makes them.
+// `parts`: texts, or nodes from isolated().
 function say(parts, isError = false) {
   status.replaceChildren(...[parts].flat());
   status.classList.toggle("error", isError);
 }
 
-// `text` in quotes, with its own direction of writing.
+// `text` in quotes, with its own writing direction.
 function isolated(text) {
   const node = document.createElement("bdi");
   node.textContent = text;
   return ["“", node, "”"];
 }
 
-// Runs `work` with what `ask` takes; its answer goes to `show`, unless something newer was asked.
+// Runs `work` with the options of `ask`, then `show` unless a newer request has started.
 async function attempt(doing, work, show, failed = () => {}) {
   running?.abort();
   const mine = (running = new AbortController());
   const tell = (...said) => mine.signal.aborted || say(...said);
-  const waking = () => tell("Waking up… the first search after a pause takes a moment.");
+  const waking = () => tell("Starting up… The first search after a break takes a few seconds.");
   const slow = setTimeout(waking, WAKING_AFTER_MS);
   say(doing);
   results.setAttribute("aria-busy", "true");
   try {
-    show(await work({ signal: mine.signal, tell })); // ask() throws when it was aborted
+    show(await work({ signal: mine.signal, tell })); // ask() throws if aborted
   } catch (error) {
     tell(error.message, true);
     if (!mine.signal.aborted) failed();
@@ -112,14 +112,14 @@ function stop() {
   results.setAttribute("aria-busy", "false");
 }
 
-// --- searches and their addresses
+// --- searches and their URLs
 
 function addressOf(asked) {
   const given = Object.entries(asked).filter(([, value]) => value);
   return "?" + new URLSearchParams(given);
 }
 
-// A search by the visitor. The same one again is asked again, but is no new entry in the history.
+// Starts a search. Repeating the present search runs it again without a new history entry.
 function go(asked) {
   remember();
   const address = addressOf(asked);
@@ -130,7 +130,7 @@ function go(asked) {
 
 const isForNewTab = (event) => event.ctrlKey || event.metaKey || event.shiftKey;
 
-// Makes `link` one to this search.
+// Turns `link` into a link to this search.
 function leadTo(link, asked) {
   link.href = addressOf(asked);
   link.addEventListener("click", (event) => {
@@ -140,7 +140,7 @@ function leadTo(link, asked) {
   });
 }
 
-// Shows the search of the present address; its answer may be remembered with the history.
+// Shows the search of the present URL, from the history entry if that has results.
 function visit() {
   const given = new URLSearchParams(location.search);
   const [picture, like] = [given.get("picture"), given.get("like")];
@@ -174,7 +174,7 @@ function visit() {
   }
 }
 
-// With the answer in the history: where the page is scrolled to, and which result has the focus.
+// Saves scroll position and focused result in the history entry, beside the results.
 function remember() {
   const focused = [...results.children].findIndex((card) => card.contains(document.activeElement));
   history.replaceState({ ...history.state, place: scrollY, focused }, "");
@@ -183,7 +183,7 @@ function remember() {
 function searchMore() {
   const asked = "/" + addressOf({ ...query, cursor });
   const isFocused = document.activeElement === more;
-  attempt("Searching for more…", (how) => ask(asked, how), (answer) => {
+  attempt("Loading more…", (how) => ask(asked, how), (answer) => {
     const first = shown.length;
     add(answer);
     if (isFocused) results.children[first]?.querySelector("a").focus();
@@ -201,7 +201,7 @@ function replace(answer) {
   add(answer);
 }
 
-// A photo that was overwritten between two parts may come again; it is shown once.
+// A photo that was overwritten between two pages may come twice; show it once.
 function add(answer) {
   const names = new Set(shown.map((result) => result.name));
   const fresh = answer.results.filter((result) => !names.has(result.name));
@@ -214,7 +214,7 @@ function add(answer) {
   history.replaceState(shown.length <= MAX_REMEMBERED ? { ...answer, results: shown } : null, "");
   remember();
   atEnd.disconnect();
-  if (cursor) atEnd.observe($("#end")); // says at once whether it is near
+  if (cursor) atEnd.observe($("#end")); // reports at once if the end is near
 }
 
 function found() {
@@ -232,7 +232,7 @@ const atEnd = new IntersectionObserver(([end]) => {
 
 // --- results
 
-// Shows the thumbnail or, if there is none, the photo itself.
+// Shows the thumbnail, or the photo if the thumbnail fails to load.
 function showIn(image, result) {
   image.alt = result.name;
   image.onerror = () => {
@@ -266,7 +266,7 @@ function card(result) {
   return item;
 }
 
-// --- the larger view
+// --- the viewer
 
 function view(number) {
   if (!shown[number]) return;
@@ -275,7 +275,7 @@ function view(number) {
   const image = viewer.querySelector("img");
   fit(image, result.width || 640, result.height || 480);
   showIn(image, result);
-  const full = new Image(); // not every browser can show every photo: then the thumbnail stays
+  const full = new Image(); // if the browser cannot show the photo, the thumbnail stays
   full.onload = () => shown[viewed] === result && (image.src = result.url);
   full.src = result.url;
   $("#viewed").textContent = result.name;
@@ -285,14 +285,14 @@ function view(number) {
   if (number > shown.length - 4 && cursor && !running) searchMore();
 }
 
-// Its size in the window, the same for the thumbnail and for the photo that comes after it.
+// Fits the image to the window, with equal size for the thumbnail and the photo that replaces it.
 function fit(image, width, height) {
   const scale = Math.min(1, (0.65 * innerHeight) / height);
   image.width = Math.round(width * scale);
   image.height = Math.round(height * scale);
 }
 
-// The browser gives the focus back to the photo that was opened; the one viewed last is better.
+// Focuses the photo viewed last; the browser would focus the one that was opened first.
 function leave() {
   viewer.close();
   results.children[viewed]?.querySelector("a").focus();
@@ -306,12 +306,12 @@ const COMMANDS = {
   async copy() {
     const { url } = shown[viewed];
     const copied = await navigator.clipboard?.writeText(url).then(() => true, () => false);
-    $("#copied").textContent = copied ? "The link is copied." : `It could not be copied: ${url}`;
+    $("#copied").textContent = copied ? "Link copied." : `Copy this link yourself: ${url}`;
   },
 };
 
 viewer.addEventListener("click", (event) => {
-  if (event.target === viewer) leave(); // beside it
+  if (event.target === viewer) leave(); // a click on the backdrop
   COMMANDS[event.target.dataset.does]?.();
 });
 viewer.addEventListener("keydown", (event) => {
@@ -334,7 +334,7 @@ function choose(picture) {
   chosen.querySelector("bdi").textContent = preview?.name ?? "A picture";
 }
 
-// `file` as a smaller JPEG, if that is worth it and this browser can read it.
+// Scales `file` down to a JPEG, if that makes it smaller and this browser can read it.
 async function scaled(file) {
   if (file.size <= SMALL_PICTURE) return file;
   const bitmap = await createImageBitmap(file).catch(() => null);
@@ -344,7 +344,7 @@ async function scaled(file) {
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));
   const context = canvas.getContext("2d");
-  context.fillStyle = "#fff"; // what is transparent becomes white, as in search
+  context.fillStyle = "#fff"; // white background, as in search
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
@@ -355,14 +355,14 @@ async function scaled(file) {
 
 const isNoPicture = (file) => file.type && !file.type.startsWith("image/");
 
-// By the first picture among `files`.
+// Searches by the first picture among `files`.
 function searchBy(files) {
   const file = [...files].find((it) => !isNoPicture(it)) ?? files[0];
   if (isNoPicture(file)) {
     say([...isolated(file.name), " is not a picture."], true);
     return;
   }
-  attempt("Looking at the picture…", async (how) => {
+  attempt("Reading the picture…", async (how) => {
     const image = await scaled(file);
     if (image.size > MAX_PICTURE) throw new Error(TOO_LARGE);
     const body = new FormData();
@@ -376,7 +376,7 @@ function searchBy(files) {
 for (const input of [$("#picture"), $("#camera")]) {
   input.addEventListener("change", () => {
     if (input.files.length) searchBy(input.files);
-    input.value = ""; // the same picture may be chosen again
+    input.value = ""; // so that the same picture can be chosen again
   });
 }
 addEventListener("paste", (event) => {
@@ -401,33 +401,33 @@ addEventListener("drop", (event) => {
   document.body.classList.remove("dropping");
   const { files } = event.dataTransfer;
   if (files.length) searchBy(files);
-  else say("Drop a picture that is a file.", true);
+  else say("Only files can be dropped here. Save the picture first.", true);
 });
-// a browser may not be able to show what the search function can read
+// hide the preview if the browser cannot show the picture; the search function may still read it
 chosen.querySelector("img").addEventListener("error", (event) => (event.target.hidden = true));
 chosen.querySelector("button").addEventListener("click", () => {
   $("#picture").focus();
   go({ q: words.value.trim() });
 });
 
-// --- the form, and what is said about the photos
+// --- the form and the facts about the photos
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const asked = { q: words.value.trim(), picture: query.picture };
   if (!asked.q && !asked.picture) {
-    say("Type what the photos show, or choose a picture.", true);
+    say("Type what you are looking for, or choose a picture.", true);
     return;
   }
   if (matchMedia("(pointer: coarse)").matches) words.blur(); // the keyboard would hide the results
   go(asked);
 });
-// Who types will search: the model's half for texts may be loaded meanwhile.
+// On the first key, load the text tower, so that it is ready for the search.
 const wake = () => fetch(`${config.SEARCH_URL}/embed?q=a`).then((answer) => answer.text());
 words.addEventListener("input", () => wake().catch(() => null), { once: true });
 more.addEventListener("click", searchMore);
 addEventListener("popstate", visit);
-// The browser would restore the place before there is enough to scroll.
+// The browser would restore the scroll position before the results exist.
 history.scrollRestoration = "manual";
 for (const left of ["scrollend", "pagehide"]) addEventListener(left, remember);
 
@@ -437,23 +437,30 @@ function item(parts) {
   return node;
 }
 
-// `state` as /status answers; returns how many photos there are.
+// Shows the JSON of /status. Returns the number of photos as text.
 function showAbout(state) {
   const { model, photos, updated, reconciled, refused_model: refused, damaged = [] } = state;
   const day = { dateStyle: "medium", timeStyle: "short" };
   const when = (time) => new Date(time).toLocaleString("en", day);
   const count = (n, what) => n && `${n.toLocaleString("en")} ${what}`;
   const indexed = photos.indexed === 1 ? "1 photo" : count(photos.indexed, "photos") || "No photos";
-  const failed = count(photos.failed, "failed");
+  const failed = photos.failed === 1
+    ? "1 photo could not be read"
+    : count(photos.failed, "photos could not be read");
+  const skipped = photos.skipped === 1
+    ? "1 other file skipped"
+    : count(photos.skipped, "other files skipped");
   const isDamaged = damaged.length > 0 && "damaged";
-  const known = model === DEMO_MODEL ? "demo model: knows drawn scenes only" : model;
-  const facts = [indexed, failed, isDamaged, known, updated && `updated ${when(updated)}`];
-  $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone shows the first
+  const isDemo = model === DEMO_MODEL && "demo model: knows drawn scenes only";
+  const name = !isDemo && model;
+  const changed = updated && `updated ${when(updated)}`;
+  const facts = [indexed, isDemo, failed, skipped, isDamaged, name, changed];
+  $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone cuts the end
   const lines = [
     `Model ${model}, space ${state.space}`,
     state.version && `clipsearch ${state.version}`,
     updated && `Last change ${when(updated)}`,
-    reconciled && `${photos.objects} photos in the bucket on ${when(reconciled.at)}`,
+    reconciled && `${photos.objects} files in the bucket on ${when(reconciled.at)}`,
     count(photos.pending, "waiting to be indexed"),
     refused && `A new model (${refused.space}) cannot be used: ${refused.reason}`,
     ...damaged.map((it) => `Damaged: ${it.object}: ${it.reason}`),
@@ -472,17 +479,17 @@ suggestions.replaceChildren(...(config.SUGGESTIONS ?? []).map((text) => {
 }));
 
 const [navigation] = performance.getEntriesByType("navigation");
-if (navigation?.type === "reload") history.replaceState(null, ""); // who reloads wants a new answer
+if (navigation?.type === "reload") history.replaceState(null, ""); // a reload searches again
 visit();
-if (!location.search) words.focus(); // autofocus would scroll
-// Asking for the state wakes the function while the visitor types.
+if (!location.search) words.focus(); // the autofocus attribute would scroll
+// Requesting the status starts the function while the visitor types.
 function greet(text, isError) {
   clearTimeout(waking);
-  const isGreeted = status.textContent === welcome; // what went wrong meanwhile stays
+  const isGreeted = status.textContent === welcome; // keep a newer error
   welcome = text;
   if (isGreeted && addressOf(query) === "?" && !running) say(text, isError);
 }
-const waking = setTimeout(() => greet("Waking up…"), WAKING_AFTER_MS / 2);
+const waking = setTimeout(() => greet("Starting up…"), WAKING_AFTER_MS / 2);
 ask("/status", { signal: new AbortController().signal, tell: greet }).then(
   (state) => greet(`${showAbout(state)} can be searched.`),
   (error) => greet(error.message, true),

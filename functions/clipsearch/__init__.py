@@ -1,14 +1,13 @@
-"""What `search` and `ingest` share. Knows no HTTP and no CloudEvents; imports nothing heavy."""
+"""Code shared by `search` and `ingest`, without HTTP and CloudEvents. Imports nothing heavy."""
 
 import os
 
-# For numpy, and so before it is imported. Left to itself, OpenBLAS has its threads spin for 25 ms
-# from then on, on a core that the rest of a cold start needs. And huge pages take a machine at
-# times three times as long to provide: a million photos were loaded in 0.8 to 1.7 s with them, in
-# 0.90 to 0.95 s without; searching takes as long.
+# numpy reads these on import, so they must be set before. By default the threads of OpenBLAS then
+# spin for 25 ms on a core that the cold start needs. Huge pages make loading uneven: a million
+# photos took 0.8 to 1.7 s with them, 0.90 to 0.95 s without. Searches are as fast without them.
 os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")  # 2 ** 4 cycles
 os.environ.setdefault("NUMPY_MADVISE_HUGEPAGE", "0")
 
-# ONNX Runtime reads this on import. Without it, it writes a device id below ~/.cache/Microsoft and
-# reports to its maker, except where CI is set.
+# ONNX Runtime reads this on import. Without it, ONNX Runtime writes a device id to
+# ~/.cache/Microsoft and sends telemetry to Microsoft, unless CI is set.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

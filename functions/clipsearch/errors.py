@@ -1,24 +1,24 @@
-"""Every error that clipsearch raises on purpose.
+"""All errors that clipsearch raises on purpose.
 
     ClipsearchError
     ├── SettingsError             a setting is missing, invalid or unknown
-    ├── StorageError              storage trouble; the same call may work later
+    ├── StorageError              storage failed; the same call may work later
     │   ├── ObjectNotFound        no such object, or no such generation of it
     │   ├── ObjectExists          create(): a different object already has the name
     │   ├── ObjectUnreadable      the object is there, but it cannot be read
-    │   ├── ObjectTooLarge        the object has more bytes than were asked for at most
-    │   └── BadObjectName         no object can ever have this name (also a ValueError)
+    │   ├── ObjectTooLarge        the object has more bytes than the caller allows
+    │   └── BadObjectName         not a valid object name (also a ValueError)
     ├── TopicError                a message was not published; the same call may work later
-    ├── DamagedObject             a segment, commit or model file is not what it must be
+    ├── DamagedObject             a segment, commit or model file is invalid
     ├── NotReady                  no model or no index yet
     │   └── NoModel
-    ├── PhotoNotIndexed           no vector is known for this photo
-    └── UnreadablePhoto           bad data, for ever: trying again cannot help
+    ├── PhotoNotIndexed           the photo has no vector in the index
+    └── UnreadablePhoto           the data is bad; a retry cannot help
         ├── PhotoTooLarge         more bytes than a photo may have
-        ├── PhotoRefused          the storage does not give it; perhaps later
-        └── NotAPhoto             no photo, by its name and its content
+        ├── PhotoRefused          storage refuses to read it; a later retry may help
+        └── NotAPhoto             not a photo, by name and content
 
-Each class keeps its data as attributes and builds its own sentence.
+Each class keeps its data as attributes and builds its own message.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from clipsearch.text import shortened
 
 
 class ClipsearchError(Exception):
-    """The root of the tree."""
+    """The base class of all errors."""
 
 
 class SettingsError(ClipsearchError):
-    """The environment variable `name` has a `value` (None: it is not set) that is not `allowed`."""
+    """The environment variable `name` must be `allowed`, but is `value` (None: not set)."""
 
     def __init__(self, name: str, value: str | None, allowed: str) -> None:
         self.name, self.value, self.allowed = name, value, allowed
@@ -40,11 +40,11 @@ class SettingsError(ClipsearchError):
 
 
 class StorageError(ClipsearchError):
-    """The storage did not do what was asked; the message names operation, bucket and object."""
+    """A storage operation failed. The message names operation, bucket and object."""
 
 
 class ObjectNotFound(StorageError):
-    """There is no object `name`, or its `generation` (when given) is gone or replaced."""
+    """There is no object `name`, or its `generation` (if given) was deleted or replaced."""
 
     def __init__(self, name: str, generation: int | None = None) -> None:
         self.name, self.generation = name, generation
@@ -53,27 +53,27 @@ class ObjectNotFound(StorageError):
 
 
 class ObjectExists(StorageError):
-    """`name` is already taken by an object with other bytes."""
+    """The object `name` already exists with other bytes."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        super().__init__(f"another object is already named {name!r}")
+        super().__init__(f"the object {name!r} already exists with other content")
 
 
 class BadObjectName(StorageError, ValueError):
-    """`name` cannot be the name of an object, because of `reason`."""
+    """`name` is not a valid object name. `reason` says why."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
-        super().__init__(f"{name!r} cannot be the name of an object: {reason}")
+        super().__init__(f"{name!r} is not a valid object name: {reason}")
 
 
 class ObjectUnreadable(StorageError):
-    """The object `name` is there and cannot be read, because of `reason`: its permissions, its
-    key, its encoding, its checksum.
+    """The object `name` exists but cannot be read: its permissions, key, encoding or checksum.
 
-    `is_certain`: it is this object alone. Cloud Storage says the same of each object of a bucket
-    that may not be read; there storage/probe.py tells."""
+    `reason` says which. `is_certain`: only this object is affected. Cloud Storage gives the same
+    error for every object of a bucket without read access; storage/probe.py tells them apart.
+    """
 
     def __init__(self, name: str, reason: str, is_certain: bool = False) -> None:
         self.name, self.reason, self.is_certain = name, reason, is_certain
@@ -81,7 +81,7 @@ class ObjectUnreadable(StorageError):
 
 
 class ObjectTooLarge(StorageError):
-    """The object `name` has more than `most` bytes, after its Content-Encoding was undone."""
+    """The object `name` has more than `most` bytes after its Content-Encoding is decoded."""
 
     def __init__(self, name: str, most: int) -> None:
         self.name, self.most = name, most
@@ -89,11 +89,11 @@ class ObjectTooLarge(StorageError):
 
 
 class TopicError(ClipsearchError):
-    """The topic did not take a message; the sentence names the topic and says why."""
+    """Publishing a message failed. The message names the topic and the reason."""
 
 
 class DamagedObject(ClipsearchError):
-    """The object `name` can be read but is not what it must be, because of `reason`."""
+    """The object `name` is readable but invalid. `reason` says why."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
@@ -105,7 +105,7 @@ class NotReady(ClipsearchError):
 
     def __init__(self, what: str) -> None:
         self.what = what
-        super().__init__(f"{what} is not there yet")
+        super().__init__(f"{what} does not exist yet")
 
 
 class NoModel(NotReady):
@@ -124,7 +124,7 @@ class PhotoNotIndexed(ClipsearchError):
 
 
 class UnreadablePhoto(ClipsearchError):
-    """The bytes are not a photo that can be indexed, because of `reason` (a full sentence part)."""
+    """The bytes cannot be indexed as a photo. `reason` is the message."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -132,11 +132,11 @@ class UnreadablePhoto(ClipsearchError):
 
 
 class PhotoTooLarge(UnreadablePhoto):
-    """The photo has more bytes than are accepted."""
+    """The photo has more bytes than allowed."""
 
 
 class PhotoRefused(UnreadablePhoto):
-    """The storage does not give this photo. `is_certain` as in ObjectUnreadable."""
+    """Storage refuses to read this photo. `is_certain` as in ObjectUnreadable."""
 
     def __init__(self, reason: str, is_certain: bool) -> None:
         self.is_certain = is_certain
@@ -144,4 +144,4 @@ class PhotoRefused(UnreadablePhoto):
 
 
 class NotAPhoto(UnreadablePhoto):
-    """A file that nobody would take for a photo; it is counted apart."""
+    """Neither name nor content are those of a photo. Such files are counted separately."""

@@ -1,22 +1,22 @@
-"""Sessions and retries for Google's REST APIs that have no client here: Pub/Sub and IAM.
+"""Sessions and retries for Google REST APIs that are used without a client: Pub/Sub and IAM.
 
-Imports Google's modules only when it is called: they are heavy, and a folder needs none.
+Imports Google's modules only when called: they are heavy, and local folders need none.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-# These pass; other answers would be the same again.
+# Transient HTTP statuses; retries of others would fail again.
 PASSING = (408, 429, 500, 502, 503, 504)
 
 
 def authorized_session(scope: str | None, retries: int = 0, connections: int = 10) -> Any:
-    """A requests session that sends the credentials of this function; none if `scope` is None,
-    as emulators want it.
+    """Return a requests session that sends the function's credentials.
 
-    A request that fails in passing is sent again, `retries` times, a POST too: it must do no harm
-    twice. `connections` are kept open. Raises GoogleAuthError if there are no credentials.
+    If `scope` is None, it sends none, as emulators expect. Transient failures are retried
+    `retries` times, POSTs too, so every request must be idempotent. `connections` are kept open.
+    Raises GoogleAuthError if there are no credentials.
     """
     import google.auth
     from google.auth.credentials import AnonymousCredentials
@@ -32,7 +32,7 @@ def authorized_session(scope: str | None, retries: int = 0, connections: int = 1
         backoff_factor=0.1,
         status_forcelist=PASSING if retries else (),
         allowed_methods=None,  # any
-        respect_retry_after_header=False,  # it may be longer than anybody waits
+        respect_retry_after_header=False,  # may be longer than callers wait
     )
     for scheme in ("https://", "http://"):
         session.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=retry))
@@ -40,8 +40,11 @@ def authorized_session(scope: str | None, retries: int = 0, connections: int = 1
 
 
 def passing_retry(seconds: float, first_wait: float, longest_wait: float) -> Any:
-    """A decorator: calls again for so many `seconds` while what is raised may pass, as Cloud
-    Storage's client does. Then it raises a GoogleAPIError."""
+    """Return a decorator that retries transient errors for `seconds`.
+
+    They are the errors that Cloud Storage's client retries. Waits start at `first_wait` seconds
+    and double up to `longest_wait`. Then it raises a GoogleAPIError.
+    """
     from google.cloud.storage.retry import DEFAULT_RETRY
 
     policy: Any = DEFAULT_RETRY.with_timeout(seconds)

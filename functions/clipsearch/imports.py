@@ -1,4 +1,4 @@
-"""Heavy modules are imported one after the other, and numpy before all that needs it."""
+"""Imports heavy modules one after the other, numpy first."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _lock = threading.Lock()
 
 
 def import_in_turn(*modules: str) -> None:
-    """Import numpy, and these; any thread may, at any time.
+    """Import numpy, then `modules`. Safe to call from any thread at any time.
 
-    Two threads that import numpy at once can find it half done: one has it and waits for
-    numpy.typing, the other has that and waits for numpy, and Python lets them go on. ONNX Runtime
-    and FAISS, in C, take up inner modules of numpy as they are.
+    Two threads that import numpy at once can see it half imported. One holds numpy's import lock
+    and waits for numpy.typing, the other the reverse; Python breaks this deadlock and lets both
+    continue. The C code of ONNX Runtime and FAISS then uses half-initialised modules of numpy.
     """
     with _lock:
         for module in ("numpy", *modules):

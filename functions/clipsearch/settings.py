@@ -1,7 +1,7 @@
-"""The settings: environment variables, one table, validated once.
+"""Settings: environment variables in one table, validated once.
 
-`SETTINGS` is the whole list. A variable that starts with CLIPSEARCH_ and is not in it is an
-error, because it is most likely a typing mistake that would otherwise go unnoticed.
+`SETTINGS` is the complete list. An unknown variable that starts with CLIPSEARCH_ is an error,
+because it is probably a typo.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ TOPIC_FORM = "projects/PROJECT/topics/TOPIC"
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
-# Name and default of each variable; None: it must be set. docs/configuration.md explains them.
+# Name and default of each variable; None: required. docs/configuration.md explains them.
 SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_PHOTOS": None,
     "CLIPSEARCH_INDEX": None,
     "CLIPSEARCH_THUMBNAILS": None,
-    "CLIPSEARCH_PHOTOS_URL": "",  # for gs:// it follows from CLIPSEARCH_PHOTOS
-    "CLIPSEARCH_THUMBNAILS_URL": "",  # for gs:// it follows from CLIPSEARCH_THUMBNAILS
+    "CLIPSEARCH_PHOTOS_URL": "",  # for gs://, the default is derived from CLIPSEARCH_PHOTOS
+    "CLIPSEARCH_THUMBNAILS_URL": "",  # likewise from CLIPSEARCH_THUMBNAILS
     "CLIPSEARCH_SIGN_AS": "",
     "CLIPSEARCH_MODEL": "current",
     "CLIPSEARCH_ALLOWED_ORIGINS": "*",
@@ -41,7 +41,7 @@ SETTINGS: Mapping[str, str | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The validated settings. Addresses carry no slash at the end."""
+    """The validated settings. URLs have no trailing slash."""
 
     photos: str
     index: str
@@ -82,7 +82,7 @@ class Settings:
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     for name in sorted(environ):
         if name.startswith(PREFIX) and name not in SETTINGS:
-            raise SettingsError(name, environ[name], f"removed: only {', '.join(SETTINGS)} exist")
+            raise SettingsError(name, environ[name], f"unset; allowed: {', '.join(SETTINGS)}")
 
 
 def _bucket(values: Mapping[str, str | None], name: str) -> str:
@@ -111,9 +111,9 @@ def _public_url(values: Mapping[str, str | None], bucket_name: str) -> str:
 
 def _site_url(values: Mapping[str, str | None]) -> str:
     value = values["CLIPSEARCH_SITE_URL"] or ""
-    if any(character in value for character in "; ,\"'"):  # it goes into a policy
+    if any(character in value for character in "; ,\"'"):  # it becomes part of a CSP header
         raise SettingsError(
-            "CLIPSEARCH_SITE_URL", value, "an address without spaces, quotes, , and ;"
+            "CLIPSEARCH_SITE_URL", value, "a URL without spaces, quotes, commas and semicolons"
         )
     return _url("CLIPSEARCH_SITE_URL", value) if value else ""
 
@@ -160,7 +160,7 @@ def _sign_as(values: Mapping[str, str | None]) -> str:
 
 
 def _refuse_writing_among_photos(photos: str, name: str, url: str) -> None:
-    """What is written where photos are watched triggers `ingest` again, for ever."""
+    """Refuse to write among the photos: each write would trigger `ingest` again, endlessly."""
     if photos.startswith("gs://") and url.startswith("gs://"):
         among = gs_parts(photos)[0] == gs_parts(url)[0]
     elif photos.startswith("file://") and url.startswith("file://"):
@@ -168,7 +168,7 @@ def _refuse_writing_among_photos(photos: str, name: str, url: str) -> None:
     else:
         among = False
     if among:
-        raise SettingsError(name, url, f"elsewhere than the photos ({photos})")
+        raise SettingsError(name, url, f"outside of the photos ({photos})")
 
 
 def _inside(folder: Path, other: Path) -> bool:

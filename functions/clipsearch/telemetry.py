@@ -1,10 +1,8 @@
-"""Log lines, and how long the parts of some work took.
+"""Log lines, and the times of parts of a request.
 
-Log lines: on Cloud Run one JSON object each, as Cloud Logging reads it; elsewhere the same
-as text.
-
-https://cloud.google.com/logging/docs/structured-logging has the special fields. The lines of the
-other modules (`logging.getLogger("clipsearch")`) come out in the same form.
+On Cloud Run each log line is a JSON object for Cloud Logging; elsewhere it is text. This includes
+the lines of all modules that use `logging.getLogger("clipsearch")`. For the special fields, see
+https://cloud.google.com/logging/docs/structured-logging.
 """
 
 from __future__ import annotations
@@ -33,24 +31,26 @@ _CLOUD_TRACE = re.compile(r"([0-9a-f]{32})(?:/([0-9]{1,20}))?(?:;o=([01]))?")
 
 
 def begin(headers: Any) -> None:
-    """Called for each request and event, in the worker: makes the lines appear, and says which
-    trace those of this one belong to. `headers`: a mapping that finds names in any case."""
+    """Set up logging and the trace for one request or event. Call it in the worker.
+
+    `headers`: a case-insensitive mapping.
+    """
     _show()
     _trace.set(trace_of(headers))
 
 
 def write(level: int, text: str, **fields: Any) -> None:
-    """One line: `text` says all that `fields` have."""
+    """Write one line. `text` has all the facts of `fields`."""
     _log.log(level, "%s", text, extra={"fields": fields})
 
 
 def durations(ms: Mapping[str, float]) -> str:
-    """Milliseconds by name, as a part of a line's text."""
+    """Format milliseconds by name, for a line's text."""
     return f"ms: {', '.join(f'{name} {value}' for name, value in ms.items())}"
 
 
 def trace_of(headers: Any) -> dict[str, Any]:
-    """The special fields of Cloud Logging that name a request's trace; none if it has none."""
+    """Return Cloud Logging's special fields for the trace of a request; empty without a trace."""
     if found := _TRACEPARENT.fullmatch(headers.get("traceparent") or ""):
         trace, span, sampled = found[1], found[2], bool(int(found[3], 16) & 1)
     elif found := _CLOUD_TRACE.fullmatch(headers.get("x-cloud-trace-context") or ""):
@@ -70,7 +70,7 @@ class CloudFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
         if record.exc_info and record.exc_info[0] is not None:
-            # in the message: that is where Error Reporting looks for a traceback
+            # Error Reporting looks for tracebacks in the message
             message = f"{message}\n{''.join(traceback.format_exception(*record.exc_info))}"
         line = {
             **getattr(record, "fields", {}),
@@ -78,12 +78,12 @@ class CloudFormatter(logging.Formatter):
             "message": message,
             **(_trace.get() or {}),
         }
-        # JSON escapes C0 controls by itself, the others only if it escapes every letter like ä
+        # with ensure_ascii=False, json escapes only the C0 controls
         return printable(json.dumps(line, ensure_ascii=False, default=str))
 
 
 class TextFormatter(logging.Formatter):
-    """The message on one line, then the traceback, and nothing in them that steers a terminal."""
+    """The message on one line, then the traceback, with terminal controls escaped."""
 
     def format(self, record: logging.LogRecord) -> str:
         message = printable(record.getMessage())
@@ -93,7 +93,7 @@ class TextFormatter(logging.Formatter):
 
 
 def to_terminal() -> None:
-    """Make the lines appear as text, unless somebody else shows them already."""
+    """Write log lines to the terminal as text, unless a handler already exists."""
     if not _log.hasHandlers():
         handler = logging.StreamHandler()
         handler.setFormatter(TextFormatter())
@@ -101,9 +101,12 @@ def to_terminal() -> None:
 
 
 def _show() -> None:
-    """The framework sets logging up by itself. With LOG_EXECUTION_ID, as on Cloud Run, the root
-    logger gets a handler, which adds the execution's id, and the level WARNING; and of an async
-    function, all loggers made so far are disabled. Without it there is no handler at all."""
+    """Correct the logging set-up of functions-framework.
+
+    With LOG_EXECUTION_ID, as on Cloud Run, the framework gives the root logger the level WARNING
+    and a handler that adds the execution id. For async functions it also disables all existing
+    loggers. Without LOG_EXECUTION_ID there is no handler.
+    """
     _log.setLevel(logging.INFO)
     _log.disabled = False
     to_terminal()
@@ -114,9 +117,10 @@ def _show() -> None:
 
 
 class Timing:
-    """Starts when it is made. Several threads may be in a phase, whose times are added up.
+    """Measures time from its creation. Times of a phase add up, also across threads.
 
-    `phases`: those that are told even if they never began."""
+    `phases`: names that are reported even if they never ran.
+    """
 
     def __init__(self, phases: Sequence[str] = ()) -> None:
         self._start = time.perf_counter()
@@ -134,7 +138,9 @@ class Timing:
                 self._phases[name] = self._phases.get(name, 0.0) + took
 
     def milliseconds(self) -> dict[str, float]:
-        """The phases, and `total` since the start: with what lies between them, too, as reading
-        the request and waiting for a thread."""
+        """Return milliseconds of each phase, and `total` since the creation.
+
+        `total` includes time between phases, such as reading the request or waiting for a thread.
+        """
         total = time.perf_counter() - self._start
         return {name: round(1000 * s, 2) for name, s in (self._phases | {"total": total}).items()}

@@ -1,11 +1,11 @@
-"""Texts as the model reads them, and names as a terminal may show them.
+"""Normalises texts for the model, and escapes names for the terminal.
 
-OpenAI's tokenizer cleans a text with `ftfy` and `html.unescape` (twice) first. `plain` does what
+OpenAI's tokenizer first cleans a text with `ftfy` and `html.unescape` (twice). `plain` covers what
 people type or paste: curly quotes (phones type them), full-width and half-width forms, ligatures
-and HTML entities. Measured on 41 awkward texts: 22 get OpenAI's tokens without it, 33 with it. The
-other 8 are 4 with invisible characters, which OpenAI keeps and search must not, 3 with mojibake
-("cafÃ©") and a terminal's escape sequence. `ftfy` would repair these 4, but takes 60 ms of a cold
-start and brings 6 MB, so it is no dependency.
+and HTML entities. Of 41 awkward texts, 22 get OpenAI's tokens without it, 33 with it. Of the other
+8, 4 have invisible characters, which OpenAI keeps and a search must ignore. 3 have mojibake
+("cafÃ©"), 1 a terminal escape sequence; `ftfy` would repair these 4. But it takes 60 ms of a cold
+start and 6 MB, so it is not a dependency.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import json
 import re
 import unicodedata
 
-# Unicode draws nothing for these (Default_Ignorable_Code_Point), or they are controls that are
-# not white space, annotation marks or lone surrogates.
+# Invisible: Default_Ignorable_Code_Point of Unicode, controls other than white space, annotation
+# marks, lone surrogates.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b"
     "\u200e\u200f\u202a-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb"
@@ -24,14 +24,14 @@ _INVISIBLE = re.compile(
     "\U000e01f0-\U000e0fff]+"
 )
 
-# Parts of an emoji or of a word in some scripts (Persian, Hindi, Mongolian). OpenAI's tokenizer
-# keeps them and the model was trained with them, so they stay where they join something.
+# Parts of emoji and of words in some scripts (Persian, Hindi, Mongolian). OpenAI's tokenizer keeps
+# them and the model was trained with them. So they are kept wherever they join something.
 _JOINERS = "\u200c\u200d"
 _SELECTORS = "\u180b-\u180d\u180f\ufe00-\ufe0f\U000e0020-\U000e007f\U000e0100-\U000e01ef"
 _JOINED = rf"[^\x00-\x7f\s{_JOINERS}{_SELECTORS}]"
 _JOINING = re.compile(
     rf"({_JOINED}[{_SELECTORS}]*(?:[{_JOINERS}](?={_JOINED}))?"
-    r"|[0-9#*]\ufe0f(?=\u20e3))"  # a key of a telephone
+    r"|[0-9#*]\ufe0f(?=\u20e3))"  # keycap emoji
     rf"|[{_JOINERS}{_SELECTORS}]+"
 )
 
@@ -46,18 +46,18 @@ _REPLACED = {
 
 MOST_SHOWN = 200  # characters of a path or a name in a message
 
-# What moves a terminal's cursor or turns its text around: C0 and C1 controls, line and paragraph
-# separators, direction marks, embeddings, overrides and isolates. Lone surrogates cannot be
-# written at all.
+# Characters that move a terminal's cursor or change its text direction: C0 and C1 controls, line
+# and paragraph separators, direction marks, embeddings, overrides and isolates. Lone surrogates
+# cannot be encoded as UTF-8.
 _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 
 
 def plain(text: str) -> str:
-    """`text` as every model gets it. "" if nothing of it is visible.
+    """Normalise `text` for the model. Returns "" if nothing of it is visible.
 
-    White space of any kind becomes one space; invisible characters are removed.
+    White space of any kind becomes one space. Invisible characters are removed.
     """
     text = html.unescape(html.unescape(text))
     text = _INVISIBLE.sub("", text)
@@ -66,15 +66,15 @@ def plain(text: str) -> str:
 
 
 def shortened(text: str, most: int = MOST_SHOWN) -> str:
-    """`text`, cut after `most` characters: a message must not be as long as what was sent."""
+    """Cut `text` after `most` characters, so that long input makes no long message."""
     return text if len(text) <= most else text[:most] + "…"
 
 
 def printable(text: str) -> str:
-    """`text` for one line of a terminal: controls are escaped as in JSON (`\\u001b`, `\\n`)."""
+    """Escape controls in `text` as in JSON (`\\u001b`, `\\n`), for one line of a terminal."""
     return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def printable_lines(text: str) -> str:
-    """As `printable`, but line breaks stay."""
+    """Same as `printable`, but keeps line breaks."""
     return "\n".join(map(printable, text.split("\n")))

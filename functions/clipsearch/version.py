@@ -1,3 +1,3 @@
-"""The version of clipsearch: of both functions, the commands and the releases."""
+"""The version of clipsearch, for both functions, the commands and the releases."""
 
 __version__ = "0.2.0"

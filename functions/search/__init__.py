@@ -1,4 +1,4 @@
-"""The search function: it only reads the index.
+"""The search function. It only reads the index.
 
-main has the routes, http what is HTTP, engine the search itself. May import: clipsearch.
+main has the routes, http the HTTP layer, engine the search. May import: clipsearch.
 """

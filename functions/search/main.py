@@ -1,7 +1,7 @@
-"""Entry point `search`: which request is answered by what, and what every answer carries.
+"""Entry point `search`: the routes, and the headers of every response.
 
-Imports nothing heavy: the framework imports this before it forks (search.engine.service is
-imported by the first request that needs it, in a thread of the pool).
+Imports nothing heavy, because the framework imports this before it forks. The first request that
+needs search.engine.service imports it, in a thread of the pool.
 """
 
 import functools
@@ -47,14 +47,14 @@ from search.http.pool import Pool
 if TYPE_CHECKING:
     from search.engine.service import Service
 
-# Texts and pictures have threads of their own: a decode may block its thread for seconds, until
-# its memory is free. Texts have more threads than cores, because they may wait for storage. More
-# threads for pictures make texts wait twice as long, and no picture comes sooner.
+# Texts and pictures have separate threads: a decode may block its thread for seconds until memory
+# is free. Texts have more threads than cores, because they may wait for storage. More threads for
+# pictures would make texts wait twice as long, and pictures no faster.
 TEXT_WORKERS = min(8, 2 + cpus())
 PICTURE_WORKERS = min(8, cpus())
-# Requests of each kind at once, worked on or waiting. Terraform lets no more reach an instance.
+# Requests of each kind at once, running or queued. Terraform sends an instance no more.
 PLACES = 64
-# Of the process's memory, for bodies on their way or in line: with 2 GiB ten of the largest.
+# Share of the process's memory for bodies that arrive or wait: of 2 GiB, ten of the largest.
 BODIES_SHARE = 0.1
 
 T = TypeVar("T")
@@ -75,8 +75,8 @@ async def search(request: Request) -> Response:
     try:
         response = await _answer(request, timing)
     except ClientDisconnect:
-        detail = "the client has gone"
-        response = Response(status_code=400)  # nobody is there to read it
+        detail = "the client disconnected"
+        response = Response(status_code=400)  # only for the log
     except Exception as error:
         problem = problem_of(error)
         detail = problem.detail
@@ -89,7 +89,7 @@ async def search(request: Request) -> Response:
 async def _answer(request: Request, timing: Timing) -> Response:
     handlers = ROUTES.get(request.url.path)
     if handlers is None:
-        raise UnknownPath(f"nothing is at {request.url.path!r}; there are {', '.join(ROUTES)}")
+        raise UnknownPath(f"unknown path {request.url.path!r}; allowed: {', '.join(ROUTES)}")
     methods = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=preflight_headers(methods))
@@ -107,7 +107,7 @@ async def _search_by_address(request: Request, timing: Timing) -> Response:
 
 
 async def _search_by_form(request: Request, timing: Timing) -> Response:
-    """A browser is sent on to the address of its search, so that this is a link, too."""
+    """Redirects a browser to the URL of its search, so that it becomes a link."""
     is_for_page = html.wants_page(request.headers.get("accept"))
 
     def work(pairs: Pairs, images: list[bytes]) -> Response:
@@ -125,7 +125,7 @@ async def _classify(request: Request, timing: Timing) -> Response:
     def work(pairs: Pairs, images: list[bytes]) -> dict[str, Any]:
         labels = labels_of(pairs)
         if not images:
-            raise BadQuery("nothing to classify: give a picture as the field image")
+            raise BadQuery("nothing to classify; post a picture as the field image")
         return _service(timing).classify(images, labels, timing)
 
     return _json(await _with_form(request, work, MAX_IMAGES))
@@ -147,17 +147,20 @@ async def _embed_by_form(request: Request, timing: Timing) -> Response:
 async def _with_form(
     request: Request, work: Callable[[Pairs, list[bytes]], T], most_images: int = 1
 ) -> T:
-    """`work`, in a thread, with the text fields and the address's parameters, and the pictures."""
+    """Call `work(pairs, images)` in a thread.
+
+    `pairs`: the text fields and the parameters of the URL. `images`: the bytes of the pictures.
+    """
     check_content_type(request.headers)
     a_picture = "a picture" if most_images == 1 else "all pictures together"
-    too_large = f"the request is too large; {a_picture} may have {MAX_BYTES:,} bytes"
+    too_large = f"the request is too large; {a_picture} may have at most {MAX_BYTES:,} bytes"
     async with pictures.place(request) as place, arrivals.body(request, too_large) as body:
 
         def parse_and_work() -> T:
-            with body:  # a picture is not kept twice while it is worked on
+            with body:  # frees the body: else a picture is in memory twice during the work
                 fields, images = parse_form(request.headers, body, most_images)
             pairs = [*request.query_params.multi_items(), *fields]
-            request.state.words = dict(pairs).get("q", "")  # for the page of a problem
+            request.state.words = dict(pairs).get("q", "")  # for the error page
             return work(pairs, images)
 
         return await place.run(parse_and_work)
@@ -215,13 +218,13 @@ def _problem(request: Request, problem: Problem) -> Response:
 
 
 def _finished(request: Request, response: Response) -> Response:
-    """`response` with what every answer carries. For HEAD the server leaves out the body."""
+    """Add the headers of every response. For HEAD the server leaves out the body."""
     response.headers["Cache-Control"] = "no-store"
     response.headers["Vary"] = "Accept"
     try:
         allowed = _settings().allowed_origins
     except SettingsError:
-        allowed = (ANYONE,)  # the answer is a problem that says nothing; let it be read
+        allowed = (ANYONE,)  # the response is an error without details; let every page read it
     for name, value in cors_headers(request.headers.get("origin"), allowed).items():
         response.headers.append(name, value)
     return response
@@ -233,7 +236,7 @@ def _settings() -> Settings:
 
 
 def _service(timing: Timing) -> "Service":
-    # functools.cache alone might make two at once
+    # functools.cache alone could make two at once
     with timing.phase("load"), _service_lock:
         return _make_service()
 

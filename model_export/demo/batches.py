@@ -15,10 +15,10 @@ from tokenizers import Tokenizer
 
 from model_export.demo.captions import Facts, facts_of, part_of, word
 from model_export.demo.drawing import COLOURS, PLACES, THINGS, Placed, paint
+from model_export.demo.preprocessing import MEAN, STD
 from model_export.demo.scenes import Scene, held_out, lay_out_scene, near_miss, random_scene
 
 IGNORED = -100  # torch's cross_entropy leaves this label out
-MEAN = STD = (0.5, 0.5, 0.5)
 NEAR_MISSES = 7
 PARTS = 2  # captions of a part of a picture, for each caption of the whole
 

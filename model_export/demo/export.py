@@ -5,17 +5,19 @@ python -m model_export.demo.export
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-import torch
-from transformers import CLIPModel
+from tokenizers import Tokenizer
 
 from clipsearch.model.bundle import Bundle
 from clipsearch.model.manifest import Precision
+from model_export.checkpoint import Checkpoint
+from model_export.config import parse_config
 from model_export.demo import BUNDLE, WEIGHTS
-from model_export.demo.batches import MEAN, STD
-from model_export.demo.model import IMAGE_SIZE
-from model_export.demo.tokenizer import CONTEXT_LENGTH
+from model_export.demo.preprocessing import IMAGE_SIZE, MEAN, STD
+from model_export.preprocessing import Preprocessing
+from model_export.weights.folder import open_weights
 from model_export.write_bundle import export_bundle
 
 TOKENIZER = "tokenizer.json"
@@ -24,18 +26,24 @@ TOKENIZER = "tokenizer.json"
 def export_demo(
     bundle: Path, image_precision: Precision = "int8", text_precision: Precision = "int8"
 ) -> Bundle:
-    """Export what training left in WEIGHTS. NotEqual if the result is not PyTorch's."""
+    """Export the demo model. NotEqual if the result differs from the weights."""
     return export_bundle(
-        CLIPModel.from_pretrained(WEIGHTS, dtype=torch.float32, local_files_only=True),
-        WEIGHTS / TOKENIZER,
+        demo_checkpoint(),
         bundle,
         name="clipsearch-demo",
-        image_size=IMAGE_SIZE,
-        mean=MEAN,
-        std=STD,
-        context_length=CONTEXT_LENGTH,
-        image_precision=image_precision,
-        text_precision=text_precision,
+        precision={"image": image_precision, "text": text_precision},
+    )
+
+
+def demo_checkpoint() -> Checkpoint:
+    """What training left in WEIGHTS."""
+    document = json.loads((WEIGHTS / "config.json").read_text())
+    return Checkpoint(
+        document,
+        parse_config(document),
+        open_weights(WEIGHTS, "the demo model"),
+        Tokenizer.from_file(str(WEIGHTS / TOKENIZER)),
+        Preprocessing(IMAGE_SIZE, MEAN, STD),
     )
 
 

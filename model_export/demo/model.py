@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPVisionConfig
 
+from model_export.demo.preprocessing import IMAGE_SIZE
 from model_export.demo.tokenizer import CONTEXT_LENGTH, END_ID, START_ID, VOCABULARY
 
-IMAGE_SIZE, PATCH = 64, 8
+PATCH = 8
 
 
 def new_model() -> CLIPModel:

@@ -23,7 +23,8 @@ from model_export.demo import BUNDLE, WEIGHTS
 from model_export.demo.batches import Batch, make_batch
 from model_export.demo.export import TOKENIZER, export_demo
 from model_export.demo.losses import DemoObjective
-from model_export.demo.model import IMAGE_SIZE, PATCH, new_model
+from model_export.demo.model import PATCH, new_model
+from model_export.demo.preprocessing import IMAGE_SIZE
 from model_export.demo.tokenizer import train_tokenizer
 
 BATCH = 256  # pictures

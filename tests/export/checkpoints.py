@@ -7,10 +7,29 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from transformers import CLIPModel, CLIPProcessor, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from model_export.tiny import MEAN, STD, clip_tokenizer
+from benchmarks.random_clip import MEAN, STD, clip_tokenizer
+
+TOP = {
+    "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
+    "text_model.embeddings.position_embedding.weight": "positional_embedding",
+    "text_model.final_layer_norm": "ln_final",
+    "vision_model.embeddings.class_embedding": "visual.class_embedding",
+    "vision_model.embeddings.patch_embedding": "visual.conv1",
+    "vision_model.embeddings.position_embedding.weight": "visual.positional_embedding",
+    "vision_model.pre_layrnorm": "visual.ln_pre",
+    "vision_model.post_layernorm": "visual.ln_post",
+    "text_model.encoder.layers": "transformer.resblocks",
+    "vision_model.encoder.layers": "visual.transformer.resblocks",
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
 
 
 def old_preprocessing(size: int) -> dict[str, Any]:
@@ -59,6 +78,61 @@ def save_old(folder: Path, model: CLIPModel, tokenizer: CLIPTokenizer | None = N
     length = model.config.text_config.max_position_embeddings
     weights["text_model.embeddings.position_ids"] = torch.arange(length)[None]
     torch.save(weights, folder / "pytorch_model.bin")
+    return folder
+
+
+def openclip_state(model: CLIPModel) -> dict[str, torch.Tensor]:
+    state = {}
+    fused: dict[str, list[torch.Tensor]] = {}
+    for name, tensor in model.state_dict().items():
+        for ours, theirs in TOP.items():
+            name = name.replace(ours, theirs)
+        if name == "text_projection.weight":
+            state["text_projection"] = tensor.t().contiguous()
+        elif name == "visual_projection.weight":
+            state["visual.proj"] = tensor.t().contiguous()
+        elif "self_attn." in name:
+            layer, _, rest = name.partition("self_attn.")
+            fused.setdefault(f"{layer}attn.in_proj_{rest.partition('.')[2]}", []).append(tensor)
+            order = "kvq".index(rest[0])  # as transformers registers them
+            assert len(fused[f"{layer}attn.in_proj_{rest.partition('.')[2]}"]) == order + 1
+        else:
+            state[name] = tensor
+    for name, (key, value, query) in fused.items():
+        state[name] = torch.cat([query, key, value])
+    return state
+
+
+def openclip_config(model: CLIPModel) -> dict:
+    text, vision = model.config.text_config, model.config.vision_config
+    return {
+        "model_cfg": {
+            "embed_dim": model.config.projection_dim,
+            "quick_gelu": text.hidden_act == "quick_gelu",
+            "vision_cfg": {
+                "image_size": vision.image_size,
+                "layers": vision.num_hidden_layers,
+                "width": vision.hidden_size,
+                "patch_size": vision.patch_size,
+            },
+            "text_cfg": {
+                "context_length": text.max_position_embeddings,
+                "vocab_size": text.vocab_size,
+                "width": text.hidden_size,
+                "heads": text.num_attention_heads,
+                "layers": text.num_hidden_layers,
+            },
+        }
+    }
+
+
+def save_openclip(folder: Path, model: CLIPModel, tokenizer: CLIPTokenizer | None = None) -> Path:
+    """As OpenCLIP and timm put it on the hub."""
+    folder.mkdir(parents=True)
+    save_file(openclip_state(model), folder / "open_clip_model.safetensors")
+    (folder / "open_clip_config.json").write_text(json.dumps(openclip_config(model)))
+    (folder / "config.json").write_text('{"architecture": "vit_base_patch32_clip_224"}')  # timm's
+    (tokenizer or clip_tokenizer()).save_pretrained(folder)
     return folder
 
 

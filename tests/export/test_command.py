@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
 
+from benchmarks.random_clip import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
 from clipsearch.model.bundle import FILES, current_space, read_bundle
 from clipsearch.model.encoder import Encoder
 from clipsearch.storage.gcs import GcsBucket
@@ -20,7 +21,6 @@ from model_export import ROOT
 from model_export.__main__ import main
 from model_export.exported import is_current
 from model_export.preprocessing import Preprocessing
-from model_export.tiny import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
 from tests.export.checkpoints import save_new, save_old
 
 
@@ -77,7 +77,7 @@ def test_a_vit_b32_of_full_size_from_its_folder_to_the_index(tmp_path):
         assert report[tower]["fp32_max_difference"] < 1e-4
         assert report[tower]["least_cosine"] > 0.99
         assert report[tower]["noise"] < 0.15
-        assert report["speed"][f"{tower}_ms"]["ours"] < report["speed"][f"{tower}_ms"]["theirs"]
+        assert report["speed"][f"{tower}_ms"] > 0
     for ranking in report["ranking"].values():
         assert ranking["overlap"] > 0.9
     assert sum(bundle.sizes.values()) < 170e6
@@ -104,7 +104,7 @@ def test_a_small_clip_with_other_sizes_in_the_layouts_of_all_times(tmp_path, sav
         assert report[tower]["fp32_max_difference"] < 1e-4
         if precision == "fp32":
             assert report[tower]["max_difference"] < 1e-4
-    assert report["logit_scale"]["ours"] == pytest.approx(model.logit_scale.exp().item())
+    assert report["logit_scale"] == pytest.approx(model.logit_scale.exp().item())
 
 
 def test_each_tower_may_have_its_own_precision(tmp_path):
@@ -183,20 +183,23 @@ def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):
 
 
 def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):
-    from model_export import onnx_export, write_bundle
+    from model_export import write_bundle
+    from model_export.towers import clip
 
     checkpoint, out = save_old(tmp_path / "tiny", tiny_clip()), tmp_path / "out"
-    real = onnx_export.export_image
+    real = clip.export_image
     monkeypatch.setattr(
         write_bundle,
         "export_image",
-        lambda model, path, mean, std, precision: real(model, path, std, mean, precision),
+        lambda config, weights, path, mean, std, precision: real(
+            config, weights, path, std, mean, precision
+        ),
     )
     assert main([str(checkpoint), "--out", str(out), "--precision", "int8"]) == 1
     printed = capsys.readouterr()
     assert "least cosine" in printed.out
     [line] = printed.err.splitlines()
-    assert "the export differs from PyTorch: image in fp32: a value differs by" in line
+    assert "the export differs from the checkpoint: image in fp32: a value differs by" in line
     assert not out.exists()
 
 

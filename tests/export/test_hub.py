@@ -9,10 +9,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
+from benchmarks.random_clip import tiny_clip
 from clipsearch.model.bundle import read_bundle
 from model_export.__main__ import main
 from model_export.exported import is_current
-from model_export.tiny import tiny_clip
 from tests.export.checkpoints import change_json, save_new, save_old
 from tests.support.hub_double import COMMIT, HubDouble, hub_of_this_process
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from model_export.linear import quantize_columns
+from model_export.towers.linear import quantize_columns
 
 
 def matrices():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.encoder_sides import theirs
+from benchmarks.random_clip import tiny_clip
 from benchmarks.system import servers
 from benchmarks.system.asking import BEST
 from benchmarks.system.client import Job, run
@@ -19,7 +20,6 @@ from benchmarks.system.servers import Meter
 from benchmarks.system.world import World
 from cli.common.processes import end_functions
 from model_export.samples import photo
-from model_export.tiny import tiny_clip
 from tests.export.checkpoints import save_new
 
 PHOTOS = 24

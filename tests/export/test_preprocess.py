@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks.random_clip import MEAN, STD
 from clipsearch.images.decode import decode_photo
 from clipsearch.images.preprocess import preprocess
-from model_export.reference import as_viewed, image_processor
+from model_export.reference import as_viewed, reference_square
 from model_export.samples import MODES, in_mode, pictures, texture
-from model_export.tiny import MEAN, STD
+from tests.export.transformers_reference import image_processor
 from tests.support.pictures import encoded, turning
 
 
@@ -24,7 +25,12 @@ def reference(image: Image.Image, size: int) -> np.ndarray:
 def test_the_sample_pictures_are_equal(size):
     for sample in pictures():
         ours = preprocess(as_viewed(sample.image), size)
-        np.testing.assert_array_equal(ours, reference(sample.image, size), err_msg=sample.name)
+        theirs = reference(sample.image, size)
+        np.testing.assert_array_equal(ours, theirs, err_msg=sample.name)
+        # what an export without torch compares with
+        np.testing.assert_array_equal(
+            reference_square(sample.image, size), theirs, err_msg=sample.name
+        )
 
 
 def test_two_hundred_random_sizes_and_modes_are_equal():

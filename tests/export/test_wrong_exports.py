@@ -11,10 +11,11 @@ import torch
 from clipsearch.images.preprocess import Square
 from clipsearch.model.bundle import Bundle
 from clipsearch.model.encoder import Encoder
-from model_export import linear, onnx_export, write_bundle
-from model_export.graph import Graph
-from model_export.onnx_export import UnsupportedModel
+from model_export import write_bundle
+from model_export.errors import UnsupportedModel
 from model_export.samples import texts
+from model_export.towers import clip, linear
+from model_export.towers.graph import Graph
 from model_export.verify import NotEqual
 
 IN_EACH = pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -32,10 +33,10 @@ def assert_refused(export, tmp_path, model, what, precision="fp32"):
 
 @IN_EACH
 def test_a_swapped_normalisation_is_refused(export, model, tmp_path, monkeypatch, precision):
-    real = onnx_export.export_image
+    real = clip.export_image
 
-    def swapped(model, path, mean, std, precision):
-        real(model, path, std, mean, precision)
+    def swapped(config, weights, path, mean, std, precision):
+        real(config, weights, path, std, mean, precision)
 
     monkeypatch.setattr(write_bundle, "export_image", swapped)
     assert_refused(export, tmp_path, model, "image in fp32: a value differs by", precision)
@@ -46,10 +47,10 @@ def test_a_pooling_one_token_off_is_refused_and_the_old_bundle_stays(
     export, model, tmp_path, monkeypatch, precision
 ):
     export(model)
-    real = onnx_export.export_text
+    real = clip.export_text
 
-    def shifted(model, path, start_token, end_token, precision):
-        real(model, path, start_token, end_token - 1, precision)
+    def shifted(config, weights, path, start_token, end_token, precision):
+        real(config, weights, path, start_token, end_token - 1, precision)
 
     monkeypatch.setattr(write_bundle, "export_text", shifted)
     assert_refused(export, tmp_path, model, "text in fp32: a value differs by", precision)
@@ -68,10 +69,8 @@ def test_a_wrong_crop_is_refused(export, model, tmp_path, monkeypatch, precision
 
 @IN_EACH
 def test_colours_in_another_order_are_refused(export, model, tmp_path, monkeypatch, precision):
-    real = onnx_export._patch_kernel
-    monkeypatch.setattr(
-        onnx_export, "_patch_kernel", lambda kernel, *rest: real(kernel[:, ::-1], *rest)
-    )
+    real = clip.patch_kernel
+    monkeypatch.setattr(clip, "patch_kernel", lambda kernel, *rest: real(kernel[:, ::-1], *rest))
     assert_refused(export, tmp_path, model, "image in fp32: a value differs by", precision)
 
 
@@ -138,7 +137,7 @@ def test_another_logit_scale_is_refused(export, model, tmp_path, monkeypatch):
             super().__init__(**{**facts, "logit_scale": 100.0})
 
     monkeypatch.setattr(write_bundle, "Bundle", Wrong)
-    assert_refused(export, tmp_path, model, "logit scale: 100.0, PyTorch's is 14.28")
+    assert_refused(export, tmp_path, model, "logit scale: 100.0, the checkpoint's is 14.28")
 
 
 def test_weights_that_are_no_numbers_are_refused(export, model):
@@ -156,7 +155,7 @@ def test_a_model_whose_patches_do_not_fill_the_picture_is_refused(export, model)
 
 def test_bad_8_bit_weights_are_refused(export, model, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "model_export.linear.quantize_columns",
+        "model_export.towers.linear.quantize_columns",
         lambda weight, real=linear.quantize_columns: (
             real(weight)[0],
             real(weight)[1] * np.linspace(0.5, 1.5, len(real(weight)[1]), dtype=np.float32),

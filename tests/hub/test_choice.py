@@ -23,8 +23,7 @@ OPEN_SAFE, OPEN_PICKLE = "open_clip_model.safetensors", "open_clip_pytorch_model
         ([SAFE, PICKLE], {}, SAFE),
         ([PICKLE], {}, PICKLE),
         ([PICKLE, OPEN_PICKLE], OPEN_CLIP, PICKLE),
-        # safetensors of OpenCLIP before a pickle of transformers
-        ([PICKLE, OPEN_SAFE], OPEN_CLIP, OPEN_SAFE),
+        ([PICKLE, OPEN_SAFE], OPEN_CLIP, PICKLE),  # transformers' layout, if it is one
         ([SAFE, OPEN_SAFE], OPEN_CLIP, SAFE),
         # timm's: config.json is not of transformers, and neither are the weights beside it
         ([SAFE, OPEN_SAFE], TIMM, OPEN_SAFE),
@@ -52,7 +51,7 @@ def test_a_repository_of_open_clip_needs_no_files_of_transformers(publish, get):
         ([], [], "has no weights (model.safetensors, "),
         (["open_clip_model.safetensors"], [], "has no weights (model.safetensors, "),
         (["model.safetensors"], ["tokenizer.json"], "has no tokenizer (tokenizer.json, "),
-        (["model.safetensors"], ["preprocessor_config.json"], "has no preprocessing ("),
+        (["model.safetensors"], ["preprocessor_config.json"], "has no preprocessing (preproc"),
         (["model.safetensors"], ["config.json"], "has no config.json and no open_clip_config.json"),
     ],
 )

@@ -143,7 +143,7 @@ def test_an_empty_file_says_so():
         (b"Dear diary, today", "text"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", "PDF"),
         (b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>', "SVG"),
-        (b"P6 2 1 255\n\0\0\0\xff\xff\xff", "first bytes are those of none"),
+        (b"P6 2 1 255\n\0\0\0\xff\xff\xff", "its format is unknown"),
         (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", "a video (MP4)"),
         (b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "a video (QuickTime)"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "camera raw (Canon)"),

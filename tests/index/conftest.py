@@ -1,4 +1,4 @@
-"""A library with packs, which tests only read."""
+"""A read-only library with packs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.index.packed import COUNT, commit_of, photos, publish_packed
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> FolderBucket:
-    """Three packs; entries of other kinds among them, and a few photos after them."""
+    """Three packs with entries of all kinds, and a few photos added later."""
     bucket = FolderBucket(tmp_path_factory.mktemp("library"))
     commit = commit_of(
         bucket,

@@ -1,4 +1,4 @@
-"""Entries for tests, and what to compare of them."""
+"""Makes entries for tests and extracts comparable facts from them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Facts = set[tuple[str, int, int, int, int, int, bytes | None, str | None]]
 
 
 def facts(entries: Entries, vectors: bool = True) -> Facts:
-    """Everything that entries say, in no order."""
+    """All facts of the entries, unordered."""
     rows = iter(entries.vectors if vectors else ())
     return {
         (

@@ -1,4 +1,4 @@
-"""Libraries with packs, and what an exact search finds in them."""
+"""Libraries with packs, and the results of an exact search in them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.index.making import SPACE, Vector, photo, random_units
 
 DIMENSION = 64
 COUNT = 6000
-DECAY = (0.93 ** np.arange(DIMENSION)).astype(np.float32)  # photos differ in some ways more
+DECAY = (0.93 ** np.arange(DIMENSION)).astype(np.float32)  # photos differ more in some directions
 
 
 def clustered(count: int, seed: int = 0) -> Vector:
-    """Units around 40 centres: like photos, and unlike texts, which are `texts`."""
+    """Unit vectors around 40 centres, like those of photos."""
     chance = np.random.default_rng(seed)
     centres = random_units(40, DIMENSION, seed=99) * 4
     mixed = centres[chance.integers(40, size=count)] + chance.normal(size=(count, DIMENSION))
@@ -34,13 +34,13 @@ def clustered(count: int, seed: int = 0) -> Vector:
 
 
 def texts(count: int) -> Vector:
-    """Units that share one direction, far from that of photos."""
+    """Unit vectors that share one direction, far from photos."""
     shared = random_units(1, DIMENSION, seed=8) * 2
     far = random_units(count, DIMENSION, seed=7) * DECAY + shared
     return far / np.linalg.norm(far, axis=1, keepdims=True)
 
 
-COMMON: Vector = texts(50).mean(axis=0)  # what texts share
+COMMON: Vector = texts(50).mean(axis=0)  # the direction that texts share
 VECTORS = clustered(COUNT)
 
 
@@ -67,7 +67,7 @@ def packed(
 
 
 def grown(commit: Commit, more: Commit) -> Commit:
-    """The commit with the segments of another one."""
+    """The commit with the segments of both."""
     segments, sizes = commit.segments + more.segments, {**commit.sizes, **more.sizes}
     return replace(commit, segments=segments, sizes=sizes)
 
@@ -87,7 +87,7 @@ def loaded(bucket: Bucket, threads: int = 1) -> tuple[PhotoIndex, Snapshot]:
 
 
 def coded(index: PhotoIndex) -> list[QuantizedShard]:
-    """What is searched by its codes."""
+    """The shards that are searched by codes."""
     return [shard for shard in index.shards if isinstance(shard, QuantizedShard)]
 
 

@@ -1,4 +1,4 @@
-"""What `make bench-index` measures with is what it says. Its figures need a quiet machine."""
+"""The test data of `make bench-index`. Its figures need an idle machine, so no test checks them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_made_up_vectors_are_as_far_from_each_other_as_those_of_a_clip() -> None
 def test_a_library_holds_the_photos_that_it_was_made_of(tmp_path: Path) -> None:
     data = Data.load(None)
     data.write_library(tmp_path, 300)
-    data.write_library(tmp_path, 300)  # which is there already
+    data.write_library(tmp_path, 300)  # already exists
     index = PhotoIndex()
     snapshot = SnapshotReader(FolderBucket(tmp_path), SPACE).refresh()
     index.update(snapshot)

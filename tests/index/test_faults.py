@@ -1,4 +1,4 @@
-"""Requests fail, before and after they took effect: no entry is lost, no reader is wrong."""
+"""Requests fail before or after they took effect: no entry is lost, every reader is right."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_no_fault_loses_an_acknowledged_entry_or_makes_a_reader_wrong(
         memory.later(timedelta(minutes=chance.choice([0, 1, 10])))
         entry = new_entry(chance, generation, memory)
         tried[entry.name] = entry.generation, entry.kind
-        with suppress(StorageError):  # a 500: the event comes again, or reconciling repairs it
+        with suppress(StorageError):  # a 500: the event is redelivered, or a reconcile repairs it
             write_segment(bucket, SPACE, [entry])
             answered[entry.name] = entry.generation, entry.kind
         if chance.random() < 0.2:
@@ -100,7 +100,7 @@ def check(
 
 
 def check_calm(memory: MemoryBucket, answered: dict[str, State], tried: dict[str, State]) -> None:
-    """With the trouble over, everything is there, and nothing is left behind."""
+    """After the faults end, every entry exists and no object is left over."""
     for _ in range(3):
         snapshot, index = SnapshotReader(memory, SPACE).refresh(), PhotoIndex()
         index.update(snapshot)
@@ -117,7 +117,7 @@ def check_calm(memory: MemoryBucket, answered: dict[str, State], tried: dict[str
 def test_over_http_errors_and_lost_answers_do_no_harm(
     gcs_double: CloudStorageDouble, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """The client tries again by itself: what it reports as an error may have happened."""
+    """The client retries: a request that it reports as failed may have taken effect."""
     monkeypatch.setattr(gcs, "FIRST_WAIT_S", 0.01)
     monkeypatch.setattr(gcs, "LONGEST_WAIT_S", 0.01)
     gcs_double.page_size = 100

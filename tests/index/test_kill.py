@@ -1,4 +1,4 @@
-"""kill -9, at any moment, of whoever writes."""
+"""kill -9 of a writer at any moment."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def commits(index: Path) -> int:
 
 
 def test_temporary_files_of_the_killed_are_swept(tmp_path: Path) -> None:
-    """What a kill leaves of a folder's half-written object."""
+    """A kill leaves the temporary file of a half-written object in a folder."""
     entry: Entry = photo("a")
     write_segment(FolderBucket(tmp_path), SPACE, [entry])
     left = tmp_path / ".tmp" / "0123"

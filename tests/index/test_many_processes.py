@@ -1,4 +1,4 @@
-"""Several writers, compactions and readers, each a process of its own, on one bucket."""
+"""Several writers, compactions and readers on one bucket, each in its own process."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def test_nobody_gets_in_the_way_of_anybody(url: str, tmp_path: Path) -> None:
             time.sleep(0.05)
         assert all(process.exitcode == 0 for process in running[:3])
         assert all(process.is_alive() for process in running[3:])
-    assert seen(url) == told(acknowledged)  # all have been answered
+    assert seen(url) == told(acknowledged)  # every event was acknowledged
     assert_nothing_is_left_behind(url)
     assert_nothing_lost(url, acknowledged)
     assert context.get_start_method() == "forkserver"
 
 
 def within(environment: dict[str, str], function, *args) -> None:
-    """In the worker: its server was started in another environment."""
+    """Sets the worker's environment: its fork server was started with another one."""
     os.environ.update(environment)
     function(*args)

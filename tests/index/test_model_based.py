@@ -1,9 +1,9 @@
-"""Any interleaving of everything that happens to an index, against a model of it.
+"""Random interleavings of all operations on an index, compared with a model.
 
-Photos come, change and go; their events come late, twice, out of order, or not at all;
-writers, compactions, readers and reconciling go on at once, one request at a time; some are
-killed. Every reader sees only what was true while it looked, and after one reconcile the
-index is the bucket.
+Photos are added, changed and deleted. Their events are late, duplicated, reordered or lost.
+Writers, compactions, readers and reconciles run concurrently, one request at a time; some are
+killed. Every reader sees a state that was true during its refresh. After one reconcile, the
+index matches the bucket.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from tests.support.actors import Actor
 from tests.support.memory import MemoryBucket
 
 NAMES = ["a", "b", "c", "d"]
-State = tuple[int, int, int]  # generation, kind, time: what decides between entries
-AN_EVENT_IS_LATE = timedelta(hours=1)  # at most, once its photo has been looked for
+State = tuple[int, int, int]  # generation, kind, time: these decide between entries
+AN_EVENT_IS_LATE = timedelta(hours=1)  # maximum, from the lookup of its photo on
 
 
 def vector_of(name: str, generation: int) -> np.ndarray[Any, Any]:
-    """A vector (16,) that tells whose it is."""
+    """A vector (16,) that identifies its photo and generation."""
     digest = hashlib.sha256(f"{name}@{generation}".encode()).digest()
     numbers = np.frombuffer(digest[:16], np.uint8).astype(np.float32) + 1
     return numbers / np.linalg.norm(numbers)
@@ -53,7 +53,7 @@ class Event(NamedTuple):
 
 
 class Reader:
-    """A search: its reader and index, and what the model knew when its refresh began."""
+    """A search: its reader and index, and the model's state when its refresh began."""
 
     def __init__(self, bucket: MemoryBucket) -> None:
         self.bucket = bucket
@@ -72,18 +72,18 @@ class Index(RuleBasedStateMachine):
         self.patch.setattr(merge, "MAX_SOURCES", 4)
         self.patch.setattr(build_packs, "pack", partial(pack, exact_limit=4, worth_packing=3))
         self.patch.setattr(build_packs, "direction_in", lambda bucket, space: None)
-        self.patch.setattr(run, "REQUESTS", 1)  # so that a run of the test can be repeated
+        self.patch.setattr(run, "REQUESTS", 1)  # makes a test run reproducible
         self.bucket = MemoryBucket()
         self.bucket.page = 3
         self.photos: dict[str, int] = {}
         self.generation = 0
         self.events: list[Event] = []
-        self.writing: list[tuple[Any, Entry]] = []  # looked for the photo, not yet written
+        self.writing: list[tuple[Any, Entry]] = []  # photo looked up, entry not yet written
         self.truth: dict[str, State] = {}
         self.compactions: list[Actor] = []
         self.readers: list[Reader] = []
 
-    # The photos bucket, and what it tells.
+    # The photos bucket and its events.
 
     @initialize(names=st.lists(st.sampled_from(NAMES), min_size=3, max_size=9))
     def begin(self, names: list[str]) -> None:
@@ -91,7 +91,7 @@ class Index(RuleBasedStateMachine):
 
     @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
     def come(self, names: list[str]) -> None:
-        """Photos whose events come at once, and are answered at once."""
+        """Photos whose events are delivered and acknowledged immediately."""
         for name in names:
             self.upload(name)
             self.take(self.events.pop())
@@ -153,7 +153,7 @@ class Index(RuleBasedStateMachine):
     @rule()
     def kill_a_writer(self) -> None:
         _, entry = self.writing.pop()
-        self.tell("finalized", entry.name, entry.generation)  # it was not answered
+        self.tell("finalized", entry.name, entry.generation)  # not acknowledged: redelivered
 
     def write(self, *entries: Entry) -> None:
         write_segment(self.bucket, SPACE, entries)
@@ -191,7 +191,7 @@ class Index(RuleBasedStateMachine):
         self.compactions.remove(actor)
         actor.finish()
 
-    # Time. Nothing that works on the index lasts as long as its bounds say it may not.
+    # Time. No operation exceeds its time limit.
 
     @rule(hours=st.sampled_from([0.5, 2.5, 26, 8 * 24]))
     def later(self, hours: float) -> None:
@@ -203,7 +203,7 @@ class Index(RuleBasedStateMachine):
             if self.bucket.now + time - begun > AN_EVENT_IS_LATE:
                 self.writing.remove((begun, entry))
                 self.write(entry)
-        # What nobody has answered by then comes no more, or tombstones are kept in vain.
+        # Unacknowledged events expire before TOMBSTONES, or tombstones would be useless.
         kept = self.bucket.now + time - purge.TOMBSTONES
         self.events = [event for event in self.events if event.told > kept]
         if hours > 24:  # after a day without a refresh a reader starts over
@@ -235,13 +235,13 @@ class Index(RuleBasedStateMachine):
         try:
             found = reader.refreshing.finish()
         except StorageError:
-            return  # a 503: it looks again
+            return  # a 503: the client retries
         finally:
             reader.refreshing = None
         reader.index.update(found)
         self.check(found, reader.index, reader.known_before)
 
-    # Reconciling, in its simplest form.
+    # A minimal reconcile.
 
     def reconcile(self) -> None:
         known = states(SnapshotReader(self.bucket, SPACE, keep_vectors=False).refresh())
@@ -253,10 +253,10 @@ class Index(RuleBasedStateMachine):
             if name not in self.photos and kind != Kind.TOMBSTONE:
                 self.write(tombstone(name, generation, time_us))
 
-    # What must be true.
+    # Invariants.
 
     def check(self, found: Snapshot, index: PhotoIndex, before: dict[str, State]) -> None:
-        """What a reader saw is no older than what was true when it began, no newer than now."""
+        """A reader's state is no older than its refresh's start and no newer than now."""
         seen = states(found)
         for name in {*seen, *before}:
             if name not in seen:
@@ -290,7 +290,7 @@ class Index(RuleBasedStateMachine):
             self.finish_reading(reader)
         for _, entry in self.writing:
             self.write(entry)
-        self.reconcile()  # the events that were not delivered are lost
+        self.reconcile()  # undelivered events are lost
         for _ in range(3):
             self.check_fresh()
             assert compact(self.bucket, SPACE, time.monotonic() + 3600, self.bucket.now).finished

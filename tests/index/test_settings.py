@@ -39,7 +39,7 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
-    # signing only for gs://, so below; the project is for telemetry.py
+    # Signing needs gs:// (see the next test); telemetry.py reads the project.
     others = {"CLIPSEARCH_SIGN_AS", "GOOGLE_CLOUD_PROJECT"}
     assert {*LOCAL, *more} | others == SETTINGS.keys()
     assert Settings.from_env({**LOCAL, **more}) == Settings(
@@ -137,7 +137,7 @@ def test_nothing_may_be_written_where_the_photos_are_watched(
     photos: str, other: str, name: str
 ) -> None:
     apart = {**LOCAL, "CLIPSEARCH_INDEX": "file:///i", "CLIPSEARCH_THUMBNAILS": "file:///t"}
-    with pytest.raises(SettingsError, match="elsewhere than the photos") as caught:
+    with pytest.raises(SettingsError, match="outside of the photos") as caught:
         Settings.from_env({**apart, "CLIPSEARCH_PHOTOS": photos, name: other})
     assert caught.value.name == name
 

@@ -1,6 +1,6 @@
-"""Processes that work on one bucket at the same time, and can be killed at any moment.
+"""Processes that use one bucket concurrently and can be killed at any moment.
 
-They are forked from a server that has imported everything, so that starting one is quick.
+They start fast: a fork server has already imported everything.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ State = tuple[int, int]  # generation and kind
 
 @contextmanager
 def processes(*work: tuple[Any, ...]) -> Iterator[list[ForkServerProcess]]:
-    """Each is a function of this module with its arguments. They do not outlive the block."""
+    """Run functions of this module with their arguments. The processes end with the block."""
     with pytest.MonkeyPatch.context() as patch:
-        # Before Python 3.13 the server does not get our path, and then imports nothing.
+        # Before Python 3.13, the server does not get our path, so its imports fail silently.
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         forkserver.ensure_running()
     running = [context.Process(target=function, args=args) for function, *args in work]
@@ -55,7 +55,7 @@ def processes(*work: tuple[Any, ...]) -> Iterator[list[ForkServerProcess]]:
 
 
 def write_for_ever(url: str, acknowledged: Path, seed: int, count: int = 1 << 30) -> None:
-    """One event after the other; a line in the file `acknowledged` for each that is answered."""
+    """Write events in sequence; append a line to `acknowledged` for each acknowledged one."""
     chance, bucket = random.Random(seed), open_bucket(url)
     log = os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     for _ in range(count):
@@ -63,7 +63,7 @@ def write_for_ever(url: str, acknowledged: Path, seed: int, count: int = 1 << 30
         name, generation = f"p{chance.randrange(NAMES)}", now
         vector = random_units(1, 4, seed=chance.randrange(1000))[0]
         is_there = chance.random() < 0.7
-        # With the time: a purge rightly drops a tombstone of 1970.
+        # A current time: a purge rightly drops a tombstone of 1970.
         entry = (
             photo(name, generation, vector, now) if is_there else tombstone(name, generation, now)
         )
@@ -72,7 +72,7 @@ def write_for_ever(url: str, acknowledged: Path, seed: int, count: int = 1 << 30
 
 
 def compact_for_ever(url: str) -> None:
-    """With small tiers, and as if the grace were over: everything that can happen does."""
+    """With small tiers and without a grace period, so that every step runs often."""
     merge.FANOUT, merge.MAX_SEGMENT, merge.MAX_SOURCES = 2, 32, 8
     bucket = open_bucket(url)
     while True:
@@ -80,7 +80,7 @@ def compact_for_ever(url: str) -> None:
 
 
 def told(acknowledged: Path) -> dict[str, State]:
-    """The newest of each photo that was answered. A line that a kill has cut was not."""
+    """The newest acknowledged state of each photo, without a line that a kill cut off."""
     result: dict[str, State] = {}
     lines = acknowledged.read_text().splitlines() if acknowledged.exists() else []
     for line in lines:
@@ -100,14 +100,14 @@ def seen(url: str) -> dict[str, State]:
 
 
 def assert_nothing_lost(url: str, acknowledged: Path) -> None:
-    """What was answered is there, unless something newer is (which need not be answered)."""
+    """Every acknowledged state, or a newer one (acknowledged or not), is in the index."""
     found = seen(url)
     for name, state in told(acknowledged).items():
         assert found[name] >= state
 
 
 def assert_nothing_is_left_behind(url: str) -> None:
-    """After the grace there is nothing but the newest commits and the segments they name."""
+    """After the grace period, only the newest commits and their segments exist."""
     before, bucket = seen(url), open_bucket(url)
     for hours in (3, 6):
         later = datetime.now(UTC) + timedelta(hours=hours)

@@ -112,7 +112,7 @@ def test_a_body_that_never_begins_is_a_408(slow_bodies):
 
     answer = slow_bodies.post(content=nothing(), headers=form()["headers"])
     assert answer.status_code == 408
-    assert answer.json()["detail"] == "nothing of the body arrived within 1 seconds"
+    assert answer.json()["detail"] == "no byte of the body arrived within 1 seconds"
 
 
 class BlockedPictures:
@@ -181,7 +181,7 @@ def test_one_that_waited_too_long_is_told_to_come_again(client, blocked, monkeyp
     assert first.status_code == 200
     assert second.status_code == 503
     assert int(second.headers["retry-after"]) > 0
-    assert "waited for 0.1 seconds" in second.json()["detail"]
+    assert "waited 0.1 seconds" in second.json()["detail"]
 
 
 async def post_and_go(app, in_line, gone):

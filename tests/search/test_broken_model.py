@@ -28,11 +28,11 @@ def remove(path):
 
 FAULTS = [
     ("text.onnx.data", flip, "its SHA-256 is"),
-    ("text.onnx.data", cut, "bytes, model.json says|its SHA-256 is"),
-    ("text.onnx", remove, "missing, though model.json names it"),
-    ("tokenizer.json", remove, "missing, though model.json names it"),
+    ("text.onnx.data", cut, "bytes; model.json says|its SHA-256 is"),
+    ("text.onnx", remove, "missing, but model.json lists it"),
+    ("tokenizer.json", remove, "missing, but model.json lists it"),
     ("model.json", cut, "not a model.json"),
-    ("model.json", remove, "not all of it is there"),
+    ("model.json", remove, "its upload is incomplete"),
 ]
 named = pytest.mark.parametrize(
     ("file", "spoil", "said"), FAULTS, ids=[f"{f} {s.__name__}" for f, s, _ in FAULTS]
@@ -119,7 +119,7 @@ def spaces(responses):
 
 IMAGE_FAULTS = [
     ("image.onnx.data", flip, "its SHA-256 is"),
-    ("image.onnx", remove, "missing, though model.json names it"),
+    ("image.onnx", remove, "missing, but model.json lists it"),
 ]
 
 
@@ -140,7 +140,7 @@ def test_a_broken_successor_leaves_the_model_that_serves(
     with caplog.at_level(logging.WARNING, "clipsearch"):
         for _ in range(2):
             assert spaces(asked(client)) == {gallery.space}
-    assert "the model stays as it was" in caplog.text
+    assert "could not refresh the model" in caplog.text
     refused = client.get("/status").json()["refused_model"]
     assert refused["space"] == successor.space
     assert_said(refused["reason"], said)
@@ -224,8 +224,8 @@ def test_a_pointer_to_a_bundle_that_comes_later_is_a_503_until_it_is_there(
     point_to(empty_gallery)
     empty_gallery.add(red="red")
     client = client_of(empty_gallery)
-    assert_problem(client.get("/?q=red"), 503, "not all of it is there")
-    assert_problem(client.get("/status"), 503, "not all of it is there")
+    assert_problem(client.get("/?q=red"), 503, "its upload is incomplete")
+    assert_problem(client.get("/status"), 503, "its upload is incomplete")
     empty_gallery.publish()
     eventually(lambda: client.get("/?q=red").status_code == 200)
 

@@ -38,7 +38,7 @@ def test_any_text_is_a_cursor_or_a_bad_query(text):
 @pytest.mark.parametrize("score", [float("nan"), float("inf")])
 def test_a_score_that_orders_nothing_is_refused(score):
     text = encode_cursor(Cursor(score, "a", bytes(8)))
-    with pytest.raises(BadQuery, match="is not a next_cursor"):
+    with pytest.raises(BadQuery, match="invalid cursor"):
         decode_cursor(text)
 
 

@@ -129,7 +129,7 @@ def test_of_several_pictures_the_one_that_is_none_is_named(model_client):
 def test_several_pictures_together_are_bounded(model_client):
     half = jpeg("red") + bytes(MEGABYTES_20 // 2 + 200_000)
     refused = classify(model_client, [half, half], "red", "blue")
-    assert_problem(refused, 413, "all pictures together may have 20,000,000 bytes")
+    assert_problem(refused, 413, "all pictures together may have at most 20,000,000 bytes")
 
 
 def test_a_label_that_is_cut_is_said(model_client):
@@ -174,9 +174,9 @@ def test_an_upright_picture_and_a_turned_one_have_one_vector(model_client):
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        ([], "2 to 100 labels are needed, not 0"),
-        (["red"], "not 1"),
-        ([f"red {n}" for n in range(101)], "not 101"),
+        ([], "label is given 0 times; give 2 to 100 labels"),
+        (["red"], "given 1 times"),
+        ([f"red {n}" for n in range(101)], "given 101 times"),
         (["red", " "], "label is empty"),
         (["red", "blue", " red"], "label 'red' is given more than once"),
     ],
@@ -206,9 +206,14 @@ def test_a_bad_form_to_classify_is_a_400(client, fields, said):
         ("GET", "/embed?q=red&limit=3", {}, "unknown parameter 'limit'; allowed: q"),
         ("GET", "/embed?q=red&q=blue", {}, "q is given more than once"),
         ("POST", "/embed", form(), "nothing to embed"),
-        ("POST", "/embed?q=red", form(("image", "a", png("red"))), "ask for one of them"),
+        (
+            "POST",
+            "/embed?q=red",
+            form(("image", "a", png("red"))),
+            "q and image cannot be combined",
+        ),
         ("POST", "/embed?q=red", form(("q", None, b"red")), "q is given more than once"),
-        ("POST", "/embed", form(("image", None, b"red")), "image must be a file"),
+        ("POST", "/embed", form(("image", None, b"red")), "it must be a file"),
         (
             "POST",
             "/embed",

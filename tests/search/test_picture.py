@@ -58,7 +58,7 @@ def test_a_text_has_none(client):
 
 def test_another_models_is_refused(client):
     other = as_picture(SPACE, unit(8)).text()
-    assert_problem(client.get("/", params={"picture": other}), 400, "made by another model")
+    assert_problem(client.get("/", params={"picture": other}), 400, "belongs to another model")
 
 
 @pytest.mark.parametrize("picture", ["", "%20", "a", "AAAA", "AAAAAAAAAAA", "%C3%BC"])
@@ -68,7 +68,7 @@ def test_anything_else_is_a_400(client, picture):
 
 def test_it_goes_with_words_and_not_with_like(client):
     response = client.get("/?like=red.jpg&picture=AAAA")
-    assert_problem(response, 400, "picture and like are two questions")
+    assert_problem(response, 400, "picture and like cannot be combined")
 
 
 def test_a_vector_comes_back_as_it_was_but_for_its_last_digits():
@@ -84,9 +84,9 @@ def test_a_vector_comes_back_as_it_was_but_for_its_last_digits():
 @pytest.mark.parametrize("numbers", [np.zeros(8), np.full(8, np.nan), np.full(8, np.inf)])
 def test_what_is_no_direction_is_refused(numbers):
     picture = decode_picture(as_picture(SPACE, numbers.astype(np.float32)).text())
-    with pytest.raises(BadQuery, match="is not one that /embed gave"):
+    with pytest.raises(BadQuery, match="is incomplete"):
         picture.vector(SPACE, 8)
-    with pytest.raises(BadQuery, match="8 numbers, not 9"):
+    with pytest.raises(BadQuery, match="is incomplete"):
         picture.vector(SPACE, 9)
 
 

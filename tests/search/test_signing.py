@@ -84,7 +84,7 @@ def test_trouble_with_signing_is_a_503_that_keeps_its_cause_to_the_log(
     answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
     assert answer.status_code == 503
     assert ACCOUNT not in answer.text
-    assert re.search(f"sign as {ACCOUNT}: .*403", caplog.text)
+    assert re.search(f"cannot sign URLs as {ACCOUNT}: .*403", caplog.text)
 
 
 def test_what_does_not_pass_is_a_503_after_a_few_attempts(gallery, client_of, iam, caplog):
@@ -92,20 +92,20 @@ def test_what_does_not_pass_is_a_503_after_a_few_attempts(gallery, client_of, ia
     iam.faults.extend([503] * 1000)
     answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
     assert answer.status_code == 503
-    assert re.search(f"sign as {ACCOUNT}: .*503", caplog.text)
+    assert re.search(f"cannot sign URLs as {ACCOUNT}: .*503", caplog.text)
     assert iam.requests <= 4 * (1 + signing.TRIED_AGAIN)
 
 
 def test_an_answer_without_a_signature_is_a_503(gallery, client_of, iam, caplog):
     iam.faults.extend([200] * 4)
     assert client_of(gallery, **SIGNED).get("/", params={"q": "red"}).status_code == 503
-    assert f"sign as {ACCOUNT}: IAM answered no signature" in caplog.text
+    assert f"cannot sign URLs as {ACCOUNT}: the answer of IAM has no signature" in caplog.text
 
 
 def test_a_service_that_is_not_there_is_a_503(gallery, client_of, iam, monkeypatch, caplog):
     monkeypatch.setattr("google.auth.iam._IAM_SIGN_ENDPOINT", "http://127.0.0.1:1/{}")
     assert client_of(gallery, **SIGNED).get("/", params={"q": "red"}).status_code == 503
-    assert f"sign as {ACCOUNT}: " in caplog.text
+    assert f"cannot sign URLs as {ACCOUNT}: " in caplog.text
 
 
 def test_public_thumbnails_are_not_signed(gallery, client_of, iam):
@@ -119,7 +119,7 @@ def test_no_credentials_to_sign_with_are_a_503(gallery, client_of, tmp_path, mon
     answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"})
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
-    assert f"sign as {ACCOUNT}: " in caplog.text
+    assert f"cannot sign URLs as {ACCOUNT}: " in caplog.text
 
 
 def test_signing_gives_up_before_the_time_of_search_is_over():

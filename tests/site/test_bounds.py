@@ -47,7 +47,7 @@ def test_it_is_painted_before_and_without_javascript(browse, gallery):
         page.route(re.compile(r"\.js$"), lambda route: None)  # it never comes
         page.goto(gallery.url, wait_until="commit")
         expect(page.get_by_role("heading", name="clipsearch")).to_be_visible()
-        expect(page.get_by_role("button", name="Search")).to_be_visible()
+        expect(page.get_by_role("button", name="Search", exact=True)).to_be_visible()
         if not options:
             painted = "performance.getEntriesByName('first-contentful-paint').length"
             wait_for(partial(page.evaluate, painted), "the first paint")
@@ -84,7 +84,7 @@ def test_nothing_shifts_while_results_load_and_more_come(open_page, stub, galler
     says(page, "Searching…")
     page.wait_for_timeout(600)  # later than what is forgiven after a key was pressed
     events[0].set()
-    says(page, re.compile(r"^24 photos|^Searching for more"))
+    says(page, re.compile(r"^24 photos|^Loading more"))
     is_there(page.locator("#results img"))
     page.wait_for_timeout(200)
     events[1].set()
@@ -215,7 +215,7 @@ def test_opened_as_a_file_its_form_is_answered_with_a_page(browser, stack):
         page.goto((SITE / "index.html").as_uri())
         # as a person would write the address of the search function into the file
         page.locator("form").evaluate("(form, url) => { form.action = url; }", stack.search)
-        page.get_by_label("What the photos show").fill(WORDS)
+        page.get_by_label("Search your photos").fill(WORDS)
         page.keyboard.press("Enter")
         expect(page.locator("#status")).to_have_text(f"24 photos like “{WORDS}”.")
         expect(page.locator("#results li")).to_have_count(24)

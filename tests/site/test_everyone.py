@@ -39,7 +39,7 @@ def test_axe_finds_nothing_in_any_state_and_nothing_sticks_out(
     odd = ["x" * 800 + ".jpg", "שלום.jpg", "two\nlines.jpg", "<b>.jpg"]
     results = [gallery.result(name, 0.3) for name in [*odd, *(f"{n}.jpg" for n in range(8))]]
     stub.answers["GET q=boat"] = answer(*results)
-    stub.answers["GET q=bad"] = problem(500, "something went wrong here")
+    stub.answers["GET q=bad"] = problem(500, "internal error")
     stub.answers["POST /embed"] = 200, {"embedding": [1.0], "dim": 1, "picture": "abc"}
     stub.answers["GET q=boat&picture=abc"] = answer(*results)
     page = open_page(**VISITORS[visitor])
@@ -88,11 +88,11 @@ def test_on_a_phone_the_keyboard_goes_away_and_failures_are_in_sight(open_page, 
     stub.answers["GET /status"] = 200, state
     stub.answers["GET q=boat"] = answer(gallery.result("1.jpg", 0.3))
     page = open_page(**PHONE)
-    expect(page.get_by_label("What the photos show")).to_be_focused()
+    expect(page.get_by_label("Search your photos")).to_be_focused()
     page.keyboard.type("boat")
     page.keyboard.press("Enter")
     says(page, "1 photo like “boat”.")
-    expect(page.get_by_label("What the photos show")).not_to_be_focused()
+    expect(page.get_by_label("Search your photos")).not_to_be_focused()
     width = """e => {
       const range = document.createRange();
       const text = e.firstChild;
@@ -124,19 +124,23 @@ def test_everything_is_done_with_the_keyboard_alone(open_page, stub, gallery):
     stub.answers["GET like=0-1.jpg"] = answer(*parts[1])
     page = open_page()
     page.mouse.move(0, 0)
-    expect(page.get_by_label("What the photos show")).to_be_focused()
+    expect(page.get_by_label("Search your photos")).to_be_focused()
     page.keyboard.type("boat")
     page.keyboard.press("Enter")
     says(page, "4 photos like “boat”.")
-    expect(page.get_by_label("What the photos show")).to_be_focused()
+    expect(page.get_by_label("Search your photos")).to_be_focused()
     reached = []
     for _ in range(6):
         page.keyboard.press("Tab")
         reached.append(page.evaluate(FOCUSED))
         outline = "(e => getComputedStyle(e).outlineStyle)(document.activeElement)"
-        if reached[-1] != "By picture":  # its label has the outline
+        if reached[-1] != "Search by picture":  # its label has the outline
             assert page.evaluate(outline) == "solid"
-    assert reached[:3] == ["Search", "By picture", ""]  # "": a picture, whose name is its alt
+    assert reached[:3] == [
+        "Search",
+        "Search by picture",
+        "",
+    ]  # "": a picture, whose name is its alt
     assert reached[3:6] == ["More like this: 0-0.jpg", "", "More like this: 0-1.jpg"]
 
     page.keyboard.press("Shift+Tab")

@@ -66,7 +66,7 @@ def test_words_find_photos_with_name_similarity_and_link(page, stub, gallery):
 
 
 def test_who_begins_to_type_wakes_the_models_half_for_texts_once(page, stub):
-    page.get_by_label("What the photos show").type("boat")
+    page.get_by_label("Search your photos").type("boat")
     says(page, "500 photos can be searched.")
 
     def woken():
@@ -84,7 +84,7 @@ def test_suggestions_are_links_that_search(page, stub, gallery):
     stub.answers["GET q=a+red+car"] = answer(gallery.result("car.jpg", 0.3))
     links.first.click()
     says(page, "1 photo like “a red car”.")
-    expect(page.get_by_label("What the photos show")).to_have_value("a red car")
+    expect(page.get_by_label("Search your photos")).to_have_value("a red car")
     expect(links).to_have_count(0)
 
 
@@ -96,7 +96,7 @@ def test_more_like_this_searches_by_name_and_empties_the_field(page, stub, galle
     says(page, "1 photo like “ a b/ü&1.jpg”.")
     expect(cards(page)).to_have_count(1)
     expect(cards(page)).to_contain_text("other.jpg")
-    expect(page.get_by_label("What the photos show")).to_have_value("")
+    expect(page.get_by_label("Search your photos")).to_have_value("")
 
 
 def test_a_small_picture_is_sent_as_it_is_and_shown(page, stub, by_picture, tmp_path):
@@ -148,7 +148,7 @@ def test_a_picture_can_be_dropped(page, stub, by_picture, tmp_path):
     says(page, "1 photo like your picture.")
     assert sent_picture(stub)[1] == file
     drop(page, None, text="https://example.org/")
-    says(page, "Drop a picture that is a file.")
+    says(page, "Only files can be dropped here. Save the picture first.")
     assert page.url.endswith(f"/?picture={TOKEN}")
 
 
@@ -192,14 +192,14 @@ def test_a_mouse_has_none(page):
 
 
 def test_a_picture_and_words_go_together_until_one_is_taken_away(page, by_picture, tmp_path):
-    page.get_by_label("What the photos show").fill("blue")
+    page.get_by_label("Search your photos").fill("blue")
     choose(page, picture(tmp_path / "mine.png", "red"))
     says(page, "1 photo like “blue” and your picture.")
     search(page, "")
     says(page, "1 photo like your picture.")
     search(page, "blue")
     says(page, "1 photo like “blue” and your picture.")
-    page.get_by_role("button", name="Search without the picture").click()
+    page.get_by_role("button", name="Remove the picture").click()
     says(page, "1 photo like “blue”.")
     expect(page.get_by_text("mine.png")).to_be_hidden()
 
@@ -246,7 +246,7 @@ def test_the_same_picture_can_be_chosen_again(page, stub, by_picture, tmp_path):
 def test_a_search_for_nothing_asks_for_words(page, stub):
     says(page, "500 photos can be searched.")
     search(page, "  ")
-    says(page, "Type what the photos show, or choose a picture.")
+    says(page, "Type what you are looking for, or choose a picture.")
     assert page.url.endswith("/")
 
 
@@ -255,7 +255,7 @@ def test_an_address_that_asks_two_questions_shows_one(open_page, stub, gallery):
     page = open_page("/?q=car&like=boat.jpg&picture=abc")
     says(page, "1 photo like “boat.jpg”.")
     assert page.title() == "boat.jpg · clipsearch"
-    expect(page.get_by_label("What the photos show")).to_have_value("")
+    expect(page.get_by_label("Search your photos")).to_have_value("")
 
 
 def test_a_missing_thumbnail_falls_back_to_the_photo(page, stub, gallery):

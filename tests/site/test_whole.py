@@ -43,7 +43,7 @@ def test_words_a_suggestion_and_a_shared_link_find_the_same(visit):
     assert page.title() == f"{WORDS} · clipsearch"
     other = visit(page.url.rsplit("/", 1)[1])  # a browser of its own
     assert found(other)[:24] == first
-    expect(other.get_by_label("What the photos show")).to_have_value(WORDS)
+    expect(other.get_by_label("Search your photos")).to_have_value(WORDS)
 
 
 def test_back_and_forward_show_each_search_again_without_asking(visit):
@@ -141,7 +141,7 @@ def test_a_search_by_picture_is_a_link_too(visit, stack):
     assert found(other)[:24] == first[:24]
     expect(other.get_by_text("A picture", exact=True)).to_be_visible()
 
-    page.get_by_label("What the photos show").fill("at night")
+    page.get_by_label("Search your photos").fill("at night")
     page.keyboard.press("Enter")
     says(page, re.compile("“at night” and your picture"))
     assert found(page)[:24] != first[:24]
@@ -156,7 +156,7 @@ def test_a_link_to_a_picture_that_another_model_has_seen_says_so(visit, stack):
     ).json()
     old = "A" * 8 + seen["picture"][8:]  # the space comes first
     page = visit(f"?picture={old}")
-    says(page, "The link to this picture was made by another model; give the picture again.")
+    says(page, "This picture link belongs to another model. Choose the picture again.")
     expect(cards(page)).to_have_count(0)
     choose(page, as_file(mushrooms(1), "mine.jpg", "image/jpeg"))
     assert found(page)[0] == HOSTILE[1]
@@ -273,7 +273,7 @@ def test_the_link_of_a_photo_can_be_copied(visit, stack):
     shown = found(page)
     photo(cards(page).nth(2)).click()
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#copied")).to_have_text("The link is copied.")
+    expect(page.locator("#copied")).to_have_text("Link copied.")
     [url] = [r["url"] for r in stack.results(q=WORDS) if r["name"] == shown[2]]
     assert page.evaluate("navigator.clipboard.readText()") == url
     page.get_by_role("button", name="Close").click()
@@ -286,7 +286,7 @@ def test_a_link_that_cannot_be_copied_is_shown(visit):
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     photo(cards(page).nth(2)).click()
     page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#copied")).to_contain_text("It could not be copied: http://127.0.0.1")
+    expect(page.locator("#copied")).to_contain_text("Copy this link yourself: http://127.0.0.1")
 
 
 def test_a_click_for_a_new_tab_is_left_to_the_browser(visit):
@@ -310,7 +310,7 @@ def test_the_status_line_counts_the_photos(visit):
 def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(visit, stack):
     page = visit(java_script_enabled=False)
     here = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
-    page.get_by_label("What the photos show").fill(WORDS)
+    page.get_by_label("Search your photos").fill(WORDS)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{stack.search}?q={WORDS.replace(' ', '+')}")
     expect(page.locator("#status")).to_have_text(f"24 photos like “{WORDS}”.")
@@ -325,7 +325,7 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     page.get_by_role("link", name="More like this").first.click()
     expect(page.locator("#status")).to_contain_text("24 photos like “")
     page.locator("input[type=file]").set_input_files(as_file(mushrooms(1), "m.jpg", "image/jpeg"))
-    page.get_by_role("button", name="Search").click()
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#status")).to_have_text("24 photos like your picture.")
     expect(page.locator("#results .name").first).to_have_text(HOSTILE[1])
     assert "?picture=" in page.url
@@ -341,7 +341,7 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
 
 def test_without_javascript_a_picture_goes_with_words(visit, stack):
     page = visit(java_script_enabled=False)
-    page.get_by_label("What the photos show").fill("at night")
+    page.get_by_label("Search your photos").fill("at night")
     choose(page, as_file(mushrooms(1), "mine.jpg", "image/jpeg"))
-    page.get_by_role("button", name="Search").click()
+    page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator("#status")).to_have_text("24 photos like “at night” and your picture.")

@@ -18,7 +18,7 @@ def wait_until(page, condition, what):
 
 
 def search(page, words):
-    page.get_by_label("What the photos show").fill(words)
+    page.get_by_label("Search your photos").fill(words)
     page.get_by_role("button", name="Search", exact=True).click()
 
 

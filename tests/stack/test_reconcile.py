@@ -256,7 +256,7 @@ def test_the_status_is_readable():
     ("status", "body", "code", "what"),
     [
         (200, STATUS, 0, "indexed     12,000"),
-        (503, {"detail": "a model is not there yet"}, 1, "503: a model is not there yet"),
+        (503, {"detail": "a model does not exist yet"}, 1, "503: a model does not exist yet"),
         (200, "no status", 1, "cannot be read"),
         (200, HOSTILE, 0, r"cannot be indexed: a\u001b[2J.jpg: cut\n\u202e (2026"),
         (200, HOSTILE, 0, r"damaged: \u009b\ud800: no\r\u0007"),

@@ -1,5 +1,5 @@
-"""The contract of Bucket, for every implementation, those of the tests included. What differs is
-in the files beside."""
+"""The contract of Bucket for all implementations, including those of the tests. The other files
+in this folder test the differences."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ def names(bucket: Bucket, prefix: str = "", start: str = "") -> list[str]:
 
 @pytest.fixture
 def overwrite(bucket: Bucket, request: pytest.FixtureRequest) -> Callable[[str, bytes], Stat]:
-    """Put a photo in the place of another, as its owner does: not through our code."""
+    """Replace a photo without our code, as its owner does."""
 
     def in_folder(name: str, data: bytes) -> Stat:
         assert isinstance(bucket, FolderBucket)
-        # File systems tell times apart by 4 ms (one tick of the kernel) or better.
+        # File systems resolve times to 4 ms (one kernel tick) or better.
         time.sleep(0.02)
         (bucket.root / name).write_bytes(data)
         return bucket.stat(name)
@@ -160,7 +160,7 @@ def test_no_bytes_at_all_are_an_object(bucket: Bucket, tmp_path: Path) -> None:
 
 
 def test_nine_megabytes_come_back(bucket: Bucket, tmp_path: Path) -> None:
-    data = bytes(range(256)) * 4 * 1024 * 9  # above 8 MiB the storage client uploads in sessions
+    data = bytes(range(256)) * 4 * 1024 * 9  # above 8 MiB, the storage client uploads in sessions
     assert bucket.create("big", data, "application/octet-stream").size == len(data)
     assert bucket.read("big") == data
     bucket.download("big", tmp_path / "local")

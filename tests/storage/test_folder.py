@@ -1,4 +1,4 @@
-"""What is special about a folder as a bucket."""
+"""Behaviour specific to folder buckets."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def noted(folder: FolderBucket) -> list[object]:
 
 
 def test_a_disk_that_fills_up_leaves_no_half_file(tmp_path: Path) -> None:
-    """What a limit on a file's size does, which needs no disk of its own."""
+    """A file size limit simulates a full disk without a separate disk."""
     code = """
 import resource, sys
 from pathlib import Path
@@ -215,7 +215,7 @@ def test_a_file_dated_in_the_future_does_not_hide_its_successors(folder: FolderB
 
 @pytest.fixture
 def without_privileges() -> Iterator[FolderBucket]:
-    """A bucket, and nobody's rights if the tests run as root, who may read everything."""
+    """A bucket used as user nobody if the tests run as root: root can read everything."""
     root = Path(tempfile.mkdtemp())
     is_root = os.geteuid() == 0
     if is_root:
@@ -255,14 +255,14 @@ def test_a_folder_that_may_not_be_read_or_entered_is_left_out_with_one_warning(
     (without_privileges.root / "link").symlink_to(without_privileges.root / "lost+found" / "x")
     (without_privileges.root / "lost+found").chmod(mode)
     assert names(without_privileges) == names(without_privileges) == ["a", "z"]
-    assert caplog.text.count("lost+found' is left out") == 1
-    assert caplog.text.count("link' is left out") == 1
+    assert caplog.text.count("lost+found' is skipped") == 1
+    assert caplog.text.count("link' is skipped") == 1
 
 
 def test_a_folder_that_is_asked_for_and_may_not_be_read_is_an_error(
     without_privileges: FolderBucket,
 ) -> None:
-    """An index would seem to be empty."""
+    """Otherwise an index would seem to be empty."""
     without_privileges.create("index/segment", b"")
     (without_privileges.root / "index").chmod(0)
     with pytest.raises(StorageError):

@@ -1,4 +1,4 @@
-"""What is special about Cloud Storage: retries, lost replies, errors of many kinds."""
+"""Behaviour specific to Cloud Storage: retries, lost replies, many kinds of errors."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_names_that_only_the_cloud_allows_are_read(
         assert bucket.read(name) == name.encode()
         assert bucket.stat(name).name == name
     with pytest.raises(StorageError, match="two"):
-        bucket.create("two\nlines", b"")  # the service forbids it
+        bucket.create("two\nlines", b"")  # Cloud Storage rejects it
     bucket.close()
 
 
@@ -133,7 +133,7 @@ def test_prefixes_keep_buckets_apart(gcs_double: CloudStorageDouble, cloud: GcsB
         cloud.read("other")
 
 
-@pytest.mark.parametrize("size", [4, 9_000_000])  # above 8 MiB it goes another way
+@pytest.mark.parametrize("size", [4, 9_000_000])  # above 8 MiB, uploads use sessions
 def test_content_type_cache_control_and_metadata_arrive(
     gcs_double: CloudStorageDouble, cloud: GcsBucket, size: int
 ) -> None:
@@ -162,7 +162,7 @@ def test_listing_tells_the_checksums(cloud: GcsBucket, gcs_double: CloudStorageD
     [stat] = cloud.list()
     assert stat.crc32c == "4waSgw=="  # the check value of CRC-32C, 0xE3069283
     assert holds(cloud, stat, b"123456789")
-    assert len(gcs_double.requests) == 1  # nothing was read
+    assert len(gcs_double.requests) == 1  # no content was read
 
 
 def test_names_that_the_cloud_forbids_are_refused_without_asking(
@@ -191,12 +191,12 @@ def test_the_client_is_made_once_and_on_first_use(
     made, barrier = [], threading.Barrier(8)
     is_second = threading.Event()
 
-    class Counted(storage.Client):  # type: ignore[misc]  # it ships no types
+    class Counted(storage.Client):  # type: ignore[misc]  # the package has no types
         def __init__(self) -> None:
             made.append(self)
             if len(made) > 1:
                 is_second.set()
-            is_second.wait(0.2)  # room for another one to be made
+            is_second.wait(0.2)  # gives another thread time to create a second client
             super().__init__()
 
     monkeypatch.setattr(storage, "Client", Counted)

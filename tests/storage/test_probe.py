@@ -1,4 +1,4 @@
-"""Whether a fault is one object's or the whole bucket's."""
+"""Distinguishing a failure of one object from a failure of the whole bucket."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_another_object_must_be_there_and_readable(bucket: Bucket) -> None:
     bucket.create("b", b"data")
     assert probe.answers(bucket, ())
     assert not probe.answers(bucket, ["b"])
-    bucket.create("empty", b"")  # there is nothing to decrypt, so it proves nothing
+    bucket.create("empty", b"")  # a read decrypts nothing, so it proves nothing
     assert not probe.answers(bucket, ["b"])
     for other in ("a", "c"):
         stat = bucket.create(other, b"data")

@@ -159,7 +159,7 @@ def test_a_name_that_cannot_be_is_told(source, to):
     *lines, last = done.stdout.splitlines()
     assert "cannot be uploaded: 2024/bad\\udcff.jpg: its name is not UTF-8" in lines
     if isinstance(to, Cloud):
-        reason = "Cloud Storage allows no line break"
+        reason = "Cloud Storage does not allow line breaks"
         assert f"cannot be uploaded: two\\nlines.jpg: {reason}" in lines
         assert last == "9 asked, 0 present, 7 uploaded now, 2 failed"
     else:

@@ -1,4 +1,4 @@
-"""Pictures: decoding within a bound of memory, colours, what the encoder sees, thumbnails.
+"""Pictures: decoding with limited memory, colours, preprocessing for the encoder, thumbnails.
 
-May import: clipsearch's own top files. Knows no bucket and no model but its preprocessing.
+May import: the files beside this folder. Knows no bucket, and of the model only preprocessing.
 """

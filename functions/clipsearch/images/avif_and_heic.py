@@ -1,4 +1,4 @@
-"""HEIC and AVIF, decoded by libheif (pillow-heif) and libavif (Pillow), to 8 bits a channel."""
+"""Decodes HEIC with libheif (pillow-heif) and AVIF with libavif (Pillow), to 8 bits a channel."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from clipsearch.images.colour import SRGB, Meaning
 from clipsearch.images.exif import orientation_of
 from clipsearch.images.picture import Header, Pixels
 
-# Bytes a pixel at the peak, measured (docs/decoding.md). HEIC: by chroma subsampling, with 8 bits
-# a channel, and with more.
+# Peak bytes per pixel, measured (docs/decoding.md). HEIC: by chroma subsampling, for 8 bits a
+# channel and for more. AVIF: for 8 bits and for more.
 HEIC_MEMORY = {420: (5.0, 8.0), 422: (8.5, 13.5), 444: (9.5, 15.5)}
 AVIF_MEMORY = 10.0, 14.0
 HEIC_ALPHA, AVIF_ALPHA = 2.5, 4.0
@@ -39,7 +39,7 @@ def _has_alpha(mode: str) -> bool:
 
 
 def _load_heic(frame: Any) -> Pixels:
-    """libheif turns the picture itself (irot, imir); EXIF only repeats it (ISO 23008-12, A.3.2)."""
+    """Ignores EXIF orientation: libheif has applied irot and imir (ISO 23008-12, A.3.2)."""
     crop = Buffer(frame.data, frame.mode, frame.size, frame.stride).crop
     profile, codes = frame.info.get("icc_profile"), frame.info.get("nclx_profile")
     if profile:
@@ -62,7 +62,7 @@ def read_avif(data: bytes) -> Header:
 
 
 def _has_many_bits(data: bytes) -> bool:
-    """More than 8 a channel, in any of its pictures: AV1-ISOBMFF, 2.3 (av1C)."""
+    """Whether any picture of the file has more than 8 bits a channel (AV1-ISOBMFF, 2.3: av1C)."""
     try:
         boxes = _boxes(_first(_first(_first(memoryview(data), b"meta")[4:], b"iprp"), b"ipco"))
         return any(kind == b"av1C" and content[2] & 0x40 for kind, content in boxes)
@@ -75,16 +75,17 @@ def _load_avif(picture: Any, data: bytes) -> Pixels:
     stride = picture.width * len(picture.getbands())
     crop = Buffer(pixels, picture.mode, picture.size, stride).crop
     profile = picture.info.get("icc_profile")
-    # of the turns in the container (irot, imir) Pillow makes an orientation
+    # Pillow converts irot and imir of the container to an EXIF orientation
     orientation = orientation_of(picture.info.get("exif"))
     meaning = Meaning(icc=profile) if profile else _coded_meaning(data)
     return Pixels(crop, picture.size, orientation=orientation, meaning=meaning)
 
 
 def _coded_meaning(data: bytes) -> Meaning:
-    """The code points (colr, nclx) of the primary item; sRGB if there are none.
+    """Read the code points (colr, nclx) of the primary item; sRGB if there are none.
 
-    ISO 14496-12: 8.11.4 pitm, 8.11.14 iprp; 12.1.5 colr."""
+    ISO 14496-12: 8.11.4 pitm, 8.11.14 iprp; 12.1.5 colr.
+    """
     try:
         for kind, content in _primary_properties(memoryview(data)):
             if kind == b"colr" and bytes(content[:4]) == b"nclx":
@@ -106,7 +107,7 @@ def _primary_properties(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
 
 
 def _associated(ipma: memoryview, item: int) -> Iterator[int]:
-    """The numbers, from 1, of the properties that an item has."""
+    """Yield the numbers of an item's properties, counted from 1."""
     item_form, wide = (">H" if ipma[0] == 0 else ">I"), ipma[3] & 1
     count, at = struct.unpack_from(">I", ipma, 4)[0], 8
     for _ in range(min(count, MAX_BOXES)):
@@ -126,7 +127,7 @@ def _first(data: memoryview, kind: bytes) -> memoryview:
 
 
 def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """(kind, content) of the boxes that follow one another in `data`."""
+    """Yield (kind, content) of the consecutive boxes in `data`."""
     at = 0
     for _ in range(MAX_BOXES):
         if at + 8 > len(data):

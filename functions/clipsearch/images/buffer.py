@@ -1,5 +1,4 @@
-"""Decoded rows in one buffer, of which strips are used: a Pillow picture of all of it would be
-another copy."""
+"""Decoded rows in one buffer, read in strips: a Pillow picture of the whole would be a copy."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Buffer:
-    """Rows of `stride` bytes; `raw` is Pillow's name for how a picture of `mode` lies in them."""
+    """Rows of `stride` bytes. `raw`: Pillow's raw mode of the rows; the default is `mode`."""
 
     def __init__(
         self, pixels: Any, mode: str, size: tuple[int, int], stride: int, raw: str = ""

@@ -1,7 +1,7 @@
-"""What the numbers of a picture mean -> sRGB, as browsers show it.
+"""Converts colours to sRGB, as browsers do.
 
-A profile (ICC) counts, or else the code points of ITU-T H.273 (`cICP` in PNG, `nclx` in HEIC and
-AVIF), or else PNG's gamma. Pictures that say nothing are sRGB.
+The first of these counts: an ICC profile, the code points of ITU-T H.273 (`cICP` in PNG, `nclx` in
+HEIC and AVIF), PNG's gamma. Pictures without any of them are sRGB.
 """
 
 from __future__ import annotations
@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 Convert = Callable[["Image.Image"], "Image.Image"]  # L, RGB or CMYK -> RGB
 
-# A profile that moves no colour by more is sRGB: then pixels stay as they are.
+# Levels of 255. A profile that changes no colour by more counts as sRGB: no conversion.
 SAME_COLOUR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """`icc`: a profile. `primaries`: chromaticities, None for sRGB's. `curve`: a code point of
-    H.273, 2 if nobody says. `gamma`: an exponent from samples to light, None if nobody says."""
+    """The colour space of a picture.
+
+    `icc`: a profile. `primaries`: chromaticities, None for sRGB's. `curve`: a code point of H.273,
+    2 if unspecified. `gamma`: the exponent from samples to light, None if unspecified.
+    """
 
     icc: bytes | None = None
     primaries: transfer.Chromaticities | None = None
@@ -35,7 +38,7 @@ class Meaning:
 
     @classmethod
     def of_codes(cls, primaries: int, curve: int) -> Meaning:
-        """By the code points of H.273. Those that are not known count as sRGB's."""
+        """Build from code points of H.273. Unknown code points count as sRGB's."""
         return cls(primaries=transfer.PRIMARIES.get(primaries), curve=curve)
 
     @property
@@ -47,8 +50,10 @@ SRGB = Meaning()
 
 
 def conversion(mode: str, meaning: Meaning, sample: Callable[[], Iterable[Image.Image]]) -> Convert:
-    """How pictures of `mode` (L, RGB or CMYK) become sRGB. `sample()`: some of its rows, from
-    which the brightest light of an HDR picture is taken."""
+    """Return the conversion of pictures of `mode` (L, RGB or CMYK) to sRGB.
+
+    `sample()`: some rows of the picture. They give the peak brightness of an HDR picture.
+    """
     if meaning.icc:
         found = _by_profile(meaning.icc, mode)
         return found or _plainly
@@ -77,7 +82,7 @@ def _plainly(image: Image.Image) -> Image.Image:
 
 
 def _by_table(table: Any) -> Convert:
-    """`table` (n, n, n, 3): blue, green, red -> RGB, in [0, 1]."""
+    """`table` (n, n, n, 3): indexed by blue, green, red; gives RGB in [0, 1]."""
     from PIL import ImageFilter
 
     lookup = ImageFilter.Color3DLUT(len(table), table.reshape(-1), _copy_table=False)
@@ -86,7 +91,7 @@ def _by_table(table: Any) -> Convert:
 
 @functools.lru_cache(8)
 def _by_profile(icc: bytes, mode: str) -> Convert | None:
-    """None for a profile that is damaged, is made for other pictures, or is sRGB's."""
+    """Return None for a profile that is damaged, does not fit `mode`, or equals sRGB."""
     from PIL import ImageCms
 
     try:
@@ -96,7 +101,7 @@ def _by_profile(icc: bytes, mode: str) -> Convert | None:
         if takes is None or (takes != mode and (takes, mode) != ("RGB", "L")):
             return None
         target = ImageCms.createProfile("sRGB")
-        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # as measured: docs/decoding.md
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC  # measured: docs/decoding.md
         transform = ImageCms.buildTransform(profile, target, takes, "RGB", intent)
     except (ImageCms.PyCMSError, OSError):
         return None
@@ -104,7 +109,7 @@ def _by_profile(icc: bytes, mode: str) -> Convert | None:
         return None
 
     def convert(image: Image.Image) -> Image.Image:
-        # a copy: the transform is another thread's, too, but not the picture
+        # returns a copy; threads share the transform, but not the picture
         given = image if image.mode == takes else image.convert(takes)
         converted = ImageCms.applyTransform(given, transform)
         assert converted is not None

@@ -1,8 +1,7 @@
-"""Bytes of a photo -> what is made of it: the square that the encoder sees, and a thumbnail.
+"""Decodes a photo to the square for the encoder and a thumbnail.
 
-Everything that can be wrong with a photo for ever is decided here, and said in one sentence
-(UnreadablePhoto). What is wrong with the machine (no memory, a library missing) is not: it
-is raised as it is, so that the caller tries again.
+Permanent faults of a photo become UnreadablePhoto, with the reason in one sentence. Faults of the
+machine (no memory, a missing library) pass through unchanged, so that the caller retries.
 """
 
 from __future__ import annotations
@@ -24,28 +23,31 @@ from clipsearch.images.thumbnails import thumbnail_target
 if TYPE_CHECKING:
     from PIL import Image
 
-# Grows when more photos can be read than before: failures of a lower one are tried again.
+# Increase this when more photos can be read: failures of a lower number are retried.
 DECODER = 2
 
 MAX_BYTES = 20_000_000
-MAX_PIXELS = 8192 * 6144  # phones of "50 megapixels" make 8160 x 6144
-# At the peak of one decoding, beside the file. WebP and AVIF reach it before MAX_PIXELS. HEIC may
-# take more: cameras make 50 megapixels in 4:2:2 with 10 bits.
+MAX_PIXELS = 8192 * 6144  # phones with "50 megapixels" take 8160 x 6144
+# Peak bytes of one decode, without the file. WebP and AVIF reach it before MAX_PIXELS. HEIC may use
+# more, because cameras take 50 megapixels in 4:2:2 with 10 bits.
 MAX_MEMORY = 400 << 20
 
-# The shorter side of a JPEG that libjpeg scales while decoding stays at least this many times
-# the encoder's: at 2 the features keep a cosine above 0.999 (tests/images/test_scaling.py).
+# libjpeg may scale a JPEG down to this many times the encoder's size (shorter side). At 2 the
+# cosine with the unscaled features stays above 0.999 (tests/images/test_scaling.py).
 SCALED_FACTOR = 2
-# And at least this, so that a thumbnail of 480 pixels can be made of it.
-SCALED_LEAST = {1: 320, 2: 480}  # by preprocessing
+# Pixels, by preprocessing: also a lower limit, so that a thumbnail of 480 pixels is possible.
+SCALED_LEAST = {1: 320, 2: 480}
 
 BRIGHTNESS_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """`square` (RGB, image_size x image_size): what the encoder sees. `thumbnail` (RGB): longer
-    side thumbnails.LONGER_SIDE at most. `width` and `height`: the upright photo's, in pixels."""
+    """`square`: RGB, image_size x image_size, the encoder's input.
+
+    `thumbnail`: RGB, longer side at most thumbnails.LONGER_SIDE. `width`, `height`: pixels of the
+    photo after EXIF orientation.
+    """
 
     square: Image.Image
     thumbnail: Image.Image
@@ -54,12 +56,12 @@ class Photo:
 
 
 def decode_photo(data: bytes, image_size: int, preprocessing: int = PREPROCESSING) -> Photo:
-    """Decode a photo: JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC, told apart by content.
+    """Decode a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC, detected by content.
 
-    Waits until this process has the memory for it (memory.decoders_budget).
+    Waits until this process has enough memory (memory.decoders_budget).
 
-    Raises PhotoTooLarge (more than MAX_BYTES) and UnreadablePhoto (everything else that is
-    wrong with the data, among it more than MAX_PIXELS, which is known before decoding).
+    Raises PhotoTooLarge for more than MAX_BYTES, and UnreadablePhoto for all other faults of the
+    data. Pictures of more than MAX_PIXELS are rejected before decoding.
     """
     if len(data) > MAX_BYTES:
         raise PhotoTooLarge(f"{len(data):,} bytes; at most {MAX_BYTES:,} are allowed")
@@ -105,7 +107,7 @@ def _check(header: Header, kind: str) -> None:
     if header.memory > MAX_MEMORY and kind != "HEIC":
         raise UnreadablePhoto(
             f"{width} x {height} pixels take {header.memory >> 20} MB to decode from {kind}; "
-            f"at most {MAX_MEMORY >> 20} MB are allowed: make it smaller, or a JPEG"
+            f"at most {MAX_MEMORY >> 20} MB are allowed; make it smaller or convert it to JPEG"
         )
 
 
@@ -114,14 +116,14 @@ def _reason(kind: str, exc: Exception) -> Exception:
 
     if isinstance(exc, Image.DecompressionBombError):  # a header of more than 179 megapixels
         return UnreadablePhoto(f"more than {MAX_PIXELS / 1e6:.1f} megapixels: {exc}")
-    if "out of memory" in str(exc):  # Pillow's OSError for it: this machine's fault
+    if "out of memory" in str(exc):  # Pillow raises OSError for it
         return MemoryError(str(exc))
     return UnreadablePhoto(f"damaged or cut off {kind}{_said(exc)}")
 
 
 def _said(exc: Exception) -> str:
-    """What a decoder said, if it is a sentence: not what Python says of a number or an index."""
-    text = " ".join(str(exc).split())  # libheif ends its lines
+    """Return the decoder's message if people can read it; Python's own messages are dropped."""
+    text = " ".join(str(exc).split())  # libheif adds line breaks
     is_sentence = isinstance(exc, (OSError, SyntaxError, ValueError, EOFError, RuntimeError))
     is_plain = text.isprintable() and not re.search(
         r"b'|unpack|<\w|0x|\bNone\b|codec can't|index|driver|error -", text
@@ -130,7 +132,7 @@ def _said(exc: Exception) -> str:
 
 
 def _reduced(header: Header, pixels: Pixels, image_size: int, preprocessing: int) -> Photo:
-    # Decoders may find another size than the header's; where they scale, only the header knows.
+    # The decoder's size may differ from the header's. If it scales, only the header has the size.
     width, height = pixels.size if pixels.scale == 1 else (header.width, header.height)
     covered = width / pixels.scale, height / pixels.scale
     shown = Raster(pixels.crop, _finish(pixels), pixels.size, covered, pixels.orientation)
@@ -149,7 +151,7 @@ def _reduced(header: Header, pixels: Pixels, image_size: int, preprocessing: int
 
 
 def _finish(pixels: Pixels) -> Callable[[Image.Image], Image.Image]:
-    """A strip as it is stored -> RGB as it is shown."""
+    """Return the conversion of a stored strip to RGB as displayed."""
     width, height = pixels.size
 
     def row(y: int) -> Image.Image:

@@ -1,4 +1,4 @@
-"""TIFF's directories of tags, which EXIF uses too, and the orientation that they tell.
+"""Reads tag directories of TIFF, which EXIF uses too, and the orientation in them.
 
 TIFF 6.0, section 2; BigTIFF: https://www.awaresystems.be/imaging/tiff/bigtiff.html
 """
@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4 A
 
-# field type -> (size of one value in bytes, how struct reads it); the others are passed over
+# field type -> (bytes of one value, struct format); other types are skipped
 _TYPES = {1: (1, "B"), 2: (1, "c"), 3: (2, "H"), 4: (4, "I"), 13: (4, "I"), 16: (8, "Q")}
 _TYPES[18] = (8, "Q")
-MAX_VALUES = 4096  # of one tag: those that are asked for have a few
+MAX_VALUES = 4096  # per tag; the tags in use have a few
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The whole numbers of each tag, and where the next directory begins (0: nowhere)."""
+    """The integers of each tag, the offset of this directory, and of the next (0: none)."""
 
     at: int
     tags: dict[int, tuple[int, ...]] = field(default_factory=dict)
@@ -31,22 +31,23 @@ class Directory:
 
 
 class TagReader:
-    """Reads directories of `data`, a whole TIFF file, and of these the tags `wanted`.
+    """Reads the tags `wanted` from the directories of `data`, a whole TIFF file.
 
-    ValueError if it does not begin as one."""
+    Raises ValueError if `data` does not start like a TIFF.
+    """
 
     def __init__(self, data: bytes | memoryview, wanted: Collection[int]) -> None:
         mark = bytes(data[:4])
         orders = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
         if mark not in orders or len(data) < 16:
-            raise ValueError(f"TIFF begins with {mark!r}")
+            raise ValueError(f"TIFF starts with {mark!r}")
         self._data, self._wanted = data, wanted
         self.order = orders[mark]
         self.is_big = b"+" in mark
         self.first = self._unpack("Q", 8) if self.is_big else self._unpack("I", 4)
 
     def directory(self, at: int) -> Directory:
-        """ValueError if the file ends before it."""
+        """Read the directory at offset `at`. Raises ValueError if the file ends before it."""
         try:
             return self._directory(at)
         except struct.error as exc:
@@ -64,7 +65,7 @@ class TagReader:
             if tag in self._wanted and tag not in tags:
                 tags[tag] = self._values(entry, offset_form)
         end = start + count * entry_size
-        # EXIF in the wild ends without the offset of a next directory
+        # real EXIF often ends without the offset of the next directory
         following = end + struct.calcsize(offset_form) <= len(self._data)
         return Directory(at, tags, self._unpack(offset_form, end) if following else 0)
 
@@ -89,8 +90,10 @@ class TagReader:
 
 
 def orientation_of(exif: bytes | None) -> int:
-    """1 to 8; 1 if `exif` (with or without "Exif\\0\\0" before it) is none, or is damaged:
-    viewers show such a picture as it is stored."""
+    """Return the orientation, 1 to 8; 1 without EXIF or if it is damaged, as viewers do.
+
+    `exif` may start with "Exif\\0\\0".
+    """
     if not exif:
         return 1
     try:

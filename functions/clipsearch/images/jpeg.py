@@ -1,7 +1,7 @@
-"""JPEG: only what makes pixels goes to the decoder, which may scale while it decodes.
+"""JPEG (ITU-T T.81): passes only the pixel data to the decoder, which may scale it down.
 
-ITU-T T.81. Application segments and comments are left out, so that none of them can refuse a
-picture; orientation and profile are taken from them here.
+Application segments and comments are left out, so that damage in them cannot fail a picture. This
+module reads orientation and colour profile from them.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from clipsearch.images.pieces import as_file
 if TYPE_CHECKING:
     from PIL import JpegImagePlugin
 
-    Component = tuple[int, int]  # samples across and down, per unit
+    Component = tuple[int, int]  # horizontal and vertical sampling factor
 
-# libjpeg's work is a visit to each block of 8 x 8 samples in each scan. A photo of 50 megapixels
-# has 20 million in ten scans; 200 million take a second or two.
+# libjpeg visits each block of 8 x 8 samples once per scan. A photo of 50 megapixels with ten scans
+# needs 20 million visits; 200 million take a second or two.
 MAX_BLOCK_VISITS = 200_000_000
 MAX_SCANS = 2000
-# Bytes that the decoder wants to see before it uses the last ones.
+# Bytes that the decoder needs after the last byte in order to use it.
 LOOK_AHEAD = 8
-# A JPEG of more pixels is always scaled by two at least: for its memory.
+# A JPEG with more pixels is always scaled down by at least 2, to save memory.
 ALWAYS_SCALED_PIXELS = 12_000_000
 
 SOF = {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 PROGRESSIVE = {0xC2, 0xCA}
 SOS, EOI, COM, APP0, APP1, APP2, APP14 = 0xDA, 0xD9, 0xFE, 0xE0, 0xE1, 0xE2, 0xEE
-# What ends entropy-coded data: not a stuffed zero, a restart, or a fill byte.
+# A marker that ends entropy-coded data: not a stuffed zero, a restart marker or a fill byte.
 _MARKER = re.compile(rb"\xff([^\x00\xd0-\xd7\xff])", re.DOTALL)
 
 
 @dataclass(slots=True)
 class _Found:
-    """What the segments say. `kept`: the pieces for the decoder, the first scan included."""
+    """Facts from the segments. `kept`: the pieces for the decoder, including the first scan."""
 
     kept: list[memoryview] = field(default_factory=list)
     width: int = 0
@@ -61,8 +61,11 @@ class _Found:
 
 
 def read_header(data: bytes, least: int, may_cut: bool) -> Header:
-    """`least`: pixels that the shorter side needs. `may_cut`: also scale where the scale does not
-    divide the sides."""
+    """Read the header of a JPEG. Raises UnreadablePhoto.
+
+    `least`: minimum pixels of the shorter side after scaling. `may_cut`: also scale if the scale
+    does not divide the sides.
+    """
     found = _segments(memoryview(data))
     scale = _scale(found, least, may_cut)
     blocks = {
@@ -74,10 +77,10 @@ def read_header(data: bytes, least: int, may_cut: bool) -> Header:
     if visits > MAX_BLOCK_VISITS:
         raise UnreadablePhoto(
             f"{len(found.scans)} scans of {found.width} x {found.height} pixels take too long to "
-            f"decode; at most {MAX_BLOCK_VISITS // 1_000_000} million blocks are decoded, "
-            f"this has {visits / 1e6:.0f}"
+            f"decode: {visits / 1e6:.0f} million blocks; "
+            f"at most {MAX_BLOCK_VISITS // 1_000_000} million are allowed"
         )
-    # In several scans, all coefficients are kept until the last one: 64 of 2 bytes a block.
+    # With several scans, libjpeg keeps all coefficients until the end: 64 of 2 bytes per block.
     coefficients = sum(blocks.values()) * 128 if found.has_many_scans else 0
     pixels = ceil(found.width / scale) * ceil(found.height / scale)
     return Header(
@@ -93,7 +96,7 @@ def _most(found: _Found, axis: int) -> int:
 
 
 def _scale(found: _Found, least: int, may_cut: bool) -> int:
-    """8, 4, 2 or 1: the greatest that leaves `least` pixels on the shorter side."""
+    """Return 8, 4, 2 or 1: the largest that leaves `least` pixels on the shorter side."""
     is_large = found.width * found.height > ALWAYS_SCALED_PIXELS
     for scale in (8, 4, 2):
         is_enough = min(found.width, found.height) // scale >= least
@@ -108,8 +111,8 @@ def _load(found: _Found, scale: int) -> Pixels:
 
     pieces: list[bytes | memoryview] = [*found.kept]
     if not found.is_ended and found.has_many_scans:
-        # Rows come only after the end marker, and nothing tells whether the last scan is whole.
-        # But all scans must have begun, and the last one may only refine, by one bit.
+        # libjpeg returns rows only after an end marker, and cannot tell if the last scan is whole.
+        # So require that all scans have started and that the last one only refines one bit.
         if not found.bits_left or any(found.bits_left.values()) or not found.ends_refining:
             raise UnreadablePhoto("damaged or cut off JPEG: scans are missing")
         pieces.append(b"\xff\xd9")
@@ -128,8 +131,11 @@ def _load(found: _Found, scale: int) -> Pixels:
 
 
 def _load_without_end(picture: JpegImagePlugin.JpegImageFile) -> None:
-    """Pillow wants the end marker, though all rows may be there. Then the last row has lost the
-    colour that the picture is filled with before. Raises Pillow's OSError if it has not."""
+    """Load a JPEG without an end marker, which Pillow requires even if all rows are complete.
+
+    The picture is filled with a known colour first. If the last row still has it, rows are missing:
+    raises Pillow's OSError.
+    """
     from PIL import Image
 
     fill: Any = {"L": 1, "RGB": (1, 2, 3), "CMYK": (1, 2, 3, 4)}[picture.mode]
@@ -145,7 +151,7 @@ def _load_without_end(picture: JpegImagePlugin.JpegImageFile) -> None:
 
 
 def _segments(data: memoryview) -> _Found:
-    """Whatever is wrong is left to the decoder: it gets what is there."""
+    """Collect the segments. The decoder reports all damage."""
     found = _Found(kept=[data[:2]])
     at = 2
     while at + 4 <= len(data):
@@ -153,7 +159,7 @@ def _segments(data: memoryview) -> _Found:
             at += 1
             continue
         marker = data[at + 1]
-        if marker in (0xFF, 0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # fill, or without a length
+        if marker in (0xFF, 0x00, 0x01) or 0xD0 <= marker <= 0xD8:  # fill, or no length
             at += 1 if marker == 0xFF else 2
             continue
         if marker == EOI:
@@ -171,7 +177,7 @@ def _segments(data: memoryview) -> _Found:
 
 
 def _is_needed(marker: int, content: memoryview) -> bool:
-    """JFIF and Adobe say what the components are; short ones are as good as none (libjpeg)."""
+    """Keep JFIF and Adobe: they define the components. libjpeg ignores short ones."""
     if marker == APP0:
         return bytes(content[:5]) == b"JFIF\0" and len(content) >= 14
     if marker == APP14:
@@ -196,7 +202,7 @@ def _read_segment(found: _Found, marker: int, content: memoryview) -> None:
 
 
 def _read_scans(found: _Found, data: memoryview, at: int) -> None:
-    """`at`: where the first scan begins. From there on everything goes to the decoder."""
+    """`at`: the offset of the first scan. The decoder gets everything from there on."""
     found.kept.append(data[at:])
     while True:
         size = int.from_bytes(data[at + 2 : at + 4], "big")
@@ -205,7 +211,9 @@ def _read_scans(found: _Found, data: memoryview, at: int) -> None:
         names = [scan[1 + 2 * i] for i in range(scan[0])] if is_sound else []
         found.scans.append(names)
         if len(found.scans) > MAX_SCANS:
-            raise UnreadablePhoto(f"more than {MAX_SCANS} scans take too long to decode")
+            raise UnreadablePhoto(
+                f"it has more than {MAX_SCANS} scans, which take too long to decode"
+            )
         first, last, bits = (*scan[-3:-1], scan[-1] & 15) if names else (0, -1, 0)
         found.ends_refining = bool(names) and scan[-1] >> 4 > 0
         for name in names:
@@ -219,13 +227,13 @@ def _read_scans(found: _Found, data: memoryview, at: int) -> None:
 
 
 def _ends(data: memoryview, at: int) -> bool:
-    """Whether an end marker follows the only scan; what comes behind it may be anything."""
+    """Whether an end marker follows the only scan. Anything may follow it."""
     marker = _MARKER.search(data, at)
     return marker is not None and marker[1][0] == EOI
 
 
 def _next_scan(found: _Found, data: memoryview, at: int) -> int:
-    """Where the next scan begins; 0 if there is none. Tables may be in between."""
+    """Return the offset of the next scan, after any tables; 0 if there is none."""
     while marker := _MARKER.search(data, at):
         kind, at = marker[1][0], marker.start()
         if kind == SOS:

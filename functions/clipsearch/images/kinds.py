@@ -1,11 +1,11 @@
-"""What a file is, by its first bytes."""
+"""Detects the format of a file by its first bytes."""
 
 from __future__ import annotations
 
 from clipsearch.errors import UnreadablePhoto
 
 FORMATS = ("JPEG", "PNG", "WebP", "GIF", "BMP", "TIFF", "AVIF", "HEIC")
-FIRST_BYTES = 256  # which tell
+FIRST_BYTES = 256  # enough to detect every format
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "JPEG"),
@@ -21,7 +21,7 @@ _SIGNATURES = (
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
-# What people also keep among photos.
+# Other files that people keep beside photos.
 _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive or an office document"),
@@ -29,8 +29,8 @@ _OTHERS = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
     (b"\x1f\x8b", "a gzip archive"),
     (b"\x1a\x45\xdf\xa3", "a video (Matroska or WebM)"),
-    (b"OggS", "an Ogg sound or video"),
-    (b"ID3", "a sound (MP3)"),
+    (b"OggS", "an Ogg audio or video file"),
+    (b"ID3", "an audio file (MP3)"),
     (b"\0\0\1\0", "an icon"),
     (b"8BPS", "a Photoshop document"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
@@ -47,11 +47,15 @@ _OTHERS = (
     (b"<html", "a web page"),
     (b"\0\x05\x16\x07", "an AppleDouble file, which macOS writes beside a file"),
 )
-_MEDIA_BRANDS = {b"qt  ": "a video (QuickTime)", b"crx ": "camera raw (Canon)", b"M4A ": "a sound"}
+_MEDIA_BRANDS = {
+    b"qt  ": "a video (QuickTime)",
+    b"crx ": "camera raw (Canon)",
+    b"M4A ": "an audio file",
+}
 
 
 def format_of(data: bytes) -> str:
-    """By the first FIRST_BYTES bytes; one of FORMATS. UnreadablePhoto for anything else."""
+    """Return one of FORMATS, by the first FIRST_BYTES bytes. Raises UnreadablePhoto."""
     for signature, kind in _SIGNATURES:
         if data.startswith(signature):
             return kind
@@ -65,12 +69,12 @@ def format_of(data: bytes) -> str:
     if not data:
         raise UnreadablePhoto("the file is empty")
     raise UnreadablePhoto(
-        f"not a picture of a supported format: {_other(data)}; supported are {', '.join(FORMATS)}"
+        f"not a picture of a supported format: {_other(data)}; supported: {', '.join(FORMATS)}"
     )
 
 
 def _brands(data: bytes) -> set[bytes]:
-    """Of an ISO media file: length, "ftyp", brand, version, compatible brands."""
+    """Read the brands of an ISO media file: length, "ftyp", brand, version, compatible brands."""
     if data[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(data[:4], "big"), FIRST_BYTES)
@@ -81,12 +85,12 @@ def _other(data: bytes) -> str:
     if data[4:8] == b"ftyp":
         return f"this is {_MEDIA_BRANDS.get(data[8:12], 'a video (MP4)')}"
     if data[:4] == b"RIFF":
-        return f"this is {'a video (AVI)' if data[8:12] == b'AVI ' else 'a sound (WAV)'}"
+        return f"this is {'a video (AVI)' if data[8:12] == b'AVI ' else 'an audio file (WAV)'}"
     for signature, name in _OTHERS:
         if data.startswith(signature):
             return f"this is {name}"
     if not any(data):
-        return "it holds nothing but zeros"
+        return "it has only zeros"
     start = data[:FIRST_BYTES]
     is_text = all(byte >= 32 or byte in b"\t\n\r\f" for byte in start) and 127 not in start
-    return "this is text" if is_text else "its first bytes are those of none"
+    return "this is text" if is_text else "its format is unknown"

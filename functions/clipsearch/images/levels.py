@@ -1,8 +1,8 @@
-"""Pictures of more than 8 bits a channel -> 8 bits, and grey with one level that is transparent.
+"""Converts more than 8 bits a channel to 8 bits, and grey with one transparent level to LA.
 
-16 bits keep their high byte, as they do in colour. 32 bits and floating point have no agreed
-range: if they do not fill the usual one, they are spread from their darkest to their brightest
-value, without what is no part of the picture (infinities, a mark for "no data", a broken pixel).
+16 bits keep their high byte, as colour does. 32 bits and floats have no standard range. If they do
+not fill the usual range, it is stretched from the darkest to the brightest value. Outliers are
+excluded: infinities, a "no data" value, broken pixels.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from PIL import Image
 
-# A value farther from all others than these are from each other, twice over, is no light.
+# A value is an outlier if its gap to the others is more than FAR times their whole range.
 FAR = 2.0
-LONELY_VALUES = 16  # at each end
-USUAL_SHARE = 0.999  # of the values, when some are still far away
+LONELY_VALUES = 16  # outliers that are removed at most
+USUAL_SHARE = 0.999  # quantile that replaces an extreme that is still far away
 NO_NUMBER = 1e30  # programs write the largest float for "no data"
 
 
 def sixteen_to_eight(
     image: Image.Image, bits: int = 16, is_inverted: bool = False, transparent: int | None = None
 ) -> Image.Image:
-    """A picture of mode I;16 -> L, or LA if one of its values is `transparent`."""
+    """Convert mode I;16 to L, or to LA if a value `transparent` is given.
+
+    `bits`: used bits of each value. `is_inverted`: 0 is white.
+    """
     import numpy as np
     from PIL import Image
 
@@ -37,7 +40,7 @@ def sixteen_to_eight(
 
 
 def with_transparent_level(image: Image.Image, level: int) -> Image.Image:
-    """A picture of mode 1 or L -> LA: pixels of this level are transparent."""
+    """Convert mode 1 or L to LA: pixels of this level are transparent."""
     from PIL import Image
 
     grey = image.convert("L")
@@ -45,8 +48,10 @@ def with_transparent_level(image: Image.Image, level: int) -> Image.Image:
 
 
 def value_range(values: Any, white: float, no_data: float | None = None) -> tuple[float, float]:
-    """The darkest and the brightest of `values` (any shape, floats) that are light; 0 and `white`
-    if they fill more than half of that range."""
+    """Return (darkest, brightest) of `values` (any shape, floats), without outliers.
+
+    Returns (0, `white`) if the values fill more than half of that range.
+    """
     import numpy as np
 
     values = values[np.isfinite(values) & (np.abs(values) < NO_NUMBER)]
@@ -74,7 +79,7 @@ def value_range(values: Any, white: float, no_data: float | None = None) -> tupl
 
 
 def spread(values: Any, darkest: float, brightest: float, is_inverted: bool) -> Image.Image:
-    """(h, w) floats -> L. What is no number is black."""
+    """Stretch (h, w) floats to mode L. NaN becomes black, or white if `is_inverted`."""
     import numpy as np
     from PIL import Image
 

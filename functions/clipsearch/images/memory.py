@@ -1,4 +1,4 @@
-"""How much memory there is, and a share of it that decoders of this process take in turn."""
+"""The memory limit of this process, and the share of it that decoders borrow in turn."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Of the memory that the process may use. The rest is for the index, the model, and the files.
+# Share of the memory limit. The rest is for the index, the model and the files.
 DECODERS_SHARE = 0.4
 CGROUP = Path("/sys/fs/cgroup")
-UNKNOWN = 2 << 30  # where nothing tells: as much as Terraform gives to `search`
+UNKNOWN = 2 << 30  # bytes if no limit is found; Terraform gives `search` the same
 
 
 def memory_limit() -> int:
-    """Bytes that this process may use: the least of its container's limit, its own (ulimit -v)
-    and the machine's memory."""
+    """Return the bytes that this process may use.
+
+    That is the lowest of the container's limit, the process's own (ulimit -v) and the machine's
+    memory.
+    """
     found = [_cgroup_limit("memory.max"), _cgroup_limit("memory/memory.limit_in_bytes")]
     found += [_own_limit(), _physical()]
     return min((limit for limit in found if limit), default=UNKNOWN)
@@ -29,7 +32,7 @@ def _cgroup_limit(file: str) -> int | None:
         text = (CGROUP / file).read_text().strip()
     except OSError:
         return None
-    return int(text) if text.isdigit() else None  # "max": none
+    return int(text) if text.isdigit() else None  # "max": no limit
 
 
 def _own_limit() -> int | None:
@@ -49,8 +52,7 @@ def _physical() -> int | None:
 
 
 class Budget:
-    """`size` bytes, lent in the order in which they are asked for: a large picture is not passed
-    for ever by small ones."""
+    """Lends `size` bytes in order of arrival, so that small pictures never starve a large one."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -60,7 +62,7 @@ class Budget:
 
     @contextmanager
     def lent(self, amount: int) -> Iterator[None]:
-        """Waits until there are so many. Who asks for more than there is gets it all, alone."""
+        """Wait for `amount` bytes. A request for more than `size` waits for all of them."""
         amount = min(amount, self.size)
         ticket = object()
         with self._changed:
@@ -81,5 +83,5 @@ class Budget:
 
 @functools.cache
 def decoders_budget() -> Budget:
-    """Of this process. Made on first use, which is after the fork."""
+    """Return this process's budget. Created on first use, which is after the fork."""
     return Budget(int(memory_limit() * DECODERS_SHARE))

@@ -1,4 +1,4 @@
-"""What a file's header says, before anything is decoded, and what decoding gives."""
+"""The header of a picture, read before decoding, and its decoded pixels."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pixels:
-    """`crop(box)` gives a part of the stored pixels, 8 bits a channel; `size` in pixels.
+    """`crop(box)` returns a part of the stored pixels, 8 bits a channel. `size`: in pixels.
 
-    `scale`: each of them stands for so many of the photo's, in both directions. `orientation` as
-    in EXIF (1 to 8) says how they are turned to be upright, `meaning` what colours they are."""
+    `scale`: how many pixels of the photo one stored pixel covers, in both directions.
+    `orientation`: EXIF orientation, 1 to 8. `meaning`: the colour space.
+    """
 
     crop: Callable[[Box], Image.Image]
     size: tuple[int, int]
@@ -32,8 +33,8 @@ class Pixels:
 class Header:
     """`width` and `height` of the stored picture, in pixels.
 
-    `memory`: the most bytes that decoding takes, beside the file. `load()` decodes; it raises
-    UnreadablePhoto, MemoryError, and whatever decoders raise for a damaged file.
+    `memory`: peak bytes of decoding, without the file. `load()` decodes. It raises UnreadablePhoto,
+    MemoryError, and any exception that decoders raise for damaged files.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""Parts of a file's bytes, read as one file, and for so long."""
+"""Joins pieces of bytes as one file for decoders, with a time limit."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from typing import Any
 
 from clipsearch.errors import UnreadablePhoto
 
-# Of the decoding thread's own time, so that a busy machine refuses no photo. The largest photo
-# takes one second; what takes longer than this was made to.
+# CPU time of the decoding thread, so that a busy machine rejects no photo. The largest photo takes
+# one second; only a malicious file takes longer than this.
 DECODING_SECONDS = 10.0
 
 
 def as_file(*pieces: bytes | memoryview) -> Any:
-    """For decoders, which take it for a file (and their types for one of the system's)."""
+    """Return a file object for decoders. Typed Any, because their stubs want a real file."""
     return _Pieces(pieces)
 
 
 class _Pieces(io.RawIOBase):
-    """The pieces one after another, without a copy of the whole.
+    """Reads the pieces one after another, without a copy of the whole.
 
-    Reading raises UnreadablePhoto when this thread has worked for DECODING_SECONDS: that is how a
-    decoder of Pillow's that reads bit by bit is stopped."""
+    Raises UnreadablePhoto once this thread has used DECODING_SECONDS of CPU time. That stops
+    Pillow's decoders that read in small steps.
+    """
 
     def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
         self._pieces = [memoryview(piece) for piece in pieces if piece]

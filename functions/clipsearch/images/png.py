@@ -1,7 +1,7 @@
-"""PNG: only the chunks that make pixels go to the decoder.
+"""PNG (https://www.w3.org/TR/png-3/): passes only the chunks with pixel data to the decoder.
 
-https://www.w3.org/TR/png-3/. So text or profiles of any size and damaged ancillary chunks refuse
-no picture; what the colours mean, and the orientation, is taken from them here.
+So large texts and profiles and damaged ancillary chunks cannot fail a picture. This module reads
+colour space and orientation from the ancillary chunks.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from clipsearch.images.picture import Box
 
-MAX_CHUNKS = 100_000  # a photo of 20 MB has some thousands
-MAX_PROFILE_BYTES = 4_000_000  # of iCCP, decompressed: the largest profiles of printers have 3 MB
+MAX_CHUNKS = 100_000  # a photo of 20 MB has a few thousand
+MAX_PROFILE_BYTES = 4_000_000  # iCCP, decompressed; the largest printer profiles have 3 MB
 
 _NEEDED = {b"IHDR", b"PLTE", b"IDAT", b"IEND"}
 _READ = {b"tRNS", b"iCCP", b"cICP", b"sRGB", b"gAMA", b"cHRM", b"eXIf"}
@@ -43,7 +43,7 @@ class _Found:
 
     @property
     def bytes_a_pixel(self) -> int:
-        """Of Pillow's picture."""
+        """Bytes per pixel of Pillow's image."""
         if self.colour == GREY:
             return 2 if self.bits == 16 else 1
         return 1 if self.colour == PALETTE else 4
@@ -60,7 +60,7 @@ def read_header(data: bytes) -> Header:
 
 
 def _chunks(data: memoryview) -> _Found:
-    """Whatever is wrong with a chunk that is needed is left to the decoder."""
+    """Select the chunks for the decoder, which reports all damage in them."""
     found, at, kept_from = _Found(), 8, 0
     for _ in range(MAX_CHUNKS):
         if at + 12 > len(data):
@@ -74,7 +74,7 @@ def _chunks(data: memoryview) -> _Found:
         if name == b"IEND":
             break
     else:
-        raise UnreadablePhoto(f"a PNG of more than {MAX_CHUNKS:,} chunks")
+        raise UnreadablePhoto(f"PNG with more than {MAX_CHUNKS:,} chunks is not supported")
     found.kept.append(data[kept_from : max(at, kept_from)] if at <= len(data) else data[kept_from:])
     return found
 
@@ -93,7 +93,7 @@ def _goes_to_the_decoder(found: _Found, chunk: memoryview, name: bytes) -> bool:
         if len(content) not in _TRANSPARENT_BYTES.get(found.colour, ()):
             return False
         if found.colour == PALETTE or (found.colour == RGB and found.bits == 8):
-            return True  # Pillow knows what to do with it
+            return True  # Pillow handles these
     found.extra.setdefault(name, bytes(content))
     return False
 
@@ -123,7 +123,7 @@ def _load(found: _Found) -> Pixels:
 
 
 def _meaning(extra: dict[bytes, bytes]) -> Meaning:
-    """In the order of the specification (table 10): cICP, iCCP, sRGB, gAMA with cHRM."""
+    """The colour space. Precedence as in table 10: cICP, iCCP, sRGB, gAMA with cHRM."""
     codes = extra.get(b"cICP", b"")
     if len(codes) == 4:
         return Meaning.of_codes(codes[0], codes[1])
@@ -142,7 +142,7 @@ def _primaries(extra: dict[bytes, bytes]) -> tuple[tuple[float, float], ...] | N
         return None
     values = [value / 100_000 for value in struct.unpack(">8I", chromaticities)]
     pairs = tuple(zip(values[::2], values[1::2], strict=True))
-    # nothing absurd: y is divided by, and three points in a line span no colours
+    # y is a divisor, and three points in a line span no colours
     (xr, yr), (xg, yg), (xb, yb) = pairs[1:]
     area = abs((xg - xr) * (yb - yr) - (xb - xr) * (yg - yr)) / 2
     is_sane = all(0 <= x <= 1 and 0.001 < y <= 1 for x, y in pairs) and area > 0.01
@@ -150,7 +150,7 @@ def _primaries(extra: dict[bytes, bytes]) -> tuple[tuple[float, float], ...] | N
 
 
 def _profile(chunk: bytes) -> bytes | None:
-    """Name, a zero, the method (0: zlib), and the profile."""
+    """Decompress iCCP: name, a zero byte, the method (0: zlib), the profile."""
     _, _, rest = chunk.partition(b"\0")
     if rest[:1] != b"\0":
         return None

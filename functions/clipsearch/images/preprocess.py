@@ -1,4 +1,4 @@
-"""CLIP's image preprocessing, exactly as transformers' CLIPImageProcessor (5.23.0) does it.
+"""CLIP's image preprocessing, identical to CLIPImageProcessor of transformers 5.23.0.
 
     RGB -> Resize(shorter side = size, bicubic, antialiased) -> CenterCrop(size) -> uint8
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     Box = tuple[int, int, int, int]
 
-# Changes whenever the pixels that come out change: part of the embedding space (manifest.py).
-# 1: no colour is converted; a JPEG is scaled while it is decoded only where that divides its sides.
-# 2: the encoder sees the colours that the thumbnail shows; large JPEGs are always scaled.
+# Increase this when the resulting pixels change. It is part of the embedding space (manifest.py).
+# 1: colours are not converted; JPEGs are scaled in decoding only if the scale divides the sides.
+# 2: the encoder gets the same colours as the thumbnail; large JPEGs are always scaled.
 PREPROCESSING = 2
 READABLE = (1, 2)
 
-# A picture that would be resized to more pixels than this is cropped first (1 x 100,000).
+# If resizing would give more pixels than this (1 x 100,000 photo), crop first.
 MAX_RESIZED_PIXELS = 16_000_000
 
 
 class Square:
-    """How a picture of `width` x `height` pixels becomes the square that the encoder sees."""
+    """Size and crop that turn `width` x `height` pixels into the encoder's square input."""
 
     def __init__(self, width: int, height: int, size: int) -> None:
         from PIL import Image
@@ -38,8 +38,8 @@ class Square:
             across, down = size, size * height // width
         else:
             across, down = size * width // height, size
-        # Both back ends of CLIPImageProcessor round the offset down, where torchvision's
-        # CenterCrop rounds half to even: one pixel apart when the remainder is 3 modulo 4.
+        # CLIPImageProcessor rounds the offset down in both its back ends. CenterCrop of torchvision
+        # rounds half to even: one pixel of difference if the remainder is 3 modulo 4.
         left, top = (across - size) // 2, (down - size) // 2
         self.size = size
         self.crop: Box = (left, top, left + size, top + size)
@@ -47,7 +47,7 @@ class Square:
         self.is_cropped_first = across * down > MAX_RESIZED_PIXELS
 
     def cropped(self, raster: Raster) -> Image.Image:
-        """Of a very long picture: only the middle is resized."""
+        """Crop a very long picture to its middle, then resize."""
         left, top, right, bottom = raster.box
         x, y = (right - left) / self.target.width, (bottom - top) / self.target.height
         left, right = left + self.crop[0] * x, left + self.crop[2] * x
@@ -59,7 +59,7 @@ class Square:
 
 
 def preprocess(image: Image.Image, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """An upright picture of any size and mode -> (size, size, 3) uint8, RGB."""
+    """Preprocess an upright picture of any size and mode. Returns (size, size, 3) uint8, RGB."""
     import numpy as np
 
     raster = Raster(image.crop, to_rgb, image.size, image.size)
@@ -70,13 +70,13 @@ def preprocess(image: Image.Image, size: int) -> np.ndarray[Any, np.dtype[np.uin
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent becomes white, as on a page."""
+    """Convert to RGB on a white background."""
     opaque, alpha = split(image)
     return on_white(opaque.convert("RGB"), alpha)
 
 
 def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Any picture of 8 bits a channel -> L, RGB or CMYK, and how opaque it is (L); None: all."""
+    """Split a picture of 8 bits a channel into (L, RGB or CMYK; alpha as L, None if opaque)."""
     if image.mode in ("La", "RGBa"):
         image = image.convert(image.mode.upper())
     if image.mode in ("P", "PA") or image.info.get("transparency") is not None:
@@ -94,7 +94,7 @@ def split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 
 
 def on_white(image: Image.Image, alpha: Image.Image | None) -> Image.Image:
-    """An RGB picture on a white page."""
+    """Put an RGB picture on a white background."""
     from PIL import Image
 
     if alpha is None:

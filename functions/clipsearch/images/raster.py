@@ -1,7 +1,7 @@
-"""Decoded pixels, upright and in sRGB, a strip at a time.
+"""Resizes decoded pixels, upright and in sRGB, one strip at a time.
 
-A whole copy of a large picture would double the memory. So turning, colours and transparency are
-applied to strips, and of those only the reduced ones are kept.
+A copy of a large picture would double the memory. So each strip is turned, converted and resized,
+and only the resized strips are kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STRIP_PIXELS = 250_000
 
-# EXIF orientation -> (x and y change places, then x runs backwards, y runs backwards)
+# EXIF orientation -> (swap x and y, then mirror x, mirror y)
 _TURNS = {
     1: (False, False, False),
     2: (False, True, False),
@@ -34,11 +34,11 @@ _TURNS = {
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """`crop(box)` gives a part of the stored pixels, `finish` makes it RGB in sRGB.
+    """`crop(box)` returns a part of the stored pixels; `finish` converts it to sRGB (mode RGB).
 
-    `stored` (width, height) of the stored pixels; `covered`: how much of them is picture. The two
-    differ where libjpeg has scaled a size that its scale does not divide: the last pixel of a row
-    or column then stands for a part of one.
+    `stored`: (width, height) of the stored pixels. `covered`: the size of the picture in them. The
+    two differ if libjpeg scaled by a number that does not divide the size: then the last pixel of
+    a row or column covers only a part.
     """
 
     crop: Callable[[Box], Image.Image]
@@ -54,7 +54,7 @@ class Raster:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """What of `size` is picture: left, top, right, bottom."""
+        """The covered part of `size`: left, top, right, bottom."""
         swap, flip_x, flip_y = _TURNS[self.orientation]
         across, down = self.covered[::-1] if swap else self.covered
         width, height = self.size
@@ -63,7 +63,7 @@ class Raster:
         return left, top, left + across, top + down
 
     def part(self, box: Box) -> Image.Image:
-        """A part of the upright picture, RGB."""
+        """Return a part of the upright picture, RGB."""
         from PIL import Image
 
         swap, flip_x, flip_y = _TURNS[self.orientation]
@@ -86,8 +86,11 @@ class Raster:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A size in pixels, and the filter to get there. `gap`: large pictures are first averaged to
-    so many times that size, which is quicker, and good enough for the eye. None: never."""
+    """A size in pixels and a resize filter.
+
+    `gap`: large pictures are first averaged down to `gap` times the size. That is faster, and the
+    eye sees no difference. None: never.
+    """
 
     width: int
     height: int
@@ -96,7 +99,7 @@ class Target:
 
 
 def resized(raster: Raster, targets: Sequence[Target]) -> list[Image.Image]:
-    """The picture at the sizes of `targets`, RGB."""
+    """Resize the picture to each of `targets`, RGB."""
     width, height = raster.size
     by_columns = any(_columns_first(raster, target) for target in targets)
     shrinking: list[_Exact | _Reduced] = [
@@ -117,15 +120,17 @@ def resized(raster: Raster, targets: Sequence[Target]) -> list[Image.Image]:
 
 
 def _columns_first(raster: Raster, target: Target) -> bool:
-    """Pillow resizes columns before rows where these shrink by far more pixels."""
+    """Whether Pillow would resize the height first: it does if that shrinks by far more pixels."""
     (width, height), columns = raster.size, target.gap is None
     shrinks_by = height - target.height
     return columns and shrinks_by > 0 and shrinks_by > 2 * (width - target.width)
 
 
 class _Exact:
-    """The same, to the bit, as Pillow's resize of the whole: that works on rows first, each by
-    itself, and rounds before it goes on to columns, or the other way round."""
+    """Gives the same bits as Pillow's resize of the whole picture.
+
+    Pillow resizes each row (or column) by itself, rounds, and then resizes the other direction.
+    """
 
     step = 1
 
@@ -154,7 +159,7 @@ class _Exact:
 
 
 class _Reduced:
-    """Averages of `step` x `step` pixels, and of these a resize."""
+    """Averages blocks of `step` x `step` pixels, then resizes."""
 
     def __init__(self, raster: Raster, target: Target) -> None:
         from PIL import Image

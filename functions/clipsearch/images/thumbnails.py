@@ -1,4 +1,4 @@
-"""Thumbnails: what they are called and how they are made."""
+"""Names and sizes of thumbnails, and their encoding."""
 
 from __future__ import annotations
 
@@ -17,15 +17,19 @@ CONTENT_TYPE = "image/webp"
 
 
 def thumbnail_name(photo_name: str, generation: int) -> str:
-    """The name follows from photo and generation, so that a page can be cached for ever and
-    `search` needs no look-up."""
+    """Derive the name from photo and generation.
+
+    So browsers can cache a thumbnail forever, and `search` needs no look-up.
+    """
     digest = hashlib.sha256(f"{photo_name}\0{generation}".encode())
     return f"{digest.hexdigest()[:32]}.webp"
 
 
 def thumbnail_target(width: int, height: int) -> Target:
-    """The thumbnail's size for a photo of `width` x `height` pixels: longer side LONGER_SIDE. A
-    picture that is smaller stays as small as it is."""
+    """Return the thumbnail's size for a photo of `width` x `height` pixels.
+
+    The longer side has LONGER_SIDE pixels. Smaller pictures keep their size.
+    """
     from PIL import Image
 
     scale = min(1.0, LONGER_SIDE / max(width, height))
@@ -34,8 +38,8 @@ def thumbnail_target(width: int, height: int) -> Target:
 
 
 def make_thumbnail(image: Image.Image) -> bytes:
-    """A small picture, RGB in sRGB -> WebP without metadata."""
-    image.info = {}  # the encoder would copy EXIF (where it was taken), XMP and the profile
+    """Encode a small RGB picture as WebP without metadata."""
+    image.info = {}  # Pillow would copy EXIF (with the location), XMP and the profile
     out = io.BytesIO()
     image.save(out, "WEBP", quality=QUALITY, method=4)
     return out.getvalue()

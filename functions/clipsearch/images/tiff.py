@@ -1,7 +1,7 @@
-"""TIFF: the page that is the picture, whatever its samples are.
+"""TIFF 6.0: finds the page with the picture and reads it with Pillow and libtiff.
 
-TIFF 6.0. Pillow reads it by libtiff; here is what Pillow gets wrong or leaves out: pages that are
-reduced copies, planes of 16 bits, WhiteIsZero of more than 8 bits, 12 and 32 bits, floats.
+Covers what Pillow gets wrong or does not support: reduced copies as pages, planes of 16 bits,
+WhiteIsZero with more than 8 bits, 12 and 32 bits, floats.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ _WANTED = {
     *(SAMPLES, ROWS, PLANAR, TILE_WIDTH, TILE_HEIGHT, SUB_DIRECTORIES, FORMAT, NO_DATA, DNG),
 }
 MAX_DIRECTORIES = 64
-# Tiles stand over the picture's edge: one may be larger than the picture, but not much.
+# Tiles extend beyond the picture's edge, so one may be somewhat larger than the picture.
 MAX_TILE_PIXELS = 4_000_000
 RAW_PHOTOMETRICS = {32803, 34892}  # colour filter array, linear raw: TIFF/EP, DNG
-# libtiff's decompressor for LZMA takes as much memory as the file asks for.
+# Unsupported compressions. LZMA: libtiff allocates as much memory as the file asks for.
 COMPRESSIONS = {
     34661: "JBIG", 34712: "JPEG 2000", 34713: "Nikon NEF", 34715: "JBIG2",
     34887: "LERC", 34925: "LZMA", 33003: "JPEG 2000", 33005: "JPEG 2000", 50002: "JPEG XL",
@@ -77,13 +77,13 @@ def read_header(data: bytes) -> Header:
 
 
 def _page(reader: TagReader, data: bytes) -> Directory:
-    """The first one that is no reduced copy; the largest if all are."""
+    """Return the first page that is not a reduced copy; the largest page if all are."""
     pages = [page for page in _directories(reader) if page.first(WIDTH) and page.first(HEIGHT)]
     is_raw = data[8:10] == b"CR" or any(
         DNG in page.tags or page.first(PHOTOMETRIC) in RAW_PHOTOMETRICS for page in pages
     )
     if is_raw:
-        raise UnreadablePhoto("camera raw is not supported; export a JPEG or a TIFF of it")
+        raise UnreadablePhoto("camera raw is not supported; convert it to JPEG or TIFF")
     if not pages:
         raise ValueError("it has no page with a width and a height")
     full = [p for p in pages if not p.first(SUBFILE) & 1 and p.first(OLD_SUBFILE) != 2]
@@ -91,7 +91,10 @@ def _page(reader: TagReader, data: bytes) -> Directory:
 
 
 def _directories(reader: TagReader) -> Iterator[Directory]:
-    """The pages in order, each with its sub-directories. One that cannot be read ends it."""
+    """Yield the pages in order, each followed by its sub-directories.
+
+    Skips unreadable ones. Raises ValueError if the first one is unreadable.
+    """
     seen: set[int] = set()
     waiting = [reader.first]
     while waiting and len(seen) < MAX_DIRECTORIES:
@@ -117,21 +120,20 @@ def _check_compression(page: Directory) -> None:
 
 
 def _chunk_pixels(page: Directory, width: int, height: int) -> int:
-    """Pixels of a tile or strip, which libtiff decodes into a buffer of its own."""
+    """Return the pixels of a tile or strip, which libtiff decodes into its own buffer."""
     across, down = page.first(TILE_WIDTH), page.first(TILE_HEIGHT)
     if not across or not down:
         return width * min(height, page.first(ROWS, height) or height)
     if across * down > max(MAX_TILE_PIXELS, width * height):
         raise UnreadablePhoto(
-            f"tiles of {across} x {down} pixels for a picture of {width} x {height}; "
-            f"at most {MAX_TILE_PIXELS // 1_000_000} megapixels, or as many as the picture has, "
-            "are allowed"
+            f"tiles of {across} x {down} pixels for a picture of {width} x {height}; at most "
+            f"{MAX_TILE_PIXELS // 1_000_000} megapixels or the size of the picture are allowed"
         )
     return across * down
 
 
 def _beginning_at(page: Directory, reader: TagReader, data: bytes) -> bytes:
-    """`data` with this page as its first one, where Pillow begins."""
+    """Return `data` with this page as the first one, which is the one that Pillow reads."""
     if page.at == reader.first:
         return data
     at, form = (8, "Q") if reader.is_big else (4, "I")
@@ -143,7 +145,7 @@ def _load(data: bytes, page: Directory) -> Pixels:
     try:
         picture = _page_class()(io.BytesIO(data))
     except SyntaxError as exc:
-        if "unknown" not in str(exc):  # pixel mode, data organization
+        if "unknown" not in str(exc):  # Pillow: "unknown pixel mode", "unknown data organization"
             raise
         bits, kind = page.tags.get(BITS, (1,)), page.first(FORMAT, UNSIGNED)
         raise UnreadablePhoto(
@@ -151,7 +153,7 @@ def _load(data: bytes, page: Directory) -> Pixels:
             f"(format {kind}, colours {page.first(PHOTOMETRIC)}) is not supported"
         ) from exc
     if picture.mode == "LAB":
-        raise UnreadablePhoto("the colour mode LAB is not supported")
+        raise UnreadablePhoto("TIFF in LAB colours is not supported; convert it to RGB")
     picture.load()
     profile, orientation = picture.tag_v2.get(PROFILE), page.first(ORIENTATION, 1)
     return Pixels(
@@ -164,12 +166,14 @@ def _load(data: bytes, page: Directory) -> Pixels:
 
 @functools.cache
 def _page_class() -> type[TiffImagePlugin.TiffImageFile]:
-    """Made on first use: it needs Pillow."""
+    """Define the class on first use, because it needs Pillow."""
     from PIL import ImageFile, TiffImagePlugin
 
     class Page(TiffImagePlugin.TiffImageFile):
-        """Not turned while it is loaded, which would copy it (raster.py does), and always read by
-        libtiff where Pillow's own reader is wrong."""
+        """Ignores the orientation while loading: turning would copy the picture; raster.py turns.
+
+        Uses libtiff wherever Pillow's own reader is wrong.
+        """
 
         def _setup(self) -> None:
             with suppress(KeyError):

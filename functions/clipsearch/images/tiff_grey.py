@@ -1,4 +1,4 @@
-"""TIFFs with one sample a pixel of which Pillow makes no grey: 12, 16 and 32 bits, floats."""
+"""Grey TIFFs that Pillow does not convert to 8 bits: 12, 16 and 32 bits, floats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clipsearch.images.picture import Box
 
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
-# (format, bits) of one sample -> Pillow's mode, and how its unpacker calls it
+# (format, bits) of one sample -> (Pillow's mode, Pillow's raw mode)
 GREY = {
     (UNSIGNED, 12): ("I;16", "I;12"),
     (UNSIGNED, 16): ("I;16", "I;16N"),
@@ -26,11 +26,11 @@ GREY = {
     (FLOAT, 32): ("F", "F;32NF"),
     (FLOAT, 64): ("F", "F;64NF"),
 }
-SAMPLED_PIXELS = 1_000_000  # from which the range of values is taken
+SAMPLED_PIXELS = 1_000_000  # to measure the range of values
 
 
 def grey_kind(tags: Mapping[int, Any]) -> tuple[int, int] | None:
-    """(format, bits) of a picture with one sample; None for others."""
+    """Return (format, bits) of a grey picture with one sample per pixel; None for others."""
     bits, formats = tags.get(BITS, (1,)), tags.get(FORMAT, (UNSIGNED,))
     is_grey = tags.get(PHOTOMETRIC, 0) in (0, 1) and tags.get(SAMPLES, 1) == 1
     return (formats[0], bits[0]) if is_grey and bits and formats else None
@@ -73,7 +73,7 @@ def _sampled(picture: Image.Image) -> Image.Image:
 
 
 def _no_data(page: Directory) -> float | None:
-    """GDAL's mark for "no data", a number as text."""
+    """Read GDAL's "no data" value, a number as text."""
     try:
         return float(bytes(page.tags.get(NO_DATA, ())).rstrip(b"\0 ").decode("ascii"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""The numbers of TIFF's tags: TIFF 6.0, DNG 1.7, and GDAL's mark for "no data"."""
+"""Tag numbers of TIFF 6.0, DNG 1.7, and GDAL's "no data" value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Samples to light and to sRGB's samples: the curves and primaries of ITU-T H.273.
+"""Converts samples to light and to sRGB, with the curves and primaries of ITU-T H.273.
 
 Light is relative: 1 is the reference white, which is 203 cd/m² in HDR (ITU-R BT.2408, 2.2).
 """
@@ -19,12 +19,12 @@ HLG_PEAK = 1000.0  # cd/m², ITU-R BT.2100, table 5
 LINEAR = 8
 GAMMAS = {4: 2.2, 5: 2.8, LINEAR: 1.0}
 SRGB_GAMMA = 2.2
-# A gamma so near to sRGB's is written by programs that mean sRGB (libpng's own threshold).
+# Programs that mean sRGB write a gamma this close to sRGB's (relative; libpng's threshold).
 GAMMA_TOLERANCE = 0.05
 
-# Light above half of the reference white gives way to what is brighter than white.
+# Light above this part of the reference white is compressed to make room for highlights.
 KNEE = 0.5
-# So many are left out of what counts as the brightest: single pixels.
+# Quantile that counts as the peak, so that single pixels do not.
 BRIGHTEST_SHARE = 0.999
 
 HDR_NODES, NODES = 65, 33
@@ -33,7 +33,7 @@ HDR_NODES, NODES = 65, 33
 Chromaticities = tuple[tuple[float, float], ...]
 _D65 = (0.3127, 0.3290)
 BT709: Chromaticities = (_D65, (0.640, 0.330), (0.300, 0.600), (0.150, 0.060))  # sRGB's
-# By their code points (H.273, table 2): BT.2020 and Display P3.
+# By code point (H.273, table 2): BT.2020 and Display P3.
 PRIMARIES: dict[int, Chromaticities] = {
     9: (_D65, (0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),
     12: (_D65, (0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),
@@ -42,7 +42,7 @@ SAME_CHROMATICITY = 0.01
 
 
 def to_srgb_curve(curve: int, gamma: float | None) -> list[int] | None:
-    """256 levels of one channel -> sRGB's; None if they are sRGB's, or as good as these."""
+    """Return 256 sRGB levels, one for each level of a channel; None if nearly unchanged."""
     import numpy as np
 
     exponent = GAMMAS.get(curve) if curve != 2 else gamma
@@ -53,8 +53,10 @@ def to_srgb_curve(curve: int, gamma: float | None) -> list[int] | None:
 
 
 def primaries_table(primaries: Chromaticities | None) -> Any:
-    """(n, n, n, 3) sRGB's samples for those of other primaries, with sRGB's curve; None if they
-    are sRGB's, or nobody says."""
+    """Return (n, n, n, 3): sRGB samples for samples with other primaries and sRGB's curve.
+
+    Returns None if the primaries are sRGB's or unspecified.
+    """
     matrix = _to_bt709(primaries)
     if matrix is None:
         return None
@@ -63,7 +65,7 @@ def primaries_table(primaries: Chromaticities | None) -> Any:
 
 
 def hdr_table(curve: int, primaries: Chromaticities | None, rows: Iterable[Image.Image]) -> Any:
-    """(n, n, n, 3) sRGB's samples for those of PQ or HLG, as bright as `rows` need it."""
+    """Return (n, n, n, 3): sRGB samples for PQ or HLG, tone-mapped to the peak of `rows`."""
     import numpy as np
 
     brightest = [hdr_light(np.asarray(row.convert("RGB")) / 255, curve).max(-1) for row in rows]
@@ -76,7 +78,7 @@ def hdr_table(curve: int, primaries: Chromaticities | None, rows: Iterable[Image
 
 
 def hdr_light(samples: Any, curve: int) -> Any:
-    """(…, 3) in [0, 1] -> light, (…, 3). ITU-R BT.2100-2, tables 4 and 5."""
+    """Convert (…, 3) samples in [0, 1] to light, (…, 3). ITU-R BT.2100-2, tables 4 and 5."""
     import numpy as np
 
     if curve == PQ:
@@ -93,8 +95,11 @@ def hdr_light(samples: Any, curve: int) -> Any:
 
 
 def tone_mapped(light: Any, peak: float) -> Any:
-    """Light up to `peak` -> up to 1: what is below KNEE stays, the rest is compressed by
-    Reinhard's curve (2002, equation 4). Light that is nowhere above white stays as it is."""
+    """Map light up to `peak` to at most 1.
+
+    Light below KNEE is unchanged. The rest is compressed with Reinhard's curve (2002, equation 4).
+    If `peak` is at most 1, all light is unchanged.
+    """
     import numpy as np
 
     if peak <= 1:
@@ -107,7 +112,7 @@ def tone_mapped(light: Any, peak: float) -> Any:
 
 
 def srgb_encoded(light: Any) -> Any:
-    """IEC 61966-2-1; what sRGB cannot show is clipped."""
+    """Encode light as sRGB (IEC 61966-2-1). Light outside of [0, 1] is clipped."""
     import numpy as np
 
     light = np.clip(light, 0, 1)
@@ -121,7 +126,7 @@ def srgb_decoded(samples: Any) -> Any:
 
 
 def _grid(nodes: int) -> Any:
-    """(n, n, n, 3) all samples RGB, red fastest: the order of Pillow's tables."""
+    """Return (n, n, n, 3): all RGB samples, red fastest, the order of Pillow's tables."""
     import numpy as np
 
     steps = np.linspace(0, 1, nodes)
@@ -130,9 +135,10 @@ def _grid(nodes: int) -> Any:
 
 
 def _to_bt709(primaries: Chromaticities | None) -> Any:
-    """(3, 3) linear RGB of these primaries -> of BT.709; None if they are BT.709's, or nearly.
+    """Return (3, 3), from linear RGB of these primaries to BT.709; None if nearly equal.
 
-    Another white is adapted by Bradford's matrix (ICC.1:2022, annex E)."""
+    Another white point is adapted with Bradford's matrix (ICC.1:2022, annex E).
+    """
     import numpy as np
 
     if primaries is None or np.abs(np.subtract(primaries, BT709)).max() <= SAME_CHROMATICITY:
@@ -146,7 +152,10 @@ def _to_bt709(primaries: Chromaticities | None) -> Any:
 
 
 def _to_xyz(primaries: Chromaticities) -> Any:
-    """(3, 3) linear RGB -> XYZ (SMPTE RP 177). numpy's LinAlgError if they span no triangle."""
+    """Return (3, 3), linear RGB to XYZ (SMPTE RP 177).
+
+    Raises numpy's LinAlgError if the primaries span no triangle.
+    """
     import numpy as np
 
     columns = np.array([_xyz(point) for point in primaries[1:]]).T

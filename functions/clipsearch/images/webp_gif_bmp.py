@@ -1,4 +1,4 @@
-"""WebP, GIF and BMP, by Pillow."""
+"""Decodes WebP, GIF and BMP with Pillow."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from clipsearch.images.pieces import as_file
 if TYPE_CHECKING:
     from PIL import Image
 
-# Bytes a pixel at the peak, measured (docs/decoding.md). WebP: libwebp's canvas, the one before,
-# and a copy.
+# Peak bytes per pixel, measured (docs/decoding.md). WebP: libwebp's canvas, the previous canvas and
+# a copy.
 WEBP_MEMORY, GIF_MEMORY, BMP_MEMORY = 13, 3, 5
 
 
 def read_webp(data: bytes) -> Header:
-    """The size is read here: Pillow's reader takes memory for the canvas at once."""
+    """Read the size without Pillow, whose reader allocates the canvas at once."""
     width, height = _webp_size(data)
 
     return Header(width, height, width * height * WEBP_MEMORY, lambda: _load_webp(data))
@@ -42,7 +42,10 @@ def _load_webp(data: bytes) -> Pixels:
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
-    """https://developers.google.com/speed/webp/docs/riff_container; (0, 0) if it says none."""
+    """Return (0, 0) if there is no size.
+
+    https://developers.google.com/speed/webp/docs/riff_container
+    """
     kind, content = data[12:16], data[20:30]
     if kind == b"VP8X":
         return 1 + _number(content[4:7]), 1 + _number(content[7:10])
@@ -75,7 +78,7 @@ def read_bmp(data: bytes) -> Header:
 
 
 def _load_bmp(picture: Image.Image) -> Pixels:
-    """Programs leave the fourth byte of each pixel 0, and mean opaque: so viewers take it."""
+    """Treat alpha of 0 everywhere as opaque, as viewers do: programs leave the fourth byte 0."""
     pixels = _loaded(picture)
     if picture.mode != "RGBA" or _has_alpha(picture):
         return pixels

@@ -1,5 +1,5 @@
 """The index of photos in a bucket: its format, its readers, its search and its compaction.
 
-May import: storage, clipsearch's own top files, and compaction model/bundle. numpy and FAISS stand
-at the top of the modules in here, so that other modules import this folder inside functions only.
+May import: storage and clipsearch's top files. Compaction may also import model/bundle. These
+modules import numpy and FAISS at the top, so other folders import them inside functions only.
 """

@@ -1,9 +1,9 @@
-"""What a reconcile found: how many photos there are, and which were not in the index yet.
+"""The results of a reconcile: the number of photos, and those that the index lacked.
 
     <space>/reconciles/<microseconds, 16 hex>-<12 random hex>/<4 digits>.npz
 
-One object per part of the listing, write-once; most buckets are listed in one part. A run
-whose last part is missing was killed, or still goes on: readers take the one before.
+One write-once object per part of the listing; most listings have one part. A run without its last
+part was killed or is still running: readers use the run before it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.storage import Bucket
 
 FORMAT = 1
-RUNS_KEPT = 2  # complete ones: whoever has just listed the older one can still read it
-UNFINISHED_KEPT = timedelta(days=1)  # a message that continues a run comes that late at most
-SKEW = timedelta(hours=1)  # by which two clocks may differ
+RUNS_KEPT = 2  # complete runs; a reader that has just listed the older one can still read it
+UNFINISHED_KEPT = timedelta(days=1)  # the message that continues a run is at most this late
+SKEW = timedelta(hours=1)  # maximum difference of two clocks
 _RUN = "[0-9a-f]{16}-[0-9a-f]{12}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pending:
-    """p photos that were to be looked at: `keys` of their names, the `generations` that their
-    entries will have, and when their messages were `published`, µs since 1970."""
+    """p photos to index: `keys` of their names, `generations` of their future entries, and when
+    their messages were `published`, µs since 1970."""
 
     keys: npt.NDArray[np.uint64]  # (p, 2)
     generations: npt.NDArray[np.int64]  # (p,)
@@ -47,7 +47,7 @@ class Pending:
         return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     def still(self, catalogue: Catalogue) -> Pending:
-        """Those that the index does not know yet."""
+        """The photos that the index does not have yet."""
         rows = catalogue.rows_of(self.keys)
         left = rows < 0
         left[~left] = catalogue.rows.generations[rows[~left]] < self.generations[~left]
@@ -56,17 +56,17 @@ class Pending:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """What was found of the names up to `end`, the last one looked at; "" after the last part.
+    """The results for names up to `end`, the last one checked; "" in the last part.
 
-    `objects` is how many photos are there, `indexed` and `failed` how many of them the index
-    knew; the others are `pending`. `damaged` are the segments that the index had to do without.
-    Times in µs since 1970.
+    `objects`: number of photos in the bucket. `indexed`, `failed`: how many of them the index had;
+    the others are `pending`. `damaged`: segments that the index could not read. Times in µs since
+    1970.
     """
 
     objects: int
     indexed: int
     failed: int
-    orphaned: int  # known, but not there
+    orphaned: int  # in the index, but not in the bucket
     started: int
     finished: int
     end: str
@@ -76,7 +76,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coverage:
-    """All parts of one run. `damaged`: what all of them had to do without."""
+    """All parts of one run. `damaged`: segments that were unreadable in every part."""
 
     run: str
     objects: int
@@ -87,7 +87,7 @@ class Coverage:
 
 
 def new_run() -> str:
-    """Sorts by time; unique by 48 random bits."""
+    """A run id: sorts by time; 48 random bits make it unique."""
     return f"{time.time_ns() // 1000:016x}-{secrets.token_hex(6)}"
 
 
@@ -96,7 +96,7 @@ def is_run(value: str) -> bool:
 
 
 def write_part(bucket: Bucket, space: str, run: str, number: int, part: Part) -> Part:
-    """Store the part; returns the one that counts, which is another one if it came first."""
+    """Write the part. If another process wrote it first, returns that part instead."""
     columns = {f.name: getattr(part, f.name) for f in fields(Part) if f.name != "pending"}
     columns["damaged"] = np.array(part.damaged, np.str_)
     pending = {f.name: getattr(part.pending, f.name) for f in fields(Pending)}
@@ -110,7 +110,7 @@ def write_part(bucket: Bucket, space: str, run: str, number: int, part: Part) ->
 
 
 def read_part(bucket: Bucket, space: str, run: str, number: int) -> Part | None:
-    """None if there is none (yet). Raises DamagedObject."""
+    """None if the part does not exist (yet). Raises DamagedObject."""
     path = _path(space, run, number)
     try:
         data = bucket.read(path)
@@ -121,7 +121,7 @@ def read_part(bucket: Bucket, space: str, run: str, number: int) -> Part | None:
             found: dict[str, Any] = {name: archive[name] for name in archive.files}
         head = (found.pop("format").item(), found.pop("space").item())
         if head != (FORMAT, space):
-            raise ValueError(f"it says {head!r} instead of {(FORMAT, space)!r}")
+            raise ValueError(f"its header is {head!r} instead of {(FORMAT, space)!r}")
         pending = Pending(**{f.name: found.pop(f.name) for f in fields(Pending)})
         if not len(pending.keys) == len(pending.generations) == len(pending.published):
             raise ValueError("its columns differ in length")
@@ -129,11 +129,11 @@ def read_part(bucket: Bucket, space: str, run: str, number: int) -> Part | None:
         values = {name: value.item() for name, value in found.items()}
         return Part(**values, pending=pending, damaged=damaged)
     except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
-        raise DamagedObject(path, f"it is no record of a reconcile ({exc!r})") from exc
+        raise DamagedObject(path, f"it is not a record of a reconcile ({exc!r})") from exc
 
 
 class CoverageReader:
-    """The newest complete run of a space; what was read once is not read again."""
+    """Reads the newest complete run of a space, and caches it."""
 
     def __init__(self, bucket: Bucket, space: str) -> None:
         self._bucket = bucket
@@ -141,7 +141,7 @@ class CoverageReader:
         self.known: Coverage | None = None
 
     def newest(self) -> Coverage | None:
-        """None before the first reconcile has ended. Raises DamagedObject, StorageError."""
+        """None before the end of the first reconcile. Raises DamagedObject, StorageError."""
         for run, _ in reversed(_runs(self._bucket, self.space)):
             if self.known is not None and run == self.known.run:
                 break
@@ -153,7 +153,7 @@ class CoverageReader:
 
 
 def delete_old_runs(bucket: Bucket, space: str) -> None:
-    """All but the newest complete ones, and those that may still go on."""
+    """Delete all runs except the newest complete ones and those that may still be running."""
     recent = time.time_ns() // 1000 - UNFINISHED_KEPT // timedelta(microseconds=1)
     kept = 0
     for run, at in reversed(_runs(bucket, space)):
@@ -171,11 +171,11 @@ def delete_old_runs(bucket: Bucket, space: str) -> None:
 
 
 def _runs(bucket: Bucket, space: str) -> list[tuple[str, int]]:
-    """Each run with its time (µs since 1970), in that order.
+    """The runs with their times (µs since 1970), oldest first.
 
-    A name may be from the future, by a clock that was wrong, and would hide all others: a run is
-    not newer than the storage says. If that is in the future, too (in a folder it is the same
-    clock), the run comes before all others."""
+    A wrong clock may name a run in the future, which would hide all others. So the object's time
+    limits the run's time. If that is in the future too (a folder has the same clock), the run
+    sorts first."""
     prefix = _prefix(space)
     soon = time.time_ns() // 1000 + SKEW // timedelta(microseconds=1)
     times: dict[str, int] = {}
@@ -188,7 +188,7 @@ def _runs(bucket: Bucket, space: str) -> list[tuple[str, int]]:
 
 
 def _parts(bucket: Bucket, space: str, run: str) -> list[Part]:
-    """All parts of a run; none at all if one is missing."""
+    """All parts of a run; an empty list if one is missing."""
     parts: list[Part] = []
     while not parts or parts[-1].end:
         part = read_part(bucket, space, run, len(parts))

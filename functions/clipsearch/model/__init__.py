@@ -1,4 +1,4 @@
 """CLIP: manifest (model.json), bundle (a model's files), encoder (photos and texts to vectors).
 
-May import: storage, images, clipsearch's own top files. Knows nothing of the index.
+May import: storage, images, and the files beside this folder. Never imports the index.
 """

@@ -1,9 +1,10 @@
-"""A model as files, in a folder or in the index bucket: model.json, two ONNX graphs with
-their weights beside them, and the tokenizer.
+"""A model as files in a folder or in the index bucket.
+
+The files: model.json, two ONNX graphs, their weights, and the tokenizer.
 
     models/<space>/{image.onnx, image.onnx.data, text.onnx, text.onnx.data, tokenizer.json, …}
-    models/<space>/model.json               written last: a bundle without it does not exist
-    models/current/<12 digits>.json         which bundle is current; the greatest number counts
+    models/<space>/model.json               written last: without it the bundle does not exist
+    models/current/<12 digits>.json         points to the current bundle; the highest number wins
 """
 
 from __future__ import annotations
@@ -56,22 +57,21 @@ __all__ = [
 ]
 
 
-# Of pointers to the current model; and how often others may be faster.
-MAX_NUMBER = 99_999_999_999
-RACES = 20
-MISSING = "missing, though model.json names it"
+MAX_NUMBER = 99_999_999_999  # of pointers to the current model
+RACES = 20  # attempts to get the next number while others publish too
+MISSING = "missing, but model.json lists it"
 
 
 @dataclass(frozen=True, slots=True)
 class LocalBundle:
-    """A bundle in a folder; its files are used where they are."""
+    """A bundle in a folder. Its files are used in place."""
 
     bundle: Bundle
     folder: Path
 
     @contextmanager
     def files(self, tower: Tower) -> Iterator[Path]:
-        """The folder with the tower's files, after checking them (DamagedObject)."""
+        """Yield the folder after checking the tower's files. Raises DamagedObject."""
         for file in self.bundle.files_of(tower):
             path = self.folder / file
             if not path.is_file():
@@ -82,36 +82,39 @@ class LocalBundle:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBundle:
-    """A bundle in a bucket; a tower's files are downloaded when they are needed."""
+    """A bundle in a bucket. The files of a tower are downloaded on demand."""
 
     bundle: Bundle
     bucket: Bucket
 
     @contextmanager
     def files(self, tower: Tower) -> Iterator[Path]:
-        """A temporary folder with the tower's files: `fetch`, and gone at the end."""
-        import tempfile  # with what it imports 9 ms, which a local bundle need not wait for
+        """Yield a temporary folder with the tower's files. Raises what `fetch` raises."""
+        import tempfile  # takes 9 ms, which a local bundle can save
 
         with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
             self.fetch(tower, Path(folder))
             yield Path(folder)
 
     def check_complete(self) -> None:
-        """A look at the listing: is every file there, as long as model.json says? What the
-        files hold is checked when they are fetched. DamagedObject, StorageError."""
+        """Check by listing that all files exist with the sizes in model.json.
+
+        `fetch` checks their content. Raises DamagedObject, StorageError.
+        """
         prefix = f"models/{self.bundle.space}/"
         found = {stat.name.removeprefix(prefix): stat.size for stat in self.bucket.list(prefix)}
         for file, size in self.bundle.sizes.items():
             if file not in found:
                 raise DamagedObject(f"{prefix}{file}", MISSING)
             if found[file] != size:
-                reason = f"it has {found[file]:,} bytes, model.json says {size:,}"
+                reason = f"it has {found[file]:,} bytes; model.json says {size:,}"
                 raise DamagedObject(f"{prefix}{file}", reason)
 
     def fetch(self, tower: Tower, folder: Path) -> None:
-        """Download the tower's files into `folder`, at the same time, and check them.
+        """Download the tower's files into `folder` in parallel and check their SHA-256.
 
-        DamagedObject if one is missing or is not what model.json says; StorageError."""
+        Raises DamagedObject if a file is missing or differs from model.json; StorageError.
+        """
         files = self.bundle.files_of(tower)
         with ThreadPoolExecutor(len(files), "clipsearch-model") as pool:
             list(pool.map(partial(self._fetch, folder), files))
@@ -126,19 +129,19 @@ class RemoteBundle:
 
 
 def _check(bundle: Bundle, path: Path, name: str) -> None:
-    # Mapped, so that it is one call: read part by part, the thread would have to win the GIL
-    # back after each from the one that is importing ONNX Runtime, at 5 ms a time.
+    # Mapped and hashed in one call. After each smaller read the thread would wait 5 ms for the GIL,
+    # because another thread imports ONNX Runtime.
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) if size else b""
         digest = hashlib.sha256(data).hexdigest()
     wanted = bundle.files[path.name]
     if digest != wanted:
-        raise DamagedObject(name, f"its SHA-256 is {digest[:12]}…, model.json says {wanted[:12]}…")
+        raise DamagedObject(name, f"its SHA-256 is {digest[:12]}…; model.json says {wanted[:12]}…")
 
 
 def read_bundle(folder: Path) -> LocalBundle:
-    """The bundle in a folder. NoModel if there is no model.json, DamagedObject."""
+    """Read the bundle in a folder. Raises NoModel if it has no model.json, DamagedObject."""
     path = folder / MODEL_JSON
     try:
         data = path.read_bytes()
@@ -148,7 +151,10 @@ def read_bundle(folder: Path) -> LocalBundle:
 
 
 def load_bundle(bucket: Bucket, space: str = "current") -> RemoteBundle:
-    """A bundle in the index bucket, by its space. NoModel, DamagedObject, StorageError."""
+    """Load the bundle of `space` from the index bucket.
+
+    Raises NoModel, DamagedObject, StorageError.
+    """
     if space == "current":
         space = current_space(bucket)
     name = f"models/{space}/{MODEL_JSON}"
@@ -158,14 +164,15 @@ def load_bundle(bucket: Bucket, space: str = "current") -> RemoteBundle:
         raise NoModel(f"the bundle {space!r} in {bucket.url}") from exc
     bundle = parse_bundle(data, name)
     if bundle.space != space:
-        raise DamagedObject(name, f"it is the bundle of space {bundle.space!r}")
+        raise DamagedObject(name, f"it belongs to space {bundle.space!r}")
     return RemoteBundle(bundle, bucket)
 
 
 def current_space(bucket: Bucket) -> str:
-    """The space of the current bundle. NoModel, DamagedObject, StorageError.
+    """Return the space of the current bundle. Raises NoModel, DamagedObject, StorageError.
 
-    A damaged pointer is no reason to take the one before: `ingest` would write into its space."""
+    A damaged pointer never falls back to the previous one: `ingest` would write into its space.
+    """
     number = _newest_number(bucket)
     if not number:
         raise NoModel(f"the current model in {bucket.url}")
@@ -173,7 +180,7 @@ def current_space(bucket: Bucket) -> str:
 
 
 def _newest_number(bucket: Bucket) -> int:
-    """0 if there is no pointer. Numbers above MAX_NUMBER are not ours: nothing could follow."""
+    """Return 0 if there is no pointer. Ignores numbers above MAX_NUMBER: none could follow."""
     names = [stat.name for stat in bucket.list("models/current/")]
     found = [re.fullmatch(r"models/current/(\d{12})\.json", name) for name in names]
     numbers = [int(match[1]) for match in found if match]
@@ -187,7 +194,7 @@ def _space_at(bucket: Bucket, number: int) -> str:
         if not re.fullmatch("[0-9a-f]{12}", space):
             raise ValueError(f"{space!r:.100} is not a space")
     except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise DamagedObject(name, "not a pointer to the current model") from exc
+        raise DamagedObject(name, "it does not name the space of a model") from exc
     return str(space)
 
 
@@ -201,15 +208,16 @@ def publish_bundle(
     make_current: bool = True,
     say: Callable[[str], None] = lambda line: None,
 ) -> str:
-    """Put the bundle of a folder into the index bucket; returns its space. May be repeated.
+    """Upload the bundle of a folder to the index bucket and return its space. Idempotent.
 
-    `say` is told of each file before it goes.
-    model.json goes last and becomes current after that, so a reader never sees half a bundle.
+    `say` gets a line for each file before its upload. model.json is uploaded last and only then
+    becomes current, so readers never see half a bundle. Raises NoModel, DamagedObject,
+    StorageError.
     """
     local = read_bundle(folder)
     space = local.bundle.space
     with local.files("image"), local.files("text"):
-        pass  # they are what model.json says
+        pass  # only the check
     for file in (*local.bundle.files, MODEL_JSON):
         name = f"models/{space}/{file}"
         say(f"{name}, {(folder / file).stat().st_size / 1e6:.1f} MB")
@@ -217,9 +225,9 @@ def publish_bundle(
         try:
             bucket.create(name, (folder / file).read_bytes(), kind)
         except ObjectExists:
-            # The same space with another report is the same model; anything else is not it.
+            # model.json may differ in its report; the other files must be equal.
             if file != MODEL_JSON:
-                raise DamagedObject(name, "the bucket holds other bytes under this name") from None
+                raise DamagedObject(name, "the bucket has a different file of this name") from None
             load_bundle(bucket, space)
     if make_current:
         _point_to(bucket, space)
@@ -231,7 +239,7 @@ def _point_to(bucket: Bucket, space: str) -> None:
     data = json.dumps(pointer).encode()
     for _ in range(RACES):
         number = _newest_number(bucket)
-        with suppress(DamagedObject):  # the next number heals it
+        with suppress(DamagedObject):  # the next number replaces a damaged one
             if number and _space_at(bucket, number) == space:
                 return
         if number == MAX_NUMBER:
@@ -239,6 +247,7 @@ def _point_to(bucket: Bucket, space: str) -> None:
         try:
             bucket.create(_current_name(number + 1), data, "application/json")
             return
-        except ObjectExists:  # somebody else was faster: look again
+        except ObjectExists:  # another publisher took this number
             continue
-    raise StorageError(f"no number after {number} could be had for models/current in {bucket.url}")
+    name = _current_name(number + 1)
+    raise StorageError(f"{name} in {bucket.url} cannot be created; try again in a moment")

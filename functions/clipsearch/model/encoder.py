@@ -1,7 +1,7 @@
-"""CLIP: texts and pictures -> vectors of length 1.
+"""CLIP: encodes texts and pictures as vectors of length 1.
 
-A tower (towers.py) is built when it is first needed: a text query never loads the image tower and
-`ingest` never loads the text tower. Never at import: the framework forks after it.
+A tower (towers.py) is loaded on first use: a text query never loads the image tower and `ingest`
+never loads the text tower. Nothing is loaded at import, because the framework forks later.
 """
 
 from __future__ import annotations
@@ -38,13 +38,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-MAX_BATCH = 16  # at a time, on all cores together: bounds the memory, and more are no faster
+MAX_BATCH = 16  # on all cores together: limits the memory, and larger batches are no faster
 
 
 @dataclass(frozen=True, slots=True)
 class TextEmbedding:
-    """`vectors` (N, D) float32, rows of length 1; `truncated[i]`: text i was longer than the
-    model's context and was cut."""
+    """`vectors`: (N, D) float32, rows of length 1.
+
+    `truncated[i]`: whether text i was cut to the model's context.
+    """
 
     vectors: Floats
     truncated: list[bool]
@@ -52,8 +54,11 @@ class TextEmbedding:
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """`per_image` (N, M), `per_text` (M, N) float32: CLIPModel's logits_per_image and
-    logits_per_text, the cosines times the checkpoint's logit scale. `truncated` as above."""
+    """`per_image` (N, M), `per_text` (M, N) float32: cosines times the model's logit scale.
+
+    They equal logits_per_image and logits_per_text of CLIPModel in transformers. `truncated[i]`:
+    whether text i was cut to the model's context.
+    """
 
     per_image: Floats
     per_text: Floats
@@ -61,16 +66,17 @@ class Logits:
 
 
 class Encoder:
-    """A bundle ready to encode. Cheap to make; safe to share between threads.
+    """Encodes with the model of a bundle. Cheap to create; safe to use from several threads.
 
-    The first use of a tower raises what fetching it raises: DamagedObject, StorageError.
-    Nothing is remembered of a failure, so the next use tries again.
+    The first use of a tower may raise DamagedObject or StorageError. The next use tries again.
     """
 
     def __init__(self, source: LocalBundle | RemoteBundle, side_by_side: bool = False) -> None:
-        """`side_by_side`: pictures are encoded each on one core, as many as there are at once,
-        which is a fifth quicker for who has many. Otherwise each is encoded on all cores: for
-        who waits for one."""
+        """`side_by_side`: encode each picture on one core, one per core at once.
+
+        That has a fifth more throughput. The default encodes each picture on all cores, which has
+        the lower latency.
+        """
         self._source = source
         threads = 1 if side_by_side else cpus()
         self._text = _Lazy(lambda: _load(source, "text", TextTower))
@@ -80,12 +86,15 @@ class Encoder:
     def from_bucket(
         cls, bucket: Bucket, model: str = "current", side_by_side: bool = False
     ) -> Encoder:
-        """The bundle of a space in the index bucket. NoModel, DamagedObject, StorageError."""
+        """Load the bundle of a space from the index bucket.
+
+        Raises NoModel, DamagedObject, StorageError.
+        """
         return cls(load_bundle(bucket, model), side_by_side)
 
     @classmethod
     def from_folder(cls, folder: Path, side_by_side: bool = False) -> Encoder:
-        """A bundle in a local folder. NoModel, DamagedObject."""
+        """Load the bundle in a local folder. Raises NoModel, DamagedObject."""
         return cls(read_bundle(folder), side_by_side)
 
     @property
@@ -106,11 +115,11 @@ class Encoder:
 
     @property
     def image_size(self) -> int:
-        """The side of the square that the image tower sees, in pixels."""
+        """Side of the image tower's square input, in pixels."""
         return self.bundle.image_size
 
     def decode(self, data: bytes) -> Photo:
-        """A photo's bytes, for this encoder. PhotoTooLarge, UnreadablePhoto."""
+        """Decode a photo for this encoder. Raises PhotoTooLarge, UnreadablePhoto."""
         return decode_photo(data, self.image_size, self.bundle.preprocessing)
 
     @property
@@ -119,18 +128,18 @@ class Encoder:
 
     @property
     def loaded(self) -> set[Tower]:
-        """The towers whose sessions exist."""
+        """Towers that are already loaded."""
         towers: dict[Tower, _Lazy[Any]] = {"image": self._image, "text": self._text}
         return {tower for tower, lazy in towers.items() if lazy.value is not None}
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
-        """The tokens of each text, start and end included, and whether the text was cut."""
+        """Return (tokens of each text with start and end, whether each text was cut)."""
         return self._text.get().tokenize(texts, self.bundle.context_length)
 
     def encode_text(self, texts: Sequence[str]) -> TextEmbedding:
-        """Any texts; those longer than the model's context are cut and flagged."""
+        """Encode texts. Texts beyond the model's context are cut and flagged."""
         rows, truncated = self.tokenize(texts) if texts else ([], [])
-        import numpy as np  # by now imported, while the files were on their way
+        import numpy as np  # already imported during the download
 
         if not rows:
             return TextEmbedding(np.empty((0, self.dim), np.float32), [])
@@ -138,7 +147,7 @@ class Encoder:
         return TextEmbedding(np.concatenate(vectors), truncated)
 
     def encode_image(self, images: Sequence[Image.Image]) -> Floats:
-        """Upright pictures of any size and mode -> (N, dim), rows of length 1."""
+        """Encode upright pictures of any size and mode. Returns (N, D), rows of length 1."""
         import numpy as np
 
         if not images:
@@ -160,25 +169,31 @@ class Encoder:
         return self._image.get().encode(pixels)
 
     def logits(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Logits:
-        """How well each of N pictures goes with each of M texts; a softmax over a row of
-        `per_image` gives the probability of each text, if one of them is the right one."""
+        """Score each of N pictures against each of M texts.
+
+        A softmax over a row of `per_image` is the probability of each text, if exactly one is
+        right.
+        """
         text = self.encode_text(texts)
         per_image = self.logit_scale * (self.encode_image(images) @ text.vectors.T)
         return Logits(per_image, per_image.T, text.truncated)
 
     def _batch(self, tower: Tower) -> int:
-        """How many go through a tower at once. In 8 bits one: activations are rounded by their
-        range, so a vector would depend on its neighbours, and a photo would not find itself."""
+        """Return the batch size of a tower.
+
+        For int8 it is 1: activations are quantised by the range of the batch. So vectors would
+        depend on their neighbours, and a photo would not find itself.
+        """
         return 1 if self.bundle.precision[tower] == "int8" else MAX_BATCH
 
 
 def _cut(items: Any, size: int) -> list[Any]:
-    """A sequence or an array, in pieces of `size`."""
+    """Split a sequence or array into pieces of `size`."""
     return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 class _Lazy(Generic[T]):
-    """Built once, by whichever thread comes first; a failed build is tried again next time."""
+    """Builds a value once, in the first thread that asks. After a failure the next call retries."""
 
     def __init__(self, build: Callable[[], T]) -> None:
         self._build = build
@@ -196,8 +211,8 @@ class _Lazy(Generic[T]):
 def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
     with ThreadPoolExecutor(1, "clipsearch-imports") as beside:
         imported = beside.submit(import_in_turn, "onnxruntime")
-        # ONNX Runtime has copied the matrices once the session exists: what was downloaded can
-        # go (on Cloud Run the file system is memory).
+        # The session copies the weights, so the download can be deleted. On Cloud Run that frees
+        # memory, because files are in memory there.
         with source.files(tower) as folder:
             imported.result()
             return build(folder)

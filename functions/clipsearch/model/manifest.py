@@ -1,4 +1,4 @@
-"""model.json: what a bundle says of itself, and the space that follows from it."""
+"""model.json: the description of a bundle, and the space derived from it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ TOWERS: tuple[Tower, ...] = ("image", "text")
 Precision = Literal["fp32", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8")
 
-# What every bundle has. The graphs' weights may be in more files, named after their graph.
+# Files that every bundle has. Weights may be in more files, named after their graph.
 FILES = ("image.onnx", "image.onnx.data", "text.onnx", "text.onnx.data", "tokenizer.json")
 
 
 def tower_of(file: str) -> Tower | None:
-    """The tower that a file of a bundle belongs to; None if it is no file of a bundle."""
+    """Return the tower of a file; None if bundles have no such file."""
     if re.fullmatch(r"image\.onnx(\.[a-z]+)?", file):
         return "image"
     if re.fullmatch(r"text\.onnx(\.[a-z]+)?|tokenizer\.json", file):
@@ -36,10 +36,10 @@ def tower_of(file: str) -> Tower | None:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What model.json says.
+    """The content of model.json.
 
-    `files` maps each file's name to its SHA-256 (hex). `text_direction` (dim,): what the vectors
-    of all texts have in common; None in bundles that were exported before it was told.
+    `files` maps file names to SHA-256 (hex), `sizes` to bytes. `text_direction` (dim,): the
+    component that all text vectors share; None in older bundles.
     """
 
     space: str
@@ -93,7 +93,7 @@ def space_of(
     std: tuple[float, ...],
     preprocessing: int = PREPROCESSING,
 ) -> str:
-    """The embedding space: 12 hex digits over all that decides what a vector is."""
+    """Return the embedding space: 12 hex digits, a hash of all that determines a vector."""
     facts = {
         "files": dict(files),
         "dim": dim,
@@ -108,12 +108,15 @@ def space_of(
 
 
 def parse_bundle(data: bytes, where: str) -> Bundle:
-    """model.json -> Bundle. DamagedObject(where, …) if it is not one, or if its space is not
-    the one that its contents give (a changed digest, say)."""
+    """Parse model.json.
+
+    Raises DamagedObject(where, …) if it is invalid, or if its space does not fit its contents,
+    for example a changed digest.
+    """
     try:
         document = json.loads(data)
         if document["format"] != FORMAT:
-            raise DamagedObject(where, f"format {document['format']!r}; this code reads {FORMAT}")
+            raise DamagedObject(where, f"format {document['format']!r}; supported: {FORMAT}")
         red, green, blue = (float(value) for value in document["mean"])
         std_red, std_green, std_blue = (float(value) for value in document["std"])
         bundle = Bundle(
@@ -123,7 +126,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             logit_scale=float(document["logit_scale"]),
             context_length=int(document["context_length"]),
             image_size=int(document["image_size"]),
-            preprocessing=int(document.get("preprocessing", 1)),  # bundles before 2 say nothing
+            preprocessing=int(document.get("preprocessing", 1)),  # 1 has no such field
             mean=(red, green, blue),
             std=(std_red, std_green, std_blue),
             files={file: str(entry["sha256"]) for file, entry in document["files"].items()},
@@ -133,14 +136,15 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             report=dict(document["report"]),
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
-            raise ValueError(f"the files {list(bundle.files)}")
+            raise ValueError(f"wrong files {list(bundle.files)}")
         if bundle.preprocessing not in READABLE:
-            raise ValueError(f"the preprocessing {bundle.preprocessing}; {READABLE} are known")
-        # of no consequence for the space, so not covered by it
+            raise ValueError(f"preprocessing {bundle.preprocessing} is unknown; update clipsearch")
+        # not part of the space, so its hash does not cover them
         if not (math.isfinite(bundle.logit_scale) and bundle.logit_scale > 0):
-            raise ValueError(f"the logit_scale {bundle.logit_scale}")
+            raise ValueError(f"logit_scale {bundle.logit_scale} is not a positive number")
         if not all(bundle.precision[tower] in PRECISIONS for tower in TOWERS):
-            raise ValueError(f"the precision {bundle.precision}")
+            given = ", ".join(bundle.precision.values())
+            raise ValueError(f"precision {given}; supported: {', '.join(PRECISIONS)}")
     except (
         ValueError,
         KeyError,
@@ -160,9 +164,10 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         preprocessing=bundle.preprocessing,
     )
     if space != bundle.space:
-        raise DamagedObject(where, f"it says space {bundle.space!r}, its contents give {space!r}")
+        raise DamagedObject(where, f"its space is {bundle.space!r}, its contents give {space!r}")
     if bundle.text_direction is not None and len(bundle.text_direction) != bundle.dim:
-        raise DamagedObject(where, f"a text_direction of {len(bundle.text_direction)} numbers")
+        count = len(bundle.text_direction)
+        raise DamagedObject(where, f"text_direction has {count} numbers, not {bundle.dim}")
     return bundle
 
 
@@ -171,5 +176,5 @@ def _direction(values: Any) -> tuple[float, ...] | None:
         return None
     direction = tuple(float(value) for value in values)
     if not all(abs(value) <= 1 for value in direction) or not any(direction):
-        raise ValueError("a text_direction that is none")
+        raise ValueError("text_direction is not a direction")
     return direction

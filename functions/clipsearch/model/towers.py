@@ -1,4 +1,4 @@
-"""CLIP's two towers as ONNX Runtime sessions, from a folder with a bundle's files."""
+"""CLIP's two towers as ONNX Runtime sessions, loaded from a folder with the bundle's files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class ImageTower:
-    """Pictures as pixels -> vectors, on so many threads."""
+    """Encodes pixels as vectors, on `threads` threads."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         self._session = _session(folder / "image.onnx", threads)
@@ -32,7 +32,7 @@ class ImageTower:
 
 
 class TextTower:
-    """Texts -> tokens -> vectors."""
+    """Tokenizes texts and encodes tokens as vectors."""
 
     def __init__(self, folder: Path) -> None:
         with ThreadPoolExecutor(1, "clipsearch-text") as pool:
@@ -43,7 +43,7 @@ class TextTower:
     def tokenize(
         self, texts: Sequence[str], context_length: int
     ) -> tuple[list[list[int]], list[bool]]:
-        """The tokens of each text with start and end, and whether it was cut to the context."""
+        """Return (tokens of each text with start and end, whether each text was cut)."""
         encodings = self._tokenizer.encode_batch([plain(text) for text in texts])
         rows = [encoding.ids for encoding in encodings]
         truncated = [len(row) > context_length for row in rows]
@@ -57,8 +57,8 @@ class TextTower:
         """Token lists -> (N, D)."""
         import numpy as np
 
-        # The tower is causal and pools at the first end token: what follows it changes nothing,
-        # so a batch is padded with end tokens, and only up to its longest text.
+        # The tower is causal and pools at the first end token, so later tokens have no effect. A
+        # batch is padded with end tokens, up to its longest text.
         ids = np.full((len(rows), max(map(len, rows))), rows[0][-1], np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
@@ -71,13 +71,12 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    # Waiting threads spin until the next operator, but no longer: left to itself, ONNX Runtime
-    # lets them spin on, and take the cores from the other requests. Without any spinning a
-    # picture takes a quarter longer.
+    # Waiting threads spin only until the next operator. By default they spin on and take the cores
+    # from other requests. Without any spinning a picture takes a quarter longer.
     options.add_session_config_entry("session.intra_op.spin_duration_us", "200")
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3  # errors
-    # By path, never as bytes: those would be held twice (measured: twice the load time too).
+    # By path, because bytes would be in memory twice and take twice as long to load (measured).
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
@@ -87,6 +86,6 @@ def _tokenizer(path: Path) -> tokenizers.Tokenizer:
     tokenizer = tokenizers.Tokenizer.from_file(str(path))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    # A typed <|endoftext|> is text. As a token it would hide what follows: the tower pools there.
+    # A typed <|endoftext|> is text. As a token it would hide the rest: the tower pools there.
     tokenizer.encode_special_tokens = True
     return tokenizer

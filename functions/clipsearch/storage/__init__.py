@@ -1,8 +1,7 @@
-"""Object storage: the interface, and the two places where objects can be.
+"""Object storage: the interface `Bucket`, implemented for Cloud Storage and local folders.
 
-The index asks only one thing of a storage beyond reading and writing: *create if absent*.
-Only a person who puts photos into a bucket (cli/upload) replaces any. Whoever implements `Bucket`
-passes tests/storage/test_contract.py.
+Besides reading and writing, the index needs only *create if absent*. Only cli/upload replaces
+objects (photos). Every implementation of `Bucket` must pass tests/storage/test_contract.py.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ MAX_NAME_BYTES = 1024  # https://cloud.google.com/storage/docs/objects#naming
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What is known about one generation of an object without reading it; `size` in bytes.
+    """Metadata of one generation of an object; `size` in bytes.
 
-    `crc32c` as Cloud Storage writes it, in base64; None in a folder, where only reading tells."""
+    `crc32c`: base64, as in Cloud Storage; None in a folder, where it would need a read."""
 
     name: str
     generation: int
@@ -36,9 +35,9 @@ class Stat:
 
 
 class Bucket(Protocol):
-    """Objects by name. Every method may raise StorageError, and BadObjectName for a name.
+    """Objects by name. Methods are thread-safe.
 
-    Methods may be called from several threads at once.
+    Every method may raise StorageError, and BadObjectName for an invalid name.
     """
 
     url: str
@@ -53,8 +52,8 @@ class Bucket(Protocol):
     ) -> Stat:
         """Write an object that must not exist yet.
 
-        Raises ObjectExists if the name is taken by other bytes. If it holds these very bytes
-        the call succeeds: that is a retry after a lost reply.
+        Raises ObjectExists if an object with other bytes has the name. Succeeds if the object
+        already has these bytes: that is a retry after a lost reply.
         """
 
     def replace(
@@ -66,9 +65,9 @@ class Bucket(Protocol):
         cache_control: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Stat:
-        """Write over this very generation. ObjectNotFound if it is gone or replaced.
+        """Overwrite this generation. Raises ObjectNotFound if it was deleted or replaced.
 
-        As with create(), these very bytes in its place are a retry after a lost reply."""
+        Succeeds if the object already has these bytes, as create() does."""
 
     def read(
         self,
@@ -77,40 +76,40 @@ class Bucket(Protocol):
         start: int = 0,
         most: int | None = None,
     ) -> bytes:
-        """The bytes from `start` to the end, after any Content-Encoding is undone.
+        """The bytes from `start` to the end, with any Content-Encoding decoded.
 
-        With a `start` only the number of bytes is checked: a part of an object has no checksum.
+        With a `start`, only the number of bytes is checked: a range has no checksum.
 
-        Raises ObjectNotFound if there is no such object or generation, ObjectTooLarge if these
-        are more than `most` bytes, and ObjectUnreadable if the storage refuses this object (its
-        permissions or its key) or if its bytes are not what its checksum or encoding says."""
+        Raises ObjectNotFound if the object or generation does not exist, and ObjectTooLarge above
+        `most` bytes. Raises ObjectUnreadable if the storage refuses the object (permissions, key),
+        or if its bytes do not match its checksum or encoding."""
 
     def read_into(self, name: str, buffer: memoryview) -> int:
-        """Fill `buffer` (of bytes) with the first bytes; how many there were, if not enough.
+        """Fill `buffer` with the object's first bytes; returns how many were written.
 
-        Nothing has checked them against a checksum. Raises as read()."""
+        The bytes are not verified against a checksum. Raises the errors of read()."""
 
     def download(self, name: str, path: Path) -> None:
         """Write the bytes to the local file `path` without holding them in memory.
 
-        Raises as read()."""
+        Raises the errors of read()."""
 
     def stat(self, name: str) -> Stat:
-        """ObjectNotFound if there is no such object; ObjectUnreadable as read()."""
+        """Raises ObjectNotFound if the object does not exist, and ObjectUnreadable as read()."""
 
     def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
         """Objects whose name begins with `prefix` and is not below `start`, by name.
 
-        The order is that of the UTF-8 bytes. What was created or deleted before the call is
-        seen; what happens during it may be.
+        Names sort by their UTF-8 bytes. The listing includes every change before the call;
+        changes during the call may be missing.
         """
 
     def delete(self, name: str, generation: int | None = None) -> None:
-        """Remove the object if it is there and, when given, of this generation. Idempotent."""
+        """Delete the object, or only its `generation` if given. Idempotent."""
 
 
 def open_bucket(url: str) -> Bucket:
-    """The bucket at gs://BUCKET[/PREFIX] or file:///FOLDER (made on the first write).
+    """The bucket at gs://BUCKET[/PREFIX] or file:///FOLDER (created on the first write).
 
     Opens no connection. Raises ValueError for any other address.
     """
@@ -137,19 +136,19 @@ def folder_path(url: str) -> Path:
     parts = urlsplit(url)
     if parts.scheme != "file" or parts.netloc or parts.query or parts.fragment:
         raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
-    path = Path(os.fsdecode(unquote_to_bytes(parts.path)))  # its bytes need not be UTF-8
+    path = Path(os.fsdecode(unquote_to_bytes(parts.path)))  # may contain bytes other than UTF-8
     if not path.is_absolute() or path == Path("/"):
         raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
     return path
 
 
 def check_name(name: str) -> None:
-    """Raise BadObjectName for what no storage takes as a name."""
+    """Raise BadObjectName for a name that no storage accepts."""
     if name in ("", ".", ".."):
-        raise BadObjectName(name, "it says nothing")
+        raise BadObjectName(name, "it must not be empty, '.' or '..'")
     try:
         size = len(name.encode())
     except UnicodeEncodeError as exc:
-        raise BadObjectName(name, "it cannot be written as UTF-8") from exc
+        raise BadObjectName(name, "it is not valid UTF-8") from exc
     if size > MAX_NAME_BYTES:
-        raise BadObjectName(name, f"it has {size} bytes, {MAX_NAME_BYTES} are allowed")
+        raise BadObjectName(name, f"it has {size} bytes; at most {MAX_NAME_BYTES} are allowed")

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the process or the machine stops."""
+"""Atomic file writes: after a crash or power cut, a file is complete or absent."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-STALE_AFTER_S = 3600  # a temporary file this old has lost its writer: writing takes seconds
+STALE_AFTER_S = 3600  # writing takes seconds, so the writer of an older temporary file is gone
 
 
 class TemporaryFiles:
-    """Files in `folder`, to be linked or renamed to where they belong."""
+    """Temporary files in `folder`, which you link or rename to their final place."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -21,7 +21,7 @@ class TemporaryFiles:
 
     @contextmanager
     def holding(self, data: bytes) -> Iterator[Path]:
-        """A complete file with these bytes; what is left of it afterwards is removed."""
+        """A complete file with these bytes; deleted on exit if it still exists."""
         self._folder.mkdir(parents=True, exist_ok=True)
         if not self._swept:
             _remove_stale(self._folder)
@@ -38,13 +38,13 @@ class TemporaryFiles:
 
 
 def append_line(path: Path, line: str) -> None:
-    """In one piece, behind whatever others append at the same time."""
+    """Append the line in one write, so that concurrent appends do not mix."""
     with path.open("ab", buffering=0) as file:
         file.write(f"{line}\n".encode())
 
 
 def sync_folder(folder: Path) -> None:
-    """Without this the name of a written file may not survive a power cut."""
+    """Flush the folder. Otherwise, a power cut may lose the name of a written file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What an object holds, told without reading it where its storage can."""
+"""Compares an object's content with given bytes, by checksum if the storage keeps one."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from clipsearch.storage import Bucket, Stat
 
 
 def crc32c(data: bytes) -> str:
-    """As in Stat."""
+    """The CRC-32C in base64, as in Stat."""
     import google_crc32c
 
     return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
 
 
 def holds(bucket: Bucket, there: Stat, data: bytes) -> bool:
-    """Whether the object that `there` describes is these very bytes."""
+    """Whether the object described by `there` has exactly these bytes."""
     if there.size != len(data):
         return False
     if there.crc32c is None:

@@ -1,4 +1,4 @@
-"""Google Cloud Storage. Only the modules gcs* know its client and its exceptions."""
+"""Google Cloud Storage. Only the gcs* modules use its client and exceptions."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from google.api_core.retry import Retry
     from google.cloud.storage import Blob, Client
 
-# Trying again, waiting included, ends after this many seconds: well within the 60 s that a
-# request to a function may take, and whoever sent the event or the query tries again anyway.
+# Retries, including waits, stop after this time: well within a function's request timeout of
+# 60 s. The sender of the event or query retries anyway.
 RETRY_S = 30.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
-# To connect, and for the next bytes to come.
+# Connect and read timeouts.
 TIMEOUT_S = (5.0, 20.0)
-# Otherwise the client starts a thread that asks for the bucket's own metadata, for traces that
-# nobody collects; it costs a request and a permission that we do not need.
+# Stops the client from fetching the bucket's metadata in a thread, for traces that we do not
+# collect. That fetch costs a request and needs one more permission.
 _NO_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true"
 _LISTED = "items(name,generation,size,contentType,updated,crc32c),nextPageToken"
 
 
 class GcsBucket:
-    """The objects of a bucket below a prefix; Bucket says what the methods promise.
+    """The objects of a bucket below a prefix; see Bucket for the methods.
 
-    The client is made on first use, because it must not be there when the server forks.
+    The client is created on first use: it must not exist when the server forks.
     """
 
     def __init__(self, url: str) -> None:
@@ -78,7 +78,7 @@ class GcsBucket:
         most: int | None = None,
     ) -> bytes:
         bucket = self._blob(name).bucket
-        # Only now: threads that import the client side by side must all begin with _translated().
+        # After _blob(): threads that import the client in parallel must all start in _translated().
         from clipsearch.storage.gcs_reading import ReadBlob, Reader
 
         blob = ReadBlob(self._prefix + name, bucket, generation=generation)
@@ -130,11 +130,11 @@ class GcsBucket:
             self._translated("delete", name),
             suppress(PreconditionFailed),
         ):
-            # Not blob.generation: in a versioned bucket that would erase an old version.
+            # Not blob.generation: in a versioned bucket that would delete an old version.
             blob.delete(if_generation_match=generation, timeout=TIMEOUT_S, retry=_retry())
 
     def close(self) -> None:
-        """Give the connections back; the next call makes new ones."""
+        """Close the connections; the next call opens new ones."""
         with self._lock:
             client, self._client = self._client, None
         if client is not None:
@@ -160,9 +160,9 @@ class GcsBucket:
     ) -> Blob:
         check_name(name)
         if "\r" in name or "\n" in name:
-            raise BadObjectName(name, "Cloud Storage allows no line break")
+            raise BadObjectName(name, "Cloud Storage does not allow line breaks")
         if len((self._prefix + name).encode()) > MAX_NAME_BYTES:
-            reason = f"it has more than {MAX_NAME_BYTES} bytes, {self._prefix!r} among them"
+            reason = f"with the prefix {self._prefix!r} it has more than {MAX_NAME_BYTES} bytes"
             raise BadObjectName(name, reason)
         blob = self._blob(name)
         blob.cache_control = cache_control
@@ -173,7 +173,7 @@ class GcsBucket:
     def _upload(
         self, operation: str, blob: Blob, over: int, data: bytes, content_type: str
     ) -> Stat | None:
-        """Write over the generation `over` (0: there must be none); None if it is another."""
+        """Overwrite generation `over` (0: must not exist); None on a generation mismatch."""
         from google.api_core.exceptions import PreconditionFailed
 
         name = blob.name.removeprefix(self._prefix)
@@ -183,7 +183,7 @@ class GcsBucket:
                     data, content_type, if_generation_match=over, timeout=TIMEOUT_S, retry=_retry()
                 )
             except PreconditionFailed:
-                # Also when our own first attempt succeeded and only its reply was lost.
+                # Our own first attempt may have succeeded, with its reply lost.
                 return self._identical(name, data)
         return self._stat_of(blob)
 
@@ -194,7 +194,7 @@ class GcsBucket:
         return blob
 
     def _identical(self, name: str, data: bytes) -> Stat | None:
-        """The Stat of the object if it holds `data` already."""
+        """The Stat of the object if it already holds `data`, otherwise None."""
         stat = self._stat_of(self._reloaded(name, "compare"))
         return stat if holds(self, stat, data) else None
 
@@ -217,14 +217,14 @@ class GcsBucket:
 
 
 class _Filling:
-    """What the client takes for a file to write to: memory that is there already."""
+    """A file-like object that lets the client download into existing memory."""
 
     def __init__(self, buffer: memoryview) -> None:
         self._buffer, self._done = buffer, 0
 
     def write(self, data: bytes) -> int:
         room = self._buffer[self._done : self._done + len(data)]
-        room[:] = data[: len(room)]  # an answer may be longer than the range
+        room[:] = data[: len(room)]  # a response may be longer than the range
         self._done += len(room)
         return len(data)
 
@@ -232,7 +232,7 @@ class _Filling:
         return self._done
 
     def seek(self, position: int, whence: int = 0) -> int:
-        """For a download that begins again."""
+        """The client seeks when it restarts a download."""
         self._done = position
         return position
 

@@ -1,4 +1,4 @@
-"""Turns the errors of Google's client into ours. Imports the client: import it late."""
+"""Translates the errors of Google's client into ours. Import late: it imports the client."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from urllib3.exceptions import DecodeError, HTTPError
 
 from clipsearch.errors import ObjectNotFound, ObjectUnreadable, StorageError
 
-# What may be the fault of the object that was asked for. Not in the storage's words: those name
-# accounts, and the reason is shown to everybody.
+# Errors that one object may cause. The storage's own messages name accounts, and everyone can
+# see the reason, so we use our own texts.
 _OWN_FAULTS: dict[type[Exception], str] = {
-    BadRequest: "the storage refuses it (400); is it encrypted with a customer-supplied key?",
-    Forbidden: "the storage forbids it (403); check its permissions and its Cloud KMS key",
+    BadRequest: "the storage refused it (400); check for a customer-supplied encryption key",
+    Forbidden: "the storage denied access (403); check its permissions and its Cloud KMS key",
     DataCorruption: "its bytes do not match its checksum",
-    DecodeError: "its Content-Encoding is gzip, but its bytes are not",
+    DecodeError: "its Content-Encoding is gzip, but its bytes are not gzip",
 }
 
 
 @contextmanager
 def translated(operation: str, name: str, generation: int | None, bucket: str) -> Iterator[None]:
-    """Raise ObjectNotFound, ObjectUnreadable or StorageError for what the client raises.
+    """Translate the client's exceptions to ObjectNotFound, ObjectUnreadable or StorageError.
 
-    `operation` ("read", "list", ...) on the object `name`, or the prefix, of the bucket's address.
+    `operation`: "read", "list", ... `name`: an object or a prefix. `bucket`: its address.
     """
     what = f"{operation} {name!r} in {bucket}"
     try:
         yield
     except NotFound as exc:
         if operation in ("list", "create"):  # these need no object, so the bucket is missing
-            raise StorageError(f"{what}: there is no such bucket ({exc})") from exc
+            raise StorageError(f"{what}: no such bucket ({exc})") from exc
         raise ObjectNotFound(name, generation) from exc
-    # OSError: every error of requests, timeouts included, and a full disk.
+    # OSError: every error of requests, including timeouts, and a full disk.
     except (
         GoogleAPIError,
         GoogleAuthError,

@@ -1,4 +1,4 @@
-"""Reads one object of Cloud Storage, bounded and checked. Imports the client: import it late."""
+"""Reads one Cloud Storage object with a size limit and checksum. Import late: loads the client."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from google.cloud.storage.exceptions import DataCorruption
 from clipsearch.errors import ObjectTooLarge, ObjectUnreadable, StorageError
 from clipsearch.storage.checksum import crc32c
 
-# A download that arrives damaged is begun again once: a second fault is the object's own.
+# A corrupt download is retried once; if it fails again, the object itself is damaged.
 ATTEMPTS = 2
-# A gzip file is a sequence of members. Each takes 20 µs even if it is empty and has 20 bytes.
+# A gzip file is a sequence of members. Even an empty one, 20 bytes long, takes 20 µs.
 MAX_MEMBERS = 1000
-_MEMBER = b"\x1f\x8b\x08"  # its first bytes; 16 MB of other data contain them once by chance
+_MEMBER = b"\x1f\x8b\x08"  # its first bytes; random data contain them once in 16 MB
 
 
 class ReadBlob(Blob):  # type: ignore[misc]
@@ -34,13 +34,13 @@ class ReadBlob(Blob):  # type: ignore[misc]
 
 
 class Reader:
-    """Reads one object. `name` is for errors, `options` (timeout, retry) for every request."""
+    """Reads one object. `name`: for errors. `options`: timeout and retry of every request."""
 
     def __init__(self, blob: ReadBlob, name: str, options: Mapping[str, Any]) -> None:
         self._blob, self._name, self._options = blob, name, options
 
     def read(self, start: int, most: int | None) -> bytes:
-        """As Bucket.read(). Raises the client's errors, too."""
+        """As Bucket.read(). Also raises the client's errors."""
         try:
             raw = self._checked(start, most)
         except RequestRangeNotSatisfiable:
@@ -57,12 +57,12 @@ class Reader:
             if most is not None and len(raw) > most:
                 raise ObjectTooLarge(self._name, most)
             return raw
-        if start:  # the range was one of the compressed bytes
+        if start:  # the range counted compressed bytes
             raw = self._checked(0, None if most is None else start + most)
         return _expanded(self._name, raw, start, most)
 
     def _checked(self, start: int, most: int | None) -> bytes:
-        """The stored bytes from `start`, which may be a few more than `most`."""
+        """The stored bytes from `start`; may exceed `most` by a few bytes."""
         for attempt in range(1, ATTEMPTS + 1):
             received = _Received(self._name, most)
             try:
@@ -70,8 +70,8 @@ class Reader:
                     received, start=start or None, raw_download=True, **self._options
                 )
             except RequestRangeNotSatisfiable:
-                # The object ends before `start`, unless a part of it had already come: then the
-                # client wanted to go on behind the last byte.
+                # The object ends before `start`. But if bytes were received, the client tried to
+                # resume after the last byte.
                 if (start and not received.tell()) or attempt == ATTEMPTS:
                     raise
                 continue
@@ -86,29 +86,29 @@ class Reader:
         raise ObjectUnreadable(self._name, "its bytes do not match its checksum")
 
     def _check_length(self, start: int, data: bytes) -> None:
-        """Raise StorageError if the answer to a range was not that range, to the end."""
+        """Raise StorageError if the response is not the complete requested range."""
         total = re.fullmatch(r"bytes .*/(\d+)", self._blob.answer.get("Content-Range", ""))
         if total and start + len(data) != int(total[1]):
-            what = f"{start + len(data):,} of {total[1]} bytes came"
+            what = f"received {start + len(data):,} of {total[1]} bytes"
             raise StorageError(f"read {self._name!r}: {what}")
         if start and not total:
             raise StorageError(f"read {self._name!r}: the storage ignored the range from {start:,}")
 
     def _has_its_checksum(self, data: bytes) -> bool:
-        """The client checks a download, but not one that it interrupted and resumed."""
+        """Check a resumed download; the client checks only uninterrupted ones."""
         resumed = "Content-Range" in self._blob.answer
         return not (resumed and self._blob.crc32c) or self._blob.crc32c == crc32c(data)
 
 
 class _Received(io.BytesIO):
-    """Takes the stored bytes; raises ObjectTooLarge as soon as they cannot be `most` at the end."""
+    """Collects the stored bytes; raises ObjectTooLarge once they must exceed `most`."""
 
     def __init__(self, name: str, most: int | None) -> None:
         super().__init__()
         self._name, self._most = name, most
 
     def write(self, data: Any) -> int:
-        # What gzip cannot compress it makes larger: by 5 bytes in 16 KB, and a header.
+        # gzip makes incompressible data larger: 5 bytes per 16 KB, and a header.
         if self._most is not None and self.tell() + len(data) > self._most * 1.001 + 1024:
             raise ObjectTooLarge(self._name, self._most)
         return super().write(data)
@@ -130,7 +130,7 @@ def _is_encoded(name: str, encoding: str | None) -> bool:
 
 
 def _expanded(name: str, data: bytes, start: int, most: int | None) -> bytes:
-    """What `data` is when unpacked, from `start`. Never holds more than `most` bytes of it."""
+    """`data` decompressed, from `start`. Holds at most `most` bytes (plus one) of the result."""
     if data.count(_MEMBER) > MAX_MEMBERS:
         raise ObjectUnreadable(name, f"its gzip has more than {MAX_MEMBERS:,} members")
     try:
@@ -138,9 +138,9 @@ def _expanded(name: str, data: bytes, start: int, most: int | None) -> bytes:
             file.seek(start)
             plain = file.read(-1 if most is None else most + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
-        reason = "its Content-Encoding is gzip, but its bytes are not"
+        reason = "its Content-Encoding is gzip, but its bytes are not gzip"
         raise ObjectUnreadable(name, reason) from exc
-    if not data:  # GzipFile takes no bytes for an empty file
+    if not data:  # GzipFile accepts empty input as an empty file
         raise ObjectUnreadable(name, "its Content-Encoding is gzip, but it is empty")
     if most is not None and len(plain) > most:
         raise ObjectTooLarge(name, most)

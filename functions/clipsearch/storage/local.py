@@ -1,10 +1,10 @@
-"""A folder with the promises of object storage. Any folder of somebody's photos will do.
+"""A local folder as a bucket. Any folder of photos works.
 
-An object is a regular file below the root; its name is the path, with slashes. What begins
-with a dot is no object, so the folder for temporary files can be inside. Links to folders
-are not followed (they can lead round in circles, or out), links to files only within the root.
-Metadata goes into the file .metadata.jsonl at the root, a line of JSON per object that was
-written with any; of several lines the last one counts.
+An object is a regular file below the root; its name is the path, with slashes. Names that begin
+with a dot are not objects, so temporary files can be inside. Links to folders are not followed:
+they may form cycles or leave the root. Links to files are followed within the root.
+Metadata is appended to .metadata.jsonl at the root, one JSON line per object. The last line of
+an object counts.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ _log = logging.getLogger("clipsearch")
 
 
 class FolderBucket:
-    """The files below `root`; Bucket says what the methods promise.
+    """The files below `root`; see Bucket for the methods.
 
-    The generation is the time of the last change of the file's status, in µs (st_ctime). It
-    grows with every write and rename, and unlike st_mtime nobody can set it.
+    The generation is st_ctime, the last status change of the file, in µs. It grows with every
+    write and rename. Unlike st_mtime, it cannot be set.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = Path(os.path.realpath(root))
         self.url = self.root.as_uri()
         self._temporary = TemporaryFiles(self.root / ".tmp")
-        self.left_out: dict[bytes, str] = {}  # by path, why; as far as it was listed
+        self.left_out: dict[bytes, str] = {}  # path: reason, for the parts listed so far
 
     def create(
         self,
@@ -59,14 +59,14 @@ class FolderBucket:
         cache_control: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Stat:
-        """Content type and cache control are not kept: a file has its name to tell the type."""
+        """Content type and cache control are not stored: the file name gives the type."""
         path = self._path(name)
         with self._translated("create", name, absent=False), self._temporary.holding(data) as file:
             path.parent.mkdir(parents=True, exist_ok=True)
             if metadata and not path.exists():
-                self._note(name, metadata)  # first: there is no object without its metadata
+                self._note(name, metadata)  # first: an object must never lack its metadata
             self._link(file, path, name)
-        # Only now: removing the temporary name changes the status, and so the generation.
+        # After holding(): deleting the temporary name changes the status and the generation.
         return self.stat(name)
 
     def replace(
@@ -78,7 +78,7 @@ class FolderBucket:
         cache_control: str | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> Stat:
-        """A folder cannot compare and swap: of two who replace at one moment the later wins."""
+        """Not atomic: a folder has no compare-and-swap, so the later of two replaces wins."""
         if (there := self.stat(name)).generation != generation:
             if holds(self, there, data):
                 return there
@@ -135,24 +135,24 @@ class FolderBucket:
                 self._existing(name).unlink()
 
     def _walk(self, folder: str, prefix: str, start: str) -> Iterator[Stat]:
-        """What lies in `folder` ("" or "a/b/") in order; opens only folders that can match."""
+        """The objects below `folder` ("" or "a/b/") in order; opens only folders that can match."""
         for name, entry in self._children(folder, prefix):
             if name.endswith("/"):
                 if name[: len(prefix)] == prefix[: len(name)] and name >= start[: len(name)]:
                     yield from self._walk(name, prefix, start)
             elif name.startswith(prefix) and name >= start:
-                with suppress(ObjectNotFound):  # removed since the folder was read, or no file
+                with suppress(ObjectNotFound):  # deleted since the folder was read, or not a file
                     yield self._stat_entry(name, entry)
 
     def _children(self, folder: str, prefix: str) -> Sequence[tuple[str, os.DirEntry[str]]]:
-        """Sorted by name; a folder's name has its slash, as "a.jpg" comes before "a/b.jpg".
+        """Sorted by name. Folder names end with a slash: "a.jpg" sorts before "a/b.jpg".
 
-        A folder that may not be read (lost+found at the root of a drive) or not even be entered
-        is left out, unless it was asked for: an index must not seem empty.
+        Skips folders without read or enter permission (lost+found at the root of a drive).
+        Raises if `prefix` names such a folder: an index must not seem empty.
         """
         with suppress(ObjectNotFound), self._translated("list", folder):
             try:
-                os.stat(os.path.join(self.root, folder, "."))  # may it be entered?
+                os.stat(os.path.join(self.root, folder, "."))  # fails without enter permission
                 with os.scandir(self.root / folder) as entries:
                     named = [(_name(folder, e), e) for e in entries if self._can_be_object(e)]
             except OSError as exc:
@@ -172,18 +172,18 @@ class FolderBucket:
         return not entry.name.startswith(".")
 
     def _leave_out(self, path: str | Path, reason: str) -> None:
-        """Say so once, not at every listing."""
+        """Log the path once, not at every listing."""
         encoded = os.fsencode(path)
         if encoded not in self.left_out:
             self.left_out[encoded] = reason
-            _log.warning("%r is left out: %s", encoded, reason)
+            _log.warning("%r is skipped: %s", encoded, reason)
 
     def _stat_entry(self, name: str, entry: os.DirEntry[str]) -> Stat:
         with self._translated("list", name):
             if not entry.is_file(follow_symlinks=False):
                 try:
                     entry.stat()
-                except PermissionError as exc:  # a link into a folder that may not be entered
+                except PermissionError as exc:  # a link into a folder without enter permission
                     self._leave_out(entry.path, str(exc.strerror))
                     raise ObjectNotFound(name) from exc
                 return self.stat(name)
@@ -193,11 +193,11 @@ class FolderBucket:
         check_name(name)
         parts = name.split("/")
         if "" in parts or "\0" in name or any(part.startswith(".") for part in parts):
-            raise BadObjectName(name, "in a folder no part may be empty or begin with a dot")
+            raise BadObjectName(name, "in a folder, no part may be empty or begin with a dot")
         return self.root / name
 
     def _existing(self, name: str) -> Path:
-        """The path of a regular file that is really below the root; raises ObjectNotFound."""
+        """The path of a file that resolves to a regular one in the root; raises ObjectNotFound."""
         path = self._path(name)
         parent_is_real = os.path.realpath(path.parent) == str(path.parent)
         target = Path(os.path.realpath(path))
@@ -219,9 +219,9 @@ class FolderBucket:
         append_line(self.root / ".metadata.jsonl", line)
 
     def _link(self, temporary: Path, path: Path, name: str) -> None:
-        """Give the complete file its name, which fails if the name is taken."""
+        """Link the complete file to its name; raises ObjectExists if the name is taken."""
         if os.path.realpath(path.parent) != str(path.parent):
-            raise BadObjectName(name, "it leads through a link to another folder")
+            raise BadObjectName(name, "its path contains a link to another folder")
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -232,7 +232,7 @@ class FolderBucket:
 
     @contextmanager
     def _translated(self, operation: str, name: str, absent: bool = True) -> Iterator[None]:
-        """Turn OSError into ours; `absent`: a missing file means ObjectNotFound."""
+        """Translate OSError into our errors; `absent`: a missing file means ObjectNotFound."""
         try:
             yield
         except OSError as exc:

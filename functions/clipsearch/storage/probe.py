@@ -1,4 +1,4 @@
-"""Tells a fault of one object from a fault of the whole bucket."""
+"""Distinguishes a failure of one object from a failure of the whole bucket."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ TRIES = 5
 
 
 def answers(bucket: Bucket, other_than: Collection[str]) -> bool:
-    """Whether an object that is not among `other_than` can be listed and read at this moment.
+    """Whether an object outside `other_than` can be listed and read now.
 
-    Looks at the first objects by name and at those behind the last of `other_than`, and reads one
-    byte of up to TRIES of them. False means "not known": there may be no other object, or only
-    refused ones among those tried. Raises nothing.
+    Lists the first objects by name and those after the last of `other_than`. Reads one byte of up
+    to TRIES of them. False means "unknown": the bucket may have no other object, or the storage
+    may have refused the tried ones. Raises nothing.
     """
     excluded = frozenset(other_than)
     try:
         names: set[str] = set()
         for start in {"", max(excluded, default="")}:
             listed = islice(bucket.list(start=start), LISTED + len(excluded))
-            # Of an empty object no byte has to be decrypted, so reading it says nothing.
+            # Reading an empty object decrypts nothing, so it proves nothing.
             names |= {stat.name for stat in listed if stat.size and stat.name not in excluded}
         return any(_is_readable(bucket, name) for name in _some(names))
     except StorageError:
@@ -33,7 +33,7 @@ def answers(bucket: Bucket, other_than: Collection[str]) -> bool:
 
 
 def _some(names: Collection[str]) -> list[str]:
-    """Neighbours are often refused together, so these are taken from anywhere."""
+    """A random sample: the storage often refuses neighbours together."""
     return random.sample(sorted(names), min(TRIES, len(names)))
 
 

@@ -1,4 +1,4 @@
-"""A value kept fresh: made on first use, made anew when it is old, by one thread for all."""
+"""A cached value: made on first use, refreshed when it is old, by one thread for all."""
 
 import logging
 import threading
@@ -12,14 +12,17 @@ log = logging.getLogger("clipsearch")
 
 T = TypeVar("T")
 
-# As long as there is no value, a failure is everybody's answer for so many seconds.
+# Seconds. While there is no value, callers get the last failure for this long.
 RETRY_EVERY = 1.0
 
 
 class Fresh(Generic[T]):
-    """`what` is for the log. `make` gets the present value, None at first, and is called at
-    most every `every` seconds; who finds another thread at it waits `patience` seconds before
-    taking the present value."""
+    """Caches the result of `make`. Safe to use from several threads.
+
+    `what` names the value in the log. `make` gets the present value, None at first. It is called
+    at most once in `every` seconds. While one thread refreshes, the others wait `patience`
+    seconds and then return the present value.
+    """
 
     def __init__(
         self, what: str, make: Callable[[T | None], T], every: float, patience: float
@@ -31,12 +34,11 @@ class Fresh(Generic[T]):
         self.value: T | None = None
 
     def get(self) -> T:
-        """At most `every` seconds old, or older while it cannot be made anew: what is known
-        stays true of some moments ago, which is better than no answer.
+        """Return the value: at most `every` seconds old, or older while refreshing fails.
 
-        As long as there is no value at all it raises what `make` raises. Who waited for
-        another thread's attempt gets what came of it, a failure too: storage may take half a
-        minute to give up, and that must not add up.
+        A stale value is better than no answer. If there is no value yet, this raises what `make`
+        raises. Threads that waited for another thread share its result, also a failure: storage
+        may take half a minute to give up, and these waits must not add up.
         """
         present = self.value
         if not self._lock.acquire(timeout=-1 if present is None else self._patience):
@@ -54,7 +56,7 @@ class Fresh(Generic[T]):
             self._lock.release()
 
     def _try(self) -> None:
-        # the time before reading: what is written meanwhile may not be seen
+        # the time before reading: writes during the read may be missed
         now = time.monotonic()
         try:
             self.value = self._make(self.value)
@@ -62,4 +64,4 @@ class Fresh(Generic[T]):
         except ClipsearchError as error:
             self._failure, self._tried = error, time.monotonic()
             if self.value is not None:
-                log.warning("%s stays as it was: %s", self._what, error)
+                log.warning("could not refresh %s; the old one stays in use: %s", self._what, error)

@@ -1,9 +1,9 @@
-"""Where the next part of an answer starts: after a score and a name, for one query only.
+"""Pagination cursors: the next page starts after a score and a name, for one query only.
 
-The next part may come from another instance, and there a photo may have a slightly other score:
-this one read float32 from a segment, that one float16 from a pack. By order alone, a photo could
-come on both sides of the seam, or on neither. So the next part begins a little before the seam,
-and the cursor names what was given there.
+The next page may come from another instance, where a photo may have a slightly different score:
+one instance reads float32 from a segment, the other float16 from a pack. With the order alone, a
+photo could be on both pages, or on neither. So the next page starts a little before the end of
+the last one, and the cursor lists the photos already returned there.
 """
 
 import base64
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from search.engine.errors import BadQuery, quoted
 
-_HEAD = struct.Struct(">d8sB")  # score, fingerprint, how many given; these, and the name's UTF-8
+_HEAD = struct.Struct(">d8sB")  # score, fingerprint, len(given); then given and the name in UTF-8
 _GIVEN = struct.Struct(">f4s")  # score, digest of the name
 
-# By how much the scores of one photo may differ. float16 moves one by 0.00018 where a number of
-# the vector dominates, as in CLIP's; by a tenth of that else.
+# The largest difference between two scores of one photo. float16 changes a score by 0.00018 if
+# one number dominates the vector, as in CLIP; else by a tenth of that.
 TOLERANCE = 2e-4
-# An address has to hold them. Where more photos are as alike, the order alone has to do.
+# They must fit into a URL. If more photos have nearly equal scores, the order alone decides.
 MAX_GIVEN = 150
 
 Given = tuple[float, bytes]  # score, digest of the name
@@ -29,10 +29,9 @@ Given = tuple[float, bytes]  # score, digest of the name
 
 @dataclass(frozen=True)
 class Cursor:
-    """`fingerprint` (8 bytes) belongs to the query and the space that made the cursor.
+    """`fingerprint` (8 bytes) identifies the query and the space of the cursor.
 
-    `given`: all photos given so far with which the next part might begin; none if there are too
-    many of them.
+    `given`: returned photos that the next page could repeat; empty if there are too many.
     """
 
     score: float
@@ -42,7 +41,7 @@ class Cursor:
 
     @property
     def after(self) -> tuple[float, str]:
-        """The score and the name behind which the next part is looked for."""
+        """The score and the name after which the next page is searched."""
         return (self.score + TOLERANCE, "") if self.given else (self.score, self.name)
 
     def has_given(self, name: str) -> bool:
@@ -55,9 +54,9 @@ def _digest(name: str) -> bytes:
 
 
 def cursor_behind(hits: Sequence[tuple[float, str]], before: Cursor | None, mark: bytes) -> Cursor:
-    """The cursor behind `hits`, which are not empty and came behind `before`."""
+    """The cursor after `hits`, the non-empty page that followed `before`."""
     score, name = hits[-1]
-    seam = score + 2 * TOLERANCE  # what is above here is above score + TOLERANCE there, too
+    seam = score + 2 * TOLERANCE  # above this, any other instance has more than score + TOLERANCE
     given = [(its, _digest(other)) for its, other in hits if its <= seam]
     if before is not None and before.score <= seam:
         earlier = [(its, other) for its, other in before.given if its <= seam]
@@ -66,7 +65,7 @@ def cursor_behind(hits: Sequence[tuple[float, str]], before: Cursor | None, mark
 
 
 def fingerprint(*parts: str | bytes | None) -> bytes:
-    """Eight bytes that tell queries apart; None and "" differ, and so do ("a", "b"), ("ab",)."""
+    """Eight bytes that differ between queries: None from "", and ("a", "b") from ("ab",)."""
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
@@ -75,7 +74,7 @@ def fingerprint(*parts: str | bytes | None) -> bytes:
 
 
 def encode_cursor(cursor: Cursor) -> str:
-    """`cursor` in characters that need no escaping in an address."""
+    """Encode `cursor` in characters that need no escaping in a URL."""
     head = _HEAD.pack(cursor.score, cursor.fingerprint, len(cursor.given))
     given = b"".join(_GIVEN.pack(*photo) for photo in cursor.given)
     data = head + given + cursor.name.encode()
@@ -83,7 +82,7 @@ def encode_cursor(cursor: Cursor) -> str:
 
 
 def decode_cursor(text: str) -> Cursor:
-    """The inverse. Raises BadQuery for anything that encode_cursor did not make."""
+    """The inverse of encode_cursor. Raises BadQuery if `text` does not come from it."""
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         score, mark, count = _HEAD.unpack_from(data)
@@ -98,4 +97,4 @@ def decode_cursor(text: str) -> Cursor:
 
 
 def _bad(text: str) -> BadQuery:
-    return BadQuery(f"cursor {quoted(text)} is not a next_cursor of an answer")
+    return BadQuery(f"invalid cursor {quoted(text)}; use the next_cursor of the previous page")

@@ -1,4 +1,4 @@
-"""Words and pictures to vectors, and how well labels go with a picture.
+"""Encodes words and pictures as vectors, and scores labels for a picture.
 
 Imported on the first search, not with main.py.
 """
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 
 def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
-    """Of words, a picture or both. Words and a picture together: the normalised sum of the two
-    unit vectors, each with the same weight. Raises BadQuery, UnreadablePhoto, DamagedObject,
-    StorageError.
+    """Encode words, a picture or both.
+
+    Words and a picture together give the normalised sum of their unit vectors, with equal weight.
+    Raises BadQuery, UnreadablePhoto, DamagedObject, StorageError.
     """
     picture = _of_picture(query, model, timing)
     if query.words is None:
@@ -34,15 +35,18 @@ def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
     import numpy as np
 
     total = picture + text.vector
-    # opposite vectors have no direction between them; anything but a division by zero will do
+    # the sum of opposite vectors has no direction; any result will do, but never divide by zero
     return Embedding(total / max(float(np.linalg.norm(total)), 1e-6), text.truncated)
 
 
 def classified(
     images: list[bytes], labels: list[str], model: Model, timing: Timing
 ) -> tuple[list[list[dict[str, Any]]], bool]:
-    """(for each picture the labels with logit and probability, most probable first; whether a
-    label was cut). As Encoder.logits, but labels that were asked before need no encoding."""
+    """Return (one list of labels for each picture, whether a label was truncated).
+
+    Labels have logit and probability, the most probable first. The logits are those of
+    Encoder.logits, but labels in the cache are not encoded again.
+    """
     import numpy as np
 
     pictures = _of_images(images, model, timing)
@@ -75,7 +79,7 @@ def _of_picture(query: Query, model: Model, timing: Timing) -> "Vector | None":
 
 
 def _of_images(images: list[bytes], model: Model, timing: Timing) -> "NDArray[np.float32]":
-    """(N, D). One decode at a time: more would hold the memory of the decoders of others."""
+    """Returns (N, D). Decodes one picture at a time to leave memory for other requests."""
     with _encoding("image", model, timing):
         squares = []
         for number, image in enumerate(images, 1):
@@ -94,5 +98,5 @@ def _of_words(words: str, model: Model, timing: Timing) -> Embedding:
 
 
 def _encoding(tower: Tower, model: Model, timing: Timing) -> AbstractContextManager[None]:
-    """The first use of a tower loads it, which takes far longer than the encoding."""
+    """Times the first use of a tower as "load": loading takes far longer than encoding."""
     return timing.phase("encode" if tower in model.encoder.loaded else "load")

@@ -1,25 +1,26 @@
-"""The error of a request's values, and what anyone may read of any error."""
+"""The error for wrong values in a request, and public messages for other errors."""
 
-from clipsearch.errors import ClipsearchError, NoModel, StorageError
+from clipsearch.errors import ClipsearchError, NoModel, NotReady, StorageError
 from clipsearch.text import shortened
 
 
 class BadQuery(ClipsearchError):
-    """A value of the request is wrong; the message is for the person who sent it."""
+    """A value in the request is wrong. The message is for the person who sent it."""
 
 
-# What anyone may read in place of the error's own message, which names accounts and buckets.
+# Public messages that replace the error's own, which names accounts and buckets.
 _PUBLIC: tuple[tuple[type[Exception], str], ...] = (
-    (NoModel, "no model has been published yet, or not all of it is there"),
-    (StorageError, "the storage does not answer as it should; try again in a moment"),
+    (NoModel, "no model has been published yet, or its upload is incomplete"),
+    (NotReady, "No photos yet. Add some to the bucket; they appear here within seconds."),
+    (StorageError, "storage is temporarily unavailable; try again in a moment"),
 )
 
 
 def detail_of(error: Exception) -> str:
-    """What anyone may read of `error`, one that was raised on purpose."""
+    """The public message for `error`, which must be one of the expected errors."""
     return next((said for kind, said in _PUBLIC if isinstance(error, kind)), str(error))
 
 
 def quoted(value: str) -> str:
-    """`value` for a message: escaped, and short however long it is."""
+    """Escape and shorten `value` for a message."""
     return repr(shortened(value, 60))

@@ -1,4 +1,4 @@
-"""The model that answers: the current one, or the one before as long as that one cannot.
+"""The model in use: the current one, or the previous one while the current one is unusable.
 
 Imported on the first search, not with main.py.
 """
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clipsearch")
 
-# Seconds. A switch to another model is rare and may take a little longer to be seen.
+# Seconds. Models are switched rarely, so noticing it may take a little longer.
 LOOK_FOR_MODEL_EVERY = 5.0
-# One that was refused is tried again after so long: that downloads it, and one request waits.
+# Seconds until a refused model is tried again. The retry downloads it, and one request waits.
 TRY_REFUSED_EVERY = 60.0
 
-# Paging and "back" ask for the same words again, and classifying for the same labels. A vector
-# has 2 KB, so this is a few MB; texts longer than people type are not remembered.
+# Pagination and "back" repeat the same words; classification repeats the same labels. A vector
+# has 2 KB, so the cache has a few MB. Texts longer than people type are not cached.
 WORDS_KEPT = 1024
 LONGEST_KEPT = 256
 
 
 @dataclass(frozen=True)
 class Embedding:
-    """`vector` (D,) of length 1; `truncated`: the words were cut."""
+    """`vector`: (D,), length 1. `truncated`: whether the text was cut."""
 
     vector: "NDArray[np.float32]"
     truncated: bool
 
 
 class Model:
-    """An encoder, the words it has encoded, and the index of its space. Safe for threads."""
+    """An encoder, its cache of encoded words, and the index of its space. Thread-safe."""
 
     def __init__(self, bucket: Bucket, bundle: RemoteBundle) -> None:
         self.encoder = Encoder(bundle)
@@ -55,7 +55,7 @@ class Model:
         return self.encoder.space
 
     def words(self, text: str) -> Embedding:
-        """The vector of a text; the last ones are remembered."""
+        """Encode a text. The most recent texts are cached."""
         return self._remembering(text) if len(text) <= LONGEST_KEPT else self._words(text)
 
     def _words(self, text: str) -> Embedding:
@@ -63,7 +63,7 @@ class Model:
         return Embedding(encoded.vectors[0], bool(encoded.truncated[0]))
 
     def load_like(self, other: "Model") -> None:
-        """Load what the other one has loaded, and no more. Raises what loading raises."""
+        """Load the same parts as `other`, and no more. Raises what loading raises."""
         if "text" in other.encoder.loaded:
             self.encoder.encode_text(["a"])
         if "image" in other.encoder.loaded:
@@ -77,7 +77,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Refused:
-    """The model that is current and cannot be used, and why."""
+    """The current model if it is unusable, and why."""
 
     space: str
     error: ClipsearchError
@@ -85,17 +85,17 @@ class Refused:
 
 
 class ModelKeeper:
-    """Finds the model on first use and follows the pointer to the current one."""
+    """Loads the model on first use and switches when another becomes current."""
 
     def __init__(self, settings: Settings) -> None:
         self._wanted = settings.model
         self._bucket = open_bucket(settings.index)
-        # nobody waits for a switch: it takes seconds, and the present model answers as well
+        # requests never wait for a switch: it takes seconds, and the present model can answer
         self._model = Fresh("the model", self._refreshed, LOOK_FOR_MODEL_EVERY, patience=0)
         self.refused: Refused | None = None
 
     def model(self) -> Model:
-        """Raises NoModel, DamagedObject, StorageError as long as there is no model at all."""
+        """Raises NoModel, DamagedObject, StorageError while no model was ever loaded."""
         return self._model.get()
 
     def _refreshed(self, present: Model | None) -> Model:
@@ -113,7 +113,7 @@ class ModelKeeper:
         except ClipsearchError as error:
             self.refused = Refused(space, error, time.monotonic())
             raise
-        log.info("the model is now %r, space %s", model.encoder.name, space)
+        log.info("switched to model %r, space %s", model.encoder.name, space)
         self.refused = None
         return model
 
@@ -121,8 +121,11 @@ class ModelKeeper:
         return current_space(self._bucket) if self._wanted == "current" else self._wanted
 
     def _successor(self, present: Model, space: str) -> Model:
-        """The model of `space`, as ready as the present one: a damaged bundle is not taken, nor
-        one that is not complete, and no request finds a model that is slower than before."""
+        """Load the model of `space` as far as the present one is loaded.
+
+        So no request meets a slower model. Raises NoModel, StorageError, and DamagedObject if
+        the bundle is incomplete, damaged or unusable.
+        """
         bundle = load_bundle(self._bucket, space)
         bundle.check_complete()
         model = Model(self._bucket, bundle)
@@ -131,7 +134,7 @@ class ModelKeeper:
         except ClipsearchError:
             raise
         except Exception as exc:
-            # intact and yet unusable, as a graph that this ONNX Runtime does not know
+            # intact but unusable, such as a graph that this ONNX Runtime does not support
             reason = f"it cannot be used: {type(exc).__name__}"
             raise DamagedObject(f"models/{space}", reason) from exc
         return model

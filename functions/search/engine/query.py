@@ -1,4 +1,4 @@
-"""What can be searched for."""
+"""A search query."""
 
 from dataclasses import dataclass
 
@@ -10,8 +10,11 @@ LIMIT_DEFAULT = 24
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """`words`, a picture (`image`, or the vector of one: `picture`) or both of them, or `like`;
-    the rest says which part of the answer."""
+    """Words, a picture, or both; or `like` alone, the name of an indexed photo.
+
+    A picture is either `image`, the bytes of a file, or `picture`, its vector. `limit` and
+    `cursor` select the page of results.
+    """
 
     words: str | None = None
     image: bytes | None = None

@@ -1,4 +1,4 @@
-"""Questions to answers, in Python's terms; knows what HTTP asks, not how.
+"""Answers the requests of the HTTP API, without HTTP itself.
 
 Imported on the first search, not with main.py (see search.engine.state).
 """
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """Everything a request needs. Safe to use from several threads.
+    """Answers requests. Safe to use from several threads.
 
-    Whatever a method answers comes from one Model, so from one space.
+    Each answer comes from one Model, and so from one space.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -42,7 +42,7 @@ class Service:
 
     def status(self) -> dict[str, Any]:
         state = self._keeper.model().keeper.state()
-        from search.engine.status import StatusReader  # brings numpy: after the state has
+        from search.engine.status import StatusReader  # imports numpy: only after the state did
 
         if self._status is None:
             self._status = StatusReader(open_bucket(self._settings.index))
@@ -56,7 +56,7 @@ class Service:
         return status
 
     def answer(self, query: Query, timing: Timing) -> dict[str, Any]:
-        """The answer as HTTP gives it.
+        """Return the JSON of `GET /` and `POST /`.
 
         Raises BadQuery, PhotoNotIndexed, UnreadablePhoto, NotReady, DamagedObject,
         StorageError.
@@ -66,7 +66,7 @@ class Service:
         mark = _fingerprint(query, model.space)
         if query.cursor is not None and query.cursor.fingerprint != mark:
             raise BadQuery(
-                "cursor belongs to another query, or the model has changed since; search again"
+                "cursor belongs to another query or to an earlier model; search again without it"
             )
         state, looked_for = _state_and_embedding(query, model, timing)
         with timing.phase("search"):
@@ -93,7 +93,7 @@ class Service:
         return answer
 
     def as_link(self, query: Query, timing: Timing) -> Query:
-        """The same search as a Query without `image`.
+        """Return the same query with `picture` in place of `image`.
 
         Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
         """
@@ -105,7 +105,7 @@ class Service:
         return replace(query, image=None, picture=as_picture(model.space, vector))
 
     def classify(self, images: list[bytes], labels: list[str], timing: Timing) -> dict[str, Any]:
-        """The labels of one picture, or those of each of several.
+        """Return the JSON of `/classify`, for one picture or several.
 
         Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
         """
@@ -117,11 +117,14 @@ class Service:
         return _described(model, answer, truncated, timing)
 
     def embed(self, query: Query, timing: Timing) -> dict[str, Any]:
-        """Raises UnreadablePhoto, NoModel, DamagedObject, StorageError."""
+        """Return the JSON of `/embed`.
+
+        Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
+        """
         with timing.phase("load"):
             model = self._keeper.model()
         found = embedding.embedded(query, model, timing)
-        # nine digits are a float32, exactly
+        # nine digits represent a float32 exactly
         numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
         answer: dict[str, Any] = {"embedding": numbers, "dim": len(numbers)}
         if query.image is not None:
@@ -159,7 +162,7 @@ def _signed_addresses(settings: Settings) -> "SignedAddresses | None":
 def _described(
     model: Model, answer: dict[str, Any], truncated: bool, timing: Timing
 ) -> dict[str, Any]:
-    """`answer` with what goes with every vector and every logit."""
+    """Add the model, its space and the times to `answer`."""
     answer |= {
         "space": model.space,
         "model": model.encoder.name,
@@ -169,8 +172,11 @@ def _described(
 
 
 def _state_and_embedding(query: Query, model: Model, timing: Timing) -> tuple[State, Embedding]:
-    """The index, and the vector to look for in it. On a cold start encoder and index are loaded
-    at the same time; of their errors, the index's counts."""
+    """Return the index and the query vector.
+
+    A cold start loads encoder and index at the same time. If both fail, raises the error of the
+    index.
+    """
     if query.like is not None:
         state = _indexed(model, timing)
         return state, Embedding(state.index.vector_of(query.like), False)
@@ -194,12 +200,12 @@ def _indexed(model: Model, timing: Timing) -> State:
 
 
 def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hit"], bool]:
-    """(the hits of this part of the answer, whether another part follows).
+    """Return (the hits of this page, whether another page follows).
 
-    The photo of `like` is left out of the photos like it.
+    The photo of `like` is never among its own results.
     """
     cursor = query.cursor
-    # one more than asked tells whether more follow; one more, for the photo left out
+    # one extra hit shows whether a page follows, another replaces the photo of `like`
     count = query.limit + 2 + (len(cursor.given) if cursor else 0)
     hits = state.index.search(looked_for.vector, count, cursor.after if cursor else None)
     others = [hit for hit in hits if hit.name != query.like]

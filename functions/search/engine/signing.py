@@ -1,6 +1,6 @@
-"""Addresses of private thumbnails that anyone may open for a while.
+"""Signed URLs: anyone with the URL of a private thumbnail can open it for an hour.
 
-Signed by a service account without a key file: its signature comes from the IAM Credentials API.
+A service account signs them without a key file, through the IAM Credentials API.
 https://cloud.google.com/storage/docs/access-control/signed-urls
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob
 Imported on the first search, not with main.py.
@@ -21,35 +21,37 @@ from clipsearch.errors import StorageError
 from clipsearch.google_session import authorized_session
 from clipsearch.storage import gs_parts
 
-# Seconds. An address is given out again for half its life, so each answer is good for the other
-# half, and a browser finds pictures in its cache.
+# Seconds. A URL is reused for half its life. So it stays valid for at least the other half, and
+# browsers find the pictures in their cache.
 LIFE_S = 3600
-# A signature takes some 50 ms; a page of answers has 24 to 100.
+# A signature takes about 50 ms; a page of results needs 24 to 100.
 AT_ONCE = 16
-# An address has about 1 kB.
+# URLs; each has about 1 kB.
 REMEMBERED = 20_000
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 PUBLIC = "https://storage.googleapis.com"
-# All attempts together end before search's own time does (60 s), so that a 503 says what it was.
+# All attempts together take less than search's 60 s, so that a 503 can give the reason.
 TRIED_AGAIN = 3
-TIMEOUT_S = (3.0, 10.0)  # to connect, and for the answer
+TIMEOUT_S = (3.0, 10.0)  # connect, read
 
 
 class SignedAddresses:
-    """Addresses in the bucket at gs://BUCKET[/PREFIX], signed by a service account. Safe to use
-    from several threads; connects on first use."""
+    """Signs URLs of objects in gs://BUCKET[/PREFIX] as a service account.
+
+    Safe to use from several threads. Connects on first use.
+    """
 
     def __init__(self, bucket_url: str, account: str) -> None:
         self._bucket, self._prefix = gs_parts(bucket_url)
         self._account = account
-        self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()  # good until; address
+        self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()  # valid until, URL
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(AT_ONCE, "signing")
         self._signing: Any = None
 
     def of(self, names: Sequence[str]) -> list[str]:
-        """The addresses of these objects. Raises StorageError."""
+        """Return the signed URLs of these objects. Raises StorageError."""
         now = time.monotonic()
         with self._lock:
             known = {name: self._known[name] for name in names if name in self._known}
@@ -75,10 +77,10 @@ class SignedAddresses:
                 version="v4", expiration=timedelta(seconds=LIFE_S), api_access_endpoint=PUBLIC
             )
         except (GoogleAuthError, OSError) as exc:
-            raise StorageError(f"sign as {self._account}: {exc}") from exc
+            raise StorageError(f"cannot sign URLs as {self._account}: {exc}") from exc
         except (KeyError, TypeError, ValueError) as exc:
-            trouble = f"IAM answered no signature ({exc!r})"
-            raise StorageError(f"sign as {self._account}: {trouble}") from exc
+            trouble = f"the answer of IAM has no signature ({exc!r})"
+            raise StorageError(f"cannot sign URLs as {self._account}: {trouble}") from exc
         return address
 
     def _connected(self) -> Any:
@@ -89,7 +91,7 @@ class SignedAddresses:
 
 
 def _signing_bucket(name: str, account: str) -> Any:
-    """The bucket as Google's client knows it; it signs as `account`. Raises StorageError."""
+    """Return a bucket of Google's client that signs as `account`. Raises StorageError."""
     from google.auth.credentials import AnonymousCredentials
     from google.auth.exceptions import GoogleAuthError
     from google.auth.iam import Signer
@@ -99,13 +101,13 @@ def _signing_bucket(name: str, account: str) -> Any:
 
     try:
         session = authorized_session(SCOPE, TRIED_AGAIN, AT_ONCE)
-    except GoogleAuthError as exc:  # there are no credentials here to ask it with
-        raise StorageError(f"sign as {account}: {exc}") from exc
+    except GoogleAuthError as exc:  # no credentials in this environment
+        raise StorageError(f"cannot sign URLs as {account}: {exc}") from exc
     untyped: Any = (Request, AnonymousCredentials, Signer, Credentials, Client)
     new_request, anonymous, new_signer, new_credentials, new_client = untyped
     request = partial(new_request(session), timeout=TIMEOUT_S)
-    # Anonymous, because the session sends the credentials already.
+    # Anonymous: the session already sends the credentials.
     signer = new_signer(request, anonymous(), account)
-    # The client asks nothing: it only knows how such an address is put together.
+    # The client sends no request: it only builds the URL.
     credentials = new_credentials(signer, account, token_uri="")
     return new_client(project="none", credentials=credentials).bucket(name)

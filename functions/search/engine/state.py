@@ -1,6 +1,6 @@
-"""The index of one space, kept fresh.
+"""The index of one space, refreshed while it is used.
 
-Imported on the first search, not with main.py; brings no numpy (see clipsearch.imports).
+Imported on the first search, not with main.py. Imports no numpy (see clipsearch.imports).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
     from clipsearch.index.search.photo_index import PhotoIndex
 
-# Seconds. An upload must be found two seconds after its event was answered.
+# Seconds. A photo must be searchable two seconds after its event was processed.
 REFRESH_EVERY = 1.0
-# Who finds another thread refreshing waits this long before taking the present state.
+# Seconds. While one thread refreshes, others wait this long, then use the present state.
 WAIT_FOR_REFRESH = 0.5
 
 
 @dataclass(frozen=True)
 class State:
-    """All of one space: whoever holds a State cannot mix two models."""
+    """Encoder and index of one space, in one object so that a request cannot mix two models."""
 
     encoder: Encoder
     reader: "SnapshotReader"
@@ -34,18 +34,21 @@ class State:
 
     @property
     def has_index(self) -> bool:
-        """False until the first photo was looked at in this space."""
+        """False until a photo was processed in this space."""
         return self.snapshot.commit > 0 or self.snapshot.updated is not None
 
     def check(self) -> None:
-        """DamagedObject if damage is all there is: no answer is better than a wrong one."""
+        """Raise DamagedObject if nothing but damaged objects was found.
+
+        No answer is better than a wrong one.
+        """
         if self.snapshot.damaged and self.snapshot.updated is None:
             name, _, reason = self.snapshot.damaged[0].partition(": ")
             raise DamagedObject(name, reason)
 
 
 class StateKeeper:
-    """Makes the state of the encoder's space on first use, and reads what is new."""
+    """Loads the index of the encoder's space on first use, then reads changes."""
 
     def __init__(self, bucket: Bucket, encoder: Encoder) -> None:
         self._bucket, self._encoder = bucket, encoder
@@ -56,9 +59,9 @@ class StateKeeper:
         return self._state.value is not None
 
     def state(self) -> State:
-        """At most REFRESH_EVERY seconds old, or older while the storage is in trouble.
+        """Return the state: at most REFRESH_EVERY seconds old, or older while storage fails.
 
-        Raises StorageError as long as there is no state at all.
+        Raises StorageError while no state was ever loaded.
         """
         return self._state.get()
 
@@ -75,7 +78,7 @@ class StateKeeper:
 
         reader = SnapshotReader(self._bucket, self._encoder.space)
         with ThreadPoolExecutor(1, "search-imports") as beside:
-            beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # brings FAISS
+            beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # imports FAISS
             snapshot = reader.refresh()
         from clipsearch.index.search.photo_index import PhotoIndex
 

@@ -1,4 +1,4 @@
-"""GET /status: the state of the index, for whoever looks after it.
+"""GET /status: the state of the index, for operators.
 
 Imported on the first request that needs it, not with main.py (see search.engine.state).
 """
@@ -24,14 +24,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StatusReader:
-    """Reads what the last reconcile found when somebody asks. Safe to use from several threads."""
+    """Reads the last reconcile's record on each request. Safe to use from several threads."""
 
     def __init__(self, bucket: Bucket) -> None:
         self._bucket = bucket
         self._records: CoverageReader | None = None
 
     def status(self, state: State) -> dict[str, Any]:
-        """The answer as HTTP gives it. `objects`, `pending`: null before the first reconcile."""
+        """Return the JSON. `objects` and `pending` are null before the first reconcile."""
         snapshot = state.snapshot
         coverage, damaged = self._coverage(snapshot.space)
         pending = None
@@ -56,7 +56,7 @@ class StatusReader:
         }
 
     def _coverage(self, space: str) -> tuple[Coverage | None, list[dict[str, str]]]:
-        """What the newest record says, and the record itself if it is damaged."""
+        """Return (the newest readable record, the newest one if it is damaged)."""
         records = self._records
         if records is None or records.space != space:
             records = self._records = CoverageReader(self._bucket, space)
@@ -65,7 +65,7 @@ class StatusReader:
         except DamagedObject as error:
             return records.known, [{"object": error.name, "reason": error.reason}]
         except StorageError as error:
-            log.warning("what the last reconcile found cannot be read: %s", error)
+            log.warning("the record of the last reconcile cannot be read: %s", error)
             return records.known, []
 
 
@@ -76,7 +76,7 @@ def _reconciled(coverage: Coverage | None) -> dict[str, str] | None:
 
 
 def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
-    """The segments and commits that are set aside."""
+    """List damaged segments and commits, which are ignored."""
     pairs = [line.partition(": ") for line in snapshot.damaged]
     return [{"object": name, "reason": reason} for name, _, reason in pairs]
 
@@ -89,7 +89,7 @@ def _failures(snapshot: Snapshot) -> list[dict[str, Any]]:
             "generation": int(entries.generations[row]),
             "kind": KINDS.get(int(entries.widths[row]), "unreadable"),
             "reason": entries.reason(row),
-            # a timedelta, because a float of seconds loses microseconds
+            # a timedelta, because seconds as a float lose microseconds
             "at": rfc3339(_EPOCH + timedelta(microseconds=int(entries.times[row]))),
         }
         for row in snapshot.newest_failures(FAILURES_SHOWN)

@@ -1,4 +1,4 @@
-"""How long the parts of an answer took, for the answer itself and for Server-Timing."""
+"""Times of the parts of a request, for the JSON and the Server-Timing header."""
 
 from clipsearch import telemetry
 

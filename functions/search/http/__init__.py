@@ -1,4 +1,4 @@
 """HTTP: bodies, parameters, errors, pages and headers.
 
-May import the engine's values (Query, BadQuery, Timing), not its service. Reads no bucket.
+May import the engine's values (Query, BadQuery, Timing), not its service. Never reads a bucket.
 """

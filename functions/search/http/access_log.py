@@ -1,4 +1,4 @@
-"""The log line of a request. Words and pictures that were asked for are not in it."""
+"""The log line of a request. It never has the words or pictures of a query."""
 
 import logging
 
@@ -10,7 +10,7 @@ from search.engine.timing import Timing
 
 
 def write_line(request: Request, status: int, detail: str, is_cold: bool, timing: Timing) -> None:
-    """`detail`: what was wrong; `is_cold`: whether model or index had to be loaded first."""
+    """`detail`: the error, or "". `is_cold`: whether this request loaded model or index."""
     outcome, level = _outcome(status)
     ms = timing.milliseconds()
     said = f", {detail}" if detail else ""

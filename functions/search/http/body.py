@@ -1,4 +1,4 @@
-"""How bodies arrive: a few at a time, not too slowly, and within a bound of memory."""
+"""Reads request bodies: a few at a time, with a minimum rate and a limit on memory."""
 
 import asyncio
 import io
@@ -10,19 +10,21 @@ from starlette.requests import Request
 from search.http.errors import TooLarge, TooSlow
 from search.http.quota import Quota
 
-# Seconds. The largest picture arrives in time at 5.4 Mbit/s.
+# Seconds. The largest picture needs 5.4 Mbit/s to arrive in time.
 MAX_ARRIVAL = 30
-# A body may arrive more slowly than MIN_RATE (bytes per second) for the first GRACE seconds.
+# Seconds at the start in which a body may be slower than MIN_RATE (bytes per second).
 GRACE = 3
 MIN_RATE = 32_000
-# Bodies that are read at once. The others stay with the network: the server reads 64 KiB of a
-# body and no more until it is asked for the rest.
+# Bodies read at once. The others wait in the network: the server buffers only 64 KiB of a body
+# until the application reads on.
 AT_ONCE = 8
 
 
 class Arrivals:
-    """Reads bodies of at most `largest` bytes. Those that are in memory, on their way or waiting
-    for their work, have at most `memory` bytes together."""
+    """Reads bodies of at most `largest` bytes.
+
+    All bodies in memory, arriving or queued, have at most `memory` bytes together.
+    """
 
     def __init__(self, largest: int, memory: int) -> None:
         self._largest = largest
@@ -31,16 +33,16 @@ class Arrivals:
 
     @asynccontextmanager
     async def body(self, request: Request, too_large: str) -> AsyncIterator[io.BytesIO]:
-        """The whole body; its memory is set aside until the end of the context.
+        """Read the whole body. Its memory is reserved until the end of the context.
 
-        Raises TooLarge (with that text) as soon as the size is known, TooSlow, and
+        Raises TooLarge with the message `too_large` as soon as the size is known, TooSlow, and
         ClientDisconnect.
         """
         expected = _length(request)
         if expected is not None and expected > self._largest:
             raise TooLarge(too_large)
         chunks = request.stream()
-        # Before its turn, so that idle connections delay nobody.
+        # Before its turn, so that idle connections delay no other request.
         first = await _first(chunks)
         amount = self._largest if expected is None else expected
         async with self._turns.lent() as turn, self._memory.lent(amount) as memory:
@@ -51,7 +53,7 @@ class Arrivals:
 
 
 def _length(request: Request) -> int | None:
-    """Bytes, if the client says so."""
+    """Content-Length in bytes; None if the body is chunked or the header is missing."""
     if "transfer-encoding" in request.headers:
         return None
     length = request.headers.get("content-length")
@@ -63,7 +65,7 @@ async def _first(chunks: AsyncGenerator[bytes, None]) -> bytes:
         async with asyncio.timeout(GRACE):
             return await anext(chunks)
     except TimeoutError as error:
-        raise TooSlow(f"nothing of the body arrived within {GRACE} seconds") from error
+        raise TooSlow(f"no byte of the body arrived within {GRACE} seconds") from error
 
 
 async def _rest(
@@ -75,7 +77,7 @@ async def _rest(
     try:
         async with asyncio.timeout(None) as deadline:
             while True:
-                # each byte puts off the end a little
+                # each byte extends the deadline
                 patience = min(MAX_ARRIVAL, GRACE + body.tell() / MIN_RATE)
                 deadline.reschedule(begin + patience)
                 chunk = await anext(chunks, b"")
@@ -89,7 +91,7 @@ async def _rest(
             raise TooSlow(f"the body did not arrive within {MAX_ARRIVAL} seconds") from error
         raise TooSlow(
             f"the body arrives too slowly: {body.tell():,} bytes in {patience:.0f} seconds; "
-            f"{MIN_RATE // 1000} kB per second are needed"
+            f"send at least {MIN_RATE // 1000} kB per second"
         ) from error
     body.seek(0)
     return body

@@ -1,15 +1,15 @@
-"""Which browsers may read the answers: the page is served from another origin than search."""
+"""CORS headers: the page has another origin than the search function."""
 
 from collections.abc import Sequence
 
-# Seconds a browser remembers a preflight answer; Chromium keeps none longer than two hours.
+# Seconds that a browser caches a preflight response; Chromium allows at most two hours.
 PREFLIGHT_MAX_AGE = 7200
 
 ANYONE = "*"
 
 
 def cors_headers(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
-    """Headers of every answer; `origin` is the request's Origin header."""
+    """Return the headers of every response. `origin` is the request's Origin header."""
     headers = {"Access-Control-Expose-Headers": "Retry-After, Server-Timing"}
     if ANYONE in allowed:
         return headers | {"Access-Control-Allow-Origin": ANYONE}
@@ -19,7 +19,7 @@ def cors_headers(origin: str | None, allowed: Sequence[str]) -> dict[str, str]:
 
 
 def preflight_headers(methods: Sequence[str]) -> dict[str, str]:
-    """What an OPTIONS request is answered beside `cors_headers`."""
+    """Return the headers of a response to OPTIONS, in addition to `cors_headers`."""
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
         "Access-Control-Allow-Headers": "Accept, Content-Type",

@@ -1,15 +1,15 @@
-"""What can go wrong, as RFC 9457 problem details: one table says which status each error has.
+"""Errors as RFC 9457 problem details. TABLE maps each error to its HTTP status.
 
-RequestError                the request is at fault (or, for Busy, comes at a bad time)
-├── BadRequest        400   the body is not the form it says it is
+RequestError                the request is wrong (or, for Busy, comes at a bad time)
+├── BadRequest        400   the body is not a valid form
 ├── UnknownPath       404
 ├── WrongMethod       405   with Allow
 ├── TooSlow           408   the body did not arrive in time
 ├── TooLarge          413
 ├── WrongContentType  415
-└── Busy              503   too many requests wait already; with Retry-After
-A wrong parameter is the engine's BadQuery, also a 400. TABLE has the errors of clipsearch, too: no
-such photo (404), a picture that cannot be read (413, 422), no model, index or storage (503).
+└── Busy              503   too many requests are waiting; with Retry-After
+The engine raises BadQuery for a wrong parameter, also a 400. TABLE also has the errors of
+clipsearch: no such photo (404), an unreadable picture (413, 422), no model, index or storage (503).
 """
 
 import logging
@@ -32,7 +32,7 @@ log = logging.getLogger("clipsearch")
 
 MEDIA_TYPE = "application/problem+json"
 
-# Seconds. A place in the queue is free again soon; a model or an index comes with a deployment.
+# Seconds. A place in the queue is soon free again; a model or an index needs a deployment.
 RETRY_BUSY = 1
 RETRY_NOT_READY = 5
 
@@ -52,7 +52,7 @@ class UnknownPath(RequestError):
 class WrongMethod(RequestError):
     def __init__(self, method: str, allowed: Iterable[str]) -> None:
         self.allow = ", ".join(allowed)
-        super().__init__(f"{method} is not answered here; allowed: {self.allow}")
+        super().__init__(f"method {method} is not allowed here; allowed: {self.allow}")
 
 
 class TooSlow(RequestError):
@@ -107,11 +107,11 @@ TABLE: tuple[tuple[type[Exception], int], ...] = (
     (DamagedObject, 503),
     (StorageError, 503),
 )
-_UNEXPECTED = "something went wrong here; the log of the function says what"
+_UNEXPECTED = "internal error; the log of the function has the cause"
 
 
 def problem_of(error: Exception) -> Problem:
-    """The answer to `error`; what nobody foresaw is a 500 that says nothing of its cause."""
+    """Return the problem for `error`. An unexpected error is a 500 that hides its cause."""
     for kind, status in TABLE:
         if isinstance(error, kind):
             if isinstance(error, NotReady | StorageError | DamagedObject):
@@ -132,7 +132,7 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _bounded(detail: str) -> str:
-    """Without its middle if it is long: that is what was sent. Its end says what is allowed."""
+    """Cut the middle of a long message: that is the value sent. Its end says what is allowed."""
     if len(detail) <= 2 * MOST_SHOWN:
         return detail
     return f"{shortened(detail)}{detail[-MOST_SHOWN:]}"

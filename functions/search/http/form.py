@@ -1,4 +1,4 @@
-"""The body of a POST as a multipart form."""
+"""Parses the body of a POST as a multipart form."""
 
 import io
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from search.http.errors import BadRequest, TooLarge, WrongContentType
 IMAGE_FIELD = "image"
 FORM_TYPE = "multipart/form-data"
 
-# Bytes of everything in a form that is not the picture. Werkzeug's limit for text fields must
-# exceed its read buffer (64 KiB), for it counts what it has not looked at yet.
+# Bytes of a form without its pictures. Werkzeug's limit for text fields must exceed its read
+# buffer (64 KiB), because it also counts unparsed bytes.
 FORM_OVERHEAD = 262_144
-MAX_PARTS = 256  # eight pictures and a hundred labels are 108
+MAX_PARTS = 256  # eight pictures and a hundred labels need 108
 
 
 def check_content_type(headers: Mapping[str, str]) -> None:
     """Raises WrongContentType."""
     if _content_type(headers)[0] != FORM_TYPE:
-        raise WrongContentType(f"a picture is posted as {FORM_TYPE}, in the field {IMAGE_FIELD}")
+        raise WrongContentType(f"post the picture as {FORM_TYPE}, in the field {IMAGE_FIELD}")
 
 
 def parse_form(
     headers: Mapping[str, str], body: io.BytesIO, most_images: int = 1
 ) -> tuple[list[tuple[str, str]], list[bytes]]:
-    """(the text fields, the pictures in their order). Raises BadRequest, TooLarge.
+    """Return (the text fields, the pictures in their order). Raises BadRequest, TooLarge.
 
-    An empty file without a name is what a browser sends for a file field left alone.
+    Ignores empty files without a name: browsers send them for unused file fields.
     """
     boundary = _content_type(headers)[1].get("boundary", "")
     parser = MultiPartParser(
@@ -40,15 +40,17 @@ def parse_form(
     )
     try:
         if not boundary:
-            raise ValueError("no boundary in its Content-Type")
+            raise ValueError("Content-Type has no boundary")
         fields, files = parser.parse(body, boundary.encode("ascii"), body.getbuffer().nbytes)
     except RequestEntityTooLarge as error:
-        raise TooLarge("the text fields of the form are too large") from error
+        raise TooLarge(
+            f"the form is too large; allowed: {FORM_OVERHEAD:,} bytes of text, {MAX_PARTS} parts"
+        ) from error
     except ValueError as error:
         raise BadRequest(f"the body is not valid {FORM_TYPE}: {error}") from error
 
     if IMAGE_FIELD in fields:
-        raise BadRequest(f"{IMAGE_FIELD} must be a file, with a filename, not a text field")
+        raise BadRequest(f"{IMAGE_FIELD} is a text field; it must be a file with a filename")
     images = []
     for name, file in files.items(multi=True):
         data = cast(io.BytesIO, file.stream).getvalue()  # read() would copy it

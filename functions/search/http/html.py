@@ -1,7 +1,7 @@
-"""The answer as a page, for browsers without JavaScript; site/ is the better one.
+"""Results as a page, for browsers without JavaScript. site/ has more features.
 
-The page (page.html) has the form of site/, and its stylesheet if the settings name its address.
-Addresses are relative, because the function may be mounted under a path.
+page.html has the form of site/, and also its stylesheet if the settings have the URL of site/.
+Links are relative, because the function may be mounted under a path.
 """
 
 from collections.abc import Mapping
@@ -33,13 +33,13 @@ def headers(site_url: str) -> dict[str, str]:
 
 
 def wants_page(accept: str | None) -> bool:
-    """Whether the Accept header names text/html before JSON: browsers do, nothing else does."""
+    """Whether the Accept header prefers text/html to JSON. Only browsers do."""
     accepted = parse_accept_header(accept, MIMEAccept)
     return bool(accepted["text/html"] > accepted["application/json"])
 
 
 def address_of(query: Query, cursor: str | None = None) -> str:
-    """Where `query`, which has no `image`, is answered; relative."""
+    """Return the relative URL of `query`, which must have no `image`."""
     picture = query.picture.text() if query.picture else None
     limit = None if query.limit == LIMIT_DEFAULT else str(query.limit)
     asked = {"q": query.words, "like": query.like, "picture": picture}
@@ -48,8 +48,8 @@ def address_of(query: Query, cursor: str | None = None) -> str:
 
 
 def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
-    """`answer` as the JSON has it."""
-    # the next part of a posted picture's answer needs the picture again
+    """`answer`: the JSON of the same search."""
+    # the next page for a posted picture needs the picture again, so it has no link
     leads_on = answer["next_cursor"] and query.image is None
     return _page(
         title=query.words or query.like or "a picture",
@@ -65,11 +65,11 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
 
 
 def problem_page(problem: Problem, words: str, site_url: str) -> str:
-    """`words` is what was asked, to be corrected."""
+    """`words`: the text of the query, for the search field."""
     said = problem.detail[:1].upper() + problem.detail[1:]
     said += "" if said.endswith((".", "!", "?")) else "."
     if "Retry-After" in problem.headers:
-        said += f" Please try again in {problem.headers['Retry-After']} s."
+        said += f" Try again in {problem.headers['Retry-After']} s."
     return _page(title=problem.title, words=words, site=site_url, problem=said)
 
 

@@ -1,4 +1,4 @@
-"""GET /openapi.json: the description of the function, kept as the JSON file beside this one."""
+"""GET /openapi.json: openapi.json of this folder, with the version filled in."""
 
 import json
 from functools import cache

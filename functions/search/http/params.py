@@ -1,4 +1,4 @@
-"""The parameters of a search: what may be asked, checked before anything is loaded."""
+"""Parses and checks parameters, before model or index are loaded."""
 
 from collections.abc import Collection, Iterable
 
@@ -10,24 +10,26 @@ from search.engine.query import LIMIT_DEFAULT, Query
 
 LIMIT_MAX = 100
 
+NO_QUERY = "Type what you are looking for, or choose a picture."
+
 GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor")
 POST_PARAMETERS = ("q", "limit", "cursor")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
-MAX_IMAGES = 8  # of /classify: they are decoded one after the other, in one thread
+MAX_IMAGES = 8  # for /classify, which decodes them one after the other in one thread
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
-    """The query of `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadQuery."""
+    """Parse `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadQuery."""
     values = checked(pairs, GET_PARAMETERS)
     asked = [name for name in ("q", "picture", "like") if name in values]
     if "like" in asked and len(asked) > 1:
-        raise BadQuery(f"{asked[0]} and like are two questions; ask one of them")
+        raise BadQuery(f"{asked[0]} and like cannot be combined; use one of them")
     if not asked:
         raise BadQuery(
-            "nothing to look for: give q (words) or like (the name of an indexed photo), "
-            "or post a picture as the field image of multipart/form-data"
+            f"{NO_QUERY} API: set q, picture, or like (the name of an indexed photo), "
+            "or post a picture as the field image of multipart/form-data."
         )
     for name in asked:
         if not (_words(values) if name == "q" else values[name].strip()):
@@ -36,29 +38,28 @@ def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
 
 
 def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
-    """The query of a posted form; `pairs` are its text fields and the address's parameters.
+    """Parse a posted form. `pairs`: its text fields and the parameters of the URL.
 
-    A browser sends every field of a form, so an empty q beside a picture means no words.
-    Raises BadQuery.
+    An empty q means no words, because browsers send every field of a form. Raises BadQuery.
     """
     query = _query(checked(pairs, POST_PARAMETERS), image)
     if query.words is None and query.image is None:
-        raise BadQuery("nothing to look for: give words (q), or choose a picture (image)")
+        raise BadQuery(f"{NO_QUERY} API: set the field q, image or both.")
     return query
 
 
 def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
-    """The words or the picture to embed, one of them; an empty q means no words. BadQuery."""
+    """Parse the words or the picture to embed. An empty q means no words. Raises BadQuery."""
     words = _words(checked(pairs, EMBED_PARAMETERS))
     if words is None and image is None:
-        raise BadQuery("nothing to embed: give q (words), or post a picture as the field image")
+        raise BadQuery("nothing to embed; set q (words), or post a picture as the field image")
     if words is not None and image is not None:
-        raise BadQuery("words and a picture are two vectors; ask for one of them")
+        raise BadQuery("q and image cannot be combined here; send one of them")
     return Query(words=words, image=image)
 
 
 def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """The labels of `/classify`, in their order. Raises BadQuery."""
+    """Return the labels of `/classify`, in their order. Raises BadQuery."""
     labels: list[str] = []
     seen: set[str] = set()
     for name, value in pairs:
@@ -72,16 +73,18 @@ def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
         labels.append(label)
         seen.add(read)
     if not MIN_LABELS <= len(labels) <= MAX_LABELS:
-        raise BadQuery(f"{MIN_LABELS} to {MAX_LABELS} labels are needed, not {len(labels)}")
+        raise BadQuery(
+            f"label is given {len(labels)} times; give {MIN_LABELS} to {MAX_LABELS} labels"
+        )
     return labels
 
 
 def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[str, str]:
-    """`pairs` as a dict. Raises BadQuery for an unknown or a repeated parameter."""
+    """Return `pairs` as a dict. Raises BadQuery for unknown and repeated parameters."""
     values: dict[str, str] = {}
     for name, value in pairs:
         if name not in allowed:
-            known = ", ".join(allowed) or "none here"
+            known = ", ".join(allowed) or "none"
             raise BadQuery(f"unknown parameter {quoted(name)}; allowed: {known}")
         if name in values:
             raise BadQuery(f"parameter {name} is given more than once")
@@ -102,13 +105,13 @@ def _query(values: dict[str, str], image: bytes | None = None) -> Query:
 
 
 def _words(values: dict[str, str]) -> str | None:
-    """As typed; None if the model would get nothing of it."""
+    """Return q as typed; None if nothing of it is visible to the model."""
     words = values.get("q", "").strip()
     return words if plain(words) else None
 
 
 def _limit(text: str) -> int:
-    # isascii: "٣".isdigit() holds too
+    # isascii: "٣".isdigit() is true
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX):
         raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {quoted(text)}")
     return int(text)

@@ -1,4 +1,4 @@
-"""Threads for the heavy work, so that the event loop never waits for it."""
+"""Threads for heavy work, so that it never blocks the event loop."""
 
 import asyncio
 import contextvars
@@ -14,35 +14,38 @@ from search.http.quota import Quota
 
 T = TypeVar("T")
 
-# Seconds from a request's arrival, its body included, until its work begins. The work has the
+# Seconds from a request's arrival until its work starts, including its body. The work gets the
 # rest of the function's 60 s.
 MAX_WAIT = 40
 
 
 class Pool:
-    """`workers` threads. At most `places` requests are in the pool: they are worked on, they
-    wait for a thread, or their body is on its way. The next one is turned away."""
+    """Has `workers` threads, and room for at most `places` requests.
+
+    A request counts while its body arrives, while it waits for a thread, and while it is
+    processed. Further requests are rejected.
+    """
 
     def __init__(self, name: str, workers: int, places: int) -> None:
         self._free_places = places
         self._workers = Quota(workers)
-        # starts its threads on first use, which is after the fork
+        # starts threads only on first use, which is after the fork
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=f"search-{name}")
 
     @asynccontextmanager
     async def place(self, request: Request) -> AsyncIterator["Place"]:
-        """Raises Busy when no place is free, or when the work has not begun after MAX_WAIT."""
+        """Raises Busy if no place is free, or if the work has not started after MAX_WAIT."""
         if not self._free_places:
-            raise Busy("too many requests are waiting already; try again in a moment")
+            raise Busy("too many requests are waiting; try again in a moment")
         self._free_places -= 1
         try:
             async with asyncio.timeout(MAX_WAIT) as deadline:
                 yield Place(request, self._workers, self._threads, deadline)
         except TimeoutError as error:
             if not deadline.expired():
-                raise  # one of the work's own
+                raise  # from the work itself
             raise Busy(
-                f"too many requests: this one waited for {MAX_WAIT} seconds; try again"
+                f"too many requests: this one waited {MAX_WAIT} seconds; try again"
             ) from error
         finally:
             self._free_places += 1
@@ -62,11 +65,10 @@ class Place:
         self._deadline = deadline
 
     async def run(self, function: Callable[[], T]) -> T:
-        """`function()` in a thread, with this request's context (its id in the logs). The
-        request's body must have been read.
+        """Call `function` in a thread, with this request's context (its id in the logs).
 
-        Raises ClientDisconnect, and never calls `function`, if the client goes before a thread
-        is free.
+        The request's body must have been read. Raises ClientDisconnect without calling
+        `function` if the client disconnects before a thread is free.
         """
         gone = asyncio.ensure_future(_disconnected(self._request))
         try:

@@ -1,4 +1,4 @@
-"""A fixed number of units (threads, turns, bytes) that requests borrow in turn."""
+"""A fixed number of units (threads, turns, bytes) lent to requests, first come first served."""
 
 import asyncio
 from collections import deque
@@ -15,16 +15,16 @@ class Loan:
         self.amount = amount
 
     def shrink(self, amount: int) -> None:
-        """Gives back all but `amount` units, and those never grow again."""
+        """Return all but `amount` units. A loan never grows again."""
         spare = max(0, self.amount - amount)
         self.amount -= spare
         self._quota._give_back(spare)
 
 
 class Quota:
-    """`size` units, lent in the order of asking: small requests never overtake a large one.
+    """Lends `size` units in order of arrival: small requests never overtake a large one.
 
-    For one event loop at a time. Nothing here is bound to a loop while nobody waits.
+    Use it from one event loop at a time. It is bound to no loop while no request waits.
     """
 
     def __init__(self, size: int) -> None:
@@ -36,7 +36,7 @@ class Quota:
     async def lent(
         self, amount: int = 1, gone: "asyncio.Future[Any] | None" = None
     ) -> AsyncIterator[Loan]:
-        """Waits for `amount` units; a request for more than `size` gets all of them.
+        """Wait for `amount` units. A request for more than `size` units gets all of them.
 
         Raises ClientDisconnect if `gone` is done before its turn comes.
         """
@@ -63,7 +63,7 @@ class Quota:
                 self._give_back(amount)
             else:
                 self._waiting.remove(entry)
-                self._serve()  # those behind it may need less
+                self._serve()  # the next ones may need fewer units
             raise
 
     def _serve(self) -> None:

@@ -1,4 +1,4 @@
-"""A bucket whose clock the tests set, and small segments."""
+"""A bucket with a settable clock, and small segments."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def bucket() -> MemoryBucket:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiers of 2, 4 and 8 entries, and full segments of more: merges of few entries."""
+    """Tiers of 2, 4 and 8 entries; larger segments are full. So few entries cause merges."""
     monkeypatch.setattr(merge, "FANOUT", 2)
     monkeypatch.setattr(merge, "MAX_SEGMENT", 16)

@@ -1,4 +1,4 @@
-"""Runs of compaction, and the index that they must not change."""
+"""Runs compaction, and computes the index that it must preserve."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def compact(bucket: Any, memory: MemoryBucket | None = None, seconds: float = 60
 
 
 def settle(bucket: MemoryBucket) -> None:
-    """Two runs with more than GRACE before each: what can be cleaned up is."""
+    """Two runs, each more than GRACE after the last, which clean up completely."""
     for _ in range(2):
         bucket.later(run.GRACE)
         assert compact(bucket).finished
@@ -41,7 +41,7 @@ def segments(bucket: MemoryBucket) -> list[str]:
 
 
 def truth(bucket: MemoryBucket) -> Facts:
-    """The index by the merge rule, over all objects: what every reader must see."""
+    """The index by the merge rule over all objects, which every reader must see."""
     parts = []
     for name in segments(bucket):
         with suppress(DamagedObject):
@@ -61,7 +61,7 @@ def without_vectors(found: Facts) -> Facts:
 def fill(
     bucket: MemoryBucket, count: int, start: int = 0, each: int = 1, dimension: int = 4
 ) -> list[str]:
-    """Photos p0, p1, … (from `start` on), `each` so many in a segment."""
+    """Photos p0, p1, … (from `start` on), `each` per segment."""
     vectors = random_units(count, dimension, seed=start)
     entries = [photo(f"p{start + i}", 1, v, now_us(bucket)) for i, v in enumerate(vectors)]
     return [write_segment(bucket, SPACE, entries[i : i + each]) for i in range(0, count, each)]
@@ -73,7 +73,7 @@ def bury(bucket: MemoryBucket, numbers: Iterable[int]) -> None:
 
 
 def filled(bucket: MemoryBucket, deleted: int) -> None:
-    """20 photos in one segment, of which the first have been deleted; all sources are gone."""
+    """20 photos in one segment; the first `deleted` have tombstones. No sources are left."""
     fill(bucket, 20)
     compact(bucket)
     bury(bucket, range(deleted))

@@ -1,4 +1,4 @@
-"""When packs and quantizers are made, and made again."""
+"""When packs and quantizers are written, and when they are replaced."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def test_without_time_nothing_is_begun_and_with_little_it_goes_on_later(
     assert packed(bucket, commit, deadline=time.monotonic()) is None
     assert list(bucket.list(f"{SPACE}/packs/")) == []
     with monkeypatch.context() as patch:
-        looks = itertools.count()  # at the clock: before the quantizer, and before each pack
+        looks = itertools.count()  # clock reads: before the quantizer and before each pack
         patch.setattr(
             "clipsearch.index.compaction.build_packs.time",
             SimpleNamespace(monotonic=lambda: next(looks)),
         )
         half = packed(bucket, commit, deadline=1)
-    assert half  # the quantizer is there, and work stops after it
+    assert half  # the quantizer was written, and the run stopped after it
     assert half.quantizer
     assert len(half.packs) < 2
     whole = packed(bucket, half)
@@ -117,7 +117,7 @@ SEGMENTS = 32  # enough to be merged
 
 
 def compacted(bucket: FolderBucket, days: int = 0) -> Commit:
-    """The newest commit after a compaction in so many days."""
+    """The newest commit after a compaction that runs `days` from now."""
     now = datetime.now(UTC) + timedelta(days=days)
     assert compaction.compact(bucket, SPACE, time.monotonic() + 60, now).finished
     return newest_commit(bucket, SPACE)
@@ -173,7 +173,7 @@ def test_packs_and_quantizers_that_are_damaged_or_gone_are_made_again(
 
 
 def many(count: int, seed: int) -> Entries:
-    """Photos as columns: making each one as an Entry takes too long."""
+    """Photos as columns: one Entry per photo would be too slow."""
     names = [f"{seed}/{i:05}" for i in range(count)]
     texts_ends = np.cumsum([len(name) for name in names], dtype=np.int64)
     return Entries(
@@ -192,7 +192,7 @@ def many(count: int, seed: int) -> Entries:
 
 
 def hardly_a_photo(bucket: MemoryBucket, photos: int) -> Commit | None:
-    """A large space with so many, packed."""
+    """A large, packed space with this many photos."""
     entries = [photo("only", 1, unit(*[1] * 16)), *(tombstone(f"p{i}") for i in range(300))]
     write_segment(bucket, SPACE, entries[1 - photos :])
     bucket.later(run.GRACE)

@@ -1,4 +1,4 @@
-"""What a run finds damaged or cannot read, and what is not its own."""
+"""Damaged, unreadable and foreign objects in a compaction run."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_a_commit_whose_number_none_could_follow_changes_nothing(
     fill(bucket, 20)
     before = truth(bucket)
     planted = commit_path(SPACE, 999_999_999_999)
-    if is_whole:  # nothing else is wrong with it
+    if is_whole:  # only the number is wrong
         elsewhere = MemoryBucket()
         publish_commit(elsewhere, Commit(SPACE, 1, ("gone.npz",)))
         document = json.loads(elsewhere.read(commit_path(SPACE, 1)))
-        del document["checksum"]  # which is not asked for
+        del document["checksum"]  # optional
         document["number"] = 999_999_999_999
         bucket.create(planted, json.dumps(document).encode())
     else:
@@ -48,7 +48,7 @@ def test_a_commit_whose_number_none_could_follow_changes_nothing(
     assert (len(commit.segments), segments(bucket)) == (1, [*commit.segments])
     assert commit.number < 10
     assert SnapshotReader(bucket, SPACE).refresh().commit == commit.number
-    assert planted in bucket.names()  # not ours to delete
+    assert planted in bucket.names()  # foreign objects are never deleted
 
 
 def test_a_damaged_segment_is_reported_and_left_alone(bucket: MemoryBucket) -> None:
@@ -69,7 +69,7 @@ def test_a_segment_of_another_dimension_is_reported_and_left_alone(bucket: Memor
     fill(bucket, 20)
     (line,) = compact(bucket).damaged
     assert wrong in line
-    assert "2 numbers, those of others 4" in line
+    assert "2 dimensions, those of other segments 4" in line
     assert wrong not in newest_commit(bucket, SPACE).replaced
 
 
@@ -85,7 +85,7 @@ def test_a_damaged_commit_is_succeeded_and_no_longer_said(
     assert snapshot.commit == 4
     assert snapshot.damaged == ()
     assert snapshot.photos == 1
-    compact(bucket)  # once is enough
+    compact(bucket)  # one run is enough
     assert SnapshotReader(bucket, SPACE).refresh().commit == 4
 
 

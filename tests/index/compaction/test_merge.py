@@ -28,7 +28,7 @@ def test_many_small_segments_become_one_with_the_same_entries(bucket: MemoryBuck
     assert (report.merges, report.merged_entries, report.finished) == (1, 42, True)
     commit = newest_commit(bucket, SPACE)
     (merged,) = commit.segments
-    assert (commit.number, commit.sizes) == (2, {merged: 42})  # 2: the purge was noted
+    assert (commit.number, commit.sizes) == (2, {merged: 42})  # 2: the purge published one too
     assert commit.replaced == dict.fromkeys(sources, merged)
     assert facts(read_segment(bucket, SPACE, merged)) == before
     assert seen(bucket) == without_vectors(before)

@@ -1,4 +1,4 @@
-"""Entries that say nothing any more: when they go, and when they must stay."""
+"""Obsolete entries: when they are purged and when they must stay."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_tombstones_go_when_nothing_older_can_come_or_is_left(bucket: MemoryBuck
     bucket.later(DAY)
     compact(bucket)
     settle(bucket)
-    # Of each segment one entry stays, as there is no segment without.
+    # One entry of each segment stays: a segment cannot be empty.
     assert len(truth(bucket)) <= 2
     assert not any(fact[2] == Kind.VECTOR for fact in truth(bucket))
 
@@ -88,10 +88,10 @@ def test_a_tombstone_stays_while_anything_may_speak_of_its_photo(
 ) -> None:
     filled(bucket, deleted=8)
     bucket.later(DAY)
-    compact(bucket)  # the vectors of the deleted ones are gone
+    compact(bucket)  # drops the vectors of deleted photos
     settle(bucket)
     bucket.later(8 * DAY)
-    alive = write_segment(bucket, SPACE, [photo("p0", 1)])  # a killed run's, say
+    alive = write_segment(bucket, SPACE, [photo("p0", 1)])  # as left by a killed run
     if place == "damaged":
         bucket.create(segment_path(SPACE, new_segment_name(1)), b"who knows?")
     if place in ("replaced", "damaged"):
@@ -138,7 +138,7 @@ def test_the_purge_reads_packs_and_not_their_segments(bucket: MemoryBucket) -> N
     assert not [name for name in read if name.startswith(segments_prefix(SPACE))]
     bury(bucket, range(100))
     settle(bucket)
-    bucket.delete(next(iter(following.packs.values())))  # then the segment will do
+    bucket.delete(next(iter(following.packs.values())))  # the purge then reads the segment
     bucket.later(DAY)
     assert compact(bucket).purged_entries == 100
     settle(bucket)

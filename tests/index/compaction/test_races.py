@@ -1,4 +1,4 @@
-"""Runs that lose against others, that end early, and that are killed."""
+"""Runs that lose races, end early or are killed."""
 
 from __future__ import annotations
 
@@ -85,8 +85,8 @@ def test_who_loses_the_race_for_a_number_takes_the_next(bucket: MemoryBucket) ->
 def always_faster(
     bucket: MemoryBucket, monkeypatch: pytest.MonkeyPatch, races: int
 ) -> tuple[HookedBucket, list[str]]:
-    """Others publish each number first; an hour passes with the last of so many `races`. And
-    the numbers that were lost."""
+    """Other runs win every race; an hour passes at the last of `races`. Also returns the lost
+    numbers."""
     clock, lost = time.monotonic, list[str]()
     monkeypatch.setattr(time, "monotonic", lambda: clock() + 3600 * (len(lost) >= races))
 
@@ -110,7 +110,7 @@ def test_who_loses_every_race_for_a_number_ends_at_the_deadline(
         assert compact(losing, bucket) == Report()
     assert len(lost) == races
     assert truth(bucket) == before
-    assert compact(bucket).finished  # what was written stayed loose, and is merged
+    assert compact(bucket).finished  # the written segment stayed loose and is merged now
     assert truth(bucket) == before
     assert len(newest_commit(bucket, SPACE).segments) == 1
 
@@ -141,7 +141,7 @@ def test_of_two_merges_of_the_same_segments_one_counts(bucket: MemoryBucket) -> 
 
     compact(HookedBucket(bucket, before=be_faster), bucket)
     assert len(newest_commit(bucket, SPACE).segments) == 1
-    assert len(segments(bucket)) == 22  # that of the loser is loose, and does no harm
+    assert len(segments(bucket)) == 22  # the loser's segment is loose and harmless
     assert seen(bucket) == without_vectors(before)
     settle(bucket)
     bucket.later(DAY)
@@ -152,7 +152,7 @@ def test_of_two_merges_of_the_same_segments_one_counts(bucket: MemoryBucket) -> 
 
 def test_a_merge_is_not_written_when_others_were_faster(bucket: MemoryBucket) -> None:
     fill(bucket, 20)
-    once = threading.Lock()  # the segments are read by several threads
+    once = threading.Lock()  # several threads read the segments
 
     def be_faster(method: str, name: str) -> None:
         if method == "read" and once.acquire(blocking=False):
@@ -182,7 +182,7 @@ def test_what_a_killed_run_left_is_merged_like_any_other(bucket: MemoryBucket) -
 
 
 def test_a_merge_under_way_brings_nothing_back(bucket: MemoryBucket, small: None) -> None:
-    """It has read a photo whose old tombstone others would drop before it writes."""
+    """The merge has read a photo whose old tombstone another run would drop before it writes."""
     for name in "pq":
         write_segment(bucket, SPACE, [photo(name)])
 

@@ -1,4 +1,4 @@
-"""Objects without use: deleted after the grace, and not before."""
+"""Unused objects are deleted after the grace period, not before."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_nothing_is_deleted_before_the_grace_is_over(bucket: MemoryBucket) -> No
 
 
 def test_packs_and_quantizers_without_use_are_deleted(bucket: MemoryBucket) -> None:
-    """But what a killed run has made with the quantizer in use stays: the next one finds it."""
+    """Packs of a killed run that use the current quantizer stay: the next run reuses them."""
     (replaced, *_) = fill(bucket, 40)
     compact(bucket)
     write_segment(bucket, SPACE, [photo("q")] * 20)

@@ -184,7 +184,7 @@ def test_a_number_that_none_could_follow_is_not_ours(bucket: Bucket) -> None:
     assert following is not None
     assert following.number == 2
     assert newest_commit(bucket, SPACE).segments == ("b.npz",)
-    with pytest.raises(ValueError, match="a number from 1 to"):
+    with pytest.raises(ValueError, match="number is from 1 to"):
         publish_commit(bucket, Commit(SPACE, 1_000_000_000_000))
 
 
@@ -203,5 +203,5 @@ def test_a_race_that_is_always_lost_ends(bucket: Bucket) -> None:
         publish_commit(bucket, Commit(SPACE, newest.number + 1, ("theirs.npz",)))
         return replace(newest, segments=("ours.npz",))
 
-    with pytest.raises(StorageError, match="others published a commit"):
+    with pytest.raises(StorageError, match="other runs published a commit"):
         advance(bucket, SPACE, first)

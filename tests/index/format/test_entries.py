@@ -15,7 +15,7 @@ NAMES = ["a", "b", "c"]
 
 
 def oracle(entries: list[Entry]) -> set[tuple[str, int, int, int]]:
-    """The merge rule in its simplest form: the greatest (generation, kind, time) per name."""
+    """A minimal merge rule: the greatest (generation, kind, time) per name."""
     best: dict[str, tuple[int, int, int]] = {}
     for e in entries:
         best[e.name] = max(best.get(e.name, (-1, -1, -1)), (e.generation, e.kind, e.time_us))

@@ -1,4 +1,4 @@
-"""What a snapshot says, and a merge for it to follow."""
+"""The states in a snapshot, and a simple merge."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def facts_of(snapshot: Snapshot) -> Facts:
 
 
 def merge(bucket: Bucket, *names: str, number: int = 1, entries: list[Entry]) -> str:
-    """What compaction does, but for deleting: write the merged segment, publish."""
+    """A compaction without deletes: write the merged segment and publish it."""
     merged = write_segment(bucket, SPACE, entries)
     publish_commit(bucket, Commit(SPACE, number, (merged,), dict.fromkeys(names, merged)))
     return merged

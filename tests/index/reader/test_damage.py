@@ -1,4 +1,4 @@
-"""Segments and commits that are damaged or gone: named, set aside, and read when mended."""
+"""Damaged and missing segments and commits: reported, skipped, and read after a repair."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_segment_that_is_missing_for_good_is_damage_that_is_named(bucket: Buck
     publish_commit(bucket, Commit(SPACE, 1, ("lost.npz",)))
     for snapshot in (reader.refresh(), SnapshotReader(bucket, SPACE).refresh()):
         assert snapshot.photos == 1
-        assert snapshot.damaged == (f"{SPACE}/segments/lost.npz: it is not there",)
+        assert snapshot.damaged == (f"{SPACE}/segments/lost.npz: it is missing",)
         assert snapshot.damaged_segments == {"lost.npz"}
     found = write_segment(bucket, SPACE, [photo("lost")])
     publish_commit(bucket, Commit(SPACE, 2, (found,)))
@@ -117,7 +117,7 @@ def test_a_damaged_newest_commit_is_named_and_the_one_before_it_serves(bucket: B
     reader = SnapshotReader(bucket, SPACE)
     third = write_segment(bucket, SPACE, [photo("a"), photo("b"), photo("c")])
     bucket.create(commit_path(SPACE, 2), b'{"format": 1')
-    bucket.delete(segment_path(SPACE, second))  # which only the unreadable commit could tell
+    bucket.delete(segment_path(SPACE, second))  # only the unreadable commit names it
     snapshot = reader.refresh()
     assert third
     assert (snapshot.commit, state(snapshot).keys()) == (1, {"a", "b", "c"})
@@ -131,7 +131,7 @@ def test_a_segment_of_another_dimension_is_set_aside(bucket: Bucket) -> None:
     reader.refresh()
     name = write_segment(bucket, SPACE, [photo("b", vector=unit(1, 0))])
     snapshot = reader.refresh()
-    reason = "its vectors have 2 numbers, those of others 4"
+    reason = "its vectors have 2 dimensions, those of other segments 4"
     assert snapshot.damaged == (f"{segment_path(SPACE, name)}: {reason}",)
     assert state(snapshot).keys() == {"a"}
 

@@ -1,4 +1,4 @@
-"""A reader and the merges that go on beside it: it sees each one whole, or not at all."""
+"""A reader with concurrent merges sees each merge completely or not at all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.gcs_double import CloudStorageDouble
 
 
 def at_the_first_listing(work: Callable[[], object]) -> Hook:
-    """What does this `work` once, when the segments are listed."""
+    """Run `work` once, when the segments are listed."""
     works = [work]
 
     def hook(method: str, name: str) -> None:
@@ -51,7 +51,7 @@ def test_a_running_reader_follows_a_merge(bucket: Bucket) -> None:
     after = reader.refresh()
     assert (before.commit, after.commit) == (0, 1)
     assert facts_of(after) == facts_of(before)
-    assert len(after.catalogue.rows) == 3  # the merged copies are not held again
+    assert len(after.catalogue.rows) == 3  # no second copy of merged entries
     for name in names:
         bucket.delete(segment_path(SPACE, name))
     publish_commit(bucket, Commit(SPACE, 2, (merged,)))
@@ -60,7 +60,7 @@ def test_a_running_reader_follows_a_merge(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_merge_beside_the_listing_is_seen_whole(bucket: Bucket, when: str) -> None:
-    """Just before the segments are listed, or between that and reading the commit."""
+    """The merge ends just before the listing, or between it and the read of the commit."""
     old = write_segment(bucket, SPACE, [photo("a"), photo("b"), photo("purged")])
 
     def compact() -> None:
@@ -74,7 +74,7 @@ def test_a_merge_beside_the_listing_is_seen_whole(bucket: Bucket, when: str) -> 
 
 
 def test_a_segment_that_vanishes_makes_the_reader_look_again(bucket: Bucket) -> None:
-    """A commit that no longer mentions what it replaced came while we had the old listing."""
+    """After the listing, a commit is published that no longer names the replaced segments."""
     old = write_segment(bucket, SPACE, [photo("a"), photo("b")])
     kept = write_segment(bucket, SPACE, [photo("c")])
 
@@ -119,7 +119,7 @@ def test_a_merge_of_something_unknown_is_downloaded(bucket: Bucket) -> None:
 
 
 def test_a_reader_that_has_slept_for_long_starts_over(bucket: Bucket) -> None:
-    """A tombstone that came and went meanwhile is not missed."""
+    """The reader does not miss a tombstone that was added and purged meanwhile."""
     reader, index = SnapshotReader(bucket, SPACE, start_over_after_s=0.0), PhotoIndex()
     names = [write_segment(bucket, SPACE, [photo(name)]) for name in "ab"]
     index.update(reader.refresh())

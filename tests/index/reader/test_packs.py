@@ -1,4 +1,4 @@
-"""Packs as they are read, and what stands in where one is damaged."""
+"""Reading packs, and their segments instead of damaged packs."""
 
 from __future__ import annotations
 
@@ -85,10 +85,10 @@ def test_one_pack_that_cannot_be_used_leaves_the_rows_of_the_others_as_they_are(
 def test_rows_that_nobody_wants_any_more_are_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refresh has failed: what waits for its turn ends without asking the storage."""
+    """After a failed refresh, waiting reads end without a request."""
     asked: list[str] = []
     has_stopped = threading.Event()
-    # RowPrefetch sets this attribute to False and, when it is stopped, to True.
+    # RowPrefetch sets this attribute to False at first, and to True on stop().
     flag = property(
         lambda _: has_stopped.is_set(), lambda _, value: has_stopped.set() if value else None
     )

@@ -1,4 +1,4 @@
-"""An index that is filled without a storage, and the order that a search must give."""
+"""An index filled without a storage, and the expected order of search results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from clipsearch.index.reader.vector_queue import Plain, VectorQueue
 from clipsearch.index.search.photo_index import Hit, PhotoIndex
 from tests.index.making import SPACE, Vector, unit
 
-# Their products have few digits, so that scores are exact and many are equal.
+# Their products have few digits, so scores are exact and often equal.
 FEW = [
     unit(1, 0, 0),
     unit(0, 1, 0),
@@ -24,7 +24,7 @@ QUERY = unit(1, 0, 0)
 
 
 class Library:
-    """An index with the entries that were added, by the product's own steps but for storage."""
+    """An index with the added entries, built by the product's code without storage."""
 
     def __init__(self) -> None:
         self.index = PhotoIndex()

@@ -1,4 +1,4 @@
-"""Searching by the codes of packs: nearly what an exact search finds."""
+"""Searching by the codes of packs finds nearly the same as an exact search."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBuck
     assert len(coded(index)) == 1
     assert sum(len(shard.rows) for shard in index.shards[1:]) == 100
     assert index.quantized(20) == COUNT - 100
-    assert index.quantized(100) == 0  # so many candidates that all photos are compared
+    assert index.quantized(100) == 0  # with this many candidates, all photos are compared
     for queries, at_least in ((texts(40), 0.95), (clustered(40, seed=5), 0.95)):
         right = [
             len(
@@ -50,7 +50,7 @@ def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBuck
 
 
 def test_texts_need_the_direction_that_they_have_in_common(tmp_path: Path) -> None:
-    """Without it, candidates are much worse: the codes say little of it."""
+    """Without it, candidates are much worse: the other codes hardly encode it."""
     recalls = []
     for name, direction in (("with", COMMON), ("without", None)):
         bucket = FolderBucket(tmp_path / name)
@@ -73,7 +73,7 @@ def test_pages_never_repeat_a_photo_and_end_with_the_last(library: FolderBucket)
     assert found == sorted(found, key=lambda hit: (-hit[0], hit[1]))
     names = [name for _, name in found]
     assert len(set(names)) == len(names)
-    assert len(names) >= COUNT - 7  # what the first page missed is all that may lack
+    assert len(names) >= COUNT - 7  # only photos that the first page missed may be missing
     assert pairs(index.search(query, 10)) == pairs(index.search(query, 10))
 
 

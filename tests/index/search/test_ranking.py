@@ -1,4 +1,4 @@
-"""What a search finds, in which order, page by page."""
+"""The results of a search, their order and their pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An index that follows its reader while it is searched."""
+"""Updates of an index during searches."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_an_index_belongs_to_one_reader_and_takes_its_vectors() -> None:
 
 @pytest.mark.usefixtures("_shard_size")
 def test_searching_while_the_index_is_updated(tmp_path: Path) -> None:
-    """Every answer is one state: sorted, without repeats, no older than what was published."""
+    """Every result is from one state: sorted, without duplicates, not older than published."""
     bucket = FolderBucket(tmp_path)
     reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
     vectors = random_units(400, 16)
@@ -108,7 +108,7 @@ def test_searching_while_the_index_is_updated(tmp_path: Path) -> None:
 
     def search() -> int:
         rounds = 0
-        while not done.wait(0.001):  # lets the others have the interpreter
+        while not done.wait(0.001):  # lets other threads run
             oldest = published
             hits = index.search(query, 500)
             assert pairs(hits) == sorted(pairs(hits), key=lambda hit: (-hit[0], hit[1]))

@@ -1,7 +1,7 @@
-"""Packs: large segments of a large space get compressed twins, and a commit that names them.
+"""Writes packs, compressed copies of large segments, and publishes a commit that names them.
 
-Exact search is quick enough for a small space, which gets none. Work per run is one read and one
-write per segment that lacks its pack; memory is that of one segment, three times.
+Small spaces get no packs: exact search is fast enough there. A run reads and writes once per
+segment without a pack. Memory: three times one segment.
 """
 
 from __future__ import annotations
@@ -33,35 +33,34 @@ from clipsearch.index.format.segments import read_segment
 from clipsearch.model.bundle import MODEL_JSON, Bundle, load_bundle
 from clipsearch.storage import Bucket
 
-# Entries. Exact search takes some 80 ns for each, so that up to here it stays under 6 ms.
+# Entries. Exact search takes about 80 ns each: under 6 ms up to this limit.
 EXACT_LIMIT = 65_536
-# Entries of a segment that is worth a pack. Smaller ones will soon be merged into others.
+# Entries. Smaller segments get no pack, because they are merged soon.
 WORTH_PACKING = 4_096
-# Another sample of photos is taken when there are so many times more of them.
+# The quantizer is trained again when the number of entries has grown by this factor.
 GROWTH = 8
-SAMPLE = 49_152  # vectors that a quantizer is trained on; more do not make it better
-SAMPLED_SEGMENTS = 8  # to read no more than 1 GB for it
+SAMPLE = 49_152  # vectors to train a quantizer on; more do not improve it
+SAMPLED_SEGMENTS = 8  # limits the sample's reads to 1 GB
 
 _log = logging.getLogger("clipsearch")
 
 
 def pack_all(run: Run) -> bool:
-    """Pack what lacks its pack, or has a damaged one; whether there was time for all. A short run
-    has none.
+    """Pack segments without a pack or with a damaged one. True if all were done in time.
 
-    A pack that no commit names yet is made again, the same.
+    A short run does nothing. Packs that no commit names yet are written again, identically.
     """
     if not run.has(WORTH_BEGINNING_S):
         return False
     newest = newest_or_blank(run.bucket, run.space)
-    # Each has one name only, under which it is made again; meanwhile readers do without.
+    # The new pack needs the same name. Until it is written, readers use the segment.
     in_parallel(run.bucket.delete, run.damaged_packs)
     usable = replace(newest, packs=_usable(run, newest))
     common = partial(direction_in, run.bucket, run.space)
     try:
         made = pack(run.bucket, usable, run.deadline, common) or usable
     except (NoModel, DamagedObject) as problem:
-        _log.error("no packs of %r are made: %s", run.space, problem)
+        _log.error("no packs were written for space %r: %s", run.space, problem)
         return False
     if made == newest:
         return True
@@ -77,12 +76,12 @@ def pack_all(run: Run) -> bool:
 
 
 def direction_in(bucket: Bucket, space: str) -> Vectors:
-    """What texts share in a space whose model lies in the bucket; NoModel, DamagedObject."""
+    """direction_of() the bundle of `space` in the bucket. Raises NoModel, DamagedObject."""
     return direction_of(load_bundle(bucket, space).bundle)
 
 
 def direction_of(bundle: Bundle) -> Vectors:
-    """(dim,); DamagedObject if the bundle does not tell it."""
+    """(d,) the direction that all text vectors share. DamagedObject if the bundle lacks it."""
     if bundle.text_direction is None:
         reason = "it lacks text_direction: delete it and export the model again"
         raise DamagedObject(f"models/{bundle.space}/{MODEL_JSON}", reason)
@@ -97,13 +96,13 @@ def pack(
     exact_limit: int = EXACT_LIMIT,
     worth_packing: int = WORTH_PACKING,
 ) -> Commit | None:
-    """Write the packs that `commit` lacks, as far as possible until `deadline`.
+    """Write the packs that `commit` lacks, until `deadline`.
 
-    Returns the commit with them (the number is the same), None if there is nothing new.
-    `deadline` (time.monotonic()): what has begun then, one segment at most, is finished.
-    `common` gives the direction (d,) that texts share, None if nobody knows, when a quantizer
-    must be trained; this raises what it raises, and StorageError. What a killed run has written
-    is found again, or swept.
+    Returns the commit with them (same number), or None if nothing changed.
+    `deadline` (time.monotonic()): the segment in progress is still finished.
+    `common`: called to train a quantizer. Returns the direction (d,) that texts share, or None if
+    unknown. Raises StorageError and the errors of `common`. The leftovers of a killed run are
+    reused or swept.
     """
     if _size(commit) <= exact_limit:
         return None
@@ -130,8 +129,8 @@ def pack(
 def _quantizer_for(
     bucket: Bucket, commit: Commit, large: list[str], common: Callable[[], Vectors | None]
 ) -> tuple[str, Quantizer] | None:
-    """The quantizer in use; a new one if there is none, or it is outgrown, damaged or gone. None
-    without vectors to train one on."""
+    """The quantizer in use, or a new one if it is missing, outgrown or damaged. None without
+    vectors to train it on."""
     present = commit.quantizer
     if present and _size(commit) < GROWTH * max(1, trained_for(present)):
         with suppress(DamagedObject, ObjectNotFound):  # readers report it
@@ -150,17 +149,17 @@ def _size(commit: Commit) -> int:
 
 
 def _sample(bucket: Bucket, space: str, names: list[str]) -> Vectors | None:
-    """Vectors from segments spread evenly over all, or from the first that has any; or None."""
+    """Vectors of evenly spread segments, or else of the first segment with any. None if none."""
     chosen = names[:: -(-len(names) // SAMPLED_SEGMENTS)]
     parts: list[Vectors] = []
     for name in [*chosen, *sorted(set(names) - set(chosen))]:
         if parts and name not in chosen:
             break
-        with suppress(DamagedObject, ObjectNotFound):  # readers report it; merged meanwhile
+        with suppress(DamagedObject, ObjectNotFound):  # reported by readers, or merged meanwhile
             vectors = read_segment(bucket, space, name).vectors
             step = max(1, len(vectors) * len(chosen) // SAMPLE)
             if len(vectors):
-                parts.append(vectors[::step].copy())  # not a view, which keeps the segment
+                parts.append(vectors[::step].copy())  # a view would keep the segment in memory
     return np.concatenate(parts) if parts else None
 
 
@@ -172,7 +171,7 @@ def _is_made_of(segment: str, quantizer: str, pack: str) -> bool:
 def _pack_segment(
     bucket: Bucket, space: str, name: str, path: str, quantizer: Quantizer
 ) -> str | None:
-    """The name of the pack; None for a segment that has no vectors, is damaged or gone."""
+    """The pack's name; None if the segment has no vectors, is damaged or was deleted."""
     try:
         entries = read_segment(bucket, space, name)
     except (DamagedObject, ObjectNotFound):
@@ -181,7 +180,7 @@ def _pack_segment(
         return None
     try:
         return write_pack(bucket, space, name, entries, path, quantizer)
-    except ObjectExists:  # another release of a library has rounded otherwise: as good
+    except ObjectExists:  # another library release rounds differently: equally good
         return pack_path(space, name, path, 2 * entries.vectors.size)
 
 

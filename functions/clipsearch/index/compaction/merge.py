@@ -1,4 +1,4 @@
-"""Merging: which segments, and how."""
+"""Selects segments to merge and merges them."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from clipsearch.index.format.segments import segment_path
 
 FANOUT = 16
 MAX_SEGMENT = 65_536  # entries
-# Of one merge: what can be read within seconds, and held in memory.
+# Per merge: these can be read within seconds and fit in memory.
 MAX_SOURCES, MAX_SOURCE_BYTES = 1024, 160 << 20
-# To tell what a run has time for: 8 requests at a time, of 25 ms; and on two cores, with the
-# index in a folder, 140 MB take 4 s.
+# Estimates for the deadline: 8 parallel requests of 25 ms each. On two cores with a local index,
+# 140 MB take 4 s.
 SOURCE_S, BYTES_PER_S = 0.003, 30e6
 
 
 def merge_all(run: Run) -> bool:
-    """Merge until nothing is left to merge (True), or no time for it."""
+    """Merge until nothing is left to merge (True) or time runs out (False)."""
     while True:
         inventory = read_inventory(run.bucket, run.space)
         groups = groups_of(run, inventory)
         if not groups:
             return True
-        random.shuffle(groups)  # several runs at once begin with different ones
+        random.shuffle(groups)  # concurrent runs start with different groups
         has_begun = False
         for names in groups:
             if run.has(_seconds(inventory, names)):
@@ -41,9 +41,9 @@ def merge_all(run: Run) -> bool:
 
 
 def groups_of(run: Run, inventory: Inventory) -> list[list[str]]:
-    """What should be merged, each group into one segment."""
+    """The segments to merge, each group into one segment."""
     loose = [name for name in inventory.loose() if name not in run.damaged]
-    # Few may wait for more to come, but not for ever.
+    # A few loose segments wait for more, but not longer than GRACE.
     is_due = any(run.is_past_grace(inventory.listed[name].updated) for name in loose)
     groups = _cut(inventory, loose) if is_due or len(loose) >= FANOUT else []
     for names in _tiers(inventory.commit, run.damaged):
@@ -52,19 +52,19 @@ def groups_of(run: Run, inventory: Inventory) -> list[list[str]]:
 
 
 def merge(run: Run, inventory: Inventory, names: Sequence[str]) -> None:
-    """Merge the segments of these names, as far as they can be read and fit into one."""
+    """Merge the named segments that are readable and fit into one."""
     parts = _fitting(run, run.read(names))
     if not parts:
         return
     sources = list(parts)
     entries = Entries.concat(list(parts.values()))
-    del parts  # so that there are never three copies
+    del parts  # avoids a third copy in memory
     wins = entries.winners()
     if not wins.all():
         entries = entries.take(wins)
 
     def is_valid(newest: Commit) -> bool:
-        # Not monotonic(), which stands still while a machine sleeps.
+        # Not monotonic(): it may stop while the machine sleeps.
         is_recent = time.time() - inventory.taken < GRACE.total_seconds() / 2
         return is_recent and all(_is_there(name, inventory.commit, newest) for name in sources)
 
@@ -74,18 +74,18 @@ def merge(run: Run, inventory: Inventory, names: Sequence[str]) -> None:
 
 
 def _seconds(inventory: Inventory, names: Sequence[str]) -> float:
-    """About how long it takes to merge them."""
+    """Estimated duration of the merge."""
     size = sum(inventory.listed[name].size for name in names if name in inventory.listed)
     return len(names) * SOURCE_S + size / BYTES_PER_S
 
 
 def _is_there(name: str, before: Commit, newest: Commit) -> bool:
-    """Whether a segment that counted still does, and not another that holds its entries."""
+    """Whether the segment still counts, and no other has replaced it since `before`."""
     return name in newest.segments if name in before.segments else name not in newest.replaced
 
 
 def _fitting(run: Run, parts: dict[str, Entries]) -> dict[str, Entries]:
-    """As many as one segment may hold, at least one; those of a rarer dimension are damaged."""
+    """The parts that fit into one segment, at least one. Marks parts of rarer dimension damaged."""
     dimensions = Counter(p.vectors.shape[1] for p in parts.values() if len(p.vectors))
     usual = max(dimensions, key=dimensions.__getitem__, default=0)
     fitting: dict[str, Entries] = {}
@@ -93,7 +93,7 @@ def _fitting(run: Run, parts: dict[str, Entries]) -> dict[str, Entries]:
     for name, part in parts.items():
         found = part.vectors.shape[1] if len(part.vectors) else usual
         if found != usual:
-            reason = f"its vectors have {found} numbers, those of others {usual}"
+            reason = f"its vectors have {found} dimensions, those of other segments {usual}"
             run.mark_damaged(name, DamagedObject(segment_path(run.space, name), reason))
         elif not fitting or size + len(part) <= MAX_SEGMENT:
             fitting[name] = part
@@ -102,7 +102,7 @@ def _fitting(run: Run, parts: dict[str, Entries]) -> dict[str, Entries]:
 
 
 def _tiers(commit: Commit, damaged: set[str]) -> list[list[str]]:
-    """The segments of each tier that has enough of them; full ones are in none."""
+    """The segments of each tier with at least FANOUT of them; full segments have no tier."""
     tiers: dict[int, list[str]] = {}
     for name in commit.segments:
         size = commit.sizes.get(name, 1)
@@ -116,7 +116,7 @@ def _tier(size: int) -> int:
 
 
 def _cut(inventory: Inventory, names: Sequence[str]) -> list[list[str]]:
-    """Groups that one merge can take: by number, by bytes, and by entries where known."""
+    """Groups within the limits of one merge: sources, bytes, and entries where known."""
     groups: list[list[str]] = []
     entries = size = 0
     for name in names:

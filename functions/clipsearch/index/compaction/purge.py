@@ -1,7 +1,7 @@
-"""The purge: once a day full segments, too, lose what no longer counts.
+"""The purge: once a day, removes obsolete entries from all segments, including full ones.
 
-It reads the whole index, and so finds out what of it is damaged. It needs some 100 bytes of
-memory per entry, and one segment or pack.
+It reads the whole index, so it also detects damage. Memory: about 100 bytes per entry, and one
+segment or pack.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from clipsearch.index.format.packs import WRONG_ROWS, read_head, read_rows
 from clipsearch.index.format.segments import read_segment
 
 EVERY = timedelta(days=1)
-# Far longer than an event can be late: Cloud Storage gives up after a day.
+# Events cannot be this late: Cloud Storage stops retrying after a day.
 TOMBSTONES = timedelta(days=7)
-# Of a segment, what no longer counts; less is not worth to be written again.
+# A segment is rewritten if at least this share of its entries is obsolete.
 WORTH_IT = 0.3
-# With more the index is just being filled, and a calmer time will come.
+# With more objects, the index is being filled: a later run purges.
 MAX_OBJECTS = 4096
 LARGE = 1 << 20  # bytes; larger segments are read one by one
 
@@ -36,10 +36,10 @@ Mask = npt.NDArray[np.bool_]
 
 
 def purge_tombstones(run: Run) -> bool:
-    """Rewrite the segments with much that no longer counts; False if that was not finished.
+    """Rewrite the segments with many obsolete entries. False if the purge is not finished.
 
-    Purges never overlap: each publishes `purged`, and one that finds a foreign value there
-    gives up. Otherwise, of two equal entries in two segments, two purges might drop one each.
+    Purges never overlap: each publishes `purged` and stops if another run has changed it.
+    Otherwise two purges could each drop one of two equal entries, and lose both.
     """
     inventory = read_inventory(run.bucket, run.space)
     before = inventory.commit.purged
@@ -54,7 +54,7 @@ def purge_tombstones(run: Run) -> bool:
         if not run.has(0):
             return False
         entries = run.read([name]).get(name)
-        if entries is None:  # only its pack can be read
+        if entries is None:  # only its pack is readable
             continue
         if not _rewrite(run, name, entries, rows, before):
             return False
@@ -66,13 +66,13 @@ def purge_tombstones(run: Run) -> bool:
 
 
 def kept_rows(run: Run, inventory: Inventory) -> dict[str, Mask]:
-    """The segments that are worth to be rewritten, and which of their n rows stay: (n,)."""
+    """For each segment to rewrite: a mask (n,) of the rows to keep."""
     committed = _facts(run, inventory, inventory.commit.segments)
     others = _facts(run, inventory, inventory.listed.keys() - set(inventory.commit.segments))
     table = Entries.concat(list(committed.values()))
-    # What is in no commit does not count here: its owner may have other plans with it.
+    # Uncommitted segments do not compete here: another run may be merging them.
     keep = table.winners()
-    if not run.damaged:  # or something might be known of the photo that cannot be read
+    if not run.damaged:  # an unreadable segment may have entries about the photo
         keys = np.sort(np.concatenate([_sortable(e) for e in (table, *others.values())]))
         keep &= ~_forgettable(table, keys, run.now)
     result, start = {}, 0
@@ -80,14 +80,14 @@ def kept_rows(run: Run, inventory: Inventory) -> dict[str, Mask]:
         rows = keep[start : start + len(entries)]
         start += len(entries)
         if np.count_nonzero(~rows) >= WORTH_IT * len(rows):
-            rows[-1] |= not rows.any()  # a segment has at least one entry
+            rows[-1] |= not rows.any()  # a segment needs at least one entry
             if not rows.all():
                 result[name] = rows
     return result
 
 
 def _forgettable(table: Entries, keys: npt.NDArray[Any], now: datetime) -> Mask:
-    """(n,) the old tombstones of which nothing else is known; `keys`: all there are, sorted."""
+    """(n,) mask of old tombstones whose key occurs once; `keys`: all keys, sorted."""
     oldest = int((now - TOMBSTONES).timestamp() * 1e6)
     found: Mask = (table.kinds == Kind.TOMBSTONE) & (table.times <= oldest)
     mine = _sortable(table)[found]
@@ -106,9 +106,9 @@ def _rewrite(run: Run, name: str, entries: Entries, rows: Mask, purged: datetime
 
 
 def _facts(run: Run, inventory: Inventory, names: Iterable[str]) -> Mapping[str, Entries]:
-    """What the merge rule needs of these segments; marks those that cannot be read as damaged."""
+    """The merge rule's columns of these segments. Marks unreadable segments as damaged."""
 
-    packs = inventory.commit.packs  # half as large
+    packs = inventory.commit.packs  # half the size of segments
 
     def read_one(name: str) -> Entries | DamagedObject | None:
         if not run.has(0):
@@ -138,7 +138,7 @@ def _facts(run: Run, inventory: Inventory, names: Iterable[str]) -> Mapping[str,
 
 
 def _whole(run: Run, path: str) -> Entries:
-    """The entries of a pack whose rows are sound, too. Raises DamagedObject, ObjectNotFound."""
+    """The entries of a pack, with its rows verified. Raises DamagedObject, ObjectNotFound."""
     head = read_head(run.bucket, run.space, path)
     rows = np.empty(2 * len(head.codes) * head.dimension, np.uint8)
     if read_rows(run.bucket, path, rows) != head.checksum:

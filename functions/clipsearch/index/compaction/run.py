@@ -1,4 +1,4 @@
-"""One run of compaction: its bounds, and the two steps that merging and purging have in common."""
+"""One compaction run: its deadline, and the read and replace steps of merge and purge."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from clipsearch.index.format.segments import (
 )
 from clipsearch.storage import Bucket
 
-# Far longer than a reader takes to refresh, and than a run may last (Cloud Run: one hour).
+# Much longer than a reader's refresh, and than a run can last (Cloud Run: one hour).
 GRACE = timedelta(hours=2)
-# The purge and packing take that long; a run that has less time leaves them to a longer one.
+# The purge and packing take this long; a run with less time skips them.
 WORTH_BEGINNING_S = 20.0
-REQUESTS = 8  # at a time: storage answers in tens of ms, and its client pools 10
+REQUESTS = 8  # in parallel: storage responds in tens of ms, and its client pools 10 connections
 
 _log = logging.getLogger("clipsearch")
 T = TypeVar("T")
@@ -35,10 +35,9 @@ R = TypeVar("R")
 
 @dataclass(slots=True)
 class Report:
-    """What one run did.
+    """Results of one run.
 
-    `damaged`: "object: what is wrong" of segments that were left as they are. `finished`:
-    nothing was left to do.
+    `damaged`: "object: reason" of each segment that was skipped. `finished`: nothing is left to do.
     """
 
     merges: int = 0
@@ -50,10 +49,10 @@ class Report:
 
 
 class Run:
-    """One run over one space, until the `deadline` (time.monotonic()); `now` tells ages.
+    """One run over one space, until `deadline` (time.monotonic()). Ages are relative to `now`.
 
-    `damaged`: segments that this run could not read. `deleted`: replaced ones that the next commit
-    need not know. `damaged_packs`: packs that cannot be used.
+    `damaged`: segments that this run could not read. `deleted`: replaced segments that the next
+    commit may omit. `damaged_packs`: unusable packs.
     """
 
     def __init__(self, bucket: Bucket, space: str, deadline: float, now: datetime) -> None:
@@ -64,14 +63,14 @@ class Run:
         self.damaged_packs: set[str] = set()
 
     def has(self, seconds: float) -> bool:
-        """Whether there is so much time left: what takes longer is not begun."""
+        """Whether this many seconds are left before the deadline."""
         return time.monotonic() + seconds < self.deadline
 
     def is_past_grace(self, then: datetime) -> bool:
         return self.now - then >= GRACE
 
     def read(self, names: Iterable[str]) -> dict[str, Entries]:
-        """The segments that can be read; the others are marked as damaged."""
+        """The readable segments by name. Marks the others as damaged."""
 
         def read_one(name: str) -> Entries | DamagedObject | None:
             try:
@@ -79,7 +78,7 @@ class Run:
             except DamagedObject as damaged:
                 return damaged
             except ObjectNotFound:
-                return None  # others have merged it, and its time was over
+                return None  # another run merged it, and its GRACE is over
 
         readable = {}
         names = list(names)
@@ -93,7 +92,7 @@ class Run:
     def mark_damaged(self, name: str, problem: DamagedObject | None) -> None:
         self.damaged.add(name)
         if problem:
-            _log.error("compaction leaves a segment as it is: %s", problem)
+            _log.error("compaction skips a segment: %s", problem)
             self.report.damaged += (f"{problem.name}: {problem.reason}",)
 
     def replace(
@@ -103,13 +102,13 @@ class Run:
         is_valid: Callable[[Commit], bool],
         purged: datetime | None = None,
     ) -> bool:
-        """Write `entries` as one segment that stands for `sources`, and publish that.
+        """Write `entries` as one segment that replaces `sources`, and publish the commit.
 
-        False if `is_valid` is, of the newest commit, or if the time was up before others let us
-        publish: the segment stays loose. `purged`: what the commit says of that.
+        False if `is_valid(newest commit)` is false, or if other runs win the race until the
+        deadline; the segment then stays loose. `purged`: the commit's new value.
         """
         if not is_valid(newest_or_blank(self.bucket, self.space)):
-            return False  # before anything is written
+            return False  # avoids writing a useless segment
         name = new_segment_name(time.time_ns() // 1000)
         self.bucket.create(segment_path(self.space, name), segment_bytes(self.space, entries))
 
@@ -123,7 +122,7 @@ class Run:
 
 
 def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """`work` on each item, REQUESTS at a time; the results in order, or the first error."""
+    """Call `work` on each item, REQUESTS in parallel. Results in order; raises the first error."""
     with ThreadPoolExecutor(REQUESTS, "clipsearch-compaction") as pool:
         try:
             return list(pool.map(work, items))

@@ -1,6 +1,6 @@
-"""Transactions: what lies in the bucket, what the commits say of it, and how a commit follows.
+"""Transactions: lists segments, reads the newest commit and publishes the next one.
 
-Readers need less: SnapshotReader.
+Readers need less; see SnapshotReader.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from clipsearch.index.format.commits import (
 from clipsearch.index.format.segments import is_segment_name, segments_prefix
 from clipsearch.storage import Bucket, Stat
 
-RACES = 20  # that one run may lose
+RACES = 20  # races for a commit number that a run may lose in a row
 
 _log = logging.getLogger("clipsearch")
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """The segments that were in the bucket at `taken` (time.time()), by name, and the newest
-    commit after that."""
+    """The segments in the bucket at `taken` (time.time()), by name, and the newest commit,
+    read after that."""
 
     listed: Mapping[str, Stat]
     commit: Commit
     taken: float
 
     def loose(self) -> list[str]:
-        """Segments that no commit knows: from ingest, or left by somebody who lost or died."""
+        """Segments in no commit: from ingest, or from a run that lost a race or was killed."""
         known = {*self.commit.segments, *self.commit.replaced}
         return sorted(self.listed.keys() - known)
 
 
 def read_inventory(bucket: Bucket, space: str) -> Inventory:
-    """Lists all segments: a request per thousand. Raises StorageError."""
+    """List all segments, one request per thousand. Raises StorageError."""
     taken = time.time()
     prefix = segments_prefix(space)
     stats = {stat.name.removeprefix(prefix): stat for stat in bucket.list(prefix)}
@@ -54,21 +54,21 @@ def read_inventory(bucket: Bucket, space: str) -> Inventory:
 
 
 def newest_or_blank(bucket: Bucket, space: str) -> Commit:
-    """The newest commit; if it is damaged, one of its number that knows nothing.
+    """The newest commit; if it is damaged, an empty commit with its number.
 
-    Blank is never wrong: all segment objects of the bucket together always give the right
-    index (see compaction/__init__.py). What the damaged commit had merged is only merged once more.
+    An empty commit is always correct: all segments together are the right index (see
+    compaction/__init__.py). Compaction only repeats the merges of the damaged commit.
     """
     try:
         return newest_commit(bucket, space)
     except DamagedObject as damaged:
-        _log.error("the index %r starts over from its segments: %s", space, damaged)
+        _log.error("the index of space %r is rebuilt from its segments: %s", space, damaged)
         return Commit(space, commit_number(damaged.name, space))
 
 
 def succeed_damaged_commit(bucket: Bucket, space: str, deadline: float) -> None:
-    """If the newest commit is damaged, publish one that knows nothing: then nobody needs the
-    damaged one any more, and it is no longer in /status."""
+    """If the newest commit is damaged, publish an empty one after it. Then readers no longer
+    read the damaged one, and /status no longer lists it."""
     try:
         newest_commit(bucket, space)
     except DamagedObject:
@@ -78,14 +78,14 @@ def succeed_damaged_commit(bucket: Bucket, space: str, deadline: float) -> None:
 def settled_commit(
     bucket: Bucket, space: str, is_settled: Callable[[Stat], bool]
 ) -> tuple[Commit | None, list[str]]:
-    """The newest commit that `is_settled`, if there is one, and the objects of those before it."""
+    """The newest commit that `is_settled` (or None), and the object names of older commits."""
     paths = [stat.name for stat in list_commits(bucket, space) if is_settled(stat)]
     if not paths:
         return None, []
     try:
         return read_commit(bucket, space, paths[-1]), paths[:-1]
-    except (DamagedObject, ObjectNotFound):  # another run has swept it
-        return None, []  # a later one will be settled, too
+    except (DamagedObject, ObjectNotFound):  # damaged, or swept by another run
+        return None, []  # a later run finds a later settled commit
 
 
 def advance(
@@ -94,11 +94,11 @@ def advance(
     change: Callable[[Commit], Commit | None],
     deadline: float = float("inf"),
 ) -> Commit | None:
-    """Publish what `change` makes of the newest commit, as the next number.
+    """Publish `change(newest commit)` under the next number.
 
-    Whoever loses the race for the number reads the newest commit and changes that. None if
-    `change` has nothing to say any more, because others were faster; or if they were faster
-    until `deadline` (time.monotonic()), after which nothing is tried again. Raises StorageError.
+    After a lost race for the number, reads the newest commit and retries. Returns None if
+    `change` returns None, because another run was faster. Also returns None after a lost race
+    past `deadline` (time.monotonic()). Raises StorageError after RACES lost races.
     """
     for _ in range(RACES):
         newest = newest_or_blank(bucket, space)
@@ -107,7 +107,7 @@ def advance(
             return None
         if newest.number == MAX_NUMBER:
             path = commit_path(space, newest.number)
-            raise StorageError(f"no commit can follow {path!r} in {bucket.url}: delete it")
+            raise StorageError(f"{path!r} in {bucket.url} has the highest number: delete it")
         following = replace(changed, number=newest.number + 1, created=None)
         try:
             publish_commit(bucket, following)
@@ -116,4 +116,4 @@ def advance(
                 return None
             continue
         return following
-    raise StorageError(f"others published a commit of {space!r} first, {RACES} times in a row")
+    raise StorageError(f"other runs published a commit of {space!r} first, {RACES} times in a row")

@@ -1,10 +1,11 @@
-"""Vacuum: objects that nobody needs any more leave the index and are deleted.
+"""Vacuum: removes obsolete objects from the index and deletes them.
 
-Deleted is only what a commit older than GRACE no longer names; whoever read an older commit has
-long finished with it, or finds out and looks again. Damaged segments leave the index when a whole
-reconcile has done without them. Nothing is lost by it: what they held, readers do without already;
-a photo that was only there was missing for the reconcile, and one whose tombstone was only there
-was an orphan.
+An object is deleted once a commit older than GRACE no longer names it. A reader of an older
+commit has finished by then, or detects the deletion and refreshes.
+
+A damaged segment is marked obsolete if it stays unreadable for a whole reconcile. No entry is lost:
+readers already skip the segment. The reconcile finds its photos missing, and photos whose
+tombstones it held as orphans.
 """
 
 from __future__ import annotations
@@ -26,22 +27,22 @@ from clipsearch.index.format.segments import segment_path
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage import Bucket
 
-AT_ONCE = 256  # deletions between two looks at the time
-# In the place of the segment that holds the entries of a replaced one: none does.
+AT_ONCE = 256  # deletions between two deadline checks
+# In `replaced`, instead of a merged segment: no segment has the entries.
 NOWHERE = "nowhere"
 
 _log = logging.getLogger("clipsearch")
 
 
 def sweep(run: Run) -> None:
-    """Delete replaced segments, packs and quantizers without use, and old commits."""
+    """Delete replaced segments, unused packs and quantizers, and old commits."""
     settled, outdated = settled_commit(
         run.bucket, run.space, lambda stat: run.is_past_grace(stat.updated)
     )
     if settled is None:
         return
     inventory = read_inventory(run.bucket, run.space)
-    # The same pair: a segment may have come back, when a damaged commit was started over from.
+    # Compare pairs: after a damaged commit, a replaced segment may count again.
     dead = {
         old for old, new in settled.replaced.items() if inventory.commit.replaced.get(old) == new
     }
@@ -52,9 +53,9 @@ def sweep(run: Run) -> None:
 
 
 def discard(bucket: Bucket, space: str, names: Set[str]) -> None:
-    """Leave these segments out, if they are damaged still; they are swept like replaced ones.
+    """Mark the segments that are still damaged as obsolete; sweep() deletes them.
 
-    `names`: those that a whole reconcile has done without. Raises StorageError.
+    `names`: segments that were unreadable for a whole reconcile. Raises StorageError.
     """
     damaged = SnapshotReader(bucket, space, keep_vectors=False).refresh().damaged_segments & names
 
@@ -63,15 +64,14 @@ def discard(bucket: Bucket, space: str, names: Set[str]) -> None:
         return _without(newest, there) if there else None
 
     if damaged and advance(bucket, space, change):
-        _log.warning("damaged, reconciled, and discarded: %s", ", ".join(sorted(damaged)))
+        _log.warning("damaged segments discarded after a reconcile: %s", ", ".join(sorted(damaged)))
 
 
 def _useless_packs(run: Run, inventory: Inventory, settled: Commit) -> list[str]:
-    """Packs and quantizers that neither commit needs, and that no later one can name.
+    """Packs and quantizers that neither commit needs and no later one can name.
 
-    A run names packs of the quantizer that it found in the newest commit, or of a new one of
-    its own, and lasts less than GRACE: what a killed one has left of the former is found again,
-    of the latter never.
+    A run takes less than GRACE. Its packs use the newest commit's quantizer, or a new one of its
+    own. After a killed run, later runs reuse packs of the former, never of the latter.
     """
     commits = inventory.commit, settled
     segments = inventory.listed.keys() - run.deleted
@@ -89,13 +89,13 @@ def _useless_packs(run: Run, inventory: Inventory, settled: Commit) -> list[str]
 
 
 def _settled(run: Run, folder: str) -> list[str]:
-    """Objects so old that whoever wrote them has come to an end."""
+    """Objects past GRACE, whose writers have ended."""
     stats = run.bucket.list(f"{run.space}/{folder}/")
     return [stat.name for stat in stats if run.is_past_grace(stat.updated)]
 
 
 def _delete(run: Run, paths: Iterable[str]) -> bool:
-    """Whether there was time for all of them."""
+    """Delete the objects. False if time ran out before the last."""
     paths = list(paths)
     for start in range(0, len(paths), AT_ONCE):
         if not run.has(0):
@@ -107,7 +107,7 @@ def _delete(run: Run, paths: Iterable[str]) -> bool:
 
 
 def _without(commit: Commit, damaged: Set[str]) -> Commit:
-    # What was merged into a damaged segment counts again, if it is there.
+    # Existing sources of a damaged segment count again.
     kept = {old: new for old, new in commit.replaced.items() if new not in damaged}
     return replace(
         commit,

@@ -1,5 +1,5 @@
-"""What lies in the bucket: entries in segments, packs with their quantizer, commits.
+"""The objects in the bucket: segments of entries, packs with their quantizer, commits.
 
-May import: storage and clipsearch's own top files. The rule that decides which entry about a photo
-counts is Entries.winners (entries.py); docs/index-format.md describes the bytes.
+May import: storage and clipsearch's top files. The merge rule is Entries.winners (entries.py).
+docs/index-format.md describes the bytes.
 """

@@ -1,6 +1,6 @@
-"""Commits: immutable, numbered objects that name the segments which make up the index.
+"""Commits: immutable, numbered objects that name the segments of the index.
 
-Publishing number N + 1 is the only step that can lose a race, and whoever loses it knows.
+Only publishing number N + 1 can race. The loser gets ObjectExists.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from clipsearch.errors import DamagedObject
 from clipsearch.storage import Bucket, Stat
 
 FORMAT = 1
-# One a second reaches it after three thousand years. Greater numbers are not ours: nothing could
-# follow them.
+# One commit a second reaches it after three thousand years. Readers ignore greater numbers: no
+# commit could follow them.
 MAX_NUMBER = 99_999_999_999
 
 
@@ -26,13 +26,12 @@ MAX_NUMBER = 99_999_999_999
 class Commit:
     """The index of `space` after `number` commits; number 0 is the empty one before the first.
 
-    `segments`: names of segments. `sizes`: how many entries each of them has.
-    `replaced`: a segment that was merged into another, and the name of that one. It may still
-    exist; a reader leaves it out. All that were merged into one segment come and go together,
-    so whoever knows all sources of a segment knows what is in it.
-    `packs`: a segment and the whole name of the object with its compressed vectors, made with
-    the object `quantizer`.
-    `purged`: when the last search for entries that no longer count was finished.
+    `segments`: names of segments. `sizes`: number of entries by segment.
+    `replaced`: maps each merged segment to the segment that contains it. The merged segment may
+    still exist; readers skip it. All sources of a segment are added and removed together. So a
+    reader that has seen all sources has seen the segment.
+    `packs`: maps a segment to the full name of its pack, made with the object `quantizer`.
+    `purged`: when the last purge finished.
     """
 
     space: str
@@ -56,33 +55,33 @@ def commit_path(space: str, number: int) -> str:
 
 
 def commit_number(path: str, space: str) -> int:
-    """The number of the commit that the object `path` is; 0 if it is none, or too great."""
+    """The number in the object name `path`; 0 if it is not a commit or above MAX_NUMBER."""
     found = re.fullmatch(re.escape(commits_prefix(space)) + r"([0-9]{12})\.json", path)
     number = int(found[1]) if found else 0
     return number if number <= MAX_NUMBER else 0
 
 
 def list_commits(bucket: Bucket, space: str) -> list[Stat]:
-    """The objects that are commits, by number. Compaction sees to it that they are not many."""
+    """The commit objects by number. They are few: compaction deletes old ones."""
     stats = bucket.list(commits_prefix(space))
     return [stat for stat in stats if commit_number(stat.name, space)]
 
 
 def newest_commit(bucket: Bucket, space: str) -> Commit:
-    """The commit with the greatest number; number 0 if there is none. Raises DamagedObject."""
+    """The commit with the greatest number, or an empty one with number 0. Raises DamagedObject."""
     stats = list_commits(bucket, space)
     return read_commit(bucket, space, stats[-1].name) if stats else Commit(space, 0)
 
 
 def read_commit(bucket: Bucket, space: str, path: str) -> Commit:
-    """The commit that the object `path` is. Raises DamagedObject and ObjectNotFound."""
+    """The commit in the object `path`. Raises DamagedObject and ObjectNotFound."""
     return _parse(path, space, bucket.read(path))
 
 
 def publish_commit(bucket: Bucket, commit: Commit) -> None:
-    """Raises ObjectExists if another commit has the number: read the newest one and try again."""
+    """Raises ObjectExists if the number is taken: read the newest commit and retry."""
     if not 1 <= commit.number <= MAX_NUMBER:
-        raise ValueError(f"a commit has a number from 1 to {MAX_NUMBER}, not {commit.number!r}")
+        raise ValueError(f"a commit number is from 1 to {MAX_NUMBER}, not {commit.number!r}")
     created = commit.created or datetime.now(UTC)
     document: dict[str, Any] = {
         "format": FORMAT,
@@ -118,17 +117,17 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
         expected = {"format": FORMAT, "space": space, "number": commit.number}
         found = {key: document[key] for key in expected}
         if found != expected:
-            raise ValueError(f"it says {found!r} instead of {expected!r}")
+            raise ValueError(f"it has {found!r} instead of {expected!r}")
         if document.get("checksum", _checksum(document)) != _checksum(document):
-            raise ValueError("its checksum is that of another one")
+            raise ValueError("its checksum does not match")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
-        # cut, for it may quote a hundred thousand names
+        # truncated: it may quote a hundred thousand names
         raise DamagedObject(path, f"it is not a commit of this space: {exc!r:.300}") from exc
     return commit
 
 
 def _checksum(document: Mapping[str, Any]) -> int:
-    """CRC-32 of all that the commit says besides: a bit that flips in a name leaves a name."""
+    """CRC-32 of the other fields. Detects a flipped bit in a name, which is still a valid name."""
     said = {key: value for key, value in document.items() if key != "checksum"}
     return zlib.crc32(json.dumps(said, sort_keys=True).encode())
 
@@ -140,7 +139,7 @@ def _names(value: Any) -> tuple[str, ...]:
 
 
 def _by_target(replaced: Mapping[str, str]) -> dict[str, list[str]]:
-    """As it is stored: while an index is filled, a hundred thousand lead to a few."""
+    """The stored form: shorter, because many segments (up to 100,000) are merged into few."""
     found: dict[str, list[str]] = {}
     for old, new in replaced.items():
         found.setdefault(new, []).append(old)
@@ -149,7 +148,7 @@ def _by_target(replaced: Mapping[str, str]) -> dict[str, list[str]]:
 
 def _by_source(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
-        raise ValueError(f"{value!r} does not say what was replaced")
+        raise ValueError(f"{value!r} is not a map of replaced segments")
     return {old: new for new in _names([*value]) for old in _names(value[new])}
 
 
@@ -157,7 +156,7 @@ def _packs(value: Any, space: str) -> dict[str, str]:
     if not isinstance(value, dict) or not all(
         _matches(key, "[^/]+") and _matches(name, f"{space}/.+") for key, name in value.items()
     ):
-        raise ValueError(f"{value!r} does not lead from segments to packs")
+        raise ValueError(f"{value!r} is not a map from segments to packs")
     return value
 
 
@@ -165,7 +164,7 @@ def _sizes(value: Any) -> dict[str, int]:
     if not isinstance(value, dict) or not all(
         type(size) is int and size > 0 for size in value.values()
     ):
-        raise ValueError(f"{value!r} does not say how many entries segments have")
+        raise ValueError(f"{value!r} is not a map from segments to numbers of entries")
     return value
 
 
@@ -176,10 +175,10 @@ def _quantizer(value: Any, space: str) -> str | None:
 
 
 def _time(value: str) -> datetime:
-    """A time that says its zone: others cannot be compared."""
+    """A time with a time zone; times without one cannot be compared with it."""
     time = datetime.fromisoformat(value)
     if time.tzinfo is None:
-        raise ValueError(f"the time {value!r} does not say its zone")
+        raise ValueError(f"the time {value!r} has no time zone")
     return time
 
 

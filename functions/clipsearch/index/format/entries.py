@@ -1,7 +1,7 @@
-"""Entries as columns, and the rule that says which entry about a photo counts.
+"""Entries as columns, and the merge rule: which entry about a photo wins.
 
-A million entries are a handful of arrays; nothing on the way from storage to search makes a
-Python object per photo.
+A million entries are a few arrays. From storage to search, no step creates a Python object per
+photo.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from clipsearch.index.format.packed_texts import concat_ends, pack, take_packed,
 
 Array = npt.NDArray[Any]
 
-UNIT_TOLERANCE = 1e-3  # float32 keeps a unit length to 1e-6; this refuses what was never scaled
+UNIT_TOLERANCE = 1e-3  # rejects vectors that were never scaled; float32 is accurate to 1e-6
 
 
 class Kind(IntEnum):
-    """What an entry says. The order is the precedence at equal generation."""
+    """The kind of an entry. At equal generations, the greater kind wins."""
 
     FAILURE = 0
     VECTOR = 1
@@ -31,22 +31,22 @@ class Kind(IntEnum):
 
 
 class Cause(IntEnum):
-    """What failed a photo, if it is not the decoder: that is told by its version, from 1 on."""
+    """Why a photo failed. Values from 1 on are the version of the decoder that failed."""
 
-    UNKNOWN = 0  # an entry that was written before causes were
-    REFUSED = -1  # the storage does not give this object
-    SKIPPED = -2  # by its name and its content it is no photo
-    GAVE_UP = -3  # so many attempts ended without an answer
+    UNKNOWN = 0  # the entry was written before causes existed
+    REFUSED = -1  # the storage refuses to return this object
+    SKIPPED = -2  # not a photo, by name and content
+    GAVE_UP = -3  # too many attempts ended without a result
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One fact about one generation of one photo, as a writer makes it.
+    """One fact about one generation of one photo, as written by ingest.
 
-    `width`, `height`: pixels of the upright photo, 0 where unknown. `time_us`: when it was
-    written, µs since 1970. `vector`: (d,) float32 of length 1, for kind VECTOR only.
-    `reason`: why the photo cannot be indexed, for kind FAILURE only, and `cause`: a Cause, or the
-    version of the decoder that could not read it.
+    `width`, `height`: pixels of the upright photo, 0 if unknown. `time_us`: when the entry was
+    written, µs since 1970. `vector`: (d,) float32 of length 1, only for kind VECTOR.
+    Only for kind FAILURE: `reason`, why the photo cannot be indexed, and `cause`, a Cause or the
+    version of the decoder that failed.
     """
 
     name: str
@@ -61,22 +61,22 @@ class Entry:
 
     def __post_init__(self) -> None:
         if not self.name:
-            raise ValueError("an entry needs the name of its photo, not ''")
+            raise ValueError("the name of an entry's photo must not be empty")
         if (self.vector is not None) != (self.kind == Kind.VECTOR):
-            raise ValueError(f"{self.name!r}: kind {self.kind!r} and its vector do not go together")
+            raise ValueError(f"{self.name!r}: kind {self.kind!r} and its vector do not match")
         if (self.reason is not None) != (self.kind == Kind.FAILURE):
-            raise ValueError(f"{self.name!r}: kind {self.kind!r} and its reason do not go together")
+            raise ValueError(f"{self.name!r}: kind {self.kind!r} and its reason do not match")
         if self.vector is not None and not abs(np.linalg.norm(self.vector) - 1) < UNIT_TOLERANCE:
             raise ValueError(f"{self.name!r}: the vector's length must be 1")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entries:
-    """n entries, v of them vectors of d numbers, f of them failures.
+    """n entries: v of them have vectors of d numbers, f are failures.
 
-    `names`, `reasons` hold UTF-8 one after the other; `name_ends`, `reason_ends` say where
-    each one ends. `vectors` and reasons have one row per entry of their kind, in order.
-    Without any vector `vectors` is (0, 0), because then nothing tells d.
+    `names`, `reasons`: concatenated UTF-8; `name_ends`, `reason_ends`: where each text ends.
+    `vectors` and `reasons` have one row per entry of their kind, in order.
+    Without vectors, d is unknown and `vectors` is (0, 0).
     """
 
     names: npt.NDArray[np.uint8]
@@ -84,7 +84,7 @@ class Entries:
     keys: npt.NDArray[np.uint64]  # (n, 2), see key_of
     generations: npt.NDArray[np.int64]  # (n,)
     kinds: npt.NDArray[np.uint8]  # (n,) of Kind
-    widths: npt.NDArray[np.int32]  # (n,); of a failure, its cause
+    widths: npt.NDArray[np.int32]  # (n,); a failure's cause
     heights: npt.NDArray[np.int32]  # (n,)
     times: npt.NDArray[np.int64]  # (n,) µs since 1970
     vectors: npt.NDArray[np.float32]  # (v, d)
@@ -140,7 +140,7 @@ class Entries:
     def take(self, keep: npt.NDArray[np.bool_]) -> Entries:
         """The entries where `keep` (n,) is true, in order."""
         if keep.all():
-            return self  # without a copy, which counts for a million
+            return self  # avoids a copy, slow for a million entries
         names, name_ends = take_packed(self.names, self.name_ends, keep)
         reasons, reason_ends = take_packed(
             self.reasons, self.reason_ends, keep[self.kinds == Kind.FAILURE]
@@ -161,7 +161,7 @@ class Entries:
         )
 
     def without_vectors(self) -> Entries:
-        """The same for where the vectors are kept elsewhere; not to be stored."""
+        """A copy for readers that keep the vectors elsewhere. Do not store it."""
         return replace(self, vectors=_no_vectors())
 
     def name(self, row: int) -> str:
@@ -175,27 +175,26 @@ class Entries:
         return unpack(self.reasons, self.reason_ends, int(rank))
 
     def failed(self, *causes: Cause) -> npt.NDArray[np.bool_]:
-        """(n,) which entries are failures, of these causes only if any are given."""
+        """(n,) mask of the failures, limited to `causes` if given."""
         is_failure = self.kinds == Kind.FAILURE
         if causes:
             is_failure &= np.isin(self.widths, causes)
         return np.asarray(is_failure)
 
     def winners(self) -> npt.NDArray[np.bool_]:
-        """(n,) true for the entry that is the state of its photo: one per name.
+        """(n,) mask of the winning entry of each photo, its state.
 
-        The rule is commutative and idempotent, so neither the order of the entries nor
-        repeating some makes a difference.
+        The rule is commutative and idempotent: order and duplicates make no difference.
         """
         wins = np.zeros(len(self), bool)
         wins[self.winners_by_key()] = True
         return wins
 
     def winners_by_key(self) -> npt.NDArray[np.int64]:
-        """(w,) the rows of the entries that win, in the order of their keys."""
+        """(w,) the rows of the winning entries, in the order of their keys."""
         order: npt.NDArray[np.int64] = np.argsort(
             self.keys[:, 0]
-        )  # far quicker than lexsort, and mostly enough
+        )  # much faster than lexsort; only equal first halves need more
         first = self.keys[order, 0]
         same = first[1:] == first[:-1]
         if not same.any():
@@ -209,7 +208,7 @@ class Entries:
         return np.asarray(order[last_of_its_name])
 
     def beats(self, rows: Array, other: Entries, other_rows: Array) -> npt.NDArray[np.bool_]:
-        """Whether each entry at `rows` counts against the one at `other_rows` (same photo)."""
+        """(m,) whether each entry at `rows` (m,) wins over that at `other_rows` (same photo)."""
         wins = np.zeros(len(rows), bool)
         undecided = np.ones(len(rows), bool)
         for mine, theirs in zip(self._precedence(), other._precedence(), strict=True):
@@ -218,10 +217,9 @@ class Entries:
         return wins
 
     def _precedence(self) -> tuple[Array, ...]:
-        """The merge rule: what decides between entries about one photo, the first thing first.
+        """The merge rule: the columns that decide between entries about one photo, in order.
 
-        The time decides only between repeated work on one generation, such as a failure
-        that was tried again.
+        The time decides only between attempts on one generation, such as a retried failure.
         """
         return self.generations, self.kinds, self.times
 
@@ -229,7 +227,7 @@ class Entries:
 def key_of(name: str) -> tuple[int, int]:
     """The first 16 bytes of SHA-256 of the name, as two big-endian numbers.
 
-    Names with equal keys are taken for the same name: with 128 bits nobody can make two.
+    Equal keys mean equal names: a collision of 128 bits cannot be constructed.
     """
     digest = hashlib.sha256(name.encode()).digest()
     return int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")

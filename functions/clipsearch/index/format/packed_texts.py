@@ -1,4 +1,4 @@
-"""Many texts in one array: their UTF-8 one after another, and where each ends."""
+"""Many texts in two arrays: their concatenated UTF-8, and where each text ends."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""A pack: what a large search needs of one segment, in one write-once object of half its size.
+"""A pack: the data of one segment for a large search, in a write-once object of half its size.
 
-    v rows of d float16         the vectors, to put candidates into their true order
-    an .npz                     the columns of the segment but for the vectors; `codes`
-                                (v, g / 2 + 1) uint8; `quantizer` that made them; `checksum` of the
+    v rows of d float16         the vectors, to sort candidates by their true scores
+    an .npz                     the segment's columns except `vectors`; `codes`
+                                (v, g / 2 + 1) uint8; `quantizer`: its name; `checksum` of the
                                 rows
 
 Read by reader/loader.py (heads), reader/prefetch.py (rows) and compaction/purge.py (checks).
-The object's name tells where the .npz begins, so that either part is one request, and the rows
-are read to where they stay.
+The object's name contains the offset of the .npz. So each part takes one request, and the rows
+are read into their final memory.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from clipsearch.storage import Bucket
 Halves = npt.NDArray[np.float16]
 Codes = npt.NDArray[np.uint8]
 
-WRONG_ROWS = "its rows are not those that were written"
+WRONG_ROWS = "its rows do not match their checksum"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackHead:
-    """All of the pack at `path` but for the rows: `codes` (v, g / 2 + 1) for v of the `entries`."""
+    """The pack at `path` without its rows. `codes`: (v, g / 2 + 1), for the v vector entries."""
 
     path: str
     entries: Entries  # without vectors
@@ -46,7 +46,7 @@ class PackHead:
 
 
 class PackName(NamedTuple):
-    """`segment`: its name. `quantizer`: its id. `size`: bytes of the rows."""
+    """`segment`: name. `quantizer`: id. `size`: bytes of the rows."""
 
     segment: str
     quantizer: str
@@ -54,17 +54,17 @@ class PackName(NamedTuple):
 
 
 def pack_path(space: str, segment: str, quantizer: str, size: int) -> str:
-    """The name of the pack of a segment; `size`: bytes of its rows."""
+    """The name of a segment's pack; `size`: bytes of its rows."""
     return f"{space}/packs/{segment.removesuffix('.npz')}-{quantizer_id(quantizer)}-{size}.pack"
 
 
 def quantizer_id(quantizer: str) -> str:
-    """Of the quantizer of this name, what the names of its packs say."""
+    """The id of the quantizer with this name, as in the names of its packs."""
     return quantizer.rpartition("-")[2].removesuffix(".npz")
 
 
 def parse_pack_path(path: str) -> PackName | None:
-    """What the name of a pack says; None if it is no pack's name."""
+    """The parts of a pack's name; None if it is not the name of a pack."""
     found = re.search(r"/packs/([^/]+)-([0-9a-f]+)-(\d{1,15})\.pack$", path)
     return PackName(f"{found[1]}.npz", found[2], int(found[3])) if found else None
 
@@ -72,7 +72,7 @@ def parse_pack_path(path: str) -> PackName | None:
 def write_pack(
     bucket: Bucket, space: str, segment: str, entries: Entries, name: str, quantizer: Quantizer
 ) -> str:
-    """Store what `entries`, those of the segment, are with the `quantizer` called `name`."""
+    """Write the pack of `segment` from its `entries`; returns its path. `name`: the quantizer's."""
     rows = entries.vectors.astype(np.float16)
     data = rows.tobytes()
     head = segment_bytes(
@@ -91,7 +91,7 @@ def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
     """Raises DamagedObject and ObjectNotFound."""
     name = parse_pack_path(path)
     if name is None:
-        raise DamagedObject(path, "its name does not tell where its parts begin")
+        raise DamagedObject(path, "its name is not the name of a pack")
     size = name.size
     arrays = arrays_of(path, bucket.read(path, start=size))
     entries = entries_in(path, space, arrays)
@@ -107,10 +107,10 @@ def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
         or not count
         or size % (2 * count)
     ):
-        raise DamagedObject(path, f"its codes or rows are not those of {count} vectors")
+        raise DamagedObject(path, f"its codes or rows do not match its {count} vectors")
     quantizer = str(arrays["quantizer"])
     if quantizer_id(quantizer) != name.quantizer:
-        raise DamagedObject(path, f"it was made with {quantizer!r}, and its name tells another")
+        raise DamagedObject(path, f"its quantizer {quantizer!r} does not match its name")
     return PackHead(
         path=path,
         entries=entries,
@@ -122,8 +122,8 @@ def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
 
 
 def read_rows(bucket: Bucket, path: str, into: npt.NDArray[np.uint8]) -> int:
-    """Read the rows of a pack, whose name tells how many bytes they are; returns their checksum,
-    to be compared with that of the head. Raises DamagedObject and ObjectNotFound."""
+    """Fill `into` with the rows of a pack; its size is in the pack's name. Returns their checksum:
+    compare it with PackHead.checksum. Raises DamagedObject and ObjectNotFound."""
     memory = into.data
     if bucket.read_into(path, memory) != len(memory):
         raise DamagedObject(path, WRONG_ROWS)

@@ -1,7 +1,7 @@
-"""Segments: write-once objects that hold entries of one space, as plain .npz (no pickle).
+"""Segments: write-once objects with the entries of one space, as plain .npz (no pickle).
 
-Anyone can read one: `numpy.load(file, allow_pickle=False)`; the arrays are the columns of
-Entries, and `format` and `space`.
+`numpy.load(file, allow_pickle=False)` reads one. The arrays are the columns of Entries, `format`
+and `space`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from clipsearch.storage import Bucket
 
 FORMAT = 1
 _COLUMNS = tuple(f.name for f in fields(Entries))
-_EMPTY = Entries.from_entries([])  # tells dtypes and numbers of dimensions
+_EMPTY = Entries.from_entries([])  # has the expected dtypes and numbers of dimensions
 
 
 def segments_prefix(space: str) -> str:
@@ -32,24 +32,24 @@ def segments_prefix(space: str) -> str:
 
 
 def segment_path(space: str, name: str) -> str:
-    """The name of the object that is the segment `name`."""
+    """The object name of the segment `name`."""
     return f"{segments_prefix(space)}{name}"
 
 
 def new_segment_name(time_us: int) -> str:
-    """Sorts by time (µs since 1970), as far as clocks agree; unique by 48 random bits."""
+    """Sorts by time (µs since 1970) if clocks agree; 48 random bits make it unique."""
     return f"{time_us:016x}-{secrets.token_hex(6)}.npz"
 
 
 def is_segment_name(name: str) -> bool:
-    """Whether new_segment_name could have made it: what else lies there is not ours."""
+    """Whether it has the form of new_segment_name(). Other objects are ignored."""
     return re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{12}\.npz", name) is not None
 
 
 def write_segment(bucket: Bucket, space: str, entries: Sequence[Entry]) -> str:
-    """Store one new segment and return its name. When this returns, the entries are durable."""
+    """Write one new segment and return its name. The entries are then durable."""
     if not entries:
-        raise ValueError("a segment needs at least one entry, not 0")
+        raise ValueError("a segment needs at least one entry")
     name = new_segment_name(time.time_ns() // 1000)
     data = segment_bytes(space, Entries.from_entries(entries))
     bucket.create(segment_path(space, name), data)
@@ -57,13 +57,13 @@ def write_segment(bucket: Bucket, space: str, entries: Sequence[Entry]) -> str:
 
 
 def read_segment(bucket: Bucket, space: str, name: str) -> Entries:
-    """Raises DamagedObject, and ObjectNotFound if the segment was removed after a merge."""
+    """Raises DamagedObject, and ObjectNotFound if the segment was deleted after a merge."""
     path = segment_path(space, name)
     return entries_of(path, space, bucket.read(path))
 
 
 def segment_bytes(space: str, entries: Entries, **more: Any) -> bytes:
-    """`more`: arrays besides the columns."""
+    """The .npz file; `more`: additional arrays."""
     columns = {column: getattr(entries, column) for column in _COLUMNS}
     file = io.BytesIO()
     np.savez(file, format=np.int32(FORMAT), space=np.str_(space), **columns, **more)
@@ -74,13 +74,13 @@ def entries_of(path: str, space: str, data: bytes) -> Entries:
     """The entries in the bytes of the segment at `path`; raises DamagedObject."""
     entries = entries_in(path, space, arrays_of(path, data))
     if len(entries.vectors) != np.count_nonzero(entries.kinds == Kind.VECTOR):
-        reason = f"it has {len(entries.vectors)} vectors, which is not the number of its photos"
+        reason = f"its {len(entries.vectors)} vectors do not match its number of photos"
         raise DamagedObject(path, reason)
     return entries
 
 
 def entries_in(path: str, space: str, arrays: dict[str, npt.NDArray[Any]]) -> Entries:
-    """The columns among `arrays`, checked but for the number of vectors; raises DamagedObject."""
+    """The columns in `arrays`, verified except for the number of vectors; raises DamagedObject."""
     _check_header(path, space, arrays)
     entries = Entries(**{column: arrays[column] for column in _COLUMNS})
     fault = _fault(entries)
@@ -93,7 +93,7 @@ def _check_header(path: str, space: str, arrays: dict[str, npt.NDArray[Any]]) ->
     missing = {"format", "space", *_COLUMNS} - arrays.keys()
     if "format" in arrays and arrays["format"].tolist() != FORMAT:
         found = arrays["format"].tolist()
-        raise DamagedObject(path, f"its format is {found!r}, this version reads {FORMAT}")
+        raise DamagedObject(path, f"its format is {found!r}; this version reads only {FORMAT}")
     if missing:
         raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")
     if arrays["space"].tolist() != space:
@@ -101,7 +101,7 @@ def _check_header(path: str, space: str, arrays: dict[str, npt.NDArray[Any]]) ->
 
 
 def _fault(entries: Entries) -> str | None:
-    """What is wrong with columns that came from outside, or None."""
+    """What is wrong with the columns, or None."""
     for column in _COLUMNS:
         found, expected = getattr(entries, column), getattr(_EMPTY, column)
         if found.dtype != expected.dtype or found.ndim != expected.ndim:
@@ -111,9 +111,9 @@ def _fault(entries: Entries) -> str | None:
         if len(getattr(entries, column)) != n:
             return f"{column} has {len(getattr(entries, column))} rows, not {n}"
     if n == 0 or entries.keys.shape[1] != 2 or entries.kinds.max() > max(Kind):
-        return "it has no entries, or keys or kinds that do not exist"
+        return "it has no entries, or invalid keys or kinds"
     if len(entries.reason_ends) != np.count_nonzero(entries.kinds == Kind.FAILURE):
-        return f"it has {len(entries.reason_ends)} reasons, which is not the number of failures"
+        return f"its {len(entries.reason_ends)} reasons do not match its number of failures"
     return _text_fault("names", entries.names, entries.name_ends) or _text_fault(
         "reasons", entries.reasons, entries.reason_ends
     )
@@ -121,7 +121,7 @@ def _fault(entries: Entries) -> str | None:
 
 def _text_fault(column: str, packed: npt.NDArray[Any], ends: npt.NDArray[Any]) -> str | None:
     if (np.diff(ends, prepend=0) < 0).any() or (ends[-1] if len(ends) else 0) != len(packed):
-        return f"{column} are not cut where they should be"
+        return f"the ends of {column} do not match their bytes"
     try:
         packed.tobytes().decode()
     except UnicodeDecodeError as exc:

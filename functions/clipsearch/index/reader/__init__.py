@@ -1,7 +1,7 @@
-"""From the bucket to memory: a SnapshotReader loads what is new and returns a Snapshot.
+"""Loads the index into memory: a SnapshotReader reads new objects and returns a Snapshot.
 
-A Loader reads segments, or the heads of their packs, and names damaged ones; a RowPrefetch reads
-the rows of packs meanwhile; a VectorQueue hands vectors over to the search.
+A Loader reads segments, or the heads of their packs, and reports damaged ones. A RowPrefetch reads
+the rows of packs in the background. A VectorQueue passes vectors to the search.
 
 May import: format.
 """

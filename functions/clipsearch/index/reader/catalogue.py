@@ -1,8 +1,7 @@
-"""The state of every photo, kept up to date entry by entry.
+"""The state of every photo, updated entry by entry.
 
-Rows are only ever added, so a row number means the same entry for ever; `live` says which
-ones count. Everything here is immutable: merging returns a new catalogue and leaves the old
-one to whoever is searching in it.
+Rows are only appended, so a row number always means the same entry. `live` marks the rows that
+count. Catalogues are immutable: merging returns a new one, and running searches keep the old.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """n entries that counted when they came, p of which count now: one per photo."""
+    """n entries that counted when added; p of them count now, one per photo."""
 
     rows: Entries  # n of them, without vectors
     live: npt.NDArray[np.bool_]  # (n,)
-    _first: npt.NDArray[np.uint64]  # (p,) first halves of the keys, which are sorted
+    _first: npt.NDArray[np.uint64]  # (p,) first halves of the keys, sorted by whole key
     _second: npt.NDArray[np.uint64]  # (p,)
     _key_rows: npt.NDArray[np.int64]  # (p,) the live row of each key
 
@@ -39,10 +38,10 @@ class Catalogue:
         )
 
     def merged(self, new: Entries) -> tuple[Catalogue, npt.NDArray[np.int64]]:
-        """With the m `new` entries (their vectors are ignored), by the merge rule.
+        """A catalogue with the m `new` entries merged; their vectors are ignored.
 
-        Also returns (m,) the row that each new entry got, -1 for those that do not count.
-        The time is that of sorting m and of copying arrays of n; no work per known photo.
+        Also returns (m,) the row of each new entry, -1 for those that do not count.
+        Costs a sort of m and copies of arrays of n; no Python work per known photo.
         """
         given = np.full(len(new), -1)
         candidates = new.winners_by_key()
@@ -58,7 +57,7 @@ class Catalogue:
         return self._extended(new, given, accepted, at, known), given
 
     def row_of(self, name: str) -> int | None:
-        """The row of the entry that counts for this photo; None if nothing is known of it."""
+        """The row of the entry that counts for this photo; None if it has none."""
         at, known = self._find(np.array([key_of(name)], np.uint64))
         return int(self._key_rows[at[0]]) if known[0] else None
 
@@ -74,11 +73,11 @@ class Catalogue:
         return int(np.count_nonzero(self.live & (self.rows.kinds == kind)))
 
     def _find(self, keys: npt.NDArray[np.uint64]) -> tuple[Array, npt.NDArray[np.bool_]]:
-        """Where each key is or would be among the sorted ones, and whether it is there."""
+        """The position of each key in the sorted keys, and whether it is present."""
         at = np.searchsorted(self._first, keys[:, 0])
         known = np.zeros(len(keys), bool)
         undecided = np.flatnonzero(at < len(self._first))
-        while len(undecided):  # again only for names that share half of a SHA-256
+        while len(undecided):  # repeats only for names whose keys share the first half
             places, (first, second) = at[undecided], keys[undecided].T
             is_same_half = self._first[places] == first
             known[undecided] = is_same_half & (self._second[places] == second)
@@ -90,7 +89,7 @@ class Catalogue:
     def _extended(
         self, new: Entries, given: Array, accepted: Array, at: Array, known: Array
     ) -> Catalogue:
-        """`accepted`: rows in `new` sorted by key; `at`, `known`: what _find says of them."""
+        """`accepted`: rows of `new` sorted by key; `at`, `known`: the results of _find for them."""
         live = np.concatenate([self.live, np.ones(len(accepted), bool)])
         live[self._key_rows[at[known]]] = False
         key_rows = self._key_rows.copy()
@@ -106,5 +105,5 @@ class Catalogue:
 
 
 def _inserted(sorted_: Array, at: Array, more: Array) -> Array:
-    """np.insert, which takes long to find out that there is nothing to insert into."""
+    """np.insert, with a shortcut for an empty array, where np.insert is slow."""
     return np.insert(sorted_, at, more) if len(sorted_) else more

@@ -1,4 +1,4 @@
-"""Segments, or the packs that stand for them, are read: many at a time, each byte once."""
+"""Reads segments, or packs in their place: many in parallel, each byte once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from clipsearch.index.format.segments import read_segment, segment_path
 from clipsearch.index.reader.prefetch import RowPrefetch
 from clipsearch.storage import Bucket
 
-# Requests at a time: storage answers in tens of ms, and its client pools 10 connections.
+# Parallel requests: storage responds in tens of ms, and its client pools 10 connections.
 READERS, READERS_BESIDE_ROWS = 8, 4
 
 _NOTHING = Entries.from_entries([])
@@ -37,8 +37,8 @@ T = TypeVar("T")
 class PackGroup:
     """The packs made with one quantizer.
 
-    `vectors` (m, d): their rows one after the other; `codes` those of each pack. `names`: the
-    segment of each, "" where the pack cannot be used and the segment is read in its place.
+    `vectors` (m, d): their concatenated rows. `codes`: by pack. `names`: the segment of each
+    pack; "" if the pack is unusable and its segment is read instead.
     """
 
     names: Sequence[str]
@@ -48,12 +48,12 @@ class PackGroup:
 
 
 class Loader:
-    """What one refresh has read so far.
+    """The data that one refresh has read so far.
 
-    `parts`: the entries of segments by name. Those of packs are without vectors, which come
-    with `pack_groups`. `damaged`: segments that cannot be read. `other_damage`: packs or quantizers
-    that cannot be used, so that the segment was read in their place. `lacks_segments`: one that
-    is not there is damaged; otherwise it is a reason to look again.
+    `parts`: entries by segment; for packs without vectors, which `pack_groups` returns.
+    `damaged`: unreadable segments. `other_damage`: unusable packs or quantizers, whose segments
+    were read instead. `lacks_segments`: if true, a missing segment is damaged; if false, it makes
+    the refresh start again.
     """
 
     def __init__(self, bucket: Bucket, space: str, keep_vectors: bool) -> None:
@@ -75,9 +75,9 @@ class Loader:
             coming.stop()
 
     def read(self, names: Iterable[str], packs: Mapping[str, str]) -> None:
-        """Read these segments, or their packs, whose rows are left on their way.
+        """Read these segments, or the heads of their packs; the rows arrive in the background.
 
-        Raises ObjectNotFound for what has vanished.
+        Raises ObjectNotFound if a segment has vanished.
         """
         names = sorted(names)
         packed = [name for name in names if name in packs and packs[name] not in self.other_damage]
@@ -88,9 +88,9 @@ class Loader:
         self._read_segments([name for name in names if name not in self._heads])
 
     def pack_groups(self) -> list[PackGroup]:
-        """The vectors of the packs that were read, in as few pieces of memory as possible.
+        """The vectors of the packs, in one array per quantizer.
 
-        May read segments in the place of packs, so that `parts` changes.
+        May read segments instead of packs, which changes `parts`.
         """
         self._drop_useless_rows()
         for coming in self._coming:
@@ -105,7 +105,7 @@ class Loader:
         self._coming += [RowPrefetch(self._bucket, sizes) for sizes in together.values()]
 
     def _drop_useless_rows(self) -> None:
-        """Those of packs none of which can be used: memory that segments may need."""
+        """Free the rows of each prefetch without a usable pack: segments may need the memory."""
         usable = {head.path for head in self._heads.values()}
         for coming in self._coming:
             if usable.isdisjoint(coming.sizes):
@@ -120,12 +120,12 @@ class Loader:
                     self.parts[name] = head.entries
                     self._dimensions[name] = head.dimension
                     if self._keep_vectors:
-                        self._heads[name] = replace(head, entries=_NOTHING)  # not held twice
+                        self._heads[name] = replace(head, entries=_NOTHING)  # already in parts
             else:
                 self._mark_pack_damaged(packs[name], head)
 
     def _fits(self, head: PackHead) -> bool:
-        """Whether the quantizer of the pack is there and can have made its codes."""
+        """Whether the pack's quantizer is readable and matches its codes."""
         path = head.quantizer
         try:
             if path not in self._quantizers and path not in self.other_damage:
@@ -140,7 +140,7 @@ class Loader:
             head.dimension,
         )
         if not fits:
-            self.other_damage[head.path] = "its codes were not made with its quantizer"
+            self.other_damage[head.path] = "its codes do not match its quantizer"
         return fits
 
     def _read_segments(self, names: Sequence[str]) -> None:
@@ -152,7 +152,7 @@ class Loader:
             elif isinstance(found, DamagedObject):
                 self.damaged[name] = found
             elif self.lacks_segments:
-                self.damaged[name] = DamagedObject(found.name, "it is not there")
+                self.damaged[name] = DamagedObject(found.name, "it is missing")
             else:
                 raise found
 
@@ -164,7 +164,7 @@ class Loader:
 
     def _group(self, coming: RowPrefetch) -> PackGroup:
         heads = {h.path: (name, h) for name, h in self._heads.items() if h.path in coming.sizes}
-        _, one = next(iter(heads.values()))  # all are made with one quantizer
+        _, one = next(iter(heads.values()))  # all have the same quantizer
         quantizer = self._quantizers[one.quantizer]
         names, codes, unusable = [], [], []
         for pack, found in coming.checksums().items():
@@ -188,21 +188,21 @@ class Loader:
 
     def _mark_pack_damaged(self, path: str, problem: DamagedObject | ObjectNotFound) -> None:
         self.other_damage[path] = (
-            problem.reason if isinstance(problem, DamagedObject) else "it is not there"
+            problem.reason if isinstance(problem, DamagedObject) else "it is missing"
         )
 
     def dimensions(self) -> dict[str, int]:
-        """Of the vectors of each segment that has any."""
+        """The dimension of the vectors by segment; only segments with vectors."""
         return {name: d for name, d in self._dimensions.items() if name in self.parts}
 
     def mark_damaged(self, name: str, reason: str) -> None:
-        """Take back what was read of a segment."""
+        """Discard the segment's data and mark it as damaged."""
         del self.parts[name]
         self._heads.pop(name, None)
         self.damaged[name] = DamagedObject(segment_path(self._space, name), reason)
 
     def _at_once(self, work: Sequence[Callable[[], T]]) -> list[T | DamagedObject | ObjectNotFound]:
-        """What each call returns, or how it found its object; other errors are raised."""
+        """Run the calls in parallel; DamagedObject and ObjectNotFound are returned, not raised."""
         if not work:
             return []
 

@@ -1,4 +1,4 @@
-"""The rows of packs, most of what a cold reader reads, on their way while it does other things."""
+"""Reads the rows of packs in the background; they are most of a cold reader's bytes."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from clipsearch.errors import DamagedObject, ObjectNotFound
 from clipsearch.index.format.packs import Halves, read_rows
 from clipsearch.storage import Bucket
 
-# Requests at a time for a quantizer, of which there is nearly always one; and beside those for the
-# heads, which are wanted first: there is work to do with them. With more a million photos take
-# longer, up to a tenth, on two cores.
+# Parallel requests per quantizer (a space nearly always has one), and their limit while heads are
+# read. Heads come first, because they need processing. More requests made a million photos up to
+# 10% slower on two cores.
 ROW_READERS, BESIDE_HEADS = 4, 2
 
 
 class RowPrefetch:
-    """The rows of packs, which come to one piece of memory, one pack after the other."""
+    """Reads the rows of packs into one array, concatenated in order."""
 
     def __init__(self, bucket: Bucket, sizes: Mapping[str, int]) -> None:
-        """`sizes`: the packs, and how many bytes their rows are."""
+        """`sizes`: bytes of the rows by pack."""
         self.sizes = sizes
         self._bucket = bucket
         self._turns = threading.Semaphore(BESIDE_HEADS)
@@ -39,16 +39,16 @@ class RowPrefetch:
 
     def _read(self, pack: str, into: npt.NDArray[np.uint8]) -> int:
         with self._turns:
-            if self._has_stopped:  # while it was waiting, when nobody can cancel it
+            if self._has_stopped:  # stop() cannot cancel a read that waits here
                 raise CancelledError
             return read_rows(self._bucket, pack, into)
 
     def hurry(self) -> None:
-        """Nothing else is read any more."""
+        """Use all row readers: the heads are read."""
         self._turns.release(ROW_READERS - BESIDE_HEADS)
 
     def checksums(self) -> dict[str, int | DamagedObject | ObjectNotFound]:
-        """Of the rows of each pack once they are here, or how it was found. Raises StorageError."""
+        """Wait for the rows; the checksum or the error of each pack. Raises StorageError."""
         found: dict[str, int | DamagedObject | ObjectNotFound] = {}
         for pack, read in zip(self.sizes, self._reads, strict=True):
             try:
@@ -58,10 +58,10 @@ class RowPrefetch:
         return found
 
     def vectors(self, dimension: int) -> Halves:
-        """All rows (m, dimension), whether they could be read or not."""
+        """All rows (m, dimension), including those of packs that failed."""
         return self._memory.view(np.float16).reshape(-1, dimension)
 
     def stop(self) -> None:
-        """Nothing comes any more."""
+        """Cancel the reads that have not started, and wait for the others."""
         self._has_stopped = True
         self._pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""The state of all photos of one space at one time, and how it grows by what was read."""
+"""The state of all photos of one space at one time, and how it grows by new segments."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from clipsearch.index.reader.vector_queue import Chunk, Packed, Plain, Rows, Vec
 class Snapshot:
     """The state of all photos of one space at one time; it never changes.
 
-    `photos`, `failures`: how many are indexed, and how many cannot be. `updated`: when the
-    newest entry was written, None without any. `damaged`: "object: what is wrong with it" of
-    all that is set aside; photos may be missing because of a segment.
+    `photos`, `failures`: number of indexed and of failed photos. `updated`: when the newest entry
+    was written; None without entries. `damaged`: "object: reason" of each skipped object. Photos of
+    a damaged segment may be missing.
     """
 
     space: str
@@ -51,11 +51,11 @@ class Snapshot:
 
     @property
     def skipped(self) -> int:
-        """How many of the `failures` are files that are no photos."""
+        """How many of the `failures` are files that are not photos."""
         return int(np.count_nonzero(self.entries.failed(Cause.SKIPPED)))
 
     def newest_failures(self, limit: int) -> list[int]:
-        """The rows in `entries` of photos that cannot be indexed, the newest first."""
+        """The rows in `entries` of failed photos without skipped files, newest first."""
         entries = self.entries
         rows = np.flatnonzero(entries.failed() & ~entries.failed(Cause.SKIPPED))
         newest: list[int] = rows[np.argsort(-entries.times[rows], kind="stable")][:limit].tolist()
@@ -63,16 +63,16 @@ class Snapshot:
 
 
 def grown(snapshot: Snapshot, commit: int, loader: Loader) -> Snapshot:
-    """With what was read, whose vectors go to `fresh`. Raises as Loader.pack_groups does."""
+    """The snapshot with the loader's data; new vectors go to `fresh`. Raises StorageError."""
     unchanged = snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
     if not loader.parts:
         return unchanged
     parts = dict(loader.parts)
     with ThreadPoolExecutor(1, "clipsearch-packs") as pool:
         packs = pool.submit(loader.pack_groups)
-        catalogue, rows = _merged(snapshot.catalogue, parts)  # while they are read
+        catalogue, rows = _merged(snapshot.catalogue, parts)  # while the packs are read
     groups = packs.result()
-    if loader.parts != parts:  # segments were read in the place of packs
+    if loader.parts != parts:  # segments were read instead of packs
         catalogue, rows = _merged(snapshot.catalogue, loader.parts)
     if catalogue is snapshot.catalogue:
         return unchanged
@@ -84,7 +84,7 @@ def grown(snapshot: Snapshot, commit: int, loader: Loader) -> Snapshot:
 def _merged(
     catalogue: Catalogue, parts: Mapping[str, Entries]
 ) -> tuple[Catalogue, dict[str, Rows]]:
-    """The catalogue with the segments `parts`, and the rows that their vectors got."""
+    """The catalogue with the segments `parts`, and the rows of their vectors."""
     if not parts:
         return catalogue, {}
     names = sorted(parts)

@@ -1,8 +1,8 @@
-"""What a reader knows: one commit and the segments that came after it.
+"""Reads the newest commit and the segments added after it.
 
 reader = SnapshotReader(bucket, space)
 index = PhotoIndex()
-index.update(reader.refresh())  # again and again; only what is new is read
+index.update(reader.refresh())  # repeat; reads only new objects
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from clipsearch.index.reader.snapshot import Snapshot, grown, snapshot_of
 from clipsearch.index.reader.vector_queue import VectorQueue
 from clipsearch.storage import Bucket
 
-ATTEMPTS = 5  # each lost one means that a whole compaction ended while we were reading
-# What is damaged is seldom mended; a minute is no time for whoever mends it.
+ATTEMPTS = 5  # an attempt fails if a whole compaction ends during it
+# Damaged objects are rarely repaired, and a repair can wait a minute to be noticed.
 RETRY_DAMAGED_S = 60.0
-# A reader that has slept longer may have missed tombstones, which live for a week.
+# After a longer sleep, a reader may have missed tombstones, which are kept for a week.
 START_OVER_AFTER_S = 86_400.0
 
 __all__ = ["Snapshot", "SnapshotReader"]
@@ -36,10 +36,10 @@ _log = logging.getLogger("clipsearch")
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What a reader has after a refresh that went well; the next one builds on it.
+    """A reader's state after a successful refresh; the next refresh builds on it.
 
-    `seen`: segments whose entries are in the catalogue. `damaged`: those that are damaged,
-    with the reason and when to try again. `other_damage`: other objects that cannot be used.
+    `seen`: segments whose entries are in the catalogue. `damaged`: damaged segments, each with
+    its error and the time of the next retry. `other_damage`: other unusable objects.
     """
 
     snapshot: Snapshot
@@ -51,7 +51,7 @@ class _Known:
 
 
 class SnapshotReader:
-    """Reads the index of one space, and later only what is new. Any thread may refresh."""
+    """Reads the index of one space; later refreshes read only new objects. Thread-safe."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class SnapshotReader:
         retry_damaged_s: float = RETRY_DAMAGED_S,
         start_over_after_s: float = START_OVER_AFTER_S,
     ) -> None:
-        """`keep_vectors`: for a PhotoIndex, which takes them; False for who wants the entries."""
+        """`keep_vectors`: True for a PhotoIndex; False if you need only the entries."""
         self._bucket = bucket
         self._space = space
         self._keep_vectors = keep_vectors
@@ -73,24 +73,24 @@ class SnapshotReader:
     def refresh(self) -> Snapshot:
         """The newest snapshot; the same object as before if nothing is new.
 
-        A damaged object is set aside, named in the snapshot, and tried again later. So is a
-        segment that is not there although the newest commit names it. Raises StorageError.
+        A damaged object is skipped, named in the snapshot, and retried later. So is a missing
+        segment that the newest commit names. Raises StorageError.
         """
         with self._lock:
-            now = time.time()  # goes on while the machine sleeps
+            now = time.time()  # monotonic() may stop while the machine sleeps
             known = self._known
             if now - known.at > self._start_over_after_s:
                 known = self._blank(VectorQueue(known.snapshot.fresh.era + 1))
             vanished: ObjectNotFound | None = None
             with Loader(self._bucket, self._space, self._keep_vectors) as loader:
-                number = -1  # of the commit that the attempt before had
+                number = -1  # commit number of the previous attempt
                 for _ in range(ATTEMPTS):
-                    # The segments first: what the commit has merged meanwhile is in the commit.
+                    # List segments before reading the commit, which names later merges.
                     listed = self._list_segments()
                     try:
                         commit, newer = self._newest_commit()
                         loader.other_damage.update(newer)
-                        # Compaction would have said where it went: it is lost.
+                        # No newer commit: compaction did not delete the segment, so it is lost.
                         loader.lacks_segments = commit.number == number
                         number = commit.number
                         wanted = self._read(known, loader, commit, listed, not newer, now)
@@ -100,8 +100,8 @@ class SnapshotReader:
                         continue
                     return self._known.snapshot
             raise StorageError(
-                f"refresh the index {self._space!r} in {self._bucket.url}: objects vanished while "
-                f"they were read, {ATTEMPTS} times in a row; the last one is {vanished}"
+                f"cannot refresh the index of space {self._space!r} in {self._bucket.url}: objects "
+                f"vanished during {ATTEMPTS} attempts in a row; last error: {vanished}"
             ) from vanished
 
     def _blank(self, fresh: VectorQueue) -> _Known:
@@ -113,7 +113,7 @@ class SnapshotReader:
         return {name for name in names if is_segment_name(name)}
 
     def _newest_commit(self) -> tuple[Commit, dict[str, str]]:
-        """The newest commit that can be read, and what is wrong with those that are newer."""
+        """The newest readable commit, and the damage of newer commits by object name."""
         other_damage: dict[str, str] = {}
         for stat in reversed(list_commits(self._bucket, self._space)):
             try:
@@ -134,16 +134,16 @@ class SnapshotReader:
         is_newest: bool,
         now: float,
     ) -> set[str]:
-        """Read what is new; returns the names of the segments that make up the index."""
+        """Read new segments; returns the names of the segments that make up the index."""
         wanted = listed - commit.replaced.keys()
         if is_newest:
             wanted |= set(commit.segments)
-        # else: all segments that exist give the right index, and an older commit may name others
+        # else: all existing segments are the right index; an older commit may name deleted ones
         waiting = {name for name, (_, again) in known.damaged.items() if now < again}
         told = _Told(known.seen, commit)
         while True:
             broken = waiting | loader.damaged.keys()
-            # In the place of one that is damaged, what was merged into it, while it is there.
+            # The sources of a damaged segment replace it while they exist.
             wanted |= {old for old, new in commit.replaced.items() if new in broken} & listed
             new = wanted - known.seen - loader.parts.keys() - broken
             new -= {name for name in new - known.damaged.keys() if told.of(name)}
@@ -157,7 +157,7 @@ class SnapshotReader:
         right = known.dimension or _commonest(found.values())
         for name, dimension in found.items():
             if dimension != right:
-                reason = f"its vectors have {dimension} numbers, those of others {right}"
+                reason = f"its vectors have {dimension} dimensions, those of other segments {right}"
                 loader.mark_damaged(name, reason)
 
     def _advanced(
@@ -189,12 +189,12 @@ class SnapshotReader:
         said = tuple(f"{name}: {reason}" for name, reason in sorted(found.items()))
         for line in said:
             if line not in self._known.snapshot.damaged:
-                _log.error("a damaged object is set aside: %s", line)
+                _log.error("a damaged object is skipped: %s", line)
         return snapshot if said == snapshot.damaged else replace(snapshot, damaged=said)
 
 
 class _Told:
-    """Which segments hold nothing new: all that was merged into them has been seen."""
+    """Finds segments without new entries, because all their sources were seen."""
 
     def __init__(self, seen: frozenset[str], commit: Commit) -> None:
         self._seen = seen
@@ -203,7 +203,7 @@ class _Told:
             self._sources.setdefault(new, []).append(old)
 
     def of(self, name: str) -> bool:
-        # pop: each is asked for once at most, so that even a circle would end
+        # pop: visits each segment once, so even a cycle ends
         sources = self._sources.pop(name, [])
         return bool(sources) and all(s in self._seen or self.of(s) for s in sources)
 

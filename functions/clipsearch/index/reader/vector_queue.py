@@ -1,4 +1,4 @@
-"""Vectors on their way from the reader to the index, which keeps the only copy of them."""
+"""Passes vectors from the reader to the search index, which keeps the only copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plain:
-    """`rows` of the catalogue (m,), growing from chunk to chunk, and their `vectors` (m, d)."""
+    """`rows` (m,) of the catalogue, ascending across chunks, and their `vectors` (m, d)."""
 
     rows: Rows
     vectors: npt.NDArray[np.float32]
@@ -24,9 +24,9 @@ class Plain:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Packed:
-    """The content of packs: `codes` and `vectors` (m, d), each in one piece of memory.
+    """The content of packs: `codes` (m, bytes) and `vectors` (m, d), each in one array.
 
-    `rows` (m,) of the catalogue, -1 where an entry did not count when it came.
+    `rows` (m,) of the catalogue; -1 for entries that did not count when added.
     """
 
     rows: Rows
@@ -39,7 +39,7 @@ Chunk = Plain | Packed
 
 
 class VectorQueue:
-    """What the index has not taken yet. `era`: how often the reader had started over before."""
+    """Chunks that the index has not taken yet. `era`: how often the reader has started over."""
 
     def __init__(self, era: int = 0) -> None:
         self.era = era
@@ -49,10 +49,10 @@ class VectorQueue:
         self._chunks.extend(chunks)
 
     def next(self, rows: int) -> Chunk | None:
-        """The oldest chunk if a catalogue of so many rows has it."""
+        """The oldest chunk, if all its rows are below `rows`, the size of the catalogue."""
         chunk = self._chunks[0] if self._chunks else None
         return chunk if chunk and chunk.rows.max() < rows else None
 
     def taken(self) -> None:
-        """The oldest chunk is safe somewhere else."""
+        """Remove the oldest chunk, after the index has taken it."""
         self._chunks.popleft()

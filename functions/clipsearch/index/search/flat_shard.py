@@ -1,4 +1,4 @@
-"""Shards: immutable pieces of the search index, merged as they grow."""
+"""Flat shards: immutable parts of the search index with exact search, merged as they grow."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import faiss
 import numpy as np
 import numpy.typing as npt
 
-# Bounds what one merge copies: 128 MB at 512 numbers per vector, some 50 ms.
+# Limits the copy of one merge: 128 MB at 512 numbers per vector, about 50 ms.
 MAX_VECTORS = 65_536
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Live = npt.NDArray[np.bool_]
-Found = tuple[npt.NDArray[np.float32], Rows]  # scores, down; rows of the catalogue
+Found = tuple[npt.NDArray[np.float32], Rows]  # scores, descending; rows of the catalogue
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlatShard:
-    """m vectors and the rows of the catalogue (m,) that they belong to, growing.
+    """m vectors and their rows (m,) of the catalogue, ascending.
 
-    `live`: how many of them count. `selection`: what lets FAISS see only those; None: all do.
+    `live`: how many of them count. `selection`: limits FAISS to those; None if all count.
     """
 
     flat: faiss.IndexFlatIP
@@ -41,17 +41,17 @@ class FlatShard:
         return int(self.flat.d)
 
     def masked(self, live: Live) -> FlatShard:
-        """The same vectors, of which only those with `live` (n,) of the catalogue count."""
+        """The shard limited to rows that are true in `live` (n,), the catalogue's mask."""
         counts = live[self.rows]
         count = int(np.count_nonzero(counts))
-        if count == self.live:  # what was dead stays dead
+        if count == self.live:  # dead rows stay dead, so an equal count is an equal mask
             return self
         return replace(self, live=count, selection=selection_of(counts))
 
     def best(self, query: Vectors, k: int) -> Found:
-        """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
-        # The setting is one of the calling thread. Many searches at once fill the cores, and
-        # OpenMP's threads wait for each other by spinning: 2.4 ms became 20 on two busy cores.
+        """Scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
+        # Set per calling thread. Concurrent searches already fill the cores, and OpenMP threads
+        # spin while they wait: on two busy cores a search took 20 ms instead of 2.4.
         faiss.omp_set_num_threads(1)
         scores, places = self.flat.search(query[None], min(k, self.live), params=self.selection)
         found = places[0] >= 0
@@ -66,7 +66,7 @@ class FlatShard:
         return vector
 
     def vectors(self) -> Vectors:
-        """(m, d), the memory of FAISS itself: valid as long as this shard."""
+        """(m, d), a view of FAISS's memory, valid while this shard exists."""
         m, d = self.flat.ntotal, self.flat.d
         view: Vectors = faiss.rev_swig_ptr(self.flat.get_xb(), m * d).reshape(m, d)
         return view
@@ -75,10 +75,10 @@ class FlatShard:
 def appended(
     shards: Sequence[FlatShard], rows: Rows, vectors: Vectors, live: Live
 ) -> list[FlatShard]:
-    """With more vectors; small shards at the end are merged, without what no longer counts.
+    """The shards with more vectors. Merges small shards at the end, and drops dead rows there.
 
-    `live` (n,) is that of the catalogue. Like a binary counter: every vector is copied about
-    log2(MAX_VECTORS) times in its life, and there are about as many shards that are not full.
+    `live` (n,): the catalogue's mask. Works like a binary counter: each vector is copied about
+    log2(MAX_VECTORS) times, and about as many shards are not full.
     """
     result = list(shards)
     for begin in range(0, len(rows), MAX_VECTORS):
@@ -90,7 +90,7 @@ def appended(
 
 
 def pruned(shards: Sequence[FlatShard], live: Live) -> list[FlatShard]:
-    """Only what counts can be found; what is mostly dead is given up."""
+    """The shards masked by `live` (n,). Rebuilds shards that are less than half live."""
     result = []
     for shard in shards:
         masked = shard.masked(live)
@@ -102,9 +102,9 @@ def pruned(shards: Sequence[FlatShard], live: Live) -> list[FlatShard]:
 
 
 def selection_of(live: Live) -> faiss.SearchParameters:
-    """What lets FAISS see only the vectors with `live` (m,)."""
+    """FAISS search parameters that limit a search to the mask `live` (m,)."""
     bits = np.packbits(live, bitorder="little")
-    # The Python layer of faiss takes arrays and keywords, which its types do not know.
+    # FAISS's Python layer accepts arrays and keywords that its type stubs lack.
     selector = faiss.IDSelectorBitmap(bits)  # type: ignore[call-arg, arg-type]
     return faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
 
@@ -115,7 +115,7 @@ def _worth_merging(left: FlatShard, right: FlatShard) -> bool:
 
 
 def _kept(shards: Sequence[FlatShard], live: Live) -> FlatShard:
-    """One shard of all that counts in several."""
+    """One shard with the live rows of several."""
     kept = [live[shard.rows] for shard in shards]
     return FlatShard.of(
         np.concatenate([shard.rows[keep] for shard, keep in zip(shards, kept, strict=True)]),

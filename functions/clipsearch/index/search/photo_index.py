@@ -1,9 +1,9 @@
-"""Search over a snapshot: inner products by FAISS, in an order that can be paged.
+"""Searches a snapshot by inner product with FAISS, in an order that can be paged.
 
 Vectors from packs are searched by their codes first (quantized_shard.py), the others exactly.
 
-An update builds the next state beside the present one and swaps at the end. Whoever searches
-keeps the state it began with, and needs no lock.
+An update builds the next state and swaps it in at the end. Searches need no lock: each keeps the
+state it started with.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from clipsearch.index.search.flat_shard import FlatShard, Found, appended, prune
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
 from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
 
-# Of a score. float32 holds 7; rounding makes equal what differs by the order of adding only.
+# Digits of a score. float32 holds 7. Rounding hides differences from the order of summation.
 DIGITS = 6
-# More than were asked for, so that ties at the end are seen.
+# Extra candidates, to detect ties at the end of a page.
 SPARE = 4
 
 Scores = npt.NDArray[np.float64]
@@ -38,7 +38,7 @@ Rows = npt.NDArray[np.int64]
 
 
 class Hit(NamedTuple):
-    """One answer; `score` is the cosine, rounded to 6 digits."""
+    """One search result; `score` is the cosine, rounded to 6 digits."""
 
     name: str
     score: float
@@ -59,24 +59,24 @@ class _State:
 
 
 class PhotoIndex:
-    """The photos of one SnapshotReader, to be searched from any thread at any time."""
+    """A thread-safe search index of the photos of one SnapshotReader."""
 
     def __init__(self, threads: int | None = None) -> None:
-        """`threads`: for one search, by default as many as cpus()."""
+        """`threads`: per search; cpus() by default."""
         self._threads = threads or cpus()
-        # starts its threads on first use, which is after the fork
+        # Starts its threads on first use, after the fork.
         self._pool = ThreadPoolExecutor(self._threads, "clipsearch-search")
         self._lock = threading.Lock()  # for update
         self._source = VectorQueue(era=-1)
-        self._flat: Sequence[FlatShard] = ()  # what update has built; searches use _state
+        self._flat: Sequence[FlatShard] = ()  # built by update; searches use _state
         self._quantized: Sequence[QuantizedShard] = ()
         self._state = _State(Catalogue.empty(), (), ())
 
     def update(self, snapshot: Snapshot) -> None:
-        """Search in this snapshot from now on, unless a newer one is there already.
+        """Switch to this snapshot, unless the index already has a newer one.
 
-        Takes over the vectors that are new since the last call. Raises ValueError if the
-        snapshot comes from another reader than the ones before.
+        Takes the vectors that are new since the last call. Raises ValueError if the snapshot is
+        from a different reader.
         """
         with self._lock:
             source, live = snapshot.fresh, snapshot.catalogue.live
@@ -86,7 +86,7 @@ class PhotoIndex:
             elif source.era < self._source.era:
                 return
             elif source.era == self._source.era:
-                raise ValueError("the snapshot is another reader's; it needs its own index")
+                raise ValueError("the snapshot is from another reader; use one index per reader")
             else:  # the reader has started over
                 self._source, self._flat, self._quantized = source, (), ()
             self._take(source, live)
@@ -94,7 +94,7 @@ class PhotoIndex:
             self._quantized = pruned_quantized(self._quantized, live)
             state = _State(snapshot.catalogue, self._flat, self._quantized)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
-                raise ValueError("another index has taken vectors from the snapshot's reader")
+                raise ValueError("another index took vectors of the reader; use one per reader")
             self._state = state
 
     def _take(self, source: VectorQueue, live: npt.NDArray[np.bool_]) -> None:
@@ -104,7 +104,7 @@ class PhotoIndex:
             else:
                 new = quantized_shards(chunk, self._threads)
                 self._quantized = [*self._quantized, *new]
-            source.taken()  # one by one, so that no vector is held twice
+            source.taken()  # one by one, so that no vector is in memory twice
 
     def search(
         self,
@@ -112,12 +112,12 @@ class PhotoIndex:
         limit: int,
         after: tuple[float, str] | None = None,
     ) -> list[Hit]:
-        """The `limit` photos most like `vector` (d,), by score down, then by name.
+        """The `limit` photos most like `vector` (d,), by descending score, then by name.
 
-        `after`: score and name of the last hit of the page before; only what comes after it
-        is returned. A page after another is exact. The first one may miss a photo when there
-        are packs; what it gives is in order, and all that comes after it will be found.
-        Raises ValueError for a vector or a limit that cannot be.
+        `after`: score and name of the last hit of the previous page. Pages with `after` are exact.
+        The first page may miss a photo if the index has packs. Its hits are in order, and the next
+        pages return everything after its last hit.
+        Raises ValueError for an invalid vector or limit.
         """
         state = self._state
         query = _checked(state, vector, limit)
@@ -135,16 +135,16 @@ class PhotoIndex:
     def _candidates(
         self, state: _State, query: npt.NDArray[np.float32], k: int, exactly: bool
     ) -> tuple[Scores, Rows, float]:
-        """Scores and rows of the best k of each shard, and what no other photo's score exceeds.
+        """Scores and rows of the best k of each shard, and an upper bound of all other scores.
 
-        The latter is -inf if there is no other photo.
+        The bound is -inf if no other photo exists.
         """
         live = state.catalogue.live
         work: list[Callable[[], Found]] = [
             partial(shard.best, query, k) if exactly else partial(shard.nearly_best, query, k, live)
             for shard in state.quantized
         ]
-        # The first is searched in this thread, which has nothing else to do.
+        # This thread searches the first shard itself, because it would otherwise wait.
         others = [self._pool.submit(call) for call in work[1:]]
         found = [call() for call in work[:1]]
         found += [shard.best(query, k) for shard in state.flat]
@@ -160,13 +160,13 @@ class PhotoIndex:
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts]), unseen
 
     def quantized(self, limit: int) -> int:
-        """How many photos a first page of `limit` looks for by their codes. The others, all of
-        them in a small index, are compared with the query one by one."""
+        """How many photos a first page of `limit` searches by codes. All others (in a small
+        index, all photos) are searched exactly."""
         return sum(shard.live for shard in self._state.quantized if shard.scans(limit + SPARE))
 
     @property
     def shards(self) -> list[FlatShard | QuantizedShard]:
-        """What a search goes through at this moment; those with codes come first."""
+        """The shards that a search uses now; quantized shards come first."""
         return self._state.all_shards
 
     def vector_of(self, name: str) -> npt.NDArray[np.float32]:
@@ -192,8 +192,8 @@ def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.
 
 
 def rounded(scores: npt.NDArray[np.float32]) -> Scores:
-    """Scores of any shape as they are told and ordered: to DIGITS digits, from -1 to 1."""
-    # + 0.0 makes -0.0 into 0.0, which would be equal but read differently.
+    """Scores of any shape, rounded to DIGITS digits and limited to [-1, 1]."""
+    # + 0.0 turns -0.0 into 0.0, which is equal but prints differently.
     exact: Scores = scores.astype(np.float64)
     return exact.round(DIGITS).clip(-1, 1) + 0.0
 
@@ -210,7 +210,7 @@ def _come_after(
 
 def _best(scores: Scores, rows: Rows, limit: int, catalogue: Catalogue) -> list[Hit]:
     if len(scores) > limit:
-        enough = scores >= np.partition(scores, -limit)[-limit]  # with all ties of the last
+        enough = scores >= np.partition(scores, -limit)[-limit]  # includes all ties of the last
         scores, rows = scores[enough], rows[enough]
     entries = catalogue.rows
     facts = (entries.generations[rows], entries.widths[rows], entries.heights[rows])

@@ -1,6 +1,6 @@
-"""Quantized shards: candidates by 4-bit codes, their true order by float16.
+"""Quantized shards: select candidates by 4-bit codes and sort them by float16 vectors.
 
-A flat shard has the same methods, and searches exactly.
+FlatShard has the same methods with exact search.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from clipsearch.index.format.quantizer import GROUP
 from clipsearch.index.reader.vector_queue import Packed
 from clipsearch.index.search.flat_shard import Found, Live, Rows, Vectors, selection_of
 
-# Candidates for a search of k, by measurement (`make bench-index`). Of a shard that has only a
-# part of the photos, nearly as many: whatever is alike may lie there.
+# Candidates for a search of k, measured with `make bench-index`. A shard with only a part of the
+# photos needs nearly as many: all similar photos may be in it.
 CANDIDATES = 640
 CANDIDATES_PER_HIT = 16
 SHARE_OF_A_PART = 0.85
-# Fewer than these are not worth a thread of their own: waking one takes some 50 µs.
+# Vectors per thread, at least: waking a thread takes about 50 µs.
 WORTH_A_THREAD = 200_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QuantizedShard:
-    """m vectors of packs and the rows of the catalogue (m,) that they belong to, -1 for none.
+    """m vectors of packs and their rows (m,) of the catalogue, -1 for none.
 
-    `exact` sees the memory of `vectors` (m, d) float16. `live`: how many of the m count.
-    `share`: of the usual candidates.
+    `exact`: a FAISS view of `vectors` (m, d). `live`: how many of the m count. `share`: the
+    fraction of the usual candidates to use.
     """
 
     rows: Rows
     vectors: npt.NDArray[np.float16]
     exact: faiss.IndexScalarQuantizer
     refined: faiss.IndexRefine
-    parts: tuple[object, ...]  # of `refined`, which does not own them
+    parts: tuple[object, ...]  # keeps the parts of `refined` alive; it does not own them
     live: int
     share: float = 1.0
     selection: faiss.SearchParameters | None = None
@@ -50,22 +50,22 @@ class QuantizedShard:
         return int(self.exact.d)
 
     def masked(self, live: Live) -> QuantizedShard:
-        """The same vectors, of which only those with `live` (n,) of the catalogue count."""
+        """The shard limited to rows that are true in `live` (n,), the catalogue's mask."""
         counts = live[self.rows] & (self.rows >= 0)
         count = int(np.count_nonzero(counts))
-        if count == self.live:  # what was dead stays dead
+        if count == self.live:  # dead rows stay dead, so an equal count is an equal mask
             return self
         return replace(self, live=count, selection=selection_of(counts))
 
     def best(self, query: Vectors, k: int) -> Found:
-        """The scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
+        """Scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
         faiss.omp_set_num_threads(1)  # see FlatShard.best
         scores, places = self.exact.search(query[None], min(k, self.live), params=self.selection)
         found = places[0] >= 0
         return scores[0][found], self.rows[places[0][found]]
 
     def nearly_best(self, query: Vectors, k: int, live: Live) -> Found:
-        """The same, with the same scores, but some of the best may be missing."""
+        """Like best(), with the same scores, but may miss some of the best."""
         faiss.omp_set_num_threads(1)
         wanted, candidates = self._wanted(k)
         if not self.scans(k):
@@ -76,17 +76,17 @@ class QuantizedShard:
         rows = self.rows[places[0]]
         counts = (rows >= 0) & live[rows] & (places[0] >= 0)
         if np.count_nonzero(counts) < min(k, self.live):
-            return self.best(query, k)  # what is dead was alike
+            return self.best(query, k)  # too many candidates were dead
         return scores[0][counts][:k], rows[counts][:k]
 
     def scans(self, k: int) -> bool:
-        """Whether nearly_best goes by the codes; a few photos are all compared, which is exact."""
+        """Whether nearly_best(k) uses codes; small shards are searched exactly."""
         return self._wanted(k)[1] <= len(self.rows) // 8
 
     def _wanted(self, k: int) -> tuple[int, int]:
-        """How many to ask for, so that `k` of them count, and how many candidates for that."""
+        """The number of results to request so that about `k` are live, and of candidates."""
         total = len(self.rows)
-        wanted = min(total, k + k * (total - self.live) // max(1, self.live))  # some are dead
+        wanted = min(total, k + k * (total - self.live) // max(1, self.live))
         return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
     def vector_of(self, row: int) -> Vectors | None:
@@ -96,7 +96,7 @@ class QuantizedShard:
 
 
 def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:
-    """As many shards as `threads` can search with profit."""
+    """Split into up to `threads` shards of WORTH_A_THREAD or more vectors (at least one shard)."""
     count = max(1, min(threads, len(packed.rows) // WORTH_A_THREAD))
     ends = np.linspace(0, len(packed.rows), count + 1).astype(int).tolist()
     share = SHARE_OF_A_PART if count > 1 else 1.0
@@ -123,7 +123,7 @@ def _shard(packed: Packed, part: slice, share: float) -> QuantizedShard:
 
 
 def _seen_as_index(vectors: npt.NDArray[np.float16]) -> faiss.IndexScalarQuantizer:
-    """A FAISS index over this memory, which must stay: not a copy, for it may be 1 GB."""
+    """A FAISS index over this memory, without a copy: it may be 1 GB. Keep the array alive."""
     index = faiss.IndexScalarQuantizer(
         vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
     )
@@ -132,7 +132,7 @@ def _seen_as_index(vectors: npt.NDArray[np.float16]) -> faiss.IndexScalarQuantiz
 
 
 def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
-    """Make `codes` (m, bytes) the content of an index."""
+    """Make `codes` (m, bytes) the content of an index, without a copy."""
     pointer = faiss.swig_ptr(codes.reshape(-1))
     index.codes.is_owned = False
     index.codes.view_data = index.codes.c_ptr = pointer
@@ -141,18 +141,18 @@ def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
 
 
 def _scan(points: Vectors, codes: npt.NDArray[np.uint8]) -> Any:
-    """What finds candidates."""
+    """The FAISS index that scans `codes` for candidates."""
     index = faiss.IndexPQ(len(points) * GROUP, len(points), 4, faiss.METRIC_INNER_PRODUCT)
     faiss.copy_array_to_vector(points.reshape(-1), index.pq.centroids)
     index.is_trained = True
     _let_see(index, codes)
     result: Any = faiss.IndexPQFastScan(index)  # type: ignore[arg-type]
-    result.orig_codes = None  # they go away
+    result.orig_codes = None  # a pointer to `codes`, which are freed
     return result
 
 
 def _turn(basis: Vectors) -> faiss.LinearTransform:
-    """Queries into the space of the codes."""
+    """The transform of queries into the space of the codes."""
     turn = faiss.LinearTransform(basis.shape[1], basis.shape[0], False)
     faiss.copy_array_to_vector(np.ascontiguousarray(basis, np.float32).reshape(-1), turn.A)
     turn.is_trained = True
@@ -160,5 +160,5 @@ def _turn(basis: Vectors) -> faiss.LinearTransform:
 
 
 def pruned(shards: Sequence[QuantizedShard], live: Live) -> list[QuantizedShard]:
-    """Without those of which nothing counts any more."""
+    """The shards masked by `live` (n,), without those that have no live rows."""
     return [masked for shard in shards if (masked := shard.masked(live)).live]

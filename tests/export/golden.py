@@ -21,18 +21,14 @@ import tokenizers
 import torch
 import transformers
 
-from clipsearch.model.manifest import PRECISIONS
+from benchmarks.random_clip import MEAN, STD, clip_tokenizer, tiny_clip
+from clipsearch.model.manifest import PRECISIONS, TOWERS
 from model_export import ROOT
-from model_export.reference import (
-    as_viewed,
-    image_processor,
-    reference_image,
-    reference_text,
-    reference_tokens,
-)
+from model_export.reference import as_viewed, reference_tokens
 from model_export.samples import pictures, texts
-from model_export.tiny import MEAN, STD, clip_tokenizer, tiny_clip
 from model_export.write_bundle import export_bundle
+from tests.export.models import checkpoint_of
+from tests.export.transformers_reference import image_processor, torch_image, torch_text
 
 GOLDEN = ROOT / "tests" / "golden"
 SMALL, LARGE = 24, (33, 64, 224)  # 33: an odd crop
@@ -80,16 +76,10 @@ def write_encoder(folder: Path) -> None:
     tokenizer = clip_tokenizer().backend_tokenizer
     for name, precision in zip(("tiny-clip", "tiny-clip-int8"), PRECISIONS, strict=True):
         bundle = export_bundle(
-            model,
-            tokenizer,
+            checkpoint_of(model, tokenizer),
             folder / name,
             name=name,
-            image_size=model.config.vision_config.image_size,
-            mean=MEAN,
-            std=STD,
-            context_length=model.config.text_config.max_position_embeddings,
-            image_precision=precision,
-            text_precision=precision,
+            precision=dict.fromkeys(TOWERS, precision),
         )
         print(json.dumps(dict(bundle.report), indent=1))
     ids = reference_tokens(tokenizer, texts(), bundle.context_length)
@@ -98,8 +88,8 @@ def write_encoder(folder: Path) -> None:
     np.savez_compressed(
         folder / "encoder.npz",
         tokens=ids,
-        text=reference_text(model, ids),
-        image=reference_image(model, pixels["pixel_values"]),
+        text=torch_text(model, ids),
+        image=torch_image(model, pixels["pixel_values"]),
     )
     with torch.inference_mode():
         logits = model(input_ids=torch.from_numpy(ids), pixel_values=pixels["pixel_values"])

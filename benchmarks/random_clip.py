@@ -1,15 +1,24 @@
-"""CLIPs with random weights and CLIP's own kind of tokenizer, of any size: for tests of the
-export, the golden vectors and the benchmark. They have seen nothing."""
+"""CLIPs with random weights and CLIP's own kind of tokenizer, of any size, for tests of the
+export, the golden vectors and the benchmarks."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, pre_tokenizers, trainers
-from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+)
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from model_export.samples import texts
 
@@ -53,6 +62,14 @@ def vit_b32() -> CLIPModel:
     ids = {"bos_token_id": CLIP_VOCABULARY - 2, "eos_token_id": CLIP_VOCABULARY - 1}
     text = CLIPTextConfig(**ids, pad_token_id=CLIP_VOCABULARY - 1)
     return CLIPModel(_config(text, CLIPVisionConfig(), 512)).eval()
+
+
+def save_vit_b32(folder: Path, words: Sequence[str] = ()) -> Path:
+    """vit_b32 as a checkpoint of transformers; each of `words` is one token."""
+    vit_b32().save_pretrained(folder)
+    tokenizer = clip_tokenizer(CLIP_VOCABULARY, words)
+    CLIPProcessor(CLIPImageProcessorPil(), tokenizer).save_pretrained(folder)
+    return folder
 
 
 def _config(text: CLIPTextConfig, vision: CLIPVisionConfig, dim: int) -> CLIPConfig:

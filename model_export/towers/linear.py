@@ -11,7 +11,7 @@ import numpy as np
 from onnx import TensorProto
 
 from clipsearch.model.manifest import Precision
-from model_export.graph import MATRICES, MICROSOFT, TABLES, Graph
+from model_export.towers.graph import MATRICES, MICROSOFT, TABLES, Graph
 
 
 def linear(

@@ -1,0 +1,131 @@
+"""The transformer layers that CLIP's towers have in common: pre-norm, attention, MLP."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipsearch.model.manifest import Precision
+from model_export.config import TowerConfig
+from model_export.errors import UnsupportedModel
+from model_export.towers.graph import MICROSOFT, Graph
+from model_export.towers.linear import linear
+
+QUICK = 1.702  # quick_gelu is x * sigmoid(1.702 x)
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """The layers of one tower: `weights` are named `{prefix}encoder.layers.{number}.…`."""
+
+    g: Graph
+    config: TowerConfig
+    weights: Mapping[str, np.ndarray]
+    prefix: str
+    precision: Precision
+
+    def norm(self, name: str, x: str, weight: str) -> str:
+        """A LayerNorm: `name` in the graph, `weight` in the checkpoint."""
+        scale = self.g.weight(f"{name}.scale", self._array(f"{weight}.weight"))
+        bias = self.g.weight(f"{name}.bias", self._array(f"{weight}.bias"))
+        return self.g.add("LayerNormalization", x, scale, bias, epsilon=self.config.norm_eps)
+
+    def layer(self, number: int, name: str, x: str, context: str, past: Sequence[str] = ()) -> str:
+        """One layer for the tokens `x`, which look at the tokens `context` (often the same).
+
+        `past`: the keys and values of earlier tokens; the tower is causal if there are any."""
+        g, at = self.g, f"encoder.layers.{number}."
+        h = self.norm(f"{name}.norm1", context, f"{at}layer_norm1")
+        own = h if x == context else self.norm(f"{name}.norm1.own", x, f"{at}layer_norm1")
+        x = g.add("Add", x, self._attention(name, own, h, f"{at}self_attn.", past))
+        h = self.norm(f"{name}.norm2", x, f"{at}layer_norm2")
+        h = self._linear(f"{name}.fc1", h, f"{at}mlp.fc1")
+        h = activate(g, h, self.config.activation)
+        return g.add("Add", x, self._linear(f"{name}.fc2", h, f"{at}mlp.fc2"))
+
+    def of_first_token(self, x: np.ndarray) -> list[str]:
+        """The key and value (N, heads, 1, size) of the first token in each layer, from its
+        embedding `x` (width,). They are the same in every text: the tower is causal, so that the
+        first token attends to itself only."""
+        g, heads = self.g, self.config.heads
+        # In float64, so that every processor rounds to the same bytes.
+        x, found = x.astype(np.float64), []
+        for number in range(self.config.layers):
+            at = f"encoder.layers.{number}."
+            h = self._normed(x, f"{at}layer_norm1")
+            value = self._applied(h, f"{at}self_attn.v_proj")
+            found += [self._applied(h, f"{at}self_attn.k_proj"), value]
+            x = x + self._applied(value, f"{at}self_attn.out_proj")
+            h = self._applied(self._normed(x, f"{at}layer_norm2"), f"{at}mlp.fc1")
+            x = x + self._applied(activated(h, self.config.activation), f"{at}mlp.fc2")
+        values = np.stack(found).astype(np.float32).reshape(1, len(found) * heads, 1, -1)
+        count = g.add("Shape", "input_ids", end=1)
+        shape = g.add("Concat", count, g.ints(*values.shape[1:]), axis=0)
+        every = g.add("Expand", g.weight("start", values), shape)
+        return g.add_many("Split", every, outputs=len(found), axis=1, num_outputs=len(found))
+
+    def _attention(self, name: str, x: str, context: str, at: str, past: Sequence[str]) -> str:
+        g = self.g
+        q, k, v = f"{at}q_proj", f"{at}k_proj", f"{at}v_proj"
+        if x == context:
+            qkv = self._linear(f"{name}.qkv", x, q, k, v)
+            parts = g.add_many("Split", qkv, outputs=3, axis=2, num_outputs=3)
+        else:
+            kv = self._linear(f"{name}.kv", context, k, v)
+            parts = [
+                self._linear(f"{name}.q", x, q),
+                *g.add_many("Split", kv, outputs=2, axis=2, num_outputs=2),
+            ]
+        # With a past, ONNX Runtime counts it in only if the whole is an output, too.
+        x, *_ = g.add_many(
+            "MultiHeadAttention",
+            *parts,
+            *(("", "", "", *past) if past else ()),
+            outputs=3 if past else 1,
+            domain=MICROSOFT,
+            num_heads=self.config.heads,
+            scale=(self.config.width // self.config.heads) ** -0.5,
+            unidirectional=int(bool(past)),
+        )
+        return self._linear(f"{name}.out", x, f"{at}out_proj")
+
+    def _linear(self, name: str, x: str, *parts: str) -> str:
+        """Several linear layers of the same input as one; their outputs follow one another."""
+        weight = np.concatenate([self._array(f"{part}.weight") for part in parts]).T
+        bias = np.concatenate([self._array(f"{part}.bias") for part in parts])
+        return linear(self.g, name, x, weight, bias, self.precision)
+
+    def _normed(self, x: np.ndarray, weight: str) -> np.ndarray:
+        x = (x - x.mean()) / np.sqrt(x.var() + self.config.norm_eps)
+        normed: np.ndarray = x * self._array(f"{weight}.weight") + self._array(f"{weight}.bias")
+        return normed
+
+    def _applied(self, x: np.ndarray, part: str) -> np.ndarray:
+        matrix = self._array(f"{part}.weight").astype(np.float64)
+        applied: np.ndarray = matrix @ x + self._array(f"{part}.bias")
+        return applied
+
+    def _array(self, name: str) -> np.ndarray:
+        return self.weights[f"{self.prefix}{name}"]
+
+
+def activate(g: Graph, x: str, kind: str) -> str:
+    """UnsupportedModel for an activation that no CLIP has."""
+    if kind == "quick_gelu":
+        return g.add("QuickGelu", x, domain=MICROSOFT, alpha=QUICK)
+    if kind == "gelu":
+        return g.add("Gelu", x)
+    raise UnsupportedModel(f"hidden_act {kind!r}; 'quick_gelu' and 'gelu' are supported")
+
+
+def activated(x: np.ndarray, kind: str) -> np.ndarray:
+    """The same in numpy, for float64."""
+    if kind == "quick_gelu":
+        quick: np.ndarray = x / (1 + np.exp(-QUICK * x))
+        return quick
+    errors = np.array([math.erf(value) for value in x / math.sqrt(2)])
+    exact: np.ndarray = x * (1 + errors) / 2
+    return exact

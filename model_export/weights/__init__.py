@@ -1,0 +1,1 @@
+"""A checkpoint's named arrays, one read from the disk at a time, without torch."""
