@@ -29,13 +29,13 @@ export CHECKPOINT_DISABLE := 1
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.made ## start page, search and indexing on this machine [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
+run: $(VENV)/.made ## start page, search and indexing on this machine [PHOTOS=folder] [PORT=8080] [MODEL=folder, id or demo] [COUNT=500]
 	@exec $(CLI) run $${PHOTOS:+"$$PHOTOS"} $${PORT:+--port "$$PORT"} \
 	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"} \
 	  $${SUGGESTIONS:+--suggestions "$$SUGGESTIONS"}
 
-export: $(EXPORT)/.made ## export a CLIP to a bundle: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
-	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \
+export: $(VENV)/.made ## export a CLIP to a bundle: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
+	@exec $(CLI) export $${MODEL:+"$$MODEL"} $${TO:+--to "$$TO"} \
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
 
 upload: $(VENV)/.made ## upload the photos of a folder to a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]

@@ -23,6 +23,7 @@ COMMANDS = {
     "upload": "cli.upload.options",
     "coco": "cli.coco.options",
     "evaluate": "cli.evaluate.options",
+    "export": "cli.export",
 }
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 from clipsearch.model.manifest import PRECISIONS, TOWERS, Precision, Tower
 from clipsearch.storage import Bucket, open_bucket
 from clipsearch.storage.local import FolderBucket
-from model_export.errors import ExportError
-from model_export.exported import checkpoint_folder, foreign_files, place_of
-
-
-class UsageError(ExportError):
-    """What was asked for cannot be done; asking for something else can."""
+from model_export.errors import UsageError
+from model_export.exported import MODELS, checkpoint_folder, foreign_files, place_of
+from model_export.known import hub_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +54,41 @@ def parse_options(arguments: list[str]) -> Options:
             help="of this tower (default: int8, or fp32 if that would lose too much)",
         )
     given = parser.parse_args(arguments)
-    if not given.model:
-        raise UsageError("which model? MODEL= takes an id of the Hugging Face hub, or a folder")
-    folder = checkpoint_folder(given.model)
+    return options_of(
+        given.model,
+        given.to,
+        given.out,
+        given.precision,
+        {tower: getattr(given, f"{tower}_precision") for tower in TOWERS},
+    )
+
+
+def options_of(
+    model: str,
+    to: str | None = None,
+    out: Path | None = None,
+    precision: Precision | None = None,
+    precisions: Mapping[Tower, Precision | None] = MappingProxyType({}),
+    models: Path = MODELS,
+) -> Options:
+    """Checked. `models` is where bundles lie that have no `out`. UsageError for what cannot work,
+    StorageError if the bucket cannot be reached."""
+    if not model:
+        raise UsageError("which model? MODEL takes an id of the Hugging Face hub, or a folder")
+    folder = checkpoint_folder(model)
     if folder and not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
-    out = (given.out or place_of(given.model)).expanduser().resolve()
+    model = model if folder else hub_id(model)
+    out = (out or place_of(model, models)).expanduser().resolve()
     if foreign := foreign_files(out):
         raise UsageError(f"{out} holds what is no bundle, such as {foreign[0]}: choose another")
     return Options(
-        model=given.model,
+        model=model,
         folder=folder,
         out=out,
-        bucket=_bucket(given.to),
+        bucket=_bucket(to),
         precision={
-            tower: precision
-            for tower in TOWERS
-            if (precision := getattr(given, f"{tower}_precision") or given.precision)
+            tower: chosen for tower in TOWERS if (chosen := precisions.get(tower) or precision)
         },
     )
 

@@ -14,6 +14,8 @@ from clipsearch import telemetry
 from clipsearch.errors import ClipsearchError
 from clipsearch.text import printable
 
+PREFIX = "clipsearch: "  # of the line that says what is wrong
+
 
 def run_command(work: Callable[[], int | None]) -> int:
     """0: done; 1: something failed, or broke down; 2: it cannot do what was asked; 130: Ctrl-C."""
@@ -41,7 +43,7 @@ def quiet_logs() -> None:
 
 
 def say_wrong(error: Exception | str) -> None:
-    print(f"clipsearch: {one_line(error)}", file=sys.stderr)
+    print(f"{PREFIX}{one_line(error)}", file=sys.stderr)
 
 
 def one_line(error: Exception | str) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from cli import DATA, ROOT
+from cli import DATA
 from cli.common.errors import UsageError
-from cli.run.model import choose_model
+from cli.run.model import DEMO, choose_model
+from model_export.known import DEFAULT_MODEL
 
-DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
 STATE = DATA / "run"  # the demo photos lie beside it
 DEMO_SUGGESTIONS = (
     "two blue mushrooms",
@@ -54,7 +54,8 @@ class Options:
 )
 @click.argument("folder", required=False)
 @click.option("--count", type=int, help="Demo pictures to draw.  [default: 500]")
-@click.option("--model", help="A bundle, a CLIP checkpoint, or an id of the Hugging Face hub.")
+@click.option("--model", help=f"Bundle, checkpoint or id of the hub.  [default: {DEFAULT_MODEL}]")
+@click.option("--demo-model", is_flag=True, help="Use the model that knows drawn scenes only.")
 @click.option("--port", type=int, default=8080, show_default=True, help="Of the page; +1, +2.")
 @click.option("--suggestions", help="Searches to start with, separated by commas.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
@@ -63,6 +64,7 @@ def command(**given: Any) -> None:
     """Search the photos in FOLDER on this machine (without FOLDER: demo pictures).
 
     Starts the page, the search and the indexing, and follows changes in FOLDER until Ctrl-C.
+    The first start with FOLDER downloads a model once. The demo pictures need no download.
     """
     from cli.run.stack import run
 
@@ -77,6 +79,7 @@ def options_of(
     suggestions: str | None = None,
     state: Path = STATE,
     browser: bool = True,
+    demo_model: bool = False,
 ) -> Options:
     """UsageError for anything that cannot work."""
     if not 1 <= port <= 65533:
@@ -91,9 +94,11 @@ def options_of(
             "(docs/deploy.md)"
         )
     states = _absolute(state)
-    bundle, checkpoint = DEMO_MODEL, None
-    if model is not None:
-        bundle, checkpoint = choose_model(model, states.with_name("models"))
+    if demo_model and model is not None:
+        raise UsageError(f"--demo-model and --model {model} name two models; give one of them")
+    if model is None:
+        model = DEFAULT_MODEL if folder and not demo_model else DEMO
+    bundle, checkpoint = choose_model(model, states.with_name("models"))
     photos = photos_folder(Path(folder)) if folder else None
     own = states / ("demo" if photos is None else _key(photos))
     if photos is not None and own.is_relative_to(photos):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from cli.run.feeder import Event, Feeder
-from cli.run.options import DEMO_MODEL, Options
+from cli.run.model import DEMO_MODEL
+from cli.run.options import Options
 from clipsearch.index.format.entries import Kind
 from clipsearch.text import printable
 
@@ -74,7 +75,7 @@ class Report:
         photos = self._reader.refresh().photos
         self.say(f"{photos} photos of {options.photos} can be found; watching that folder")
         if options.model == DEMO_MODEL and not options.demo_count:
-            self.say("the demo model knows drawings, not photographs; --model takes a real one")
+            self.say("demo model: knows drawn scenes only; --model takes one for photographs")
 
     def close(self) -> None:
         if self._bar is not None:

@@ -78,7 +78,9 @@ def test_demo_photos_that_cannot_be_drawn_are_one_line(model, tmp_path, port):
 
 
 def parse_options(arguments):
-    return options_of(**command.make_context("run", arguments).params)
+    # the command remembers the names of --help for whoever asks next
+    context = command.make_context("run", arguments, help_option_names=["-h", "--help"])
+    return options_of(**context.params)
 
 
 def refusal(*arguments):
