@@ -50,6 +50,9 @@ def one_line(error: Exception | str) -> str:
 
 
 def _sentence(error: click.ClickException) -> str:
+    if isinstance(error, click.NoSuchOption) and error.possibilities:
+        alike = " or ".join(sorted(error.possibilities))
+        return f"no such option {error.option_name!r}; did you mean {alike}?"
     text = error.format_message()
     context = getattr(error, "ctx", None)
     help_ = f"; see {context.command_path} --help" if context else ""
