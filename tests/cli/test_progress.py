@@ -1,6 +1,7 @@
 """What a command shows while it works, where there is no terminal."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from cli.common import progress
 from cli.common.output import output_as, result, say, warn
 from cli.common.progress import bar
 
-AT_ONCE = {"mininterval": 0, "miniters": 1}  # of tqdm
+AT_ONCE: dict[str, Any] = {"mininterval": 0, "miniters": 1}  # of tqdm
 
 
 @pytest.fixture
