@@ -7,7 +7,6 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 
@@ -31,7 +30,7 @@ MOST = 100  # photos of one answer
     show_default=True,
     help=f"How many photos, 1 to {MOST}.",
 )
-@click.option("--paths", is_flag=True, help="Print the photos' paths only.")
+@click.option("--paths", is_flag=True, help="Print only the photos' paths below their folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option("--url", default=LOCAL, show_default=True, help="URL of the search.")
 def command(query: str, count: int, paths: bool, as_json: bool, url: str) -> None:
@@ -47,7 +46,7 @@ def command(query: str, count: int, paths: bool, as_json: bool, url: str) -> Non
 
 def _lines(results: list[dict[str, Any]], only_paths: bool) -> list[str]:
     if only_paths:
-        return [printable(unquote(urlsplit(result["url"]).path)) for result in results]
+        return [printable(result["name"]) for result in results]
     if not results:
         return ["No photos yet. Add some to the folder or bucket, then search again."]
     return [f"{result['similarity']:5.1f}  {printable(result['name'])}" for result in results]

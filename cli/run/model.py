@@ -13,7 +13,7 @@ from pathlib import Path
 from cli import ROOT
 from cli.common.command import PREFIX
 from cli.common.errors import RunError, UsageError
-from clipsearch.text import printable
+from cli.common.output import say
 from model_export.errors import UsageError as NotExportable
 from model_export.exported import checkpoint_folder, is_current, place_of
 from model_export.known import hub_id
@@ -51,9 +51,9 @@ def export_once(checkpoint: str, bundle: Path) -> None:
 
     RunError when it fails: why, and what to do without it."""
     if is_current(bundle, checkpoint):
-        print(printable(f"model: {checkpoint}, as exported to {bundle}"), flush=True)
+        say(f"model: {checkpoint}, as exported to {bundle}")
         return
-    print(printable(f"model: {checkpoint} is exported to {bundle} first (once)"), flush=True)
+    say(f"model: {checkpoint} is exported to {bundle} first (once)")
     command = [sys.executable, "-m", "cli", "export", checkpoint, "--out", str(bundle)]
     code, said = _outcome(command)
     if code:

@@ -106,7 +106,7 @@ def test_search_by_words(said, search):
 
 
 def test_search_prints_paths_or_json(said, search):
-    assert said("search", "cats", "--paths")[1] == "/photos/two\\u001b.jpg\n/photos/b c.jpg\n"
+    assert said("search", "cats", "--paths")[1] == "two\\u001b.jpg\nb c.jpg\n"
     assert json.loads(said("search", "cats", "--json")[1])["results"][1]["name"] == "b c.jpg"
 
 
