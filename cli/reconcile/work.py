@@ -37,7 +37,7 @@ class Here:
                 encoder = self._services.model.encoder()
                 index_photos(message.photos, self._services, encoder, Timing(), self._bar.update)
             else:
-                remove_photos(message.photos, message.space, self._services)
+                remove_photos(message.photos, (message.space,), self._services)
             self._troubled = 0
         except StorageError as error:
             self._troubled += 1

@@ -88,9 +88,15 @@ def index_photos(
     return list(map(_result, entries, is_lost))
 
 
-def remove_photos(photos: Sequence[tuple[str, int]], space: str, services: Services) -> None:
-    """Note that these generations of photos are gone. Newer ones stay, by the merge rule."""
-    write_segment(services.index, space, [tombstone(*photo) for photo in photos])
+def remove_photos(
+    photos: Sequence[tuple[str, int]], spaces: Sequence[str], services: Services
+) -> None:
+    """Write into each of `spaces` that these generations of photos are gone.
+
+    Newer generations stay, by the merge rule. Raises StorageError; all of it may be repeated.
+    """
+    for space in spaces:
+        write_segment(services.index, space, [tombstone(*photo) for photo in photos])
     with _pool() as pool:
         list(pool.map(lambda photo: _remove_thumbnail(photo[0], photo[1], services), photos))
 

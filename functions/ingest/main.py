@@ -52,7 +52,8 @@ def _handle(event: Any, timing: Timing) -> Answer:
         if is_of_photo:
             photo = parse_event(event, services.settings.photos)
             with timing.phase("load"):
-                message = message_of(photo, services.model.space())
+                pointer = services.model.pointer()
+                message = message_of(photo, pointer.space, pointer.beside)
         else:
             message = parse_message(event.data)
         from ingest import maintenance
@@ -63,6 +64,7 @@ def _handle(event: Any, timing: Timing) -> Answer:
         return Answer("refused", str(refused), refused.level)
     if is_of_photo:
         maintenance.compact_now_and_then(services)
+        maintenance.reconcile_after_switch(services)
     return answer
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from clipsearch.errors import ClipsearchError
+from clipsearch.errors import ClipsearchError, ObjectExists
 from clipsearch.index.compaction import Report, compact
-from clipsearch.model.bundle import current_space
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.pointer import current_space
 from clipsearch.telemetry import Timing
 from ingest.answer import Answer
 from ingest.events import Refused
@@ -23,6 +24,7 @@ from ingest.indexing import index_photos, remove_photos, summary
 from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
 from ingest.pubsub import Topic
 from ingest.reconcile.run import reconcile
+from ingest.reconcile.settle import settle
 from ingest.retries import limited
 from ingest.services import Services
 
@@ -69,8 +71,9 @@ def perform(message: Message, services: Services, timing: Timing) -> Answer:
                 return Answer(results[0].outcome, results[0].detail)
             return _done("index", summary(results))
         case Remove():
-            _check_space(message.space, services)
-            remove_photos(message.photos, message.space, services)
+            if message.beside is None:  # an event's spaces were current a moment ago
+                _check_space(message.space, services)
+            remove_photos(message.photos, (message.space, *(message.beside or ())), services)
             return Answer("removed", f"photos, and their thumbnails: {len(message.photos)}")
 
 
@@ -85,6 +88,32 @@ def compact_now_and_then(services: Services) -> None:
             _compacted(services, BESIDE_S)
     except ClipsearchError as error:
         _log.warning("segments pile up, for they cannot be merged: %s", error)
+
+
+def reconcile_after_switch(services: Services) -> None:
+    """Ask for one reconcile once every instance has seen a switch of the model.
+
+    It finds the uploads that went only to the model before. The first instance to create an
+    object asks. If it fails after that, the next scheduled reconcile does the same. Without a
+    topic, `clipsearch run` asks.
+    """
+    if services.topic is None:
+        return
+    try:
+        pointer = services.model.pointer()
+        if pointer.previous is None or pointer.number == services.settling:
+            return
+        if not pointer.is_seen(datetime.now(UTC)):
+            return
+        services.settling = pointer.number
+        # Other bytes than those of any other instance: create() takes the same ones for a retry.
+        name = f"models/reconciles/{pointer.number:012d}"
+        services.index.create(name, secrets.token_bytes(8))
+        services.topic.publish([to_json(Reconcile())], BESIDE_S)
+    except ObjectExists:
+        return
+    except ClipsearchError as error:
+        _log.warning("the reconcile after a switch of the model waits for its schedule: %s", error)
 
 
 class Publisher:
@@ -127,6 +156,7 @@ class Alone:
 
 
 def _compact(services: Services) -> Answer:
+    reconcile_after_switch(services)
     report = _compacted(services, SPREAD_S if services.topic else ALONE_S)
     for damaged in report.damaged:
         _log.error("left as it is: %s", damaged)
@@ -148,7 +178,7 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
     if message.space:
         _check_space(message.space, services)
     else:
-        message = replace(message, space=services.model.space())
+        message = replace(message, space=services.model.pointer(at_once=True).space)
     now = time.monotonic()
     if services.topic is not None:
         publisher = Publisher(services.topic)
@@ -158,6 +188,7 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
         found = reconcile(services.photos, services.index, message, alone, float("inf"))
         if alone.left:
             raise Unfinished(f"reconcile: {alone.left} photos are left")
+    settle(services.index, message.space)
     if found is None:
         return _done("reconcile", "done before")
     waiting = found.missing + found.outdated

@@ -72,21 +72,26 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Photos that are gone; each with the generation that the index has."""
+    """Photos that are gone; each with the generation that the index has.
+
+    `beside`: the other spaces that get the tombstones of an event. None for a message.
+    """
 
     space: str
     photos: tuple[tuple[str, int], ...]
+    beside: tuple[str, ...] | None = None
 
 
 Message = Compact | Reconcile | Index | Remove
 
 
-def message_of(event: PhotoEvent, space: str) -> Index | Remove:
-    """What the event of one photo asks for; its entry goes to `space`."""
+def message_of(event: PhotoEvent, space: str, beside: tuple[str, ...] = ()) -> Index | Remove:
+    """What the event of one photo asks for. Its entry goes to `space`, a tombstone also to the
+    spaces `beside`."""
     name, generation = event.name, event.generation
     if event.finalized:
         return Index(space, (Wanted(name, generation, event.size, at=generation, known=None),))
-    return Remove(space, ((name, generation),))
+    return Remove(space, ((name, generation),), beside)
 
 
 def parse_message(data: Any) -> Message:
