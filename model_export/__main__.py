@@ -11,11 +11,11 @@ import time
 from typing import TYPE_CHECKING
 
 from clipsearch.errors import ClipsearchError
-from clipsearch.model.bundle import publish_bundle
 from clipsearch.model.manifest import TOWERS
 from model_export.errors import ExportError
 from model_export.exported import SOURCE, source_of
 from model_export.options import Options, UsageError, parse_options
+from model_export.publish import publish
 
 if TYPE_CHECKING:
     from clipsearch.model.bundle import Bundle
@@ -32,8 +32,7 @@ def main(arguments: list[str]) -> int:
         if options.bucket:
             size = sum(bundle.sizes.values())
             say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
-            publish_bundle(options.out, options.bucket, say=say)
-            say(f"{options.bucket.url}: space {bundle.space} is current")
+            publish(options.out, options.bucket, options.switch_now, say)
     except UsageError as error:
         return _fail(error, 2)
     except (ExportError, ClipsearchError) as error:

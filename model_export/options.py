@@ -22,12 +22,14 @@ class UsageError(ExportError):
 @dataclass(frozen=True, slots=True)
 class Options:
     """`folder` is the checkpoint's, None if `model` is an id of the hub; `bucket` is where the
-    bundle goes, besides `out`. `precision` of the towers for which one was asked."""
+    bundle goes, besides `out`. `switch_now`: the bundle becomes current there at once. `precision`
+    of the towers for which one was asked."""
 
     model: str
     folder: Path | None
     out: Path
     bucket: Bucket | None
+    switch_now: bool
     precision: dict[Tower, Precision]
 
 
@@ -47,6 +49,11 @@ def parse_options(arguments: list[str]) -> Options:
     parser.add_argument("model", help="an id of the Hugging Face hub, or a folder in that layout")
     parser.add_argument("--out", type=Path, help="folder of the bundle (default: build/models/…)")
     parser.add_argument("--to", metavar="URL", help="index bucket to put it into: gs:// or file://")
+    parser.add_argument(
+        "--switch-now",
+        action="store_true",
+        help="make it current at once, although its index may be empty",
+    )
     parser.add_argument("--precision", choices=PRECISIONS, help="of both towers")
     for tower in TOWERS:
         parser.add_argument(
@@ -57,6 +64,8 @@ def parse_options(arguments: list[str]) -> Options:
     given = parser.parse_args(arguments)
     if not given.model:
         raise UsageError("which model? MODEL= takes an id of the Hugging Face hub, or a folder")
+    if given.switch_now and not given.to:
+        raise UsageError("--switch-now needs --to, the index bucket of the model")
     folder = checkpoint_folder(given.model)
     if folder and not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
@@ -68,6 +77,7 @@ def parse_options(arguments: list[str]) -> Options:
         folder=folder,
         out=out,
         bucket=_bucket(given.to),
+        switch_now=given.switch_now,
         precision={
             tower: precision
             for tower in TOWERS

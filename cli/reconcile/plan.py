@@ -24,6 +24,7 @@ GONE_AT_ONCE = 20  # photos; more than that, and an empty bucket is most likely 
 # single region. https://cloud.google.com/run/pricing https://cloud.google.com/storage/pricing
 VCPU_SECOND, GIB_SECOND, MILLION_REQUESTS = 0.000024, 0.0000025, 0.40
 CLASS_A, CLASS_B = 0.005 / 1000, 0.0004 / 1000
+DOWNLOADED_GIB = 0.12  # to a machine outside of Google Cloud
 VCPUS, GIBS = 2, 2
 
 
@@ -44,6 +45,8 @@ class Plan:
         lines = [self.summary()]
         if self.photos:
             lines += _estimate(self, _seconds_per_photo(options, self.sample))
+            if options.services.photos.url.startswith("gs://"):
+                lines.append(_download(self.bytes))
         return "\n".join(lines)
 
     def summary(self) -> str:
@@ -112,6 +115,15 @@ def _estimate(plan: Plan, seconds: float) -> list[str]:
         f" + listing = ${storage:,.4f}",
         "  list prices of autumn 2026; see cloud.google.com/run/pricing and /storage/pricing",
     ]
+
+
+def _download(size: int) -> str:
+    """What reading the photos costs here, in dollars."""
+    gib = size / 2**30
+    return (
+        f"here: reading {gib:,.2f} GiB costs ${gib * DOWNLOADED_GIB:,.2f}; on a machine in the "
+        "bucket's region it costs nothing"
+    )
 
 
 def _duration(seconds: float) -> str:

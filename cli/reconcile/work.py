@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tqdm import tqdm
 
+from cli.reconcile import fill
 from cli.reconcile.options import Options
 from cli.reconcile.plan import Plan, make_plan
 from clipsearch.errors import StorageError
@@ -53,7 +54,11 @@ def reconcile(options: Options) -> int:
     if options.plan_only:
         print(plan.text(options))
         return 0
-    return carry_out(options, plan)
+    fill.begin(options)
+    code = carry_out(options, plan)
+    if not code:
+        fill.end(options)
+    return code
 
 
 def carry_out(options: Options, plan: Plan) -> int:
