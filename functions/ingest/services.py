@@ -1,6 +1,6 @@
 """What a worker keeps between events: the buckets, and the encoder of the current model.
 
-Imported on the first event, not with main.py: nothing here may exist before the fork.
+Import this on the first event, not with main.py: nothing here may exist before the fork.
 """
 
 import threading
@@ -12,7 +12,7 @@ from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
 from ingest.pubsub import Topic
 
-# Seconds. A switch to another model is rare; asking costs one listing.
+# Seconds. A switch to another model is rare; a look costs one listing and one read.
 LOOK_FOR_MODEL_EVERY = 5.0
 
 
