@@ -2,6 +2,7 @@
 
 import pytest
 
+from cli.reconcile import work
 from clipsearch.index.format.segments import segments_prefix
 from clipsearch.model.pointer import start_filling
 from tests.support.waiting import wait_for_a_tick
@@ -50,7 +51,7 @@ def test_a_fill_is_idempotent_and_goes_on(filled):
 
 
 def test_a_filled_space_is_merged_although_it_is_not_current(buckets, monkeypatch):
-    monkeypatch.setattr("ingest.reconcile.run.LARGEST_INDEX", (1, 10**9, 10**9))
+    monkeypatch.setattr(vars(work)["run"], "LARGEST_INDEX", (1, 10**9, 10**9))
     for number in range(12):
         buckets.put(f"more-{number}.jpg")
     assert buckets.reconcile("--space", buckets.new) == 0
