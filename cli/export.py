@@ -20,8 +20,9 @@ PRECISION = click.Choice(PRECISIONS)
     epilog="Example: clipsearch export openai/clip-vit-base-patch32 --to gs://my-index",
 )
 @click.argument("model")
+@click.option("--to", metavar="URL", help="Index bucket to put it into: gs:// or file://.")
 @click.option(
-    "--to", metavar="URL", help="Index bucket in which it becomes current: gs:// or file://."
+    "--switch-now", is_flag=True, help="Make it current at once, although its index may be empty."
 )
 @click.option("--out", type=Path, help="Folder of the bundle.  [default: one for each MODEL]")
 @click.option(
@@ -34,6 +35,7 @@ PRECISION = click.Choice(PRECISIONS)
 def command(
     model: str,
     to: str | None,
+    switch_now: bool,
     out: Path | None,
     precision: Precision | None,
     image_precision: Precision | None,
@@ -49,7 +51,9 @@ def command(
 
     precisions: dict[Tower, Precision | None] = {"image": image_precision, "text": text_precision}
     try:
-        export_and_publish(options_of(model, to, out, precision, precisions, DATA / "models"))
+        export_and_publish(
+            options_of(model, to, out, precision, precisions, DATA / "models", switch_now)
+        )
     except NotExportable as error:
         raise UsageError(str(error)) from error
     except ExportError as error:

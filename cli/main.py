@@ -22,6 +22,7 @@ COMMANDS = {
     "search": "cli.search",
     "status": "cli.status",
     "reconcile": "cli.reconcile.options",
+    "switch": "cli.switch.options",
     "upload": "cli.upload.options",
     "coco": "cli.coco.options",
     "evaluate": "cli.evaluate.options",

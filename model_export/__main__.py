@@ -11,11 +11,11 @@ import time
 from typing import TYPE_CHECKING
 
 from clipsearch.errors import ClipsearchError
-from clipsearch.model.bundle import publish_bundle
 from clipsearch.model.manifest import TOWERS
 from model_export.errors import ExportError, UsageError
 from model_export.exported import SOURCE, source_of
 from model_export.options import Options, parse_options
+from model_export.publish import publish
 
 if TYPE_CHECKING:
     from clipsearch.model.bundle import Bundle
@@ -48,8 +48,7 @@ def export_and_publish(options: Options) -> None:
     if options.bucket:
         size = sum(bundle.sizes.values())
         say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
-        publish_bundle(options.out, options.bucket, say=say)
-        say(f"{options.bucket.url}: space {bundle.space} is current")
+        publish(options.out, options.bucket, options.switch_now, say)
 
 
 def export(options: Options) -> Bundle:

@@ -21,12 +21,14 @@ from model_export.known import hub_id
 @dataclass(frozen=True, slots=True)
 class Options:
     """`folder` is the checkpoint's, None if `model` is an id of the hub; `bucket` is where the
-    bundle goes, besides `out`. `precision` of the towers for which one was asked."""
+    bundle goes, besides `out`. `switch_now`: the bundle becomes current there at once. `precision`
+    of the towers for which one was asked."""
 
     model: str
     folder: Path | None
     out: Path
     bucket: Bucket | None
+    switch_now: bool
     precision: dict[Tower, Precision]
 
 
@@ -46,6 +48,11 @@ def parse_options(arguments: list[str]) -> Options:
     parser.add_argument("model", help="an id of the Hugging Face hub, or a folder in that layout")
     parser.add_argument("--out", type=Path, help="folder of the bundle (default: build/models/…)")
     parser.add_argument("--to", metavar="URL", help="index bucket to put it into: gs:// or file://")
+    parser.add_argument(
+        "--switch-now",
+        action="store_true",
+        help="make it current at once, although its index may be empty",
+    )
     parser.add_argument("--precision", choices=PRECISIONS, help="of both towers")
     for tower in TOWERS:
         parser.add_argument(
@@ -60,6 +67,7 @@ def parse_options(arguments: list[str]) -> Options:
         given.out,
         given.precision,
         {tower: getattr(given, f"{tower}_precision") for tower in TOWERS},
+        switch_now=given.switch_now,
     )
 
 
@@ -70,11 +78,14 @@ def options_of(
     precision: Precision | None = None,
     precisions: Mapping[Tower, Precision | None] = MappingProxyType({}),
     models: Path = MODELS,
+    switch_now: bool = False,
 ) -> Options:
     """Checked. `models` is where bundles lie that have no `out`. UsageError for what cannot work,
     StorageError if the bucket cannot be reached."""
     if not model:
         raise UsageError("which model? MODEL takes an id of the Hugging Face hub, or a folder")
+    if switch_now and not to:
+        raise UsageError("--switch-now needs --to, the index bucket of the model")
     folder = checkpoint_folder(model)
     if folder and not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
@@ -87,6 +98,7 @@ def options_of(
         folder=folder,
         out=out,
         bucket=_bucket(to),
+        switch_now=switch_now,
         precision={
             tower: chosen for tower in TOWERS if (chosen := precisions.get(tower) or precision)
         },

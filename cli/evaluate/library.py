@@ -43,8 +43,11 @@ class Library:
         return self.state.snapshot
 
 
-def open_library(bucket: Bucket, space: str) -> Library:
-    """Raises NotReady (no model, or nothing indexed), DamagedObject, StorageError, RunError."""
+def open_library(bucket: Bucket, space: str, is_exact: bool = True) -> Library:
+    """`is_exact`: with the float32 vectors for exact search; otherwise there are none.
+
+    Raises NotReady (no model, or nothing indexed), DamagedObject, StorageError, RunError.
+    """
     model = Model(bucket, load_bundle(bucket, space))
     state = model.keeper.state()
     state.check()
@@ -53,6 +56,8 @@ def open_library(bucket: Bucket, space: str) -> Library:
     entries = state.snapshot.entries
     rows = np.flatnonzero(entries.kinds == Kind.VECTOR).tolist()
     names = [entries.name(row) for row in rows]
+    if not is_exact:
+        return Library(model, state, names, np.zeros((0, model.encoder.dim), np.float32))
     return Library(model, state, names, _vectors(bucket, state.snapshot, model.encoder.dim))
 
 

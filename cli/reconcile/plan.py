@@ -25,6 +25,7 @@ GONE_AT_ONCE = 20  # photos; if more are gone, an empty bucket is most likely a 
 # single region. https://cloud.google.com/run/pricing https://cloud.google.com/storage/pricing
 VCPU_SECOND, GIB_SECOND, MILLION_REQUESTS = 0.000024, 0.0000025, 0.40
 CLASS_A, CLASS_B = 0.005 / 1000, 0.0004 / 1000
+DOWNLOADED_GIB = 0.12  # to a machine outside of Google Cloud
 VCPUS, GIBS = 2, 2
 
 
@@ -44,6 +45,8 @@ class Plan:
         """The plan as figures and as a text, both with an estimate."""
         seconds = _seconds_per_photo(options, self.sample) if self.photos else 0.0
         lines = [self.summary(), *(_estimate(self, seconds) if self.photos else [])]
+        if self.photos and options.services.photos.url.startswith("gs://"):
+            lines.append(_download(self.bytes))
         figures = {
             "objects": self.found.objects,
             "indexed": self.found.indexed,
@@ -131,6 +134,15 @@ def _dollars(plan: Plan, seconds: float) -> tuple[float, float]:
     run += -(-plan.photos // MAX_PHOTOS) * MILLION_REQUESTS / 1e6
     listing = -(-plan.found.objects // LISTED_AT_ONCE) * CLASS_A
     return run, plan.photos * (CLASS_A + 2 * CLASS_B) + listing
+
+
+def _download(size: int) -> str:
+    """What reading the photos costs here, in dollars."""
+    gib = size / 2**30
+    return (
+        f"here: reading {gib:,.2f} GiB costs ${gib * DOWNLOADED_GIB:,.2f}; on a machine in the "
+        "bucket's region it costs nothing"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from cli.common.output import result, say, warn
 from cli.common.progress import bar
+from cli.reconcile import fill
 from cli.reconcile.options import Options
 from cli.reconcile.plan import Plan, make_plan
 from clipsearch.errors import StorageError
@@ -40,7 +41,7 @@ class Here:
                 encoder = self._services.model.encoder()
                 index_photos(message.photos, self._services, encoder, Timing(), self._bar.update)
             else:
-                remove_photos(message.photos, message.space, self._services)
+                remove_photos(message.photos, (message.space,), self._services)
             self._troubled = 0
         except StorageError as error:
             self._troubled += 1
@@ -56,7 +57,10 @@ def reconcile(options: Options) -> int:
     if options.plan_only:
         result(*plan.report(options))
         return 0
+    fill.begin(options)
     figures = carry_out(options, plan)
+    if not figures["pending"]:
+        fill.end(options)
     result(figures)
     return 1 if figures["pending"] else 0
 

@@ -40,6 +40,7 @@ from cli.run.page import SITE, policy, site_files
 from cli.run.report import Report, known_generations
 from cli.run.schedule import Schedule
 from cli.run.static import StaticServer
+from cli.run.switches import Switches
 from clipsearch.errors import ClipsearchError
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.bundle import publish_bundle
@@ -122,6 +123,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     dirty = _watch(options.photos, stop)
     identity = _identity(options.photos)
     schedule = Schedule()
+    switches = Switches(index)
     is_first_look = True
     next_look = 0.0
     is_fed = False
@@ -140,6 +142,8 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
             report.found(events, changes.outdated)
             if changes.outdated:
                 schedule.ask()
+        if switches.needs_reconcile():
+            schedule.ask()
         report.show()
         if feeder.waiting() > len(feeder.troubled(TROUBLED_AFTER)):
             continue

@@ -151,7 +151,7 @@ def test_the_demo_model_asks_nobody_and_says_what_it_knows(hub, start, monkeypat
     monkeypatch.setenv("HF_ENDPOINT", hub.url)
     stack = start("--demo-model")
     assert stack.status()["model"] == "clipsearch-demo"
-    assert stack.wait_for_line("demo model: knows drawn scenes only")
+    assert stack.wait_for_line("The demo model knows drawn scenes only")
     assert hub.requests == []
 
 
