@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cli.common.errors import UsageError
+from cli.common.output import quiet_option
 from cli.reconcile.options import Options as ReconcileOptions
 from cli.reconcile.options import address_of, is_address, of_make_run
 from cli.reconcile.options import options_of as reconcile_options
@@ -44,6 +45,7 @@ class Options:
 @click.option("--plan", is_flag=True, help="Compare both models, and switch nothing.")
 @click.option("--anyway", is_flag=True, help="Switch even if photos are missing or found less.")
 @click.option("--back", is_flag=True, help="Go back to the model before.")
+@quiet_option
 def command(
     space: str | None, captions: Path | None, prefix: str | None, back: bool, **given: Any
 ) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cli.common.errors import RunError, UsageError
+from cli.common.output import say
 from cli.evaluate.captions import read_captions
 from cli.evaluate.library import Library, open_library
 from cli.reconcile import fill
@@ -15,7 +16,6 @@ from clipsearch.errors import NotReady
 from clipsearch.model.bundle import load_bundle
 from clipsearch.model.pointer import current_pointer, space_before, switch_to
 from clipsearch.storage import Bucket
-from clipsearch.text import printable_lines
 from ingest.messages import MAX_PHOTOS
 
 # So many photos may have come since the fill. They are indexed here, before the switch.
@@ -29,22 +29,22 @@ def switch(options: Options) -> int:
     pointer = current_pointer(index)
     if pointer.space == space:
         switch_to(index, space)  # ends the filling of another one
-        print(f"model {space} is current")
+        say(f"model {space} is current")
         return 0
     refusals = [*_incomplete(options), *_worse(options, pointer.space)]
     if options.plan_only:
         for refusal in refusals:
-            print(f"a switch would be refused: {refusal}")
+            say(f"a switch would be refused: {refusal}")
         return 0
     if refusals and not options.is_sure:
         raise RunError(f"{'; '.join(refusals)}; or switch with --anyway")
     switch_to(index, space)
-    print(
-        f"model {space} is current; search uses it within seconds\n"
+    say(f"model {space} is current; search uses it within seconds")
+    say(
         "Uploads of the last minutes may be missing until a reconcile has compared all photos. It "
-        "starts by itself. To start it now: clipsearch reconcile\n"
-        "To go back: clipsearch switch --back"
+        "starts by itself. To start it now: clipsearch reconcile"
     )
+    say("To go back: clipsearch switch --back")
     return 0
 
 
@@ -55,8 +55,8 @@ def go_back(index: Bucket) -> int:
         raise UsageError(f"there was no other model in {index.url}; nothing to go back to")
     load_bundle(index, space).check_complete()
     switch_to(index, space)
-    print(
-        f"model {space} is current again; search uses it within seconds\n"
+    say(f"model {space} is current again; search uses it within seconds")
+    say(
         "A reconcile starts by itself and indexes what came since. To start it now: clipsearch "
         "reconcile"
     )
@@ -67,12 +67,12 @@ def _incomplete(options: Options) -> list[str]:
     """Why the new index is not complete; few missing photos are indexed first."""
     plan = make_plan(options.to)
     missing = _missing(plan)
-    print(f"{options.to.space}: {_covered(plan)}")
+    say(f"{options.to.space}: {_covered(plan)}")
     if not missing:
         return []
     if missing <= CAUGHT_UP and not options.plan_only:
         fill.begin(options.to)
-        if not carry_out(options.to, plan):
+        if not carry_out(options.to, plan)["pending"]:
             return []
     return [
         f"{missing:,} of {plan.found.objects:,} photos are missing; fill the index with "
@@ -98,15 +98,17 @@ def _worse(options: Options, present: str) -> list[str]:
         try:
             libraries.append(open_library(options.to.services.index, space, is_exact=False))
         except NotReady as error:
-            print(f"the models cannot be compared: {error}")
+            say(f"the models cannot be compared: {error}")
             return []
     old, new = libraries
     if options.captions is None:
-        print(f"the best 20 of model {present} and of model {options.to.space}:")
-        print("\n".join(agreement(old, new).lines()))
+        say(f"the best 20 of model {present} and of model {options.to.space}:")
+        for line in agreement(old, new).lines():
+            say(line)
         return []
     found = compare_captions(old, new, read_captions(options.captions, options.prefix))
-    print(printable_lines("\n".join(found.lines(_name(old), _name(new)))))
+    for line in found.lines(_name(old), _name(new)):
+        say(line)
     if not found.is_clearly_worse:
         return []
     return [f"model {options.to.space} finds clearly less: R@5 is lower by {found.loss:.3f}"]

@@ -94,7 +94,7 @@ def reconcile_space(cloud, space):
     places = {name: str(cloud.root / name) for name in ("photos", "index", "thumbnails")}
     options = options_of(**places, space=space, plan=False, empty=False)
     fill.begin(options)
-    assert carry_out(options, make_plan(options)) in (0, 1)
+    carry_out(options, make_plan(options))
 
 
 def assert_equal_to_bucket(cloud, folder):

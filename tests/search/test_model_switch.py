@@ -180,7 +180,7 @@ def test_after_a_switch_to_an_empty_index_the_model_before_answers(
     assert warm.get("/?q=red").json()["index"]["space"] == first.space
     refused = warm.get("/status").json()["refused_model"]
     assert refused["space"] == empty.space
-    assert "is not there yet" in refused["reason"]
+    assert "No photos yet" in refused["reason"]
 
     cold = client_of(first)
     look_at_once(monkeypatch)
@@ -213,4 +213,4 @@ def test_a_cursor_of_the_model_before_is_no_server_error(galleries, client_of, m
     eventually(lambda: client.get("/status").json()["space"] == second.space)
     response = client.get("/", params={"q": "red", "limit": 1, "cursor": cursor})
     assert response.status_code == 400
-    assert "the model has changed" in response.json()["detail"]
+    assert "belongs to another query or to an earlier model" in response.json()["detail"]
