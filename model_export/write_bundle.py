@@ -26,7 +26,7 @@ from model_export.checks import check_sizes, start_and_end
 from model_export.expected import expect
 from model_export.text_direction import text_direction
 from model_export.timing import load_seconds, speed
-from model_export.towers.clip import export_image, export_text
+from model_export.towers.families import export_image, export_text
 from model_export.verify import verify, verify_exact
 
 
