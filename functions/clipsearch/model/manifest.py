@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from clipsearch.errors import DamagedObject
 from clipsearch.images.preprocess import PREPROCESSING, READABLE
+from clipsearch.model.variants import CLIP, Variant, parse_variant
 
 FORMAT = 1
 MODEL_JSON = "model.json"
@@ -56,6 +57,7 @@ class Bundle:
     precision: Mapping[Tower, Precision]
     text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
+    variant: Variant = CLIP
 
     def files_of(self, tower: Tower) -> list[str]:
         return [file for file in self.files if tower_of(file) == tower]
@@ -78,6 +80,7 @@ class Bundle:
             },
             "precision": dict(self.precision),
             "text_direction": self.text_direction,
+            **self.variant.to_json(),
             "report": dict(self.report),
         }
         return json.dumps(document, indent=1).encode() + b"\n"
@@ -92,8 +95,9 @@ def space_of(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     preprocessing: int = PREPROCESSING,
+    variant: Variant = CLIP,
 ) -> str:
-    """Return the embedding space: 12 hex digits, a hash of all that determines a vector."""
+    """Return the embedding space: 12 hex digits, a hash of all that determines a photo's vector."""
     facts = {
         "files": dict(files),
         "dim": dim,
@@ -102,6 +106,7 @@ def space_of(
         "mean": list(mean),
         "std": list(std),
         "preprocessing": preprocessing,
+        **variant.facts(),
     }
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -134,6 +139,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             precision=dict(document["precision"]),
             text_direction=_direction(document.get("text_direction")),
             report=dict(document["report"]),
+            variant=parse_variant(document, int(document["context_length"])),
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
             raise ValueError(f"wrong files {list(bundle.files)}")
@@ -162,6 +168,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         mean=bundle.mean,
         std=bundle.std,
         preprocessing=bundle.preprocessing,
+        variant=bundle.variant,
     )
     if space != bundle.space:
         raise DamagedObject(where, f"its space is {bundle.space!r}, its contents give {space!r}")
