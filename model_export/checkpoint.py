@@ -16,9 +16,11 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from clipsearch.model.variants import Padding
 from model_export.config import ConfigError, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
+from model_export.padding import read_padding
 from model_export.preprocessing import (
     Preprocessing,
     UnsupportedPreprocessing,
@@ -38,13 +40,15 @@ FAMILIES = tuple(TOWERS)  # whose towers can be written
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """`document` is the object in config.json, `config` what the towers need of it. `weights` have
-    the names of transformers' model; each is read when you ask for it."""
+    the names of transformers' model; each is read when you ask for it. `padding` None: nothing
+    after the end token is read."""
 
     document: Mapping[str, Any]
     config: ModelConfig
     weights: Mapping[str, np.ndarray]
     tokenizer: Tokenizer
     preprocessing: Preprocessing
+    padding: Padding | None = None
 
     @property
     def logit_scale(self) -> float:
@@ -78,7 +82,8 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
         preprocessing = _preprocessing(folder, where)
         weights = as_in_transformers(config.family, open_weights(folder, where, WEIGHTS))
     check_names(weights, weight_shapes(config), where)
-    return Checkpoint(document, config, weights, tokenizer, preprocessing)
+    padding = read_padding(folder, config, tokenizer, where)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding)
 
 
 def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
