@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 from tokenizers import Tokenizer
 
+from clipsearch.images.preprocess import Resample, Resize
 from clipsearch.model.variants import Padding
 from model_export import forward
 from model_export.checkpoint import Checkpoint
@@ -30,7 +31,9 @@ def reference_text(checkpoint: Checkpoint, sentences: Sequence[str]) -> np.ndarr
 def reference_image(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> np.ndarray:
     """(N, D), of length 1."""
     steps = checkpoint.preprocessing
-    squares = np.stack([reference_square(image, steps.size) for image in images])
+    squares = np.stack(
+        [reference_square(image, steps.size, steps.resize, steps.resample) for image in images]
+    )
     mean, std = np.array(steps.mean, np.float32), np.array(steps.std, np.float32)
     pixels = (squares.astype(np.float32) / 255 - mean) / std
     pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2), np.float32)
@@ -57,15 +60,21 @@ def padded_tokens(
     return np.array([row + [padding.token] * (length - len(row)) for row in rows])
 
 
-def reference_square(image: Image.Image, size: int) -> np.ndarray:
-    """(size, size, 3) uint8: the shorter side to `size`, bicubic, and the middle of the rest."""
+def reference_square(
+    image: Image.Image, size: int, resize: Resize = "crop", resample: Resample = "bicubic"
+) -> np.ndarray:
+    """(size, size, 3) uint8: the shorter side to `size` and the middle of the rest, or both
+    sides to `size`."""
     image = _on_white(as_viewed(image))
+    sampling = Image.Resampling[resample.upper()]
+    if resize == "squash":
+        return np.asarray(image.resize((size, size), sampling))
     width, height = image.size
     if width <= height:
         width, height = size, size * height // width
     else:
         width, height = size * width // height, size
-    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    image = image.resize((width, height), sampling)
     left, top = (width - size) // 2, (height - size) // 2
     return np.asarray(image.crop((left, top, left + size, top + size)))
 

@@ -96,7 +96,9 @@ def write_bundle(
         "preprocessing": PREPROCESSING,
         "mean": steps.mean,
         "std": steps.std,
-        "variant": Variant(family=checkpoint.config.family, padding=checkpoint.padding),
+        "variant": Variant(
+            checkpoint.config.family, steps.resize, steps.resample, checkpoint.padding
+        ),
     }
     files = sorted(path.name for path in folder.iterdir())
     digests = {file: _sha256(folder / file) for file in files}

@@ -7,12 +7,17 @@ import json
 import shutil
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from clipsearch.errors import DamagedObject
 from clipsearch.model.bundle import MODEL_JSON, Bundle, read_bundle, space_of
+from clipsearch.model.encoder import Encoder
 from clipsearch.model.variants import CLIP, Padding, Variant
+from model_export.samples import texture
 from tests.encoder.conftest import GOLDEN
+from tests.support.pictures import encoded
 
 SIGLIP = Variant("siglip", "squash", "bilinear", Padding(1, 16), "this is a photo of {}.")
 ONE_EACH: list[dict[str, Any]] = [
@@ -121,3 +126,15 @@ def test_wrong_values_are_refused(folder, change, message):
     (folder / MODEL_JSON).write_text(json.dumps({**document, **change}))
     with pytest.raises(DamagedObject, match=message):
         read_bundle(folder)
+
+
+def test_photos_and_pictures_are_squashed_as_model_json_says(folder):
+    picture = texture(np.random.default_rng(0), 120, 60)
+    wanted = picture.resize((24, 24), Image.Resampling.BILINEAR)
+    crop = Encoder.from_folder(folder)
+    vectors = crop.encode_image([wanted])  # of the size already, so nothing is cropped
+    write(folder, Variant(resize="squash", resample="bilinear"))
+    squash = Encoder.from_folder(folder)
+    assert squash.decode(encoded(picture, "PNG")).square.tobytes() == wanted.tobytes()
+    assert crop.decode(encoded(picture, "PNG")).square.tobytes() != wanted.tobytes()
+    np.testing.assert_array_equal(squash.encode_image([picture]), vectors)

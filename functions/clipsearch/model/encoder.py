@@ -121,7 +121,14 @@ class Encoder:
 
     def decode(self, data: bytes) -> Photo:
         """Decode a photo for this encoder. Raises PhotoTooLarge, UnreadablePhoto."""
-        return decode_photo(data, self.image_size, self.bundle.preprocessing)
+        bundle = self.bundle
+        return decode_photo(
+            data,
+            bundle.image_size,
+            bundle.preprocessing,
+            bundle.variant.resize,
+            bundle.variant.resample,
+        )
 
     @property
     def logit_scale(self) -> float:
@@ -171,7 +178,10 @@ class Encoder:
     def _encode_part(self, images: Sequence[Image.Image]) -> Floats:
         import numpy as np
 
-        pixels = np.stack([preprocess(image, self.image_size) for image in images])
+        size, variant = self.image_size, self.bundle.variant
+        pixels = np.stack(
+            [preprocess(image, size, variant.resize, variant.resample) for image in images]
+        )
         return self._image.get().encode(pixels)
 
     def logits(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Logits:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args
 
+from clipsearch.images.preprocess import Resample, Resize
+
 Family = Literal["clip", "metaclip_2", "siglip", "chinese_clip", "altclip"]
-# crop: the shorter side gets the size, and the middle is cut out. squash: both sides get it.
-Resize = Literal["crop", "squash"]
-Resample = Literal["bicubic", "bilinear"]
 
 LONGEST_TEMPLATE = 200  # characters
 PLACE = "{}"  # of the text in a template
