@@ -32,7 +32,7 @@ class Expected:
 
     sentences: list[str]
     photos: list[bytes]
-    tokens: np.ndarray
+    tokens: list[list[int]]
     squares: np.ndarray
     text: np.ndarray
     image: np.ndarray
@@ -47,9 +47,11 @@ def expect(checkpoint: Checkpoint, count: int | None = None) -> Expected:
     drawn = _spread([*(sample.image for sample in pictures()), *more], count)
     photos = [_encoded(image) for image in drawn]
     images = [opened(photo) for photo in photos]
-    size = checkpoint.preprocessing.size
+    steps = checkpoint.preprocessing
     tokens = reference_tokens(checkpoint.tokenizer, sentences, checkpoint.config.text.context)
-    squares = np.stack([reference_square(image, size) for image in images])
+    squares = np.stack(
+        [reference_square(image, steps.size, steps.resize, steps.resample) for image in images]
+    )
     text, image = reference_text(checkpoint, sentences), reference_image(checkpoint, images)
     for name, vectors in (("text", text), ("image", image)):
         if not np.isfinite(vectors).all():
