@@ -26,7 +26,7 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-models bench-precision reconcile screenshot \
 	status switch upload clean
 
 help: ## list the commands
@@ -125,6 +125,9 @@ bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of di
 
 bench-decoding: $(VENV)/.dev ## measure memory and seconds of the worst photos of each format (Linux)
 	@$(VENV)/bin/python -m benchmarks.decoding
+
+bench-models: $(VENV)/.dev ## measure the known models at full size, with random weights; 20 minutes, 6 GB of disk and memory [ARGS="--only ID …"] [ARGS=--record]
+	@$(VENV)/bin/python -m benchmarks.models $(ARGS)
 
 bench-precision: $(EXPORT)/.made ## compare 8 bits with fp32: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
