@@ -140,6 +140,7 @@ def main() -> None:
         "other_processes": begin.share_of_others(),
         "machine": machine(),
     }
+    shutil.rmtree(FOLDER)  # gigabytes that nobody needs again
     _write_json(RESULT, report)
     if given.record:
         _write_json(MEASURED, report)

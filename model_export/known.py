@@ -103,9 +103,17 @@ KNOWN = {
                 ),
             },
         ),
-        Known("google/siglip2-so400m-patch14-384", "SigLIP 2"),
+        Known(
+            "google/siglip2-so400m-patch14-384",
+            "SigLIP 2",
+            "e8e487298228002f3d8a82e0cd5c8ea9c567f57f",
+        ),
         Known("facebook/metaclip-2-worldwide-b32", "MetaCLIP 2"),
-        Known("OFA-Sys/chinese-clip-vit-base-patch16", "Chinese-CLIP"),
+        Known(
+            "OFA-Sys/chinese-clip-vit-base-patch16",
+            "Chinese-CLIP",
+            "36e679e65c2a2fead755ae21162091293ad37834",
+        ),
         Known("BAAI/AltCLIP", "AltCLIP"),
     )
 }

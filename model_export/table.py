@@ -26,7 +26,7 @@ PUBLISHED_HEADS = (
 MEASURED_UNITS = {
     "bundle_mb": ("bundle", "{:,.0f} MB"),
     "text_ms": ("text", "{:.1f} ms"),
-    "image_ms": ("image", "{:.0f} ms"),
+    "image_ms": ("image", "{:,.0f} ms"),
     "memory_mb": ("memory", "{:,.0f} MB"),
     "cold_start_s": ("cold start", "{:.2f} s"),
 }
