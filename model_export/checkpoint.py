@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from model_export.config import ConfigError, ModelConfig, parse_config
+from model_export.config import FAMILIES as CONFIGURED
+from model_export.config import ConfigError, Family, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
 from model_export.preprocessing import (
@@ -25,7 +26,7 @@ from model_export.preprocessing import (
     parse_openclip,
     parse_preprocessing,
 )
-from model_export.tokenizer import read_tokenizer
+from model_export.tokenizers.read import read_tokenizer
 from model_export.towers.shapes import clip_shapes
 from model_export.weights import openclip as openclip_names
 from model_export.weights.folder import open_weights
@@ -59,7 +60,7 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
     # timm's repositories have both; their config.json describes timm's image tower alone
     is_openclip = openclip is not None and "model_type" not in document
     # What is small and may be missing comes before what is large.
-    tokenizer = read_tokenizer(folder, where)
+    tokenizer = read_tokenizer(folder, where, _family(document))
     if openclip is not None and is_openclip:
         raw = open_weights(folder, where, OPENCLIP_WEIGHTS)
         document, weights = openclip_names.translate(openclip, raw, where)
@@ -73,6 +74,13 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
         weights = open_weights(folder, where, WEIGHTS)
     check_names(weights, clip_shapes(config), where)
     return Checkpoint(document, config, weights, tokenizer, preprocessing)
+
+
+def _family(document: Mapping[str, Any]) -> Family:
+    """Of a model that is not known yet; parse_config refuses other families. OpenCLIP's models
+    have no model_type."""
+    named = document.get("model_type")
+    return next((family for family in CONFIGURED if family == named), "clip")
 
 
 def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
