@@ -21,6 +21,7 @@ SMALL_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
     "vocab.json",
+    "vocab.txt",
     "merges.txt",
 )
 
