@@ -38,7 +38,7 @@ from tests.export.transformers_reference import processor_of
 
 KINDS = list(FAMILY)
 MASKED = ("chinese_clip", "altclip")
-SAMPLES = 10  # of each kind are verified
+SAMPLES = 20  # of each kind are verified
 
 
 @dataclass(frozen=True, slots=True)
