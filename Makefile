@@ -8,18 +8,18 @@ CLI    := $(VENV)/bin/python -m cli
 LOCK   := .venv-lock
 ARGS   ?=
 
-# What `make run` takes. Through the environment, so that a folder may have any name.
+# The variables of `make run`. They go through the environment, so a folder may have any name.
 export PHOTOS PORT MODEL COUNT SUGGESTIONS
-# What `make reconcile` and `make status` take besides.
+# More variables of `make reconcile` and `make status`.
 export INDEX THUMBNAILS PLAN URL
-# What `make evaluate` takes besides PHOTOS, INDEX and COUNT.
+# Variables of `make evaluate`, besides PHOTOS, INDEX and COUNT.
 export CAPTIONS PREFIX
-# What `make export` takes besides MODEL.
+# Variables of `make export`, besides MODEL.
 export TO PRECISION
-# What `make upload` and `make coco` take besides.
+# More variables of `make upload` and `make coco`.
 export FROM SPLIT ANNOTATIONS IMAGES
 
-# Terraform asks its maker for news with every command.
+# Without this, every Terraform command asks HashiCorp for a newer version.
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
@@ -27,21 +27,21 @@ export CHECKPOINT_DISABLE := 1
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot status upload clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.made ## start everything here [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
+run: $(VENV)/.made ## start page, search and indexing on this machine [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
 	@exec $(CLI) run $${PHOTOS:+"$$PHOTOS"} $${PORT:+--port "$$PORT"} \
 	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"} \
 	  $${SUGGESTIONS:+--suggestions "$$SUGGESTIONS"}
 
-export: $(EXPORT)/.made ## make a bundle of a CLIP: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
+export: $(EXPORT)/.made ## export a CLIP to a bundle: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
 	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
 
-upload: $(VENV)/.made ## put the photos of a folder into a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
+upload: $(VENV)/.made ## upload the photos of a folder to a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
 	@exec $(CLI) upload $${FROM:+"$$FROM"} $${TO:+"$$TO"} $(ARGS)
 
-coco: $(VENV)/.made ## put photos of COCO into a bucket: TO=… [COUNT=5000] [SPLIT=val2017] [ANNOTATIONS=…] [IMAGES=…]
+coco: $(VENV)/.made ## upload photos of COCO to a bucket: TO=… [COUNT=5000] [SPLIT=val2017] [ANNOTATIONS=…] [IMAGES=…]
 	@exec $(CLI) coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \
 	  $${ANNOTATIONS:+--annotations "$$ANNOTATIONS"} $${IMAGES:+--images "$$IMAGES"} \
 	  $${TO:+"$$TO"} $(ARGS)
@@ -50,7 +50,7 @@ reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PL
 	@$(CLI) reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
 	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${PLAN:+--plan} $(ARGS)
 
-status: $(VENV)/.made ## print what search says about its index [URL=http://127.0.0.1:8081]
+status: $(VENV)/.made ## print the state of the index [URL=http://127.0.0.1:8081]
 	@$(CLI) status $${URL:+"$$URL"}
 
 test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
@@ -59,22 +59,22 @@ test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="test
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
 
-check: $(VENV)/.dev ## lint, format check and types
+check: $(VENV)/.dev ## run ruff, the format check and mypy
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	@if command -v terraform >/dev/null; then terraform fmt -check -diff -recursive terraform; \
-	else echo "terraform is not installed: the form of terraform/ is not checked"; fi
+	else echo "terraform is not installed: the format of terraform/ is not checked"; fi
 
 scan: $(SCAN)/.made ## look for unsafe settings in terraform/ (checkov, offline)
 	$(SCAN)/bin/checkov --directory terraform --framework terraform --skip-download --quiet --compact
 
-format: $(VENV)/.dev ## put the code in the project's form
+format: $(VENV)/.dev ## format the code
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
 # For Linux and macOS, from Python 3.11 on. A locked version stays while its requirements.in allows
-# it. The custom command keeps the paths of this machine out of the header.
+# it. --custom-compile-command keeps the paths of this machine out of the header.
 COMPILE = $(LOCK)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --custom-compile-command "make lock"
 
@@ -86,7 +86,7 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 	$(COMPILE) model_export/requirements.in -o model_export/requirements.txt -c requirements.txt $(ARGS)
 	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
 	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
-	@# The cloud builds nothing from source: terraform/*.tf names its Python.
+	@# Fails without wheels for the cloud's Python (terraform/*.tf): it builds nothing from source.
 	$(LOCK)/bin/uv pip compile --quiet --no-deps --only-binary :all: --python-version 3.13 \
 	  --python-platform x86_64-manylinux_2_28 functions/requirements.txt >/dev/null
 
@@ -96,26 +96,26 @@ demo-model: $(EXPORT)/.made ## train and export the demo model again [ARGS=…]
 evaluate-demo: $(VENV)/.dev ## measure the demo model; prints the figures of docs/benchmarks.md [ARGS=…]
 	$(VENV)/bin/python -m model_export.demo.evaluate $(ARGS)
 
-evaluate: $(VENV)/.made ## recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
+evaluate: $(VENV)/.made ## measure recall of search: CAPTIONS=coco.json [INDEX=…] [PHOTOS=…] [PREFIX=coco/] [COUNT=…] [ARGS=…]
 	@$(CLI) evaluate $${CAPTIONS:+--captions "$$CAPTIONS"} $${INDEX:+--index "$$INDEX"} \
 	  $${PHOTOS:+--photos "$$PHOTOS"} $${PREFIX:+--prefix "$$PREFIX"} $${COUNT:+--count "$$COUNT"} $(ARGS)
 
 golden: $(EXPORT)/.made ## write tests/golden again from the reference implementation
 	$(EXPORT)/bin/python -m tests.export.golden $(ARGS)
 
-bench: $(EXPORT)/.made ## all of it beside the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
+bench: $(EXPORT)/.made ## compare the whole system with the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
 	@$(EXPORT)/bin/python -m benchmarks.system $(ARGS)
 
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m benchmarks.encoder $(ARGS)
 
-bench-index: $(VENV)/.dev ## measure the index at its bounds; minutes, 6 GB of disk [ARGS="--photos 118287"]
+bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
 
-bench-decoding: $(VENV)/.dev ## memory and seconds of the worst photos of each format (Linux)
+bench-decoding: $(VENV)/.dev ## measure memory and seconds of the worst photos of each format (Linux)
 	@$(VENV)/bin/python -m benchmarks.decoding
 
-bench-precision: $(EXPORT)/.made ## what 8 bits give and take: quality, size, loading, speed
+bench-precision: $(EXPORT)/.made ## compare 8 bits with fp32: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
@@ -126,23 +126,23 @@ clean: ## remove the environments, build/ and caches
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
-# An environment is made again when what it must hold has changed.
+# An environment is made again when its requirements change.
 $(VENV)/.made: functions/requirements.txt cli/requirements.txt
 	$(call environment,$(VENV),-r functions/requirements.txt -r cli/requirements.txt)
 
-# What tests and checks need comes with the first of them.
+# The first test or check installs the development packages.
 $(VENV)/.dev: $(VENV)/.made requirements.txt
 	@$(call install,$(VENV),-r requirements.txt)
 	@touch $@
 
-# checkov's own requirements are many, and older than ours.
+# Its own environment: checkov needs many packages, and older ones than ours.
 $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
 $(LOCK)/.made: Makefile
 	$(call environment,$(LOCK),uv==0.13.9)
 
-# torch in a call of its own: pip wants a hash of everything in a call, or of nothing.
+# torch has its own call: in one call, pip wants hashes for all packages or for none.
 $(EXPORT)/.made: requirements.txt model_export/requirements.txt benchmarks/system/requirements.txt \
   model_export/torch.txt
 	$(call environment,$(EXPORT),-r requirements.txt -r model_export/requirements.txt \
@@ -152,7 +152,7 @@ define environment
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
   echo "clipsearch needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
        "Name another one: make PYTHON=python3.12 …" >&2; exit 1; }
-@echo "making $(1) (once; a few minutes on a slow line)"
+@echo "making $(1) (once; a few minutes on a slow connection)"
 @$(PYTHON) -m venv --clear $(1)
 @$(1)/bin/pip install --quiet --dry-run --no-deps --retries 0 --timeout 4 click >/dev/null 2>&1 || { \
   echo "The Python package index cannot be reached: connect to the network, or name a mirror in" \
@@ -162,5 +162,5 @@ $(if $(3),@$(call install,$(1),$(3)))
 @touch $@
 endef
 
-# With a line for each package, so that a slow line is seen to go on.
+# pip prints a line for each package, so progress shows on a slow connection.
 install = $(1)/bin/pip install --disable-pip-version-check $(2)

@@ -1,13 +1,13 @@
 """Our encoder beside transformers and PyTorch, in one run on the same cores: `make bench-encoder`.
 
-Both have the same ViT-B/32 at full size, with random weights. "theirs" works as the original
-app did: CLIPModel and CLIPProcessor from a local folder, texts padded to 77 tokens. Every
-measurement is a process of its own; the three sides take turns, and the medians count.
+Both have the same ViT-B/32 at full size, with random weights. "theirs" works like the
+original app: CLIPModel and CLIPProcessor from a local folder, texts padded to 77 tokens. Every
+measurement has its own process. The three sides take turns, and the medians count.
 
     text, image, image_batch   seconds for a query, a 640 x 480 JPEG, eight of them, when warm
     cold_start                 seconds from the start of a process to the first text vector
-    memory                     bytes at most resident in that process
-    cold_start_from_bucket     the same with the bundle in a bucket (a folder), as deployed
+    memory                     peak resident bytes of that process
+    cold_start_from_bucket     cold_start with the bundle in a bucket (a folder), as deployed
 
 Prints a table; writes build/bench/encoder.json: theirs divided by ours, and the medians.
 """
@@ -37,8 +37,8 @@ PHOTOS = MODELS / "photos"
 GOALS = {"text": 15, "image": 5, "image_batch": 5, "cold_start": 20, "memory": 6}
 PRECISIONS = ("int8", "fp32")
 
-# What a process does until its first text vector; time.monotonic() is one clock for all
-# processes. VmHWM is the peak of this process; ru_maxrss would count its parent's, too.
+# Prints the time of the first text vector. time.monotonic() is one clock for all processes.
+# VmHWM is the peak of this process; ru_maxrss would include its parent's.
 COLD = """
 import time
 {start}
@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
     make_models()
-    compileall.compile_dir(ROOT / "functions", quiet=1)  # as the deployment's build does, too
+    compileall.compile_dir(ROOT / "functions", quiet=1)  # as in the deployment's build
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     sides = ["theirs", *PRECISIONS]
     for _ in tqdm(range(rounds), unit="round"):
@@ -101,21 +101,21 @@ def main() -> None:
 
 
 def make_models() -> None:
-    """Into MODELS, unless they are there already."""
+    """Make the models in MODELS unless they exist."""
     if not (MODELS / "done").exists():
-        print(f"making the models in {MODELS} (once; a minute)")
+        print(f"making the models in {MODELS} (once; takes a minute)")
         subprocess.run([sys.executable, "-m", "benchmarks.encoder_sides", "make"], check=True)
 
 
 def warm(side: str) -> dict[str, list[float]]:
-    """Seconds of every repetition, by measurement."""
+    """The seconds of every repetition, by measurement."""
     command = [sys.executable, "-m", "benchmarks.encoder_sides", side]
     seconds: dict[str, list[float]] = json.loads(_run(command).splitlines()[-1])
     return seconds
 
 
 def cold(start: str) -> tuple[float, int]:
-    """Seconds to the first text vector, and the process's peak in bytes."""
+    """Seconds to the first text vector, and the peak memory of the process in bytes."""
     begin = time.monotonic()
     now, peak = _run([sys.executable, "-c", COLD.format(start=start)]).split()[-2:]
     return float(now) - begin, int(peak)

@@ -33,7 +33,7 @@ Encode = Callable[[Any], Any]
 
 
 def make() -> None:
-    """Random weights of the full size, as transformers' folder and as our two bundles."""
+    """Write full-size random weights as a transformers folder and as our two bundles."""
     import numpy as np
 
     from benchmarks.random_clip import save_vit_b32

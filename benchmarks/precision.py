@@ -1,8 +1,8 @@
-"""What 8 bits give and what they take, tower by tower: `make bench-precision`.
+"""Compare 8 bits with fp32, tower by tower: `make bench-precision`.
 
-Quality on the demo model, which has learnt something: its weights in every combination, each
-measured as `make evaluate-demo` does. Size, loading and speed on ViT-B/32 at full size, from
-the report of its export: there, random weights do. Prints two tables; writes
+Quality is that of the demo model, because it is trained. Its towers are combined in every way and
+measured like `make evaluate-demo`. Size, loading and speed are those of ViT-B/32 at full size,
+from the report of its export; random weights are enough. Prints two tables; writes
 build/bench/precision.json.
 """
 
@@ -33,7 +33,7 @@ def main() -> None:
         folder = FOLDER / f"demo-{image}-{text}"
         export_demo(folder, image, text)
         quality[name] = evaluate(Encoder.from_folder(folder))
-    print("ViT-B/32, in fp32 and in 8 bits (a minute)")
+    print("exporting ViT-B/32 in fp32 and in 8 bits (takes a minute)")
     full_size = {precision: report(precision) for precision in PRECISIONS}
     cost = {
         f"{tower} {precision}": row(full_size[precision], tower)

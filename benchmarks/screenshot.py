@@ -22,7 +22,7 @@ PHONE: dict[str, Any] = {
     "is_mobile": True,
 }
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-# No GPU, and no requests of its own to the network.
+# no GPU, and no requests of the browser itself
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,7 +39,7 @@ def find_chromium() -> str | None:
 
 
 def take(page_url: str, folder: Path, chromium: str) -> None:
-    """Save each state that the documents show as a PNG in `folder`. playwright.sync_api.Error."""
+    """Save the pictures of docs/ as PNG files in `folder`. Raises playwright.sync_api.Error."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
@@ -82,7 +82,7 @@ def main() -> int:
     options = parser.parse_args()
     chromium = find_chromium()
     if chromium is None:
-        print("no chromium found; on Debian: apt-get install chromium", file=sys.stderr)
+        print("Chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
         return 2
     try:
         take(options.page, options.folder, chromium)

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
+from clipsearch.model.variants import Padding
 from model_export.config import FAMILIES as CONFIGURED
 from model_export.config import ConfigError, Family, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
+from model_export.padding import read_padding
 from model_export.preprocessing import (
     Preprocessing,
     UnsupportedPreprocessing,
@@ -27,29 +29,37 @@ from model_export.preprocessing import (
     parse_preprocessing,
 )
 from model_export.tokenizers.read import read_tokenizer
-from model_export.towers.shapes import clip_shapes
+from model_export.towers.families import TOWERS, weight_shapes
 from model_export.weights import openclip as openclip_names
 from model_export.weights.folder import open_weights
 from model_export.weights.named_arrays import check_names
+from model_export.weights.renamed import as_in_transformers
 
-FAMILIES = ("clip",)  # whose towers can be written
+FAMILIES = tuple(TOWERS)  # whose towers can be written
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """`document` is the object in config.json, `config` what the towers need of it. `weights` have
-    the names of transformers' model; each is read when you ask for it."""
+    the names of transformers' model; each is read when you ask for it. `padding` None: nothing
+    after the end token is read."""
 
     document: Mapping[str, Any]
     config: ModelConfig
     weights: Mapping[str, np.ndarray]
     tokenizer: Tokenizer
     preprocessing: Preprocessing
+    padding: Padding | None = None
 
     @property
     def logit_scale(self) -> float:
         """What a cosine is multiplied by; the checkpoint has its logarithm."""
-        return math.exp(float(self.weights["logit_scale"]))
+        return math.exp(self.weights["logit_scale"].item())
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added to that; 0 where a family has none."""
+        return self.weights["logit_bias"].item() if "logit_bias" in self.weights else 0.0
 
 
 def load_checkpoint(folder: Path, where: str) -> Checkpoint:
@@ -71,9 +81,10 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
             raise BadCheckpoint(where, f"has no config.json and no {OPENCLIP_CONFIG}")
         config = _config(document, where)
         preprocessing = _preprocessing(folder, where)
-        weights = open_weights(folder, where, WEIGHTS)
-    check_names(weights, clip_shapes(config), where)
-    return Checkpoint(document, config, weights, tokenizer, preprocessing)
+        weights = as_in_transformers(config.family, open_weights(folder, where, WEIGHTS))
+    check_names(weights, weight_shapes(config), where)
+    padding = read_padding(folder, config, tokenizer, where)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding)
 
 
 def _family(document: Mapping[str, Any]) -> Family:

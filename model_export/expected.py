@@ -32,7 +32,7 @@ class Expected:
 
     sentences: list[str]
     photos: list[bytes]
-    tokens: np.ndarray
+    tokens: list[list[int]]
     squares: np.ndarray
     text: np.ndarray
     image: np.ndarray

@@ -12,14 +12,20 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 from clipsearch.images.preprocess import Resample, Resize
+from clipsearch.model.variants import Padding
 from model_export import forward
 from model_export.checkpoint import Checkpoint
 
 
 def reference_text(checkpoint: Checkpoint, sentences: Sequence[str]) -> np.ndarray:
     """(N, D), of length 1."""
-    ids = reference_tokens(checkpoint.tokenizer, sentences, checkpoint.config.text.context)
-    return forward.text_features(checkpoint.document, checkpoint.weights, ids)
+    context = checkpoint.config.text.context
+    rows = reference_tokens(checkpoint.tokenizer, sentences, context)
+    ids = padded_tokens(rows, context, checkpoint.padding)
+    masked = checkpoint.padding is not None and checkpoint.padding.length is None
+    lengths = np.array([len(row) for row in rows])
+    mask = np.arange(ids.shape[1]) < lengths[:, None] if masked else None
+    return forward.text_features(checkpoint.document, checkpoint.weights, ids, mask)
 
 
 def reference_image(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> np.ndarray:
@@ -34,13 +40,24 @@ def reference_image(checkpoint: Checkpoint, images: Sequence[Image.Image]) -> np
     return forward.image_features(checkpoint.document, checkpoint.weights, pixels)
 
 
-def reference_tokens(tokenizer: Tokenizer, sentences: Sequence[str], length: int) -> np.ndarray:
-    """(N, length) int64: cut and padded to the whole context."""
+def reference_tokens(
+    tokenizer: Tokenizer, sentences: Sequence[str], length: int
+) -> list[list[int]]:
+    """The tokens of each sentence, cut to `length`."""
     copy = Tokenizer.from_str(tokenizer.to_str())
     copy.enable_truncation(length)
-    rows = [encoding.ids for encoding in copy.encode_batch(list(sentences))]
-    # Padded with the end token; nothing after the first one is read.
-    return np.array([row + row[-1:] * (length - len(row)) for row in rows])
+    copy.no_padding()
+    return [encoding.ids for encoding in copy.encode_batch(list(sentences))]
+
+
+def padded_tokens(
+    rows: Sequence[list[int]], context: int, padding: Padding | None = None
+) -> np.ndarray:
+    """(N, T) int64."""
+    if padding is None:  # with the end token; nothing after the first one is read
+        return np.array([row + row[-1:] * (context - len(row)) for row in rows])
+    length = padding.length or max(map(len, rows))
+    return np.array([row + [padding.token] * (length - len(row)) for row in rows])
 
 
 def reference_square(

@@ -21,12 +21,13 @@ from tokenizers import Tokenizer
 from clipsearch.images.preprocess import PREPROCESSING
 from clipsearch.model.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.model.manifest import Precision, tower_of
+from clipsearch.model.variants import Variant
 from model_export.checkpoint import Checkpoint
 from model_export.checks import check_sizes, start_and_end
 from model_export.expected import expect
 from model_export.text_direction import text_direction
 from model_export.timing import load_seconds, speed
-from model_export.towers.clip import export_image, export_text
+from model_export.towers.families import export_image, export_text
 from model_export.verify import verify, verify_exact
 
 
@@ -95,6 +96,9 @@ def write_bundle(
         "preprocessing": PREPROCESSING,
         "mean": steps.mean,
         "std": steps.std,
+        "variant": Variant(
+            checkpoint.config.family, steps.resize, steps.resample, checkpoint.padding
+        ),
     }
     files = sorted(path.name for path in folder.iterdir())
     digests = {file: _sha256(folder / file) for file in files}
@@ -103,6 +107,7 @@ def write_bundle(
         name=name,
         **facts,
         logit_scale=checkpoint.logit_scale,
+        logit_bias=checkpoint.logit_bias,
         files=digests,
         sizes={file: (folder / file).stat().st_size for file in files},
         precision=dict(precision),

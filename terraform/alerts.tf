@@ -1,5 +1,5 @@
-# Who is told, and of what; only with an address. The metrics are Google's own, because a policy
-# on a metric that is made of log lines is refused until the first line has come.
+# Alerts by email; none without an address. They use Google's own metrics: a policy on a log-based
+# metric is refused until its first log line.
 
 resource "google_monitoring_notification_channel" "email" {
   count = var.email != "" ? 1 : 0
@@ -17,7 +17,7 @@ locals {
   alerts = {
     errors = {
       title     = "search or ingest answers 5xx"
-      text      = "More than 5 answers in 10 minutes. The logs of the service say why; /status of search says what is damaged or missing."
+      text      = "More than 5 such answers in 10 minutes. Read the logs of the service. /status of search names damaged or missing objects."
       filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
       align     = "ALIGN_DELTA"
       reduce    = "REDUCE_SUM"
@@ -25,7 +25,7 @@ locals {
     }
     stale = {
       title     = "photos wait for ingest"
-      text      = "An event has waited for more than 30 minutes. Either ingest fails, or there are more uploads than its instances can index: raise ingest.max_instances."
+      text      = "An event has waited for more than 30 minutes. Either ingest fails (read its logs), or its instances cannot keep up with the uploads (raise ingest.max_instances)."
       filter    = "resource.type = \"pubsub_subscription\" AND resource.labels.subscription_id = monitoring.regex.full_match(\"${join("|", [for s in values(local.event_subscriptions) : basename(s)])}\") AND metric.type = \"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
       align     = "ALIGN_MAX"
       reduce    = "REDUCE_MAX"
@@ -33,7 +33,7 @@ locals {
     }
     dead_letters = {
       title     = "a photo was given up"
-      text      = "Its event is in the subscription ${var.name}-dead-letters, its reason in /status. The next comparison tries it again."
+      text      = "Its event is in the subscription ${var.name}-dead-letters, its reason in /status. The next reconcile tries it again."
       filter    = "${local.dead_letters_metric}/num_undelivered_messages\""
       align     = "ALIGN_MAX"
       reduce    = "REDUCE_MAX"
@@ -41,7 +41,7 @@ locals {
     }
     ceiling = {
       title     = "ingest is at its ceiling"
-      text      = "All instances that it may have, for 30 minutes: a very large upload, or something that uploads without end."
+      text      = "ingest has used all its instances for 30 minutes. The cause is a very large upload, or a loop that uploads without end."
       filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}-ingest\" AND metric.type = \"run.googleapis.com/container/instance_count\" AND metric.labels.state = \"active\""
       align     = "ALIGN_MIN"
       reduce    = "REDUCE_SUM"

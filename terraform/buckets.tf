@@ -1,11 +1,11 @@
-# The buckets. Ingest is triggered by one and writes to two others: a function that writes where
-# it is triggered runs for ever, at a price.
+# The buckets. One triggers ingest, and ingest writes to two others: a function that writes to the
+# bucket that triggers it runs, and costs money, without end.
 
 locals {
   has_photos_bucket = var.photos_bucket != ""
   photos_bucket     = local.has_photos_bucket ? data.google_storage_bucket.photos[0].name : google_storage_bucket.photos[0].name
   photos_location   = local.has_photos_bucket ? data.google_storage_bucket.photos[0].location : google_storage_bucket.photos[0].location
-  # what Terraform, a build or a function writes to
+  # buckets that Terraform, a build or a function writes to
   written_buckets = [for kind in ["index", "thumbnails", "site", "source"] : "${var.project}-${var.name}-${kind}"]
 }
 
@@ -15,15 +15,15 @@ data "google_storage_bucket" "photos" {
 }
 
 resource "google_storage_bucket" "photos" {
-  # checkov:skip=CKV_GCP_62: access logs of every photo shown would cost more than the photos; Cloud Audit Logs say who changed what
-  # checkov:skip=CKV_GCP_78: soft delete keeps what was deleted or replaced for 7 days; versions would be kept, and paid for, for ever
+  # checkov:skip=CKV_GCP_62: access logs of every shown photo cost more than the photos; Cloud Audit Logs record changes
+  # checkov:skip=CKV_GCP_78: soft delete keeps deleted and replaced photos for 7 days; versions stay, and cost money, for ever
   count = local.has_photos_bucket ? 0 : 1
 
   name                        = "${var.project}-${var.name}-photos"
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = var.public ? "inherited" : "enforced"
-  force_destroy               = false # the photos are somebody's; soft delete stays on for 7 days
+  force_destroy               = false # protects the photos; soft delete keeps them for 7 more days
 
   cors {
     origin          = var.allowed_origins
@@ -46,15 +46,15 @@ resource "google_storage_bucket" "index" {
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # reconciling makes it again from the photos
+  force_destroy               = true # a reconcile rebuilds it from the photos
 
-  # Merged segments are deleted for good: otherwise each would be paid for a week longer.
+  # Merged segments are deleted for good; soft delete would bill each for another week.
   soft_delete_policy { retention_duration_seconds = 0 }
   lifecycle_rule {
     condition { age = 1 }
     action { type = "AbortIncompleteMultipartUpload" }
   }
-  # Attempts that nobody took away: events live for a day.
+  # Attempts left over: events live for a day.
   lifecycle_rule {
     condition {
       age            = 2
@@ -67,7 +67,7 @@ resource "google_storage_bucket" "index" {
 }
 
 resource "google_storage_bucket" "thumbnails" {
-  # checkov:skip=CKV_GCP_62: access logs of every photo shown would cost more than the photos; Cloud Audit Logs say who changed what
+  # checkov:skip=CKV_GCP_62: access logs of every shown photo cost more than the photos; Cloud Audit Logs record changes
   # checkov:skip=CKV_GCP_78: every object is written once and never changed
   name                        = "${var.project}-${var.name}-thumbnails"
   location                    = var.region
@@ -93,7 +93,7 @@ resource "google_storage_bucket" "thumbnails" {
 resource "google_storage_bucket" "site" {
   # checkov:skip=CKV_GCP_62: a public page of five small files
   # checkov:skip=CKV_GCP_78: the repository has the versions
-  # checkov:skip=CKV_GCP_114: the page is public where public_page was chosen, whatever the photos are; it holds nothing but the address of search
+  # checkov:skip=CKV_GCP_114: with public_page the page is public even if the photos are private; it holds only the URL of search
   name                        = "${var.project}-${var.name}-site"
   location                    = var.region
   uniform_bucket_level_access = true
@@ -101,7 +101,7 @@ resource "google_storage_bucket" "site" {
   force_destroy               = true
 
   soft_delete_policy { retention_duration_seconds = 0 }
-  # Only for a domain of one's own; storage.googleapis.com takes full object names.
+  # Only for a custom domain; storage.googleapis.com needs full object names.
   website { main_page_suffix = "index.html" }
 
   depends_on = [google_project_service.apis]
@@ -125,10 +125,10 @@ resource "google_storage_bucket" "source" {
   depends_on = [google_project_service.apis]
 }
 
-# Everybody may read an object whose name they know; legacyObjectReader cannot list names, as
-# objectViewer would. A photos bucket that was there before keeps its own rules.
+# Everybody may read an object if they know its name. Not objectViewer, which can also list names.
+# An existing photos bucket keeps its own rules.
 resource "google_storage_bucket_iam_member" "everybody_reads" {
-  # checkov:skip=CKV_GCP_28: the page where public_page was chosen, photos and thumbnails where public was; without listing
+  # checkov:skip=CKV_GCP_28: public_page opens the page, public opens photos and thumbnails; neither allows listing
   for_each = merge(
     var.public_page ? { site = google_storage_bucket.site.name } : {},
     var.public ? { thumbnails = google_storage_bucket.thumbnails.name } : {},

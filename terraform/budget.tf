@@ -1,4 +1,4 @@
-# A budget warns; it stops nothing. What limits the bill are max_instances and the attempts.
+# A budget only warns. max_instances and the limit of attempts limit the bill.
 
 resource "google_billing_budget" "this" {
   provider = google.billing

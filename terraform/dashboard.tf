@@ -1,4 +1,4 @@
-# One page that says how it goes. (A removal alone is no change in the provider's eyes.)
+# The dashboard. Trap: the provider sees no change if you only remove a chart.
 
 locals {
   run_metric  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com"
@@ -21,7 +21,7 @@ locals {
       by     = local.by_function
     },
     {
-      title  = "Cold starts: until an instance listens, 95th percentile (ms)"
+      title  = "Cold starts: time until an instance listens, 95th percentile (ms)"
       filter = "${local.run_metric}/container/startup_latencies\""
       align  = "ALIGN_PERCENTILE_95", reduce = "REDUCE_MAX"
       by     = local.by_function
@@ -51,21 +51,21 @@ locals {
       by     = []
     },
     {
-      # also those that Pub/Sub gave up, of which ingest has no line
-      title  = "Dead letters that nobody has taken"
+      # includes events that Pub/Sub gave up, for which ingest has no log line
+      title  = "Dead letters not pulled yet"
       filter = "${local.dead_letters_metric}/num_undelivered_messages\""
       align  = "ALIGN_MAX", reduce = "REDUCE_SUM"
       by     = []
     },
     {
-      # one value for each comparison, so that the mean is the value; a percentile would be a guess
-      title  = "Coverage: photos in the bucket, at the last comparison"
+      # one value per reconcile, so the mean is the value; a percentile would interpolate
+      title  = "Coverage: photos in the bucket, at the last reconcile"
       filter = "${local.log_metric}/objects\""
       align  = "ALIGN_DELTA", reduce = "REDUCE_MEAN"
       by     = []
     },
     {
-      title  = "Coverage: photos not indexed yet, at the last comparison"
+      title  = "Coverage: photos not indexed yet, at the last reconcile"
       filter = "${local.log_metric}/pending\""
       align  = "ALIGN_DELTA", reduce = "REDUCE_MEAN"
       by     = []

@@ -1,8 +1,8 @@
-# How events are delivered: how long ingest may take, and what becomes of those it never answers.
+# Delivery of events: the time that ingest may take, and dead letters for unanswered events.
 
-# What was given up, kept for a person to look at.
+# Events that were given up, kept for a person to look at.
 resource "google_pubsub_topic" "dead_letters" {
-  # checkov:skip=CKV_GCP_83: names of photos, under the keys that Google manages; an own key is billed by the month
+  # checkov:skip=CKV_GCP_83: only names of photos, with Google-managed keys; a customer-managed key is billed by the month
   name       = "${var.name}-dead-letters"
   depends_on = [google_project_service.apis]
 }
@@ -10,13 +10,13 @@ resource "google_pubsub_topic" "dead_letters" {
 resource "google_pubsub_subscription" "dead_letters" {
   name                       = "${var.name}-dead-letters"
   topic                      = google_pubsub_topic.dead_letters.id
-  message_retention_duration = "2678400s" # 31 days, the longest there is
-  expiration_policy { ttl = "" }          # never: it is meant to be empty for months
+  message_retention_duration = "2678400s" # 31 days, the maximum
+  expiration_policy { ttl = "" }          # never expires: it may be empty for months
 }
 
-# Eventarc makes the subscriptions of its triggers itself. They deliver again what was not
-# answered within 10 seconds, while ingest is still at it, and drop what was not answered within a
-# day. Only Pub/Sub itself can be told otherwise (terraform-provider-google#17701, #17697).
+# Eventarc makes the subscriptions of its triggers itself. They deliver an event again after 10
+# seconds without an answer, while ingest still works on it. They drop it after a day. You can only
+# change that in Pub/Sub itself (terraform-provider-google#17701, #17697).
 locals {
   event_triggers = merge(google_eventarc_trigger.photos, { maintenance = google_eventarc_trigger.maintenance })
   # "none": a mocked provider makes no subscriptions
@@ -24,9 +24,9 @@ locals {
     for kind, trigger in local.event_triggers : kind => try(trigger.transport[0].pubsub[0].subscription, "none")
   }
   delivery_options = join(" ", [
-    "--ack-deadline=600", # the longest there is; above ingest's timeout
+    "--ack-deadline=600", # the maximum; above ingest's timeout
     "--dead-letter-topic=${google_pubsub_topic.dead_letters.id}",
-    "--max-delivery-attempts=100", # the most there are: some 16 hours
+    "--max-delivery-attempts=100", # the maximum: about 16 hours
   ])
   delivery_commands = {
     for kind, subscription in local.event_subscriptions :

@@ -1,4 +1,4 @@
-# One service account for each part, each with what it needs and nothing else.
+# One service account for each part, each with only the roles that it needs.
 
 resource "google_service_account" "search" {
   account_id   = "${var.name}-search"
@@ -14,7 +14,7 @@ resource "google_service_account" "ingest" {
 
 resource "google_service_account" "trigger" {
   account_id   = "${var.name}-trigger"
-  display_name = "${var.name}: brings events to ingest"
+  display_name = "${var.name}: delivers events to ingest"
   depends_on   = [google_project_service.apis]
 }
 
@@ -41,7 +41,7 @@ resource "google_storage_bucket_iam_member" "search_reads_index" {
   member = google_service_account.search.member
 }
 
-# A signed address works as if the one who signed it had asked: for thumbnails only.
+# A signed URL has the rights of its signer, so search may read thumbnails only.
 resource "google_storage_bucket_iam_member" "search_shows_thumbnails" {
   count = var.public ? 0 : 1
 
@@ -88,7 +88,7 @@ resource "google_pubsub_topic_iam_member" "ingest_publishes" {
   member = google_service_account.ingest.member
 }
 
-# --- trigger: receives events and calls ingest with them
+# --- trigger: receives events and calls ingest
 
 resource "google_project_iam_member" "trigger_receives" {
   project = var.project
@@ -104,8 +104,8 @@ resource "google_storage_bucket_iam_member" "build_reads_source" {
   member = google_service_account.build.member
 }
 
-# Cloud Functions copies the source into a bucket of its own first. Not the role without the
-# condition: what is installed in a build could read everybody's photos.
+# Cloud Functions first copies the source into its own bucket. Without the condition, a package
+# installed in a build could read all photos.
 resource "google_project_iam_member" "build_reads_upload" {
   project = var.project
   role    = "roles/storage.objectViewer"

@@ -1,9 +1,9 @@
-# The ingest function, and what brings it to work: photos that come and go.
+# The ingest function, and its triggers: uploaded and deleted photos.
 
 resource "google_cloudfunctions2_function" "ingest" {
   name        = "${var.name}-ingest"
   location    = var.region
-  description = "Index photos as they come and go; look after the index"
+  description = "Indexes uploaded photos, removes deleted ones, and maintains the index"
 
   build_config {
     runtime           = "python313"
@@ -24,7 +24,7 @@ resource "google_cloudfunctions2_function" "ingest" {
     max_instance_request_concurrency = 1
     min_instance_count               = 0
     max_instance_count               = var.ingest.max_instances
-    timeout_seconds                  = 540 # below the ten minutes after which Pub/Sub delivers again (deliveries.tf)
+    timeout_seconds                  = 540 # below Pub/Sub's deadline of ten minutes (deliveries.tf)
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.ingest.email
     environment_variables            = local.environment
@@ -48,13 +48,14 @@ resource "google_cloud_run_v2_service_iam_member" "trigger_calls_ingest" {
   }
 }
 
-# A function has one event_trigger with one type; three types are three triggers of their own. A
-# bucket with versions sends `archived` in place of `deleted`. They deliver again, for a day, what was not answered 2xx: there is no retry_policy, on purpose.
+# A function has one event_trigger with one type, so three types need three Eventarc triggers. A
+# bucket with versions sends `archived` instead of `deleted`. There is no retry_policy on purpose:
+# without it, an event without a 2xx answer is delivered again for a day.
 resource "google_eventarc_trigger" "photos" {
   for_each = toset(["finalized", "deleted", "archived"])
 
   name            = "${var.name}-photo-${each.key}"
-  location        = lower(local.photos_location) # must be the bucket's own, region or multi-region
+  location        = lower(local.photos_location) # must be the bucket's location, region or multi-region
   service_account = google_service_account.trigger.email
 
   matching_criteria {
@@ -75,12 +76,12 @@ resource "google_eventarc_trigger" "photos" {
   lifecycle {
     precondition {
       condition     = !contains(local.written_buckets, local.photos_bucket)
-      error_message = "The photos must not be in ${local.photos_bucket}: what is written there would trigger ingest again, without end."
+      error_message = "photos_bucket must not be ${local.photos_bucket}: this deployment writes to it, which would trigger ingest again, without end. Choose another bucket."
     }
-    # Two deployments that index each other's thumbnails would be a loop, too.
+    # Two deployments that index each other's thumbnails would be a loop too.
     precondition {
       condition     = !can(regex("^${var.project}-[a-z0-9-]+-(index|thumbnails)$", local.photos_bucket))
-      error_message = "The photos must not be in ${local.photos_bucket}: it has the name of a bucket that another deployment writes to."
+      error_message = "photos_bucket must not be ${local.photos_bucket}: another deployment may write to a bucket of that name, which would trigger ingest without end. Choose another bucket."
     }
   }
 

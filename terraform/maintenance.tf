@@ -1,7 +1,7 @@
-# What happens by the clock: Cloud Scheduler -> Pub/Sub -> Eventarc -> ingest.
+# Scheduled maintenance: Cloud Scheduler -> Pub/Sub -> Eventarc -> ingest.
 
 resource "google_pubsub_topic" "maintenance" {
-  # checkov:skip=CKV_GCP_83: names of photos, under the keys that Google manages; an own key is billed by the month
+  # checkov:skip=CKV_GCP_83: only names of photos, with Google-managed keys; a customer-managed key is billed by the month
   name       = "${var.name}-maintenance"
   depends_on = [google_project_service.apis]
 }
@@ -10,17 +10,17 @@ locals {
   schedules = {
     compact = {
       schedule    = "7 */3 * * *"
-      description = "Merge small segments of the index, and delete what was replaced"
+      description = "Merges small segments of the index, and deletes replaced ones"
     }
     reconcile = {
       schedule    = "37 */6 * * *"
-      description = "Compare the index with the bucket, and repair every difference"
+      description = "Compares the index with the bucket, and repairs every difference"
     }
   }
 }
 
-# A job publishes as Cloud Scheduler's own agent. Usually that has the role for every topic of the
-# project; where somebody took it away, this one is enough.
+# A job publishes as Cloud Scheduler's service agent. It usually has this role on the whole project;
+# if somebody removed that, the role on this topic is enough.
 resource "google_pubsub_topic_iam_member" "scheduler_publishes" {
   topic  = google_pubsub_topic.maintenance.id
   role   = "roles/pubsub.publisher"

@@ -1,4 +1,4 @@
-# Metrics made of the log lines of the functions: one JSON object for each request and event.
+# Log-based metrics: the functions log one JSON object for each request and event.
 
 locals {
   ingest_log = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${var.name}-ingest\""
@@ -8,13 +8,13 @@ locals {
     dead-letters = "${local.ingest_log} jsonPayload.kind=\"event\" jsonPayload.outcome=\"given up\""
   }
   log_values = {
-    # seconds from the upload to the answer that it can be found
+    # seconds from the upload until search can find the photo
     freshness = {
       filter = "${local.ingest_log} jsonPayload.kind=\"event\" jsonPayload.outcome=\"indexed\""
       field  = "jsonPayload.age_s"
       unit   = "s"
     }
-    # photos that the last comparison found in the bucket, and not in the index
+    # photos that the last reconcile found in the bucket but not in the index
     pending = {
       filter = "${local.ingest_log} jsonPayload.action=\"reconcile\""
       field  = "jsonPayload.pending"

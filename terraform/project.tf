@@ -1,4 +1,4 @@
-# What a fresh project lacks: the APIs, Google's own service agents, and time.
+# Preparation of a fresh project: APIs, Google's service agents, and a wait for permissions.
 
 data "google_project" "this" {
   project_id = var.project
@@ -24,10 +24,10 @@ resource "google_project_service" "apis" {
   ])
 
   service            = each.key
-  disable_on_destroy = false # the project may use it for something else
+  disable_on_destroy = false # the project may use the API for something else
 }
 
-# Making it here, and waiting: otherwise the first trigger of a project fails with "Permission
+# Make the agent here, then wait. Otherwise the first trigger of a project fails with "Permission
 # denied while using the Eventarc Service Agent" (terraform-provider-google#25294).
 resource "google_project_service_identity" "eventarc" {
   provider = google-beta
@@ -37,7 +37,7 @@ resource "google_project_service_identity" "eventarc" {
 }
 
 resource "google_project_iam_member" "eventarc_agent" {
-  # checkov:skip=CKV_GCP_49: it is the role of Google's own service agent, as Eventarc's documentation asks for
+  # checkov:skip=CKV_GCP_49: Eventarc's documentation requires this role for Google's own service agent
   project = var.project
   role    = "roles/eventarc.serviceAgent"
   member  = google_project_service_identity.eventarc.member
@@ -57,20 +57,20 @@ resource "google_project_service_identity" "scheduler" {
   depends_on = [google_project_service.apis]
 }
 
-# Reading it makes the agent, if it is not there yet.
+# Reading this data source makes the agent if it does not exist.
 data "google_storage_project_service_account" "agent" {
   depends_on = [google_project_service.apis]
 }
 
-# Cloud Storage tells Eventarc about photos over a topic of Eventarc's own, whose name is not
-# known before: so for the whole project.
+# Cloud Storage notifies Eventarc through a topic that Eventarc makes. Its name is not known before,
+# so the role is for the whole project.
 resource "google_project_iam_member" "storage_agent" {
   project = var.project
   role    = "roles/pubsub.publisher"
   member  = data.google_storage_project_service_account.agent.member
 }
 
-# Service accounts and roles work everywhere only some minutes after they were made.
+# New service accounts and roles take some minutes to work everywhere.
 resource "time_sleep" "settled" {
   create_duration = "120s"
   triggers = {

@@ -1,15 +1,15 @@
-# The search function, and who may call it.
+# The search function, and the permission to call it.
 
 locals {
   photos_url = (
     var.public
     ? "https://storage.googleapis.com/${local.photos_bucket}"
-    # asks the browser's user to sign in, and shows what that person may read
+    # asks the user to sign in, and shows only photos that the user may read
     : "https://storage.cloud.google.com/${local.photos_bucket}"
   )
   thumbnails_url = "https://storage.googleapis.com/${google_storage_bucket.thumbnails.name}"
 
-  # the same for both functions; functions/clipsearch/settings.py has the list
+  # the same for both functions; functions/clipsearch/settings.py lists the settings
   environment = {
     CLIPSEARCH_PHOTOS          = "gs://${local.photos_bucket}"
     CLIPSEARCH_INDEX           = "gs://${google_storage_bucket.index.name}"
@@ -23,15 +23,15 @@ locals {
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
     GOOGLE_CLOUD_PROJECT       = var.project
-    ORT_DISABLE_TELEMETRY      = "1" # ONNX Runtime reports nothing to its maker
+    ORT_DISABLE_TELEMETRY      = "1" # turns off the telemetry of ONNX Runtime
   }
 }
 
 resource "google_cloudfunctions2_function" "search" {
-  # checkov:skip=CKV_GCP_124: browsers call it; who may is said by IAM (searchers, below)
+  # checkov:skip=CKV_GCP_124: browsers call it; IAM decides who may (searchers, below)
   name        = "${var.name}-search"
   location    = var.region
-  description = "Search photos by words or by a picture"
+  description = "Searches photos by words or by a picture"
 
   build_config {
     runtime           = "python313"
@@ -64,8 +64,8 @@ resource "google_cloudfunctions2_function" "search" {
   ]
 }
 
-# run.invoker on the service below the function: that is what lets requests in. It is lost when
-# the function is made anew, so it is made anew with it.
+# run.invoker on the function's Cloud Run service lets requests in. A replaced function loses the
+# role, so the role is replaced too.
 resource "google_cloud_run_v2_service_iam_member" "searchers" {
   for_each = var.public ? toset(["allUsers"]) : toset(var.searchers)
 

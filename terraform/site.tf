@@ -1,10 +1,10 @@
-# The page, with the address of its search function and a content security policy of its own.
+# The page, with the URL of its search function and its own content security policy.
 
 locals {
   site_url   = "https://storage.googleapis.com/${google_storage_bucket.site.name}"
   search_url = google_cloudfunctions2_function.search.service_config[0].uri
 
-  # 'self' would be every bucket on earth: they share the host storage.googleapis.com.
+  # Not 'self': all public buckets share the host storage.googleapis.com.
   policy = join("; ", [
     "default-src 'none'",
     "script-src ${local.site_url}/",
@@ -40,8 +40,8 @@ locals {
   }
 }
 
-# no-cache: a browser asks whether its copy is still right. The files are small and refer to each
-# other by name, so that old and new ones must never be mixed.
+# no-cache: a browser revalidates its copy each time. The files refer to each other by name, so a
+# browser must never mix old and new ones.
 resource "google_storage_bucket_object" "site" {
   for_each = local.site_files
 
@@ -68,13 +68,13 @@ resource "google_storage_bucket_object" "index_html" {
   content_type  = "text/html; charset=utf-8"
   cache_control = "no-cache"
 
-  # last, so that the page never meets files that are not there yet
+  # last, so the page never refers to missing files
   depends_on = [google_storage_bucket_object.config, google_storage_bucket_object.site]
 
   lifecycle {
     precondition {
       condition     = strcontains(local.index_html, local.policy_tag) && strcontains(local.index_html, local.form_tag)
-      error_message = "site/index.html has no content security policy, or no form, to give an address to."
+      error_message = "site/index.html must have a Content-Security-Policy meta tag, and a form with action=\"http://127.0.0.1:8081/\": Terraform writes the deployment's URLs there. Restore them."
     }
   }
 }

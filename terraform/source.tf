@@ -1,13 +1,12 @@
-# functions/ as one archive. Its hash is in its name: another source is another object, and only
-# that makes the functions be built again.
+# functions/ as one archive, with its hash in its name: only a new name builds the functions again.
 
 data "archive_file" "functions" {
   type             = "zip"
   source_dir       = "${path.module}/../functions"
   output_path      = "${path.module}/.build/functions.zip"
   output_file_mode = "0644" # the same hash on every machine
-  # What tools leave behind, and what only `make lock` reads. Not "**/.*": that is the folder
-  # itself, too, and nothing would be left.
+  # Leftovers of tools, and the input of `make lock`. Not "**/.*": that also matches the folder
+  # itself and excludes everything.
   excludes = ["**/__pycache__", "**/.?*", "**/requirements.in"]
 }
 
@@ -18,9 +17,9 @@ resource "google_storage_bucket_object" "functions" {
   content_type = "application/zip"
 }
 
-# Each deployment leaves an image behind; without rules they are paid for ever.
+# Each deployment leaves an image behind. Without cleanup, all of them are billed for ever.
 resource "google_artifact_registry_repository" "images" {
-  # checkov:skip=CKV_GCP_84: images of a public source, under the keys that Google manages; an own key is billed by the month
+  # checkov:skip=CKV_GCP_84: images of public source, with Google-managed keys; a customer-managed key is billed by the month
   repository_id = var.name
   location      = var.region
   format        = "DOCKER"

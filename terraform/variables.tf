@@ -1,65 +1,65 @@
 variable "allowed_origins" {
-  description = "Origins whose pages may call search from a browser: CLIPSEARCH_ALLOWED_ORIGINS. The page that Terraform puts up is at https://storage.googleapis.com."
+  description = "The origins that may call search from a browser (CLIPSEARCH_ALLOWED_ORIGINS). The origin of the deployed page is https://storage.googleapis.com."
   type        = list(string)
   default     = ["https://storage.googleapis.com"]
   nullable    = false
 
   validation {
     condition     = can(regex("^(\\*|https?://[^/?#\\s,]+(,https?://[^/?#\\s,]+)*)$", join(",", var.allowed_origins)))
-    error_message = "Each origin must be https://HOST without a path, or the only one must be *."
+    error_message = "allowed_origins must be a list of origins such as https://example.org, without a path, or [\"*\"] alone."
   }
 }
 
 variable "billing_account" {
-  description = "The billing account (XXXXXX-XXXXXX-XXXXXX) that gets a budget with alerts for this project. Without one there is no budget."
+  description = "The billing account (XXXXXX-XXXXXX-XXXXXX) that gets a budget with alerts for this project. Empty: no budget."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6})?$", var.billing_account))
-    error_message = "The billing account must look like 012345-6789AB-CDEF01, or be empty."
+    error_message = "billing_account must look like 012345-6789AB-CDEF01, or be empty. `gcloud billing accounts list` prints yours."
   }
 }
 
 variable "budget" {
-  description = "What a month may cost, in whole units of the billing account's currency. Alerts go out at 50, 90 and 100 percent. A budget only warns; what limits the bill are the instance limits."
+  description = "The budget of a month, in whole units of the billing account's currency. Mails go out at 50, 90 and 100 percent. A budget only warns; the instance limits limit the bill."
   type        = number
   default     = 10
   nullable    = false
 
   validation {
     condition     = var.budget >= 1 && floor(var.budget) == var.budget
-    error_message = "The budget must be a whole number from 1."
+    error_message = "budget must be a whole number of 1 or more."
   }
 }
 
 variable "bundle" {
-  description = "The folder of the model's bundle (model.json and its files), as `make export` writes it. Empty: the demo model of this repository. Another folder becomes the current model; the one before stays in the bucket."
+  description = "The folder of the model's bundle (model.json and its files), written by `make export`. Empty: the demo model of this repository. Another folder becomes the current model; the previous model stays in the bucket."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = var.bundle == "" || can(jsondecode(file("${var.bundle}/model.json")).space)
-    error_message = "The bundle must be a folder with a model.json that names its space."
+    error_message = "bundle must be a folder with a model.json that names its space. `make export` writes such a folder."
   }
 }
 
 variable "email" {
-  description = "Who is told when something is wrong. Without an address there are no alert policies."
+  description = "The address that gets the alerts. Empty: no alert policies."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([^@\\s]+@[^@\\s]+)?$", var.email))
-    error_message = "The address must look like someone@example.org, or be empty."
+    error_message = "email must look like someone@example.org, or be empty."
   }
 }
 
 variable "ingest" {
-  description = "The ingest function's size and its ceiling. One instance works on one event at a time, so that a photo which kills it takes nothing else along."
+  description = "The size and the maximum of instances of the ingest function. One instance works on one event at a time, so a photo that ends the process affects no other event."
   type = object({
     cpu           = optional(number, 1)
     memory_gib    = optional(number, 2)
@@ -70,35 +70,35 @@ variable "ingest" {
 
   validation {
     condition     = contains([1, 2, 4], var.ingest.cpu) && var.ingest.memory_gib >= 2 && var.ingest.memory_gib <= 4 * var.ingest.cpu
-    error_message = "Ingest needs 1, 2 or 4 vCPUs, at least 2 GiB, and at most 4 GiB for each vCPU."
+    error_message = "ingest needs cpu = 1, 2 or 4, and memory_gib from 2 to 4 times cpu."
   }
   validation {
     condition     = var.ingest.max_instances >= 1 && var.ingest.max_instances <= 100
-    error_message = "Ingest must have from 1 to 100 instances at most."
+    error_message = "ingest.max_instances must be from 1 to 100."
   }
 }
 
 variable "name" {
-  description = "What every resource's name begins with. Another name is another deployment in the same project."
+  description = "The prefix of every resource's name. Another prefix is another deployment in the same project."
   type        = string
   default     = "clipsearch"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9-]{1,18}[a-z0-9])$", var.name))
-    error_message = "The name must have 3 to 20 lower-case letters, digits and hyphens, and begin with a letter."
+    error_message = "name must have 3 to 20 lower-case letters, digits and hyphens. It must begin with a letter and not end with a hyphen."
   }
 }
 
 variable "photos_bucket" {
-  description = "The name of a bucket that exists and has the photos. It is not imported, moved or changed; only ingest may read it. Empty: a new bucket is made."
+  description = "The name of an existing bucket with the photos. Terraform does not import, move or change it; ingest gets a role to read it. Empty: a new bucket."
   type        = string
   default     = ""
   nullable    = false
 
   validation {
     condition     = can(regex("^([a-z0-9][a-z0-9._-]+[a-z0-9])?$", var.photos_bucket))
-    error_message = "The bucket must be a bucket's name, without gs:// and without a folder, or be empty."
+    error_message = "photos_bucket must be the name of a bucket, without gs:// and without a folder, or be empty."
   }
 }
 
@@ -109,44 +109,44 @@ variable "project" {
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project))
-    error_message = "The project must be a project id of 6 to 30 lower-case letters, digits and hyphens."
+    error_message = "project must be a project id: 6 to 30 lower-case letters, digits and hyphens. `gcloud projects list` prints yours."
   }
 }
 
 variable "public" {
-  description = "true: everybody may search and see photos and thumbnails. false: only `searchers` may search, and the photos and thumbnails are private. There is no default: somebody must decide it."
+  description = "true: everybody may search and see photos and thumbnails. false: only `searchers` may search, and photos and thumbnails are private. There is no default, because you must decide."
   type        = bool
   nullable    = false
 }
 
 variable "public_page" {
-  description = "Whether everybody may open the page, which holds nothing but the address of search. false: where an organisation forbids allUsers, or the page is put up elsewhere."
+  description = "true: everybody may open the page, which holds only the URL of search. false: use this if your organisation forbids allUsers, or if you host the page elsewhere."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "region" {
-  description = "Where the functions and the new buckets are. With photos_bucket: choose that bucket's region."
+  description = "The region of the functions and the new buckets. With photos_bucket, use that bucket's region."
   type        = string
   default     = "us-central1"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
-    error_message = "The region must be a single region such as us-central1."
+    error_message = "region must be a single region such as us-central1, not a multi-region or a zone."
   }
 }
 
 variable "run_gcloud" {
-  description = "Whether an apply runs gcloud for what Terraform cannot set: how long ingest may take for an event, and where events go that it never answers. false: where gcloud is not there or not logged in; then run the output delivery_commands."
+  description = "true: an apply runs gcloud to set the deadline of events and the topic for unanswered ones, which Terraform cannot set. false: use this if gcloud is not installed or not logged in, and run the output delivery_commands yourself."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "search" {
-  description = "The search function's size and its ceiling. `concurrency` is the number of requests at once for one instance, most of which wait: a low number lets a few slow uploads keep all other requests out; `min_instances` above 0 costs money while nobody searches."
+  description = "The size and the maximum of instances of the search function. `concurrency` is the number of requests at once for one instance. With a low number, a few slow uploads block all other requests. `min_instances` above 0 costs money while nobody searches."
   type = object({
     cpu           = optional(number, 2)
     memory_gib    = optional(number, 2)
@@ -159,33 +159,33 @@ variable "search" {
 
   validation {
     condition     = contains([1, 2, 4], var.search.cpu) && var.search.memory_gib >= max(1, var.search.cpu / 2) && var.search.memory_gib <= 4 * var.search.cpu
-    error_message = "Search needs 1, 2 or 4 vCPUs, at least 1 GiB (2 GiB with 4 vCPUs), and at most 4 GiB for each vCPU."
+    error_message = "search needs cpu = 1, 2 or 4, and memory_gib from 1 (with cpu = 4: from 2) to 4 times cpu."
   }
   validation {
-    # functions/search/main.py: PLACES; the next picture is answered 503
+    # PLACES in functions/search/main.py; one picture more is answered 503
     condition     = var.search.concurrency >= 1 && var.search.concurrency <= 64
-    error_message = "search.concurrency must be from 1 to 64: an instance of search keeps 64 pictures at once, in work or in line."
+    error_message = "search.concurrency must be from 1 to 64: an instance holds at most 64 pictures at once, in work or waiting."
   }
   validation {
     condition     = var.search.max_instances >= 1 && var.search.max_instances <= 100 && var.search.min_instances >= 0 && var.search.min_instances <= var.search.max_instances
-    error_message = "Search must have from 1 to 100 instances at most, and not more at least than at most."
+    error_message = "search.max_instances must be from 1 to 100, and search.min_instances from 0 to max_instances."
   }
 }
 
 variable "searchers" {
-  description = "With public = false, who may call search: IAM members such as user:me@example.org, group:…, domain:example.org."
+  description = "With public = false, the IAM members that may call search, such as user:me@example.org, group:family@example.org or domain:example.org."
   type        = list(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for m in var.searchers : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):", m))])
-    error_message = "Each searcher must be an IAM member such as user:me@example.org. For everybody there is public = true."
+    error_message = "searchers must be IAM members such as user:me@example.org. To let everybody search, set public = true."
   }
 }
 
 variable "suggestions" {
-  description = "What the page suggests to search for while nothing was asked."
+  description = "Searches that the page suggests at the start."
   type        = list(string)
   default     = []
   nullable    = false

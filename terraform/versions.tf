@@ -10,7 +10,7 @@ terraform {
       source  = "hashicorp/google"
       version = ">= 7.30, < 9.0"
     }
-    # for one thing only: google_project_service_identity
+    # only for google_project_service_identity
     google-beta = {
       source  = "hashicorp/google-beta"
       version = ">= 7.30, < 9.0"
@@ -33,8 +33,8 @@ provider "google-beta" {
   region  = var.region
 }
 
-# Budgets belong to the billing account. With a person's own credentials the API asks which
-# project the request itself is counted to, and answers 403 without one.
+# Budgets belong to the billing account. With user credentials, the API needs a project for the
+# quota of the request, and answers 403 without one.
 provider "google" {
   alias                 = "billing"
   project               = var.project

@@ -1,4 +1,4 @@
-"""Fixtures that several folders of tests share."""
+"""Fixtures shared by several folders of tests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tests.support.buckets import Delegating
 from tests.support.gcs_double import CloudStorageDouble, cloud_storage
 from tests.support.memory import MemoryBucket
 
-# No example of a property has to be quick: a busy machine would fail it.
+# No deadline for an example of a property: a busy machine would miss it.
 hypothesis.settings.register_profile("clipsearch", deadline=None)
 hypothesis.settings.load_profile("clipsearch")
 
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of ours, and nothing that could lead to a real cloud."""
+    """Remove our settings, and everything that could reach a real cloud."""
     for name in list(os.environ):
         if name.startswith(("CLIPSEARCH_", "GOOGLE_", "STORAGE_EMULATOR_", "FUNCTION_")):
             monkeypatch.delenv(name)
@@ -32,14 +32,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def gcs_double(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudStorageDouble]:
-    """Cloud Storage with the empty bucket "photos"; its pages are short to make many."""
+    """Cloud Storage with the empty bucket "photos", and short pages to get many of them."""
     with cloud_storage(monkeypatch, "photos", page_size=3) as double:
         yield double
 
 
 @pytest.fixture(params=["folder", "gcs"])
 def bucket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bucket]:
-    """An empty bucket of each kind; those of tests only where a test asks for them."""
+    """An empty bucket of each kind; test-only kinds only if a test requests them."""
     if request.param == "folder":
         yield FolderBucket(tmp_path / "a bucket")
         return

@@ -1,4 +1,4 @@
-"""The documents say what the code does: settings, endpoints, parameters, commands, paths."""
+"""The documents match the code: settings, endpoints, parameters, commands, paths."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ README = DOCUMENTS["README.md"]
 CONTRIBUTING = DOCUMENTS["CONTRIBUTING.md"]
 API = DOCUMENTS["docs/api.md"]
 MAKEFILE = (ROOT / "Makefile").read_text()
-# The layout says what these have in common.
+# The layout describes these as a whole.
 UNNAMED = {("clipsearch", "images"), ("clipsearch", "storage")}
-README_LINES = 150  # what a newcomer reads
+README_LINES = 150  # the page for newcomers
 
 
 def make_targets() -> set[str]:
@@ -31,7 +31,7 @@ def make_targets() -> set[str]:
 
 
 def anchors(text: str) -> set[str]:
-    """The fragments that GitHub gives the headings. Comments in code are no headings."""
+    """The fragments of the headings on GitHub. Comments in code are no headings."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.M)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""Who may import whom, and that importing the entry points brings nothing heavy."""
+"""Allowed imports between packages; importing the entry points loads nothing heavy."""
 
 import ast
 import os
@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# What may be imported of our own by the files of a package, itself included.
+# Our packages that the files of a package may import, itself included.
 ALLOWED = {
     "functions/clipsearch": {"clipsearch"},
     "functions/ingest": {"clipsearch", "ingest"},
@@ -23,8 +23,8 @@ ALLOWED = {
 OURS = {"benchmarks", "cli", "clipsearch", "ingest", "main", "model_export", "search"}
 
 FUNCTIONS = ROOT / "functions"
-# What the modules of a folder may import of our own besides those of the folder itself, of the
-# folders in it, and the modules that stand directly in clipsearch/.
+# Our modules that a folder may import, besides its own, those of its subfolders, and the modules
+# directly in clipsearch/.
 WITHIN = {
     "clipsearch": ("clipsearch/storage",),
     "clipsearch/images": (),
@@ -34,7 +34,7 @@ WITHIN = {
     "clipsearch/index/search": ("clipsearch/index/format", "clipsearch/index/reader"),
     "clipsearch/index/compaction": (
         *("clipsearch/index/format", "clipsearch/index/reader", "clipsearch/storage"),
-        "clipsearch/model/bundle",  # has the direction that texts share
+        "clipsearch/model/bundle",  # has the common direction of texts
     ),
     "clipsearch/model": ("clipsearch/images", "clipsearch/storage"),
     "clipsearch/storage": (),
@@ -44,7 +44,7 @@ WITHIN = {
     "search/engine": ("clipsearch",),
     "search/http": ("clipsearch", "search/engine"),
 }
-# These compare arrays, and are imported inside functions only, as the index is.
+# These compare arrays. Like the index, they are imported inside functions only.
 NUMPY_AT_THE_TOP = ("clipsearch/index", "ingest/reconcile")
 
 # Threads started before the fork are dead after it, and imports delay the open port.
@@ -60,7 +60,7 @@ HEAVY = {
     "transformers",
 }
 
-# The places where Google's clients, and their errors, are known: storage, Pub/Sub, IAM.
+# The only modules that know Google's clients and their errors: storage, Pub/Sub, IAM.
 KNOWS_GOOGLE = {
     ROOT / "functions/clipsearch/google_session.py",
     *(ROOT / "functions/clipsearch/storage").glob("gcs*.py"),
@@ -147,7 +147,7 @@ def start(code: str, target: str, check: bool = True) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("folder", sorted(WITHIN))
 def test_numpy_and_faiss_stand_at_the_top_only_inside_the_index(folder):
-    """So that whoever imports a module outside of it, before the fork too, brings neither."""
+    """So an import of a module outside of it loads neither, also before the fork."""
     for file in modules_of(folder):
         names = {name.split(".")[0] for name in imports_at_the_top(file)}
         assert "numpy" not in names or folder.startswith(NUMPY_AT_THE_TOP), file

@@ -1,4 +1,4 @@
-"""Log lines as Cloud Logging reads them, of the real server in a process of its own."""
+"""The log lines of the real server in its own process, as Cloud Logging reads them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ SEVERITIES = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
 
 
 def parsed(line: str) -> dict[str, Any]:
-    """What Cloud Logging makes of a line on standard error: of JSON a payload, without the fields
-    that become the entry's own (https://cloud.google.com/logging/docs/structured-logging)."""
+    """The entry that Cloud Logging makes of a line on standard error: JSON becomes the payload,
+    without the fields of the entry (https://cloud.google.com/logging/docs/structured-logging)."""
     payload = json.loads(line)
     assert isinstance(payload, dict)
     entry = {"severity": payload.pop("severity"), "message": payload["message"]}
@@ -42,7 +42,7 @@ def post(url: str, **options: Any) -> httpx.Response:
 
 @contextmanager
 def running(target: str, log: Path, **environ: str) -> Iterator[str]:
-    """The function behind gunicorn, as on Cloud Run; its address."""
+    """The URL of the function behind gunicorn, as on Cloud Run."""
     settings = {
         "CLIPSEARCH_PHOTOS": (log.parent / "photos").as_uri(),
         "CLIPSEARCH_INDEX": (log.parent / "index").as_uri(),
@@ -81,7 +81,7 @@ def test_an_event_is_one_line_that_cloud_logging_reads(tmp_path: Path) -> None:
     assert entry["trace"] == f"projects/my-project/traces/{TRACE}"
     assert entry["spanId"] == SPAN
     assert entry["trace_sampled"] is True
-    assert entry["labels"]["execution_id"]  # the framework's own
+    assert entry["labels"]["execution_id"]  # of the framework
     payload = entry["payload"]
     assert payload["kind"] == "event"
     assert payload["type"] == EVENT["ce-type"]
@@ -149,7 +149,7 @@ def test_a_trace_is_read_of_both_headers_and_of_nothing_else() -> None:
         "logging.googleapis.com/trace_sampled": False,
         "logging.googleapis.com/spanId": SPAN,
     }
-    # Google's own has the span in decimal digits
+    # Google's header has the span in decimal digits
     assert of({"x-cloud-trace-context": f"{TRACE}/{int(SPAN, 16)};o=1"}) == {
         "logging.googleapis.com/trace": TRACE,
         "logging.googleapis.com/trace_sampled": True,

@@ -1,4 +1,4 @@
-"""What GitHub reads: workflows, forms, the changelog. GitHub says nothing of a key it ignores."""
+"""Files for GitHub: workflows, forms, the changelog. GitHub ignores unknown keys silently."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def name_of(file: Path) -> str:
 
 
 def load(file: Path) -> Any:
-    # BaseLoader leaves everything text: YAML 1.1 takes the key `on` for true
+    # BaseLoader keeps everything as text: YAML 1.1 reads the key `on` as true
     return yaml.load(file.read_text(), yaml.BaseLoader)
 
 
@@ -148,7 +148,7 @@ def test_the_notes_of_a_release_are_its_section(tmp_path: Path) -> None:
 
 
 def run_step(name: str, folder: Path, tag: str) -> subprocess.CompletedProcess[str]:
-    """The step of release.yml with that name, as GitHub runs it."""
+    """Run the step of release.yml with that name like GitHub."""
     [script] = [s["run"] for s in steps(GITHUB / "workflows/release.yml") if s.get("name") == name]
     environment = {**os.environ, "GITHUB_REF_NAME": tag}
     command = ["bash", "-e", "-c", script]

@@ -1,4 +1,4 @@
-"""The requirements: functions/ declares what it imports, and the locks hold what is declared."""
+"""functions/ declares all its imports, and the locks match the declared requirements."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCKS = [file.with_suffix(".txt").relative_to(ROOT).as_posix() for file in SOURC
 
 
 def declared(lock: str) -> Iterator[Requirement]:
-    """The lines of the requirements.in, and of those that it includes."""
+    """The lines of a requirements.in and of its included files."""
     source = (ROOT / lock).with_suffix(".in")
     for line in source.read_text().splitlines():
         if included := re.match(r"-r (\S+)\.in", line):
@@ -31,7 +31,7 @@ def declared(lock: str) -> Iterator[Requirement]:
 
 
 def locked(lock: str) -> list[tuple[Requirement, list[str]]]:
-    """The lines of the lock, each with its hashes."""
+    """The lines of a lock, each with its hashes."""
     text = (ROOT / lock).read_text().replace("\\\n", "")
     lines = [line for line in text.splitlines() if not re.match(r"\s*#", line)]
     parts = [re.split(r"\s+--hash=", line) for line in lines]
@@ -45,21 +45,21 @@ def version(requirement: Requirement) -> str:
 
 
 def imported() -> set[str]:
-    """The modules that functions/ imports: neither ours nor the standard library's."""
+    """The modules that functions/ imports, without ours and the standard library's."""
     names = set()
     for file in FUNCTIONS.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
                 names |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                # "from google.cloud import storage" names a module, too
+                # "from google.cloud import storage" names a module too
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
     ours = {path.stem for path in FUNCTIONS.iterdir()}
     return {name for name in names if name.split(".")[0] not in ours | sys.stdlib_module_names}
 
 
 def providers(module: str, packages: Mapping[str, list[str]]) -> set[str]:
-    """The distributions that a module comes from: one, except of the namespace "google"."""
+    """The distributions of a module: one, except for the namespace "google"."""
     top = module.split(".")[0]
     owners = set(packages[top])
     if len(owners) > 1:
@@ -115,7 +115,7 @@ def test_every_locked_line_has_hashes_and_no_address(lock: str) -> None:
 
 
 def test_the_locks_agree() -> None:
-    """One environment is made from several."""
+    """One environment is made from several locks."""
     versions: dict[str, set[str]] = {}
     for lock in LOCKS:
         for requirement, _ in locked(lock):

@@ -1,5 +1,5 @@
-"""Nothing reports to its maker. ONNX Runtime would, outside of CI: it writes a device id below
-~/.cache and, after some seconds, looks a host up."""
+"""No library sends telemetry. ONNX Runtime would, outside of CI: it writes a device id below
+~/.cache and, after some seconds, looks up a host."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MODEL = ROOT / "tests/golden/tiny-clip"
 PATIENCE = 180  # seconds
 NOT_POSSIBLE = 77
 
-# A filter of the kernel that kills the process if any of its threads opens a socket, also from C.
+# A seccomp filter: the kernel kills the process if any thread opens a socket, also from C.
 FORBID_SOCKETS = f"""
 import ctypes, platform, resource, struct, sys
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -44,7 +44,7 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Runs code in an environment without CI, where `tmp_path` is home."""
+    """Runs code in an environment without CI, with `tmp_path` as home."""
     running = []
 
     def start(code: str, **environment: str) -> subprocess.Popen[str]:
@@ -74,7 +74,7 @@ def files(folder: Path) -> list[str]:
 def test_an_encoder_writes_nothing_into_the_home(start: Start, tmp_path: Path) -> None:
     assert start(ENCODE).communicate(timeout=PATIENCE)[0] == "ready\n"
     assert files(tmp_path) == []
-    # With telemetry it does, so the above says something.
+    # With telemetry it does, so the test above can fail.
     start(ENCODE, ORT_DISABLE_TELEMETRY="0").communicate(timeout=PATIENCE)
     assert any("onnxruntime" in name for name in files(tmp_path))
 
@@ -82,14 +82,14 @@ def test_an_encoder_writes_nothing_into_the_home(start: Start, tmp_path: Path) -
 @pytest.mark.slow
 @pytest.mark.skipif(
     (sys.platform, platform.machine()) not in [("linux", "x86_64"), ("linux", "aarch64")],
-    reason="needs Linux on a processor whose system calls the test knows",
+    reason="needs Linux on x86-64 or ARM",
 )
 def test_an_encoder_opens_no_socket(start: Start) -> None:
-    """For as long as it takes one with telemetry to open its first."""
+    """Waits as long as a process with telemetry needs to open its first socket."""
     ours = start(FORBID_SOCKETS + ENCODE)
     if ours.stdout.readline() != "ready\n":
         assert ours.wait(PATIENCE) == NOT_POSSIBLE
-        pytest.skip("this kernel takes no filter of system calls")
+        pytest.skip("this kernel accepts no seccomp filter")
     talking = start(FORBID_SOCKETS + ENCODE, ORT_DISABLE_TELEMETRY="0")
     assert talking.wait(PATIENCE) == -signal.SIGSYS
     assert ours.poll() is None

@@ -1,5 +1,5 @@
-"""Peak memory and seconds of decoding the worst inputs, each in a process of its own (make
-bench-decoding). The memory is what decoding takes beside the process and the file."""
+"""Measure peak memory and seconds of the worst inputs, each in its own process (`make
+bench-decoding`). The memory is that of decoding, without the process and the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worst inputs of each format: as large as is allowed, or small files that claim a lot."""
+"""The worst inputs of each format: the largest allowed ones, and small files that claim a lot."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGE = 8160, 6144  # phones of "50 megapixels"
 
 
 def scene(mode: str = "RGB", size: tuple[int, int] = LARGE) -> Image.Image:
-    """Soft shapes: quick to encode at any size."""
+    """A picture of soft shapes: quick to encode at any size."""
     shapes = Image.effect_mandelbrot((240, 180), (-2, -1.2, 1, 1.2), 60)
     bands = (shapes, shapes.rotate(120), shapes.rotate(240))
     picture = Image.merge("RGB", bands).resize(size, Image.Resampling.BILINEAR)
@@ -29,14 +29,14 @@ def encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
 
 
 def many_scans() -> bytes:
-    """A progressive JPEG whose last scan, of one kilobyte, stands there a thousand times."""
+    """A progressive JPEG that repeats its last scan, of one kilobyte, a thousand times."""
     data = encoded(Image.new("L", (7000, 7000), 90), "JPEG", progressive=True, quality=30)
     last = data.rindex(b"\xff\xda")
     return data[:last] + data[last:-2] * 1000 + data[-2:]
 
 
 def png_of_noise_in_text() -> bytes:
-    """2 MB of text in 4 KB, a thousand times."""
+    """A PNG with a thousand text chunks, each 2 MB in 4 KB."""
     text = b"Comment\0\0" + zlib.compress(bytes(2_000_000))
     chunk = struct.pack(">I", len(text)) + b"zTXt" + text
     chunk += struct.pack(">I", zlib.crc32(chunk[4:]))
@@ -96,7 +96,7 @@ INPUTS: dict[str, Callable[[], bytes]] = {
 
 
 def _rle_bmp(width: int, height: int) -> bytes:
-    """8 bits, in runs of 255 pixels."""
+    """An 8-bit RLE BMP in runs of 255 pixels."""
     row = b"".join(bytes((min(255, width - x), x >> 8)) for x in range(0, width, 255)) + b"\0\0"
     body, palette = row * height + b"\0\1", bytes(1024)
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(body), 0, 0, 256, 0)

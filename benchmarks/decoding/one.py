@@ -1,5 +1,5 @@
-"""Decodes one photo, after a small one of its kind, and says what that took. Linux only: the
-peak is the kernel's (VmHWM), which it begins anew when asked."""
+"""Decode one photo after a small one of its format, and print memory and time. Linux only: the
+peak is the kernel's VmHWM, which is reset before."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from clipsearch.images.thumbnails import make_thumbnail
 
 def main() -> None:
     photo, small = (Path(path).read_bytes() for path in sys.argv[1:])
-    decode(small)  # what is imported for its kind
+    decode(small)  # imports the modules of its format
     before = _memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")
     began = time.perf_counter()
@@ -35,7 +35,7 @@ def decode(data: bytes) -> str:
 
 
 def _memory(name: str) -> int:
-    """Bytes."""
+    """Peak resident memory in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(name)).split()[1]) * 1024
 

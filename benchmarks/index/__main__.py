@@ -22,18 +22,18 @@ PARTS = ("uploads", "search", "cold", "crowd")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        prog="make bench-index", description="measure the index at its bounds"
-    )
+    parser = argparse.ArgumentParser(prog="make bench-index", description="measure a large index")
     parser.add_argument(
         "--vectors",
         type=Path,
-        help="an .npz with image_vectors and text_vectors of a real model, to be enlarged; "
-        "without it both are made up (benchmarks/index/data.py)",
+        help="an .npz with image_vectors and text_vectors of a real model, enlarged by mixing; "
+        "default: made-up vectors",
     )
     parser.add_argument("--photos", type=int, nargs="+", default=[118_287, 1_000_000])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
-    parser.add_argument("--keep", action="store_true", help="keep the libraries for the next run")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the generated photos for the next run"
+    )
     options = parser.parse_args()
     data = Data.load(options.vectors)
     report: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
@@ -69,7 +69,7 @@ def table(report: dict[str, Any]) -> str:
     rows = [("what", "measured", "bound")]
     for size, found in report.get("uploads", {}).items():
         said = f"{found['requests']} requests, {found['bytes']:,} bytes"
-        rows.append((f"an upload in front of {int(size):,}", said, "equal within 10 %"))
+        rows.append((f"an upload at {int(size):,} photos", said, "equal within 10 %"))
     for size, found in report.get("search", {}).items():
         for kind in ("text", "image"):
             its = found[kind]
@@ -85,7 +85,9 @@ def table(report: dict[str, Any]) -> str:
         said = f"{found['lost']} lost; p50 {found['p50_s']:.2f} s, p95 {found['p95_s']:.2f} s"
         rows.append(("1,000 uploads from 16 workers", said, "none lost; p95 2 s"))
     lines = [f"{a:34} {b:54} {c}" for a, b, c in rows]
-    return "\n".join([*lines, "IndexFlatIP on one thread; as it comes, with all threads."])
+    return "\n".join(
+        [*lines, "The fractions are of IndexFlatIP's time on one thread, and on all threads."]
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A new process from nothing to its first answer, and one that only reads the same bytes."""
+"""Time a new process until its first answer, and one that only reads the same bytes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import numpy as np
 from benchmarks.index.data import SPACE, Data
 from cli import ROOT
 
-ROUNDS = 9  # the machine takes its time, now and then, to give a process its memory
+ROUNDS = 9  # the machine is sometimes slow to provide memory
 
-# As a cold search does it. time.monotonic() is one clock for all processes; VmHWM is the peak of
-# this one.
+# Loads the index like a cold search. time.monotonic() is one clock for all processes; VmHWM is the
+# peak of this one.
 ANSWER = """
 import importlib, sys, time
 sys.path[:0] = ["functions"]
@@ -38,7 +38,7 @@ now = time.monotonic()
 peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM:")]
 print(now, int(peak[0].split()[1]), len(hits), snapshot.photos)
 """
-# The objects that the other one reads, as many at a time; each kept until the end.
+# Reads the same objects, as many at a time, and keeps each until the end.
 READ = """
 import sys, time
 sys.path[:0] = ["functions"]
@@ -56,13 +56,13 @@ print(time.monotonic() - begin, sum(len(data) for data in read))
 
 
 def measure(folder: Path, data: Data) -> dict[str, float]:
-    """`seconds` from the start of the process, with Python's own; `reading_s` without."""
+    """`seconds` include the start of Python; `reading_s` does not."""
     answers, readings, peaks, size = [], [], [], 0.0
     with tempfile.TemporaryDirectory() as temporary:
         query = Path(temporary) / "query.npy"
         np.save(query, data.text_queries(1)[0])
         arguments = [str(folder), str(query), SPACE]
-        _run(READ, arguments)  # so that both find the files in the same cache
+        _run(READ, arguments)  # so both find the files in the page cache
         for _ in range(ROUNDS):
             begin = time.monotonic()
             now, peak, hits, _ = _run(ANSWER, arguments)

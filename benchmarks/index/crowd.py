@@ -1,4 +1,4 @@
-"""Many uploads at once into a large index, and how soon a search that refreshes finds them."""
+"""Upload to a large index from many processes, and measure when a refreshing search finds them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
 
 WORKERS, UPLOADS = 16, 1000
-REFRESH_EVERY = 1.0  # as search does
+REFRESH_EVERY = 1.0  # like search
 PATIENCE_S = 30.0
 
-# What ingest does with an event when the photo is a vector; prints when it answered.
+# Writes like ingest, with the photo's vector given; prints the time of each write.
 WORKER = """
 import sys, time
 sys.path[:0] = ["functions"]
@@ -42,7 +42,7 @@ for number in range(int(count)):
 
 
 def measure(folder: Path) -> dict[str, float]:
-    """`p50_s`, `p95_s`: from the end of the write to the end of the refresh that shows it."""
+    """`p50_s`, `p95_s`: seconds from the end of a write to the end of the refresh that has it."""
     bucket = FolderBucket(folder)
     reader, index = SnapshotReader(bucket, SPACE), PhotoIndex()
     index.update(reader.refresh())

@@ -1,4 +1,4 @@
-"""Photos and texts to measure with, and libraries of any size of them."""
+"""Photo and text vectors for measurements, and indexes of any size from them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Vectors = npt.NDArray[np.float32]
 
 SPACE = "be9c40000000"
 SEGMENT = 65_536
-BLOCK = 16_384  # made at a time
-NOISE = 0.01  # per number, besides mixing
-DIMENSION, BASE = 512, 1000  # of what is made up
+BLOCK = 16_384  # vectors made at a time
+NOISE = 0.01  # noise per number, added to the mix
+DIMENSION, BASE = 512, 1000  # dimension of made-up vectors
 
 
 @dataclass(frozen=True)
 class Data:
-    """`base` (b, d): photos to be mixed. `texts` (t, d). All of length 1."""
+    """`base` (b, d): photo vectors to mix. `texts` (t, d). All have length 1."""
 
     origin: str
     base: Vectors
@@ -48,7 +48,7 @@ class Data:
 
     @property
     def common(self) -> Vectors:
-        """What texts have in common, by every second one: the others are the queries."""
+        """The direction that texts share, from every second text; the others are the queries."""
         mean: Vectors = self.texts[::2].mean(axis=0)
         return mean
 
@@ -60,17 +60,17 @@ class Data:
         return _mixes(self.base, count, NOISE, seed=2)
 
     def photos(self, count: int) -> Iterator[Vectors]:
-        """`count` photos in blocks: always the same ones."""
+        """`count` photos in blocks, the same in every run."""
         for begin in range(0, count, BLOCK):
             size = min(BLOCK, count - begin)
             yield _mixes(self.base, size, NOISE, seed=1000 + begin)
 
     def write_library(self, folder: Path, photos: int, space: str = SPACE) -> None:
-        """An index of so many photos as compaction leaves it, unless it is there already."""
+        """Write an index of this many photos in its compacted form, unless it exists."""
         done = folder / "done"
         if done.exists() and done.read_text() == str(FORMAT):
             return
-        shutil.rmtree(folder, ignore_errors=True)  # cut off, or of another version
+        shutil.rmtree(folder, ignore_errors=True)  # incomplete, or of another version
         bucket = FolderBucket(folder)
         sizes: dict[str, int] = {}
         waiting: list[Vectors] = []
@@ -88,11 +88,11 @@ class Data:
         packed = pack(bucket, commit, time.monotonic() + 3600, lambda: self.common)
         publish_commit(bucket, packed or commit)
         done.write_text(str(FORMAT))
-        os.sync()  # or writing it to the disk takes time from what is measured next
+        os.sync()  # or a later write to disk slows down the next measurement
 
 
 def entries(begin: int, vectors: Vectors) -> Entries:
-    """The photos from number `begin` on, as columns."""
+    """The photos from number `begin`, as columns."""
     count = len(vectors)
     names = [name_of(number).encode() for number in range(begin, begin + count)]
     return Entries(
@@ -115,11 +115,11 @@ def name_of(number: int) -> str:
 
 
 def made_up() -> tuple[Vectors, Vectors]:
-    """(photos, texts) like those of a CLIP: no real ones are part of this repository.
+    """(photos, texts) distributed like those of a CLIP; the repository has no real ones.
 
-    Photos lie around one direction (two have a cosine of about 0.5), in 60 clusters, and
-    differ less and less along the others. Texts share another direction, far from the photos'
-    (0.3), and what is left of them lies along the clusters: the best photos score about 0.3.
+    Photos lie around one direction (two have a cosine of about 0.5), in 60 clusters. They differ
+    less and less along the other directions. Texts share another direction, far from the photos'
+    (cosine 0.3). The rest of a text lies along the clusters, so the best photos score about 0.3.
     """
     chance = np.random.default_rng(0)
     decay = np.exp(-np.arange(DIMENSION) / 90)
@@ -134,7 +134,7 @@ def made_up() -> tuple[Vectors, Vectors]:
 
 
 def _mixes(vectors: Vectors, count: int, noise: float, seed: int) -> Vectors:
-    """Mixes of two of them, and a little noise: as many as one likes, with the same clusters."""
+    """Endless mixes of two vectors and a little noise, with the same clusters."""
     chance = np.random.default_rng(seed)
     first, second = chance.integers(len(vectors), size=(2, count))
     share = chance.random((count, 1), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The search stage beside IndexFlatIP over the same photos, taking turns in one process."""
+"""Time the search stage and IndexFlatIP over the same photos, in turns in one process."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ LIMIT = 20
 
 
 def measure(folder: Path, data: Data, photos: int) -> dict[str, Any]:
-    """`ms` of ours; IndexFlatIP's time on one thread, and as it comes, divided by ours."""
-    threads = cpus()  # as OpenMP has them before ours asks for one
+    """`ms` of ours; IndexFlatIP's time divided by ours, on one thread and on default threads."""
+    threads = cpus()  # OpenMP's default, before our code sets one
     flat = faiss.IndexFlatIP(data.base.shape[1])
     for block in data.photos(photos):
         flat.add(block)
@@ -50,7 +50,7 @@ def _compare(
         faiss.omp_set_num_threads(count)
         flat.search(query[None], LIMIT)
 
-    # In this order: OpenMP's threads spin for a while after "all", on a core that ours needs.
+    # Not "all" just before ours: OpenMP's threads still spin for a while on a core that ours needs.
     sides: dict[str, Callable[[Vectors], object]] = {
         "all": partial(theirs, threads),
         "one": partial(theirs, 1),

@@ -1,4 +1,4 @@
-"""What one upload asks of the storage: the real `ingest`, in front of indexes of three sizes."""
+"""Count the storage requests of one upload: the real `ingest`, with indexes of three sizes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from clipsearch.storage.local import FolderBucket
 SIZES = (1_000, 100_000, 1_000_000)
 BUNDLE = ROOT / "model_export" / "demo" / "bundle"
 
-# The function behind the real framework; its storage counts. Merging, which one upload in
-# some tens also does, is left out: tests/index/compaction/test_merge.py has its amortised cost.
+# The function in the real framework, with a counting storage. It never merges, which an upload
+# sometimes does: tests/index/compaction/test_merge.py has the amortised cost.
 INGEST = """
 import importlib, json, sys
 from collections import Counter
@@ -68,7 +68,7 @@ print(json.dumps(counts))
 
 
 def measure() -> dict[str, dict[str, int]]:
-    """By photos in the index: `requests` and `bytes` of one upload, to and from all buckets."""
+    """`requests` and `bytes` of one upload, to and from all buckets, by photos in the index."""
     return {str(size): _upload(size) for size in SIZES}
 
 
@@ -77,7 +77,9 @@ def _upload(size: int) -> dict[str, int]:
         folder = Path(temporary)
         bucket = FolderBucket(folder / "index")
         space = publish_bundle(BUNDLE, bucket)
-        vectors = np.eye(8, dtype=np.float32)  # ingest never reads them: few numbers will do
+        vectors = np.eye(
+            8, dtype=np.float32
+        )  # ingest never reads them, so a small dimension is enough
         for begin in range(0, size, SEGMENT):
             part = entries(begin, vectors[np.arange(min(SEGMENT, size - begin)) % 8])
             path = segment_path(space, new_segment_name(begin))

@@ -45,9 +45,9 @@ from clipsearch.errors import ClipsearchError
 
 RESULT = ROOT / "build" / "bench" / "system.json"
 STARTS = 7
-WARM_UP = 1.0  # seconds of each kind, which do not count
+WARM_UP = 1.0  # seconds of warm-up for each kind
 MOST = 20_000  # requests in one turn
-# Seconds. Each has one turn, whatever it takes; those that others disturbed have more.
+# Seconds. Each kind gets one turn in any case, and more if other processes disturbed it.
 LOAD_BUDGET = 270.0
 INGEST_BUDGET = 100.0
 VERSIONS = (
@@ -61,14 +61,14 @@ def main(arguments: Sequence[str]) -> int:
     if not Path("/proc/self/status").exists():
         print("make bench reads memory and CPU times in /proc: it needs Linux", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers end, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so the servers end too
     try:
         measured = _measure(make_world(options.photos), options)
     except (ClipsearchError, IngestError, LoadError, OSError, RunError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("bench: stopped; nothing was written", file=sys.stderr)
+        print("bench: stopped; no results were written", file=sys.stderr)
         return 130
     report = {**report_of(measured), "options": vars(options), "machine": machine()}
     RESULT.write_text(json.dumps(report, indent=1) + "\n")
@@ -79,11 +79,15 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="make bench", description="the whole system beside the original design"
+        prog="make bench", description="compare the whole system with the original design"
     )
     parser.add_argument("--photos", type=_positive, default=118_287, help="in the index")
-    parser.add_argument("--seconds", type=_seconds, default=5, help="of each turn of a load")
-    parser.add_argument("--turns", type=_positive, default=6, help="at most, until one is quiet")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=5, help="seconds of each turn of a load"
+    )
+    parser.add_argument(
+        "--turns", type=_positive, default=6, help="maximum of turns, until one is quiet"
+    )
     parser.add_argument("--clients", type=_positive, nargs="+", default=[1, 8, 32])
     parser.add_argument("--ingest", type=_positive, default=48, help="photos in a turn of ingest")
     return parser.parse_args(arguments)
@@ -106,7 +110,7 @@ def _seconds(text: str) -> float:
 
 
 def _measure(world: World, options: argparse.Namespace) -> Measured:
-    compileall.compile_dir(ROOT / "functions", quiet=1)  # as the deployment's build does, too
+    compileall.compile_dir(ROOT / "functions", quiet=1)  # as in the deployment's build
     with tempfile.TemporaryDirectory() as folder:
         with ExitStack() as ends:
             first_answers, functions = _start(world, Path(folder), ends)
@@ -119,7 +123,7 @@ def _measure(world: World, options: argparse.Namespace) -> Measured:
 def _start(
     world: World, folder: Path, ends: ExitStack
 ) -> tuple[dict[Side, list[Turn]], dict[Side, Function]]:
-    """The seconds of each start, and what was started last, which goes on."""
+    """The seconds of each start, and the server of the last start, which keeps running."""
     turns: dict[Side, list[Turn]] = defaultdict(list)
     functions: dict[Side, Function] = {}
     for _ in tqdm(range(STARTS), desc="first answer", unit="turn"):
@@ -157,7 +161,7 @@ def _load(
     give_up = time.monotonic() + LOAD_BUDGET
     for seed, (kind, clients) in enumerate(tqdm(turns, desc="load", unit="turn"), 1):
         for side in SIDES:
-            if (side, kind) == ("theirs", "like"):  # it would be a picture once more
+            if (side, kind) == ("theirs", "like"):  # theirs would get a picture again
                 continue
             if not is_enough(loads[side, kind, clients], give_up):
                 turn(side, kind, clients, options.seconds, seed)
@@ -165,7 +169,7 @@ def _load(
 
 
 def is_enough(turns: Sequence[Turn | Load], give_up: float) -> bool:
-    """Whether one of them was quiet, or there is no time for more than one."""
+    """Whether one turn was quiet, or there is no time for another."""
     if not turns:
         return False
     return quietest(turns).others <= QUIET or time.monotonic() > give_up

@@ -13,7 +13,7 @@ SIDES: tuple[Side, ...] = ("theirs", "ours")
 KINDS: tuple[Kind, ...] = ("text", "picture", "like")
 BEST = 20
 
-# Each one token of the benchmark's tokenizer, as most words of a query are one of CLIP's.
+# Each word is one token of the benchmark's tokenizer, like most words in CLIP's.
 SENTENCE = (
     "two blue mushrooms a white boat at sunset dog and child playing in the snow car people "
     "waiting train station photo of an old wooden house by sea"
@@ -24,8 +24,8 @@ WORDS = SENTENCE.split()
 def requests(
     side: Side, kind: Kind, names: Sequence[str], pictures: Sequence[bytes], seed: int
 ) -> Iterator[bytes]:
-    """Without end, and others for each `seed`. A text has 3 to 8 words and does not come twice:
-    ours remembers the last ones. `like` asks for one of `names`, or of theirs for a picture."""
+    """Endless requests, different for each `seed`. A text has 3 to 8 words and never repeats,
+    because ours caches texts. `like` asks for one of `names`; theirs gets a picture instead."""
     chance = random.Random(seed)
     asked: set[str] = set()
     while True:

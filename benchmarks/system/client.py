@@ -1,7 +1,7 @@
-"""Clients that ask one after the other, each again once it has its answer, in a process of their
-own that takes little from the cores: it makes and reads HTTP by hand.
+"""Clients that each send the next request after an answer, in their own process. It writes and
+reads HTTP by hand, to use little of the cores.
 
-python -m benchmarks.system.client: a Job as JSON by standard input, an Outcome to the output.
+python -m benchmarks.system.client reads a Job as JSON from standard input and prints an Outcome.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from benchmarks.system.asking import BEST, Kind, Side, requests
 from cli import ROOT
 from cli.common.localhost import HOST
 
-PATIENCE = 120.0  # seconds for an answer
-MOST_TRIES = 200  # of a request that is turned away
+PATIENCE = 120.0  # seconds until an answer times out
+MOST_TRIES = 200  # status of a rejected request
 
 
 class LoadError(Exception):
-    """An answer that is none: the figures would mean nothing."""
+    """A request failed, so the figures would mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Job:
     kind: Kind
     port: int
     clients: int
-    seconds: float  # after which nothing more is asked
+    seconds: float  # seconds; no request starts later
     most: int  # requests
     seed: int
     names: list[str]
@@ -43,15 +43,15 @@ class Job:
 
 @dataclass
 class Outcome:
-    """`latencies` in seconds, of answered requests; `turned_away`: how many 503 there were."""
+    """`latencies` of answered requests in seconds; `turned_away` is the number of 503 answers."""
 
     latencies: list[float] = field(default_factory=list)
     turned_away: int = 0
-    seconds: float = 0.0  # from the first request to the last answer
+    seconds: float = 0.0  # seconds from the first request to the last answer
 
 
 def run(job: Job) -> Outcome:
-    """The job in a process of its own. Raises LoadError."""
+    """Run the job in its own process. Raises LoadError."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.system.client"],
         cwd=ROOT,
@@ -66,7 +66,7 @@ def run(job: Job) -> Outcome:
 
 
 async def ask(job: Job) -> Outcome:
-    """Raises LoadError, OSError."""
+    """Run the job in this process. Raises LoadError, OSError."""
     pictures = [Path(path).read_bytes() for path in job.pictures]
     asked = requests(job.side, job.kind, job.names, pictures, job.seed)
     outcome = Outcome()
@@ -104,7 +104,7 @@ async def _until_answered(connection: Connection, request: bytes, outcome: Outco
 
 
 class Connection:
-    """One that is kept, and made anew when the server has closed it meanwhile."""
+    """A kept connection, opened again if the server has closed it."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -116,12 +116,12 @@ class Connection:
         self._streams = None
 
     async def exchange(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers with small letters, body. Raises OSError, LoadError."""
+        """Status, headers with lower-case names, body. Raises OSError, LoadError."""
         if self._streams:
             try:
                 return await self._exchange(*self._streams, request)
             except (asyncio.IncompleteReadError, ConnectionError):
-                self.close()  # it was idle for too long: once more, on a new one
+                self.close()  # the server closed it while idle: retry on a new one
         self._streams = await asyncio.open_connection(HOST, self._port)
         try:
             return await self._exchange(*self._streams, request)

@@ -1,4 +1,4 @@
-"""Photos per second into an index: ours by events and by reconciling, theirs by its loop."""
+"""Photos per second into an index: ours by events and by a reconcile, theirs by its loop."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class IngestError(Exception):
 
 
 class OurIngest:
-    """The real ingest and three folders; photos are written there before the time begins."""
+    """The real ingest and three folders; the photos are there before the time begins."""
 
     def __init__(self, folder: Path, pictures: list[Path], ends: ExitStack) -> None:
         self._photos, index = FolderBucket(folder / "photos"), FolderBucket(folder / "index")
@@ -48,12 +48,12 @@ class OurIngest:
         self.by_events(WARM_UP)
 
     def by_events(self, count: int) -> float:
-        """Photos per second, an event each."""
+        """Photos per second, with an event for each."""
         stats = [self._write() for _ in range(count)]
         return self._rate(count, [Event("finalized", s.name, s.generation, s.size) for s in stats])
 
     def by_reconciling(self, count: int) -> float:
-        """Photos per second, none of which had an event."""
+        """Photos per second of a reconcile, for photos without events."""
         for _ in range(count):
             self._write()
         return self._rate(count, [Maintenance("reconcile")])
@@ -69,12 +69,12 @@ class OurIngest:
         while self._feeder.waiting():
             check_alive([self.function])
             if time.monotonic() > begin + PATIENCE or self._feeder.troubled(4):
-                raise IngestError(f"ingest does not take events; see {self.function.log}")
+                raise IngestError(f"ingest does not accept events; see {self.function.log}")
             time.sleep(TICK)
         seconds = time.monotonic() - begin
         indexed = self._reader.refresh().photos
         if indexed != self._count:
-            raise IngestError(f"{indexed} photos are indexed of {self._count}")
+            raise IngestError(f"{indexed} of {self._count} photos are indexed")
         return count / seconds
 
 

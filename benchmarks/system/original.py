@@ -1,7 +1,7 @@
-"""The original app, re-created for measurement: not a line of it is the original's code.
+"""The original app, re-created for measurement. It contains no code of the original.
 
-uvicorn --factory benchmarks.system.original:create_app, with the folder of the model in
-ORIGINAL_MODEL, and in ORIGINAL_INDEX the folder with index.pkl and filenames.txt.
+uvicorn --factory benchmarks.system.original:create_app. ORIGINAL_MODEL is the folder of the model,
+ORIGINAL_INDEX the folder with index.pkl and filenames.txt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BEST = 20
 
 
 def create_app() -> FastAPI:
-    """With model and index loaded, before the first request can come."""
+    """The app, with model and index loaded before the first request."""
     folder = Path(os.environ["ORIGINAL_INDEX"])
     with (folder / "index.pkl").open("rb") as file:
         index = pickle.load(file)
@@ -27,7 +27,7 @@ def create_app() -> FastAPI:
     encode_text, encode_images = theirs(os.environ["ORIGINAL_MODEL"])
     app = FastAPI()
 
-    # async, though nothing in them waits: one request after the other, each on all cores.
+    # async, although nothing in them awaits: requests run one by one, each on all cores.
     @app.get("/text")
     async def by_text(query: str) -> dict[str, Any]:
         return found(encode_text(query))

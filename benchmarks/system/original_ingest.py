@@ -1,7 +1,7 @@
-"""The original's way of building its index, re-created for measurement.
+"""The original app's script that builds its index, re-created for measurement.
 
-python -m benchmarks.system.original_ingest MODEL OUT: the addresses of photos, one a line, come
-by standard input; photos per second go to standard output.
+python -m benchmarks.system.original_ingest MODEL OUT reads URLs of photos from standard input, one
+a line. It prints photos per second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     model, out = sys.argv[1:]
     encode_images = theirs(model)[1]
     addresses = sys.stdin.read().split()
-    encode_images([_download(addresses[0])])  # the first one takes longer, and does not count
+    encode_images([_download(addresses[0])])  # warm-up: the first one takes longer
     index, begin = None, time.perf_counter()
     for address in addresses:
         vector = encode_images([_download(address)])

@@ -1,4 +1,4 @@
-"""From what was measured to figures, ratios and a table."""
+"""Figures, ratios and a table from the measurements."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmarks.system.asking import KINDS, SIDES, Kind, Side
 from benchmarks.system.client import Outcome
 
 PERCENTILES = (50, 95, 99)
-QUIET = 0.1  # cores that others may have before a reader is told
+QUIET = 0.1  # cores used by other processes; a turn above this is marked
 BUSY = " (busy)"
 EXPLANATION = """\
-(busy): others were at work on the machine all the time. That slows PyTorch, whose threads wait for
-each other, more than ours: measure again when it is quiet."""
+(busy): other processes used the machine in every turn. That slows PyTorch, whose threads wait for
+each other, more than ours. Measure again on a quiet machine."""
 
-# Theirs divided by ours, of rates ours divided by theirs: how many times better ours is.
+# How many times better ours is: theirs divided by ours, and for rates ours divided by theirs.
 GOALS = {
     "first_answer": 10,
     "text_p50": 10,
@@ -45,7 +45,7 @@ T = TypeVar("T", bound="Turn | Load")
 
 @dataclass(frozen=True)
 class Turn:
-    """What was measured, and how many cores were at work for somebody else meanwhile."""
+    """A measurement, and the number of cores that other processes used meanwhile."""
 
     value: float
     others: float
@@ -53,7 +53,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Load:
-    """A turn of one kind of request at a number of clients to one side."""
+    """One turn: one kind of request, a number of clients, one side."""
 
     outcome: Outcome
     cpu_seconds: float
@@ -73,8 +73,8 @@ class Load:
 
 @dataclass
 class Measured:
-    """Turns by side, `loads` by kind and clients besides; `rates` (photos per second) by way. Of
-    the turns that one counts in which others were at work least."""
+    """All turns by side. `loads` are also by kind and clients, `rates` (photos per second) by way.
+    The turn with the least load from other processes counts."""
 
     first_answers: dict[Side, list[Turn]]
     loads: dict[tuple[Side, Kind, int], list[Load]]
@@ -84,9 +84,9 @@ class Measured:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The least of them that at least so many percent do not exceed (nearest rank)."""
+    """The percentile of `values` by nearest rank."""
     if not values:
-        raise ValueError("no values have no percentile")
+        raise ValueError("percentile needs at least one value")
     return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
@@ -121,18 +121,18 @@ def report_of(measured: Measured) -> dict[str, Any]:
 def _by_kind(
     loads: Mapping[tuple[Side, Kind, int], Load], side: Side, cores: int
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """Figures by kind and by clients, fewest first."""
+    """Figures by kind and by clients, fewest clients first."""
     found: dict[str, dict[str, dict[str, float]]] = {kind: {} for kind in KINDS}
     for (whose, kind, clients), load in sorted(loads.items(), key=lambda item: item[0][2]):
         if whose == side:
             found[kind][str(clients)] = load.figures(cores)
     if side == "theirs":
-        found["like"] = found["picture"]  # which is what its user would have to do
+        found["like"] = found["picture"]  # its user has to send the picture
     return found
 
 
 def _others(figures: Mapping[str, dict[str, Any]]) -> dict[str, float]:
-    """By what GOALS are about: cores that others had while either side was measured."""
+    """Cores that other processes used while either side was measured, by the keys of GOALS."""
     found: dict[str, float] = {}
     for side in figures.values():
         texts, pictures = side["load"]["text"], side["load"]["picture"]
@@ -159,7 +159,7 @@ def _ratios(figures: Mapping[str, dict[str, Any]]) -> dict[str, float]:
 
 
 def goal_values(side: Mapping[str, Any]) -> dict[str, float]:
-    """What GOALS are about, of one side."""
+    """The figures of one side, by the keys of GOALS."""
     texts, pictures = side["load"]["text"], side["load"]["picture"]
     few, many = min(texts, key=int), max(texts, key=int)
     rates = side["ingest_per_second_per_core"]

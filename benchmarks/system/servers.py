@@ -1,4 +1,4 @@
-"""Both sides as processes: starting them, their first answer, what they take."""
+"""Both sides as processes: start, first answer, memory and CPU."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def start(side: Side, world: World, log: Path) -> Function:
 
 
 def our_settings(index: Path, photos: Path | None = None) -> dict[str, str]:
-    """`photos` and their thumbnails, of which a search needs but the addresses."""
+    """`photos` and their thumbnails; a search needs only their URLs."""
     folder = photos or index.with_name("photos")
     return {
         "CLIPSEARCH_PHOTOS": folder.as_uri(),
@@ -72,12 +72,12 @@ def first_answer(function: Function, side: Side, begin: float) -> float:
 
 
 def peak_memory(function: Function) -> int:
-    """Bytes: the most that each process of it had resident, together."""
+    """The sum of the peak resident memory of its processes, in bytes."""
     return sum(_field(pid, "VmHWM:") * 1024 for pid in _group(function))
 
 
 class Meter:
-    """What a side's processes use of the cores from now on, and what others use."""
+    """CPU use of a side's processes from now on, and that of other processes."""
 
     def __init__(self, function: Function) -> None:
         self._function = function
@@ -85,7 +85,7 @@ class Meter:
         self._before = self._seconds()
 
     def read(self) -> tuple[float, float]:
-        """CPU seconds of its processes; cores that others had, without us and our clients."""
+        """CPU seconds of its processes; cores used by others, without us and our clients."""
         its, ours, everybody = (
             now - then for now, then in zip(self._seconds(), self._before, strict=True)
         )
@@ -104,13 +104,13 @@ class Meter:
 
 
 def _group(function: Function) -> list[int]:
-    """Its processes: they are a process group."""
+    """Its processes, which are a process group."""
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     return [pid for pid in pids if (_stat(pid) or [""] * 3)[2] == str(function.process.pid)]
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat from the state on, or none if it has ended."""
+    """The fields of /proc/PID/stat from the state on; empty if the process has ended."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -126,4 +126,4 @@ def _field(pid: int, name: str) -> int:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(name):
             return int(line.split()[1])
-    return 0  # a process that has ended, and was not waited for
+    return 0  # a zombie

@@ -1,4 +1,4 @@
-"""What both sides are started on, made once: models, pictures, and two indexes of one library."""
+"""The input of both sides, made once: models, pictures, and two indexes of the same photos."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BUNDLE = MODELS / "int8"
 
 @dataclass(frozen=True)
 class World:
-    """`model`: transformers' folder. `bucket`: our index. `original`: theirs. `folder`: pictures
-    to ask for and to index."""
+    """`model`: a transformers folder. `bucket`: our index. `original`: their index. `folder`:
+    pictures for queries and for indexing."""
 
     photos: int
     model: Path
@@ -34,7 +34,7 @@ class World:
 
     @property
     def names(self) -> list[str]:
-        """Of some photos of the library, from all over it."""
+        """The names of some photos, spread evenly over the index."""
         return [name_of(number) for number in range(0, self.photos, 1 + self.photos // 5_000)]
 
 
@@ -43,7 +43,7 @@ def make_world(photos: int) -> World:
     space = read_bundle(BUNDLE).bundle.space
     folder = ROOT / "build" / "bench" / f"system-{photos}-{space}"
     world = World(photos, MODELS / "hf", folder / "index", folder / "original", PHOTOS)
-    Data.load(None).write_library(world.bucket, photos, space)  # first: it may begin anew
+    Data.load(None).write_library(world.bucket, photos, space)  # first: it may start from scratch
     publish_bundle(BUNDLE, FolderBucket(world.bucket))
     if not (world.original / "filenames.txt").exists():
         _write_original(world)
@@ -51,7 +51,7 @@ def make_world(photos: int) -> World:
 
 
 def _write_original(world: World) -> None:
-    """As the original's script leaves it: a pickled index, and the names beside it."""
+    """Write the index like the original's script: a pickled index, and a file of names."""
     data = Data.load(None)
     index = faiss.IndexFlatIP(data.base.shape[1])
     for block in data.photos(world.photos):

@@ -1,6 +1,6 @@
-"""The demo model: a small CLIP of our own, trained on pictures that the project draws itself."""
+"""The demo model: a small CLIP, trained on pictures that the project draws."""
 
 from pathlib import Path
 
-WEIGHTS = Path(__file__).parent / "weights"  # what training leaves, in half precision
-BUNDLE = Path(__file__).parent / "bundle"  # what is made of it and runs
+WEIGHTS = Path(__file__).parent / "weights"  # the trained weights, in half precision
+BUNDLE = Path(__file__).parent / "bundle"  # the export of the weights

@@ -1,7 +1,7 @@
-"""Training batches: pictures, captions, and which caption is true of which picture.
+"""Training batches: pictures, captions, and the captions that are true of each picture.
 
-Pictures come in eights, a scene and seven near misses of it, so that a batch is full of pairs
-that differ in one attribute: those are what contrastive learning masters last.
+Pictures come in groups of eight: a scene and seven near misses. So a batch has many pairs that
+differ in one attribute. Contrastive learning masters these last.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from model_export.demo.scenes import Scene, held_out, lay_out_scene, near_miss, 
 
 IGNORED = -100  # torch's cross_entropy leaves this label out
 NEAR_MISSES = 7
-PARTS = 2  # captions of a part of a picture, for each caption of the whole
+PARTS = 2  # captions of a part of a picture per caption of the whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,14 @@ def make_batch(
 
 
 def seen(make: Callable[..., Scene], *arguments: object) -> Scene:
-    """What `make` makes, again until it is not a held-out scene."""
+    """Call `make` until it returns a scene that is not held out."""
     while held_out(scene := make(*arguments)):
         pass
     return scene
 
 
 def normalise(pixels: np.ndarray) -> torch.Tensor:
-    """(N, 3, S, S) uint8 to float32, as the bundle says."""
+    """(N, 3, S, S) uint8 to float32, with the mean and deviation of the bundle."""
     return torch.from_numpy(pixels).float().div_(255).sub_(MEAN[0]).div_(STD[0])
 
 
@@ -114,7 +114,7 @@ def truth_matrix(
 
 
 def patch_labels(layouts: list[list[Placed]], across: int) -> tuple[np.ndarray, np.ndarray]:
-    """What stands on each of `across` x `across` patches: (B, across**2) things and colours."""
+    """The thing and colour on each of `across` x `across` patches: (B, across**2) each."""
     things = np.full((len(layouts), across, across), len(THINGS), np.int64)
     colours = np.full_like(things, IGNORED)
     for i, layout in enumerate(layouts):

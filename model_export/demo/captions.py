@@ -1,8 +1,8 @@
-"""Captions in varied wording, and which captions are true of which scene.
+"""Captions in varied wording, and the facts that they state.
 
-A caption states some facts of a scene: all of them, or a part ("a red car", "three cats",
-"a snowy day"). `Facts` keeps what a caption states, so that training and measuring know for
-every pair of picture and caption whether it matches, not only for the pair drawn together.
+A caption states all facts of a scene, or a part ("a red car", "three cats", "a snowy day").
+`Facts` keeps them, so training and evaluation know for every pair of picture and caption whether
+it matches, not only for the pair drawn together.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ JOINS = (" and ", " and ", " with ", " next to ", ", ")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a caption states. A group's colour "" or count 0 is left open; place "" too."""
+    """The facts of a caption. A colour "", a count 0 or a place "" is left open."""
 
     groups: tuple[Group, ...]
     place: str
@@ -104,7 +104,7 @@ def _word_group(group: Group, rng: np.random.Generator) -> str:
     noun = _pick(NOUNS.get(group.thing, (group.thing,)), rng)
     colour = _pick(COLOUR_WORDS.get(group.colour, (group.colour,)), rng)
     if group.count == 0:
-        # a left-open count is worded "a red car" or "red cars"; both ask for the thing
+        # with an open count, "a red car" and "red cars" both ask for the thing
         count, many = ("a", False) if rng.random() < 0.6 else ("", True)
     else:
         count, many = _pick(COUNTS[group.count], rng), group.count > 1

@@ -1,4 +1,4 @@
-"""Draws things in places with Pillow: at twice the size, then halved, which smooths the edges."""
+"""Draws things in places with Pillow, at twice the size and then halved to smooth the edges."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PLACES = tuple(PLACE_PAINTERS)
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A thing at (x, y), the centre of its box, `radius` wide each way; units of the picture."""
+    """A thing at (x, y), the centre of its box, `radius` wide each way; in units of the picture."""
 
     thing: str
     colour: str

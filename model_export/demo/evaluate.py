@@ -1,6 +1,6 @@
-"""Measure a bundle on pictures and descriptions it has never seen: `make evaluate-demo`.
+"""Measure a bundle on held-out pictures and descriptions: `make evaluate-demo`.
 
-Runs the encoder of the product (ONNX Runtime, no torch). Prints a table and writes the same
+It uses the encoder of the functions (ONNX Runtime, no torch), prints a table, and writes the same
 figures to build/bench/demo-model.json.
 """
 
@@ -33,7 +33,7 @@ from model_export.demo.scenes import (
 
 DESCRIPTIONS = 1_000
 GALLERY = 5_000
-PICTURE_SIZE = 320  # pixels; larger than what any tower sees
+PICTURE_SIZE = 320  # pixels; larger than the input of any tower
 SEED = 7_2026
 BATCH = 64
 
@@ -60,7 +60,7 @@ def embed(encoder: Encoder, scenes: list[Scene], rng: np.random.Generator, what:
 
 
 def recall(queries: np.ndarray, gallery: np.ndarray, k: int) -> float:
-    """Share of queries whose own row of the gallery is among the k nearest."""
+    """Share of queries with their own row of the gallery among the k nearest."""
     scores = queries @ gallery.T
     better = (scores > np.diag(scores)[:, None]).sum(1)
     return float((better < k).mean())
@@ -68,7 +68,7 @@ def recall(queries: np.ndarray, gallery: np.ndarray, k: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A search text and what a picture must show to be a right answer."""
+    """A search text, and the condition for a right answer."""
 
     text: str
     facts: Facts

@@ -1,4 +1,4 @@
-"""The training loss: contrastive over all pairs, helped by labels that the drawing knows."""
+"""The training loss: contrastive over all pairs, plus labels that are known from the drawing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_LOGIT_SCALE = 4.6052  # ln 100, CLIP's own ceiling
 
 
 class AttributeHead(nn.Module):
-    """Reads counts, colours and place from a vector; thrown away after training."""
+    """Predicts counts, colours and place from a vector; only for training."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -24,10 +24,10 @@ class AttributeHead(nn.Module):
         self.place = nn.Linear(width, len(PLACES))
 
     def loss(self, x: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """Mean cross entropy of the three readings of x, (B, width)."""
+        """Mean cross entropy of the three predictions from x, (B, width)."""
         counts = self.counts(x).view(-1, MAX_COUNT + 1)
         colours = self.colours(x).view(-1, len(COLOURS))
-        # ten of twelve things are absent: the sum over things, not the mean, is one reading
+        # the sum over things, not the mean: ten of twelve are absent
         return (
             F.cross_entropy(counts, batch.counts.flatten()) * len(THINGS) / 2
             + F.cross_entropy(colours, batch.colours.flatten(), ignore_index=IGNORED)
@@ -36,7 +36,7 @@ class AttributeHead(nn.Module):
 
 
 class PatchHead(nn.Module):
-    """Reads from a patch's hidden state what stands on it; thrown away after training."""
+    """Predicts the thing on a patch from its hidden state; only for training."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ def _over_true(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 
 class DemoObjective(nn.Module):
-    """CLIP plus the heads that only training needs."""
+    """CLIP and the heads that only training needs."""
 
     def __init__(self, clip: CLIPModel, patch_layer: int) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class DemoObjective(nn.Module):
         texts = F.normalize(self.clip.text_projection(read.pooler_output).float(), dim=-1)
         logits = images @ texts.T * self.clip.logit_scale.clamp(max=MAX_LOGIT_SCALE).exp()
         pictures = len(images)
-        scale = images.shape[1] ** 0.5  # unit vectors are too short for a linear reading
+        scale = images.shape[1] ** 0.5  # unit vectors are too short for a linear layer
         return {
             "text_to_image": _over_true(logits.T, batch.truth.T),
             "image_to_text": _over_true(logits[:, batch.full], batch.truth[:, batch.full]),

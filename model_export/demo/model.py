@@ -1,4 +1,4 @@
-"""The demo model's shape: CLIP's own classes at 2.9 million parameters."""
+"""The demo model's architecture: the CLIP classes of transformers with 2.9 million parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def new_model() -> CLIPModel:
         bos_token_id=START_ID,
         eos_token_id=END_ID,
         pad_token_id=END_ID,
-        hidden_act="gelu",  # one kernel; CLIP's quick_gelu is several, each way
+        hidden_act="gelu",  # one kernel; CLIP's quick_gelu needs several, forward and backward
     )
     vision = CLIPVisionConfig(
         hidden_size=192,

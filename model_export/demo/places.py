@@ -1,4 +1,4 @@
-"""Backgrounds: a sky, a ground, and what makes each place plain to see."""
+"""Backgrounds: a sky, a ground, and details that make each place easy to recognise."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""Scenes the demo draws and describes: which things, in which colour, how many, where.
+"""Scenes of the demo: things, their colours and counts, and a place.
 
     scene = random_scene(np.random.default_rng(7))
     scene.describe()                  # "two blue mushrooms and a red car at night"
     draw(scene, 480, rng).save(...)   # drawing.py
 
-A scene holds one or two kinds of thing, one to three of each kind, each kind in one of nine
-colours, in one of six places: 12 x 9 x 3 x 6 scenes with one kind, about 287,000 with two.
+A scene holds one or two kinds of thing in one of six places. A kind has one to three things in one
+of nine colours. There are 12 x 9 x 3 x 6 scenes with one kind, and about 287,000 with two.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One or two groups of different things, sorted, and the place they stand in."""
+    """One or two groups of different things, sorted, and their place."""
 
     groups: tuple[Group, ...]
     place: str
@@ -78,10 +78,10 @@ def random_scene(rng: np.random.Generator) -> Scene:
 
 
 def held_out(scene: Scene) -> bool:
-    """Whether training never shows this scene, nor words it as the whole of a picture.
+    """Whether training never shows this scene, and never describes a whole picture with it.
 
-    One description in twenty, by checksum. A caption of a part of a scene with two kinds may
-    still read like that of a held-out scene with one.
+    That is one description in twenty, by checksum. A caption of a part of a scene with two kinds
+    may have the words of a held-out scene with one.
     """
     return zlib.crc32(scene.describe().encode()) % 20 == 0
 

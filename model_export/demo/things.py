@@ -17,7 +17,7 @@ LEAF: RGB = (64, 140, 60)
 
 
 class Pen:
-    """Draws in the box of one thing, in its colour, with an outline that shows on its ground."""
+    """Draws in the box of one thing, in its colour, with a contrasting outline."""
 
     def __init__(
         self, d: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: RGB, outline: RGB
@@ -28,7 +28,7 @@ class Pen:
 
     @property
     def dark(self) -> RGB:
-        """A shade of the colour for details; black gets lighter, so that they show."""
+        """A darker shade for details; of black a lighter one, so they are visible."""
         r, g, b = self.colour
         if max(self.colour) < 60:
             return r + 50, g + 50, b + 50

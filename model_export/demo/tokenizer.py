@@ -1,4 +1,4 @@
-"""The demo model's tokenizer: a byte-level BPE like CLIP's, learnt from the demo's captions."""
+"""The demo model's tokenizer: a byte-level BPE like CLIP's, learned from the demo's captions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CONTEXT_LENGTH = 32
 
 
 def train_tokenizer(seed: int) -> Tokenizer:
-    """Learn `VOCABULARY` tokens from 4,000 captions; any other text falls back to bytes."""
+    """Learn `VOCABULARY` tokens from 4,000 captions; other text falls back to bytes."""
     rng = np.random.default_rng(seed)
     scenes = [random_scene(rng) for _ in range(2000)]
     captions = [word(of(s), rng) for s in scenes for of in (facts_of, lambda s: part_of(s, rng))]

@@ -1,10 +1,10 @@
 """Train the demo model: `make demo-model`, or `python -m model_export.demo.train --help`.
 
-Draws pictures without end, so that no picture is seen twice, and saves a checkpoint every few
-minutes; run again, it goes on from the last one. The learning rate stays constant until the
-last `DECAY` of the run and then falls to zero, so a run can be made longer or shorter while
-it is under way. Sums of floating point depend on the processor: another machine gets another
-model of the same quality, not the same bytes.
+Every batch has new pictures, so training never sees a picture twice. It saves a checkpoint every
+few minutes, and the next run continues from the last one. The learning rate is constant until the
+last `DECAY` of the run and then falls to zero, so you can change the length of a run in progress.
+Floating-point sums depend on the processor: another machine gets another model of the same
+quality, not the same bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from model_export.demo.preprocessing import IMAGE_SIZE
 from model_export.demo.tokenizer import train_tokenizer
 
 BATCH = 256  # pictures
-PATCH_LAYER = 3  # of 5: two more layers gather what the patches have learnt
+PATCH_LAYER = 3  # of 5: the patch head reads here, so two layers are left to gather its result
 LEARNING_RATE = 1.5e-3
 MUON_LEARNING_RATE = 3e-3
 WARMUP = 200  # batches
@@ -47,7 +47,7 @@ log = logging.getLogger("demo.train")
 
 
 class DrawnBatches(Dataset[Batch]):
-    """Batch `i` is always the same: it is drawn from the seed and its number."""
+    """Batch `i` is the same in every run: it is drawn from the seed and its number."""
 
     def __init__(self, seed: int, batches: int, batch_size: int) -> None:
         self.seed, self.batches, self.batch_size = seed, batches, batch_size
@@ -120,7 +120,7 @@ class Trainer:
         path.with_suffix(".tmp").replace(path)
 
     def load(self, path: Path) -> int:
-        """Go on from a checkpoint; returns the number of steps it has done."""
+        """Continue from a checkpoint; returns the number of its steps."""
         state = torch.load(path)
         self.objective.load_state_dict(state["objective"])
         for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
@@ -129,13 +129,13 @@ class Trainer:
 
 
 def train(folder: Path, pictures: int, seed: int) -> CLIPModel:
-    """Train on `pictures` pictures, or go on from the checkpoint in `folder`."""
+    """Train on `pictures` pictures, continuing from the checkpoint in `folder` if there is one."""
     trainer = Trainer(seed)
     steps = pictures // BATCH
     checkpoint = folder / "checkpoint.pt"
     first = trainer.load(checkpoint) if checkpoint.exists() else 0
     if first >= steps:
-        log.info("%s has been trained on %d batches, %d asked: done", checkpoint, first, steps)
+        log.info("%s is trained on %d batches, of %d: done", checkpoint, first, steps)
         return trainer.objective.clip
     log.info("batches %d to %d, checkpoints in %s", first, steps, checkpoint)
     drawn = DrawnBatches(seed, steps, BATCH)

@@ -9,6 +9,7 @@ classes of pytorch_values.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from typing import Any
 
 from model_export.weights.pytorch_values import (
@@ -29,7 +30,9 @@ def unpickle(data: bytes) -> dict[str, View]:
     if len(data) > LARGEST_PICKLE:
         raise Refused(f"its pickle has {len(data)} bytes; {LARGEST_PICKLE} are allowed")
     try:
-        found = _run(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pickletools tells of odd escapes in names
+            found = _run(data)
     except (IndexError, KeyError, ValueError) as exc:  # empty stack, no such memo, cut short
         raise Damaged("its pickle is cut or changed") from exc
     if type(found) is not dict:

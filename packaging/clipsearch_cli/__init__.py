@@ -1,4 +1,4 @@
-"""The installed command: puts the tree that lies beside this file on its own path, and runs it."""
+"""The installed command: puts the folder `tree` beside this file on its own path, and runs it."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-# Plans with mocked providers: nothing is asked of Google Cloud. `make test` runs it where
+# Plans with mocked providers, without requests to Google Cloud. `make test` runs them if
 # `terraform init` has fetched the providers.
 
 mock_provider "archive" {}
@@ -19,19 +19,19 @@ run "public" {
 
   assert {
     condition     = toset(keys(google_storage_bucket_iam_member.everybody_reads)) == toset(["photos", "site", "thumbnails"])
-    error_message = "Public means that photos, thumbnails and page can be read."
+    error_message = "With public = true, everybody must be able to read photos, thumbnails and page."
   }
   assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.searchers) == ["allUsers"]
-    error_message = "Public means that everybody may search."
+    error_message = "With public = true, everybody must be able to search."
   }
   assert {
     condition     = length(google_service_account_iam_member.search_signs) == 0
-    error_message = "Public thumbnails need no signature."
+    error_message = "Public thumbnails must need no signature."
   }
   assert {
     condition     = length(google_monitoring_alert_policy.this) == 0 && length(google_billing_budget.this) == 0
-    error_message = "Alerts and budget are opt-in."
+    error_message = "Alerts and budget must be opt-in."
   }
   assert {
     condition     = keys(terraform_data.deliveries) == ["archived", "deleted", "finalized", "maintenance"]
@@ -48,7 +48,7 @@ run "without_gcloud" {
 
   assert {
     condition     = length(terraform_data.deliveries) == 0
-    error_message = "Where gcloud is not there it must not be called."
+    error_message = "With run_gcloud = false, gcloud must not be called."
   }
 }
 
@@ -62,19 +62,19 @@ run "private" {
 
   assert {
     condition     = keys(google_storage_bucket_iam_member.everybody_reads) == ["site"]
-    error_message = "Private means that only the page, which holds nothing, can be read."
+    error_message = "With public = false, everybody may read only the page, which holds no photos."
   }
   assert {
     condition     = google_storage_bucket.photos[0].public_access_prevention == "enforced" && google_storage_bucket.thumbnails.public_access_prevention == "enforced"
-    error_message = "Private photos and thumbnails must be protected from later grants, too."
+    error_message = "Private photos and thumbnails must be protected from later grants too."
   }
   assert {
     condition     = keys(google_cloud_run_v2_service_iam_member.searchers) == ["user:me@example.org"]
-    error_message = "Only the named ones may search."
+    error_message = "Only the listed searchers may search."
   }
   assert {
     condition     = length(google_service_account_iam_member.search_signs) == 1
-    error_message = "Search must be able to sign the thumbnails' addresses."
+    error_message = "Search must be able to sign the thumbnails' URLs."
   }
 }
 
@@ -89,11 +89,11 @@ run "nothing_for_everybody" {
 
   assert {
     condition     = length(google_storage_bucket_iam_member.everybody_reads) == 0 && keys(google_cloud_run_v2_service_iam_member.searchers) == ["domain:example.org"]
-    error_message = "An organisation that forbids allUsers would refuse the apply."
+    error_message = "Nothing may be granted to allUsers: an organisation that forbids it would refuse the apply."
   }
   assert {
     condition     = google_storage_bucket.site.public_access_prevention == "enforced"
-    error_message = "A page that nobody may open must be protected from later grants, too."
+    error_message = "A page that nobody may open must be protected from later grants too."
   }
 }
 
@@ -113,15 +113,15 @@ run "photos_that_are_there" {
 
   assert {
     condition     = length(google_storage_bucket.photos) == 0
-    error_message = "No bucket is made beside the one that is there."
+    error_message = "With an existing bucket, no photos bucket may be made."
   }
   assert {
     condition     = toset(keys(google_storage_bucket_iam_member.everybody_reads)) == toset(["site", "thumbnails"])
-    error_message = "Who may read the photos is not changed."
+    error_message = "The access to an existing bucket must not change."
   }
   assert {
     condition     = alltrue([for trigger in google_eventarc_trigger.photos : trigger.location == "eu"])
-    error_message = "The triggers must be where the bucket is."
+    error_message = "The triggers must be in the bucket's location."
   }
 }
 
@@ -186,11 +186,11 @@ run "alerts_and_budget" {
 
   assert {
     condition     = toset(keys(google_monitoring_alert_policy.this)) == toset(["ceiling", "dead_letters", "errors", "stale"])
-    error_message = "An address turns on every alert."
+    error_message = "An address must turn on every alert."
   }
   assert {
     condition     = length(google_billing_budget.this) == 1
-    error_message = "A billing account gets a budget."
+    error_message = "A billing account must get a budget."
   }
 }
 
@@ -199,7 +199,7 @@ run "idle_costs_little" {
 
   assert {
     condition     = abs(tonumber(output.idle_cost_usd_per_month.total) - 0.60) < 0.05
-    error_message = "README.md and docs/deploy.md say that an idle deployment costs about sixty cents a month."
+    error_message = "An idle deployment must cost about $0.60 a month, as README.md and docs/deploy.md say."
   }
 }
 
@@ -254,7 +254,7 @@ run "less_memory_than_cloud_run_gives_to_so_many_cpus" {
   expect_failures = [var.search]
 }
 
-# Last, because it leaves a (mocked) state to the runs after it.
+# Last, because later runs would see its (mocked) state.
 run "applied" {
   command = apply
 
@@ -264,26 +264,26 @@ run "applied" {
 
   assert {
     condition     = strcontains(google_storage_bucket_object.config.content, jsonencode(output.api_url))
-    error_message = "The page must ask the search function of this deployment."
+    error_message = "The page must call the search function of this deployment."
   }
   assert {
     condition     = strcontains(google_storage_bucket_object.index_html.content, "connect-src ${output.api_url}/;")
-    error_message = "The page's policy must let it ask this search function, and nothing else."
+    error_message = "The page's policy must allow this search function only."
   }
   assert {
     condition     = !strcontains(google_storage_bucket_object.index_html.content, "127.0.0.1")
-    error_message = "Nothing on the page may ask the visitor's own machine."
+    error_message = "The page must not call the visitor's own machine."
   }
   assert {
     condition     = !strcontains(google_storage_bucket_object.index_html.content, "'self'")
-    error_message = "'self' is every bucket on earth: the page's policy must name its own."
+    error_message = "The page's policy must name its own bucket: 'self' would be every public bucket."
   }
   assert {
     condition     = jsondecode(google_storage_bucket_object.current.content).space == output.space
-    error_message = "The bundle that was put up must be current."
+    error_message = "The uploaded bundle must be current."
   }
   assert {
-    condition     = length(regexall("--ack-deadline=600 --dead-letter-topic=\\S+ --max-delivery-attempts=100\n", output.delivery_commands)) == 3
-    error_message = "Every subscription must wait as long as ingest may take, and keep what it never answers."
+    condition     = length(regexall("--ack-deadline=600 --dead-letter-topic=\\S+ --max-delivery-attempts=100\n", output.delivery_commands)) == 4
+    error_message = "Every subscription must wait as long as ingest may take, and keep unanswered events."
   }
 }

@@ -1,4 +1,4 @@
-"""A small server to be asked, which turns away what it is told to."""
+"""A small server that rejects requests if a test says so."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.http_double import Handler, HttpDouble
 
 
 class Server(HttpDouble):
-    """`asked`: (method, path, body) of every request. The first `busy` are answered 503, and then
-    `closed` get no answer at all."""
+    """`asked`: (method, path, body) of every request. The first `busy` ones get 503, and the next
+    `closed` get no answer."""
 
     def __init__(self):
         self.asked = []

@@ -1,4 +1,4 @@
-"""The clients of `make bench`: what they ask, how they wait, and what they refuse to count."""
+"""The clients of `make bench`: requests, waits, and answers that they do not count."""
 
 from __future__ import annotations
 

@@ -23,12 +23,12 @@ def test_a_percentile_is_one_of_the_values(percent, value):
 def test_a_percentile_of_few():
     assert percentile([3.0], 99) == 3.0
     assert percentile([1.0, 2.0], 50) == 1.0
-    with pytest.raises(ValueError, match="no values"):
+    with pytest.raises(ValueError, match="at least one value"):
         percentile([], 50)
 
 
 def load(latency, others=0.0, turned_away=0):
-    """Ten answers in ten times as long."""
+    """Ten answers in ten times as many seconds."""
     return Load(Outcome([latency] * 10, turned_away, latency * 10), latency * 10, others)
 
 
@@ -122,7 +122,7 @@ def test_what_was_disturbed_all_the_time_is_marked():
         ["start", "to"],
         ["pictures/s", "per"],
     ]
-    assert any(line.startswith("(busy): others were at work") for line in lines)
+    assert any(line.startswith("(busy): other processes used the machine") for line in lines)
 
 
 def test_a_turn_that_was_quiet_is_enough_and_one_is_a_must():

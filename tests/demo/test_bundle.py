@@ -1,6 +1,6 @@
-"""The committed demo model finds what it was trained to see, through the product's encoder.
+"""The committed demo model finds trained scenes, through the encoder of the functions.
 
-A small version of `make evaluate-demo`, with room below the figures in docs/benchmarks.md.
+A small version of `make evaluate-demo`; its bounds are below the figures in docs/benchmarks.md.
 """
 
 from __future__ import annotations

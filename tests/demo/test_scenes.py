@@ -1,4 +1,4 @@
-"""The demo world: what is drawn is what is described, and captions know what they are true of."""
+"""The demo scenes: pictures match their descriptions, and captions know their true scenes."""
 
 from __future__ import annotations
 

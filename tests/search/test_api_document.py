@@ -14,11 +14,18 @@ from search.main import ROUTES
 from tests.search.conftest import ROOT, Gallery, classify
 
 DOCUMENT = (ROOT / "docs" / "api.md").read_text()
+README = (ROOT / "README.md").read_text()
 BUNDLE = ROOT / "model_export" / "demo" / "bundle"
 PICTURES = {"mushrooms.jpg": 36, "stars.jpg": 3}  # numbers of the demo pictures
+OTHERS = range(20)  # demo pictures that a documented answer must beat
 LABELS = ["blue mushrooms", "green stars", "a red car"]
 # vectors of 8-bit models may differ by 0.003, and the logit scale is 36
 TOLERANCE = 0.25
+
+
+def blocks(text):
+    """The JSON examples in it."""
+    return re.findall(r"```json\n(.*?)```", text, re.DOTALL)
 
 
 def section(heading):
@@ -69,10 +76,25 @@ def test_parameters_are_in_the_tables():
     assert f"up to {MAX_IMAGES} pictures" in section("`POST /classify`")
 
 
+@pytest.mark.parametrize("page", [DOCUMENT, README], ids=["api.md", "README.md"])
+def test_the_example_of_a_search_is_its_answer(page, tmp_path, client_of):
+    query = re.findall(r"^    curl '.*\?(q=.+&limit=1)'$", page, re.MULTILINE)[0]
+    [example] = [block for block in blocks(page) if '"similarity"' in block]
+    [(name, number)] = re.findall(r'"name": "([\w-]+-(\d+)\.jpg)"', example)
+    [similarity] = re.findall(r'"similarity": ([\d.]+)', example)
+    gallery = Gallery(tmp_path / "gallery", BUNDLE)
+    gallery.publish()
+    for one in {int(number), *OTHERS}:
+        draw_demo_photo(tmp_path, one)
+    gallery.add_all({file.name: file.read_bytes() for file in tmp_path.glob("*.jpg")})
+    [result] = client_of(gallery).get(f"/?{query}").json()["results"]
+    assert result["name"] == name
+    # 8-bit vectors differ by 0.003, and similarity is 100 times a cosine
+    assert result["similarity"] == pytest.approx(float(similarity), abs=0.5)
+
+
 def test_the_examples_of_classify_are_its_answers(demo_client, drawn):
-    one, several = map(
-        json.loads, re.findall(r"```json\n(.*?)```", section("`POST /classify`"), re.DOTALL)
-    )
+    one, several = map(json.loads, blocks(section("`POST /classify`")))
     pictures = [(drawn / name).read_bytes() for name in PICTURES]
     answer = classify(demo_client, pictures[0], *LABELS).json()
     assert list(answer) == list(one)
@@ -85,7 +107,7 @@ def test_the_examples_of_classify_are_its_answers(demo_client, drawn):
 
 
 def test_the_example_of_the_status_has_the_keys_of_its_answer(demo_client):
-    [text] = re.findall(r"```json\n(.*?)```", section("`GET /status`"), re.DOTALL)
+    [text] = blocks(section("`GET /status`"))
     example = json.loads(text)
     answer = demo_client.get("/status").json()
     assert list(example) == list(answer)

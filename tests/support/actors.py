@@ -1,7 +1,7 @@
-"""Work on a bucket that goes on one request at a time, when the test says so.
+"""Work on a bucket, one request at a time, under the control of the test.
 
-Several actors stand for several processes: which of them takes the next step decides how they
-interleave, down to the single request and the single page of a listing.
+Actors stand for processes. The test chooses the actor of each step, so it controls how they
+interleave, down to a single request or a single page of a listing.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ PATIENCE_S = 60
 
 
 class Killed(BaseException):
-    """What a request of a killed actor raises: nothing of ours catches it."""
+    """Raised by a request of a killed actor; the code under test never catches it."""
 
 
 class Actor:
-    """`work` in a thread of its own; it stops before each request until `step` lets it pass."""
+    """`work` in its own thread; it waits before each request until `step` lets it continue."""
 
     def __init__(self, bucket: MemoryBucket, work: Callable[[Any], Any]) -> None:
         self.started = bucket.now
@@ -37,7 +37,7 @@ class Actor:
         self._thread.start()
 
     def step(self, requests: int = 1) -> bool:
-        """Let so many requests pass; whether the work is done."""
+        """Let `requests` requests pass; returns whether the work is done."""
         for _ in range(requests):
             with self._changed:
                 self._wait_until_still()
@@ -50,7 +50,7 @@ class Actor:
         return self.is_done
 
     def finish(self) -> Any:
-        """Let it run to its end; its result, or its error."""
+        """Let it run to its end; returns its result or raises its error."""
         while not self.step():
             pass
         self._thread.join()
@@ -66,7 +66,7 @@ class Actor:
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """Around one request."""
+        """Wraps one request."""
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()
@@ -100,7 +100,7 @@ class Actor:
 
 
 class _Stepped(Delegating):
-    """The bucket as one actor sees it."""
+    """The bucket of one actor."""
 
     def __init__(self, bucket: MemoryBucket, actor: Actor) -> None:
         super().__init__(bucket)

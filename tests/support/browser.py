@@ -1,4 +1,4 @@
-"""Chromium for the tests of the page: what everyone who can install a package has."""
+"""Chromium for the tests of the page, from the system's packages."""
 
 import os
 from collections.abc import Iterator
@@ -12,14 +12,14 @@ from benchmarks.screenshot import CHROMIUM_FLAGS, find_chromium
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser. Without one the test is skipped on a person's machine, and fails in CI.
+    """A browser. Without Chromium the test is skipped, and fails in CI.
 
-    Keep it open within one file of tests at most: until it is closed, the thread has a running
-    event loop, so neither asyncio.run nor a second browser works in it.
+    Close it within one file of tests. While it is open, the thread has a running event loop, so
+    neither asyncio.run nor a second browser works in it.
     """
     path = find_chromium()
     if path is None:
-        line = "no Chromium here: install it (Debian, Ubuntu: apt-get install chromium)"
+        line = "Chromium is not installed (Debian: apt-get install chromium)"
         if os.environ.get("CI") == "true":
             pytest.fail(line)
         pytest.skip(line)
@@ -27,7 +27,7 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(
             executable_path=path,
             args=CHROMIUM_FLAGS,
-            ignore_default_args=["--hide-scrollbars"],  # people have them, and they take room
+            ignore_default_args=["--hide-scrollbars"],  # most desktops show them, in the page
         )
         try:
             yield browser

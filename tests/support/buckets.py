@@ -1,4 +1,4 @@
-"""Buckets around another bucket: what waits, fails, or happens between two requests."""
+"""Buckets around another bucket that wait, fail, or run code between two requests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def nothing(method: str, name: str) -> None:
 
 
 class Delegating:
-    """Passes every request on to `bucket`, through `around`: override that, or one method."""
+    """Passes every request to `bucket` through `around`: override that, or one method."""
 
     def __init__(self, bucket: Bucket) -> None:
         self.bucket, self.url = bucket, bucket.url
 
     def around(self, method: str, name: str, request: Callable[[], Any]) -> Any:
-        """`method` as Bucket calls it; `name` of the object, or the prefix that is listed."""
+        """`method` is a method of Bucket; `name` is an object's name or a listing's prefix."""
         return request()
 
     def create(self, name: str, *args: Any, **more: Any) -> Stat:
@@ -46,7 +46,7 @@ class Delegating:
         return self.around("stat", name, lambda: self.bucket.stat(name))
 
     def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
-        """In one request, which begins with the first object that is asked for."""
+        """A listing in one request, which starts with the first object."""
         yield from self.around("list", prefix, lambda: [*self.bucket.list(prefix, start)])
 
     def delete(self, name: str, *args: Any, **more: Any) -> None:
@@ -54,7 +54,7 @@ class Delegating:
 
 
 class HookedBucket(Delegating):
-    """`before` and `after` each request, something happens: they get `method` and `name`."""
+    """Calls `before` and `after` around each request, with `method` and `name`."""
 
     def __init__(self, bucket: Bucket, before: Hook = nothing, after: Hook = nothing) -> None:
         super().__init__(bucket)
@@ -68,11 +68,11 @@ class HookedBucket(Delegating):
 
 
 class FaultyBucket(Delegating):
-    """A share of the requests fails, before or after they took effect.
+    """A share of the requests fails, before or after it took effect.
 
-    `lies`: reading may also give half an object, or none where there is one. The real storage
-    does neither: its client checks sums, and its listings are consistent. Of what is written
-    by others, a checksum says nothing.
+    With `lies`, a read may also return half an object, or miss an existing one. The real storage
+    does neither, because its client verifies checksums and its listings are consistent. But a
+    checksum does not protect from other writers.
     """
 
     def __init__(self, bucket: Bucket, seed: int, share: float = 0.1, lies: bool = True) -> None:

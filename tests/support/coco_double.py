@@ -1,4 +1,4 @@
-"""images.cocodataset.org in this process, with everything that can go wrong on the way from it."""
+"""images.cocodataset.org in this process, with the faults of a download."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tests.support.pictures import picture
 
 ARCHIVE = "/annotations/annotations_trainval2017.zip"
 
-# Faults. A status, or a status with a Retry-After, is one, too.
-CUT = "cut"  # half of the announced bytes, then the connection ends
-SHORT = "short"  # half of the bytes, announced as all
-LONG = "long"  # all of the bytes, and more announced
-RESET = "reset"  # no answer at all
-PAGE = "page"  # a page of the hotel's network, with status 200
+# Faults. A status, or a status with a Retry-After, is a fault too.
+CUT = "cut"  # half of the declared bytes, then the connection ends
+SHORT = "short"  # half of the bytes, declared as all
+LONG = "long"  # all bytes, with more declared
+RESET = "reset"  # no answer
+PAGE = "page"  # the login page of a captive portal, with status 200
 SLOW = "slow"  # in small pieces, with pauses
-UNCOUNTED = "uncounted"  # no length announced
+UNCOUNTED = "uncounted"  # no declared length
 
 Fault = int | str | tuple[int, str]
 
 
 class CocoDouble(HttpDouble):
-    """A server on a free port with `count` photos of val2017. `faults` of a path are used up by
-    its next requests, one each; those of "*" by any. `requests` lists paths and headers."""
+    """A server on a free port with `count` photos of val2017. Each of the next requests of a path
+    uses up one of its `faults`, or one of "*". `requests` lists paths and headers."""
 
     def __init__(self, count: int) -> None:
         self.files = {f"/val2017/{name_of(n)}": jpeg(n) for n in range(count)}
@@ -62,7 +62,7 @@ def name_of(number: int) -> str:
 
 
 def jpeg(number: int) -> bytes:
-    """A picture like no other of them."""
+    """A picture that differs from all others."""
     return picture("JPEG", (number % 256, number // 256, 99), (64, 48))
 
 
@@ -78,7 +78,7 @@ def captions_file(count: int, url: str = "http://images.cocodataset.org") -> dic
             "width": 64,
             "height": 48,
         }
-        for n in reversed(range(count))  # in no order, as the real ones
+        for n in reversed(range(count))  # unordered, like the real ones
     ]
     captions = [{"id": n, "image_id": n, "caption": "a colour"} for n in range(count)]
     return {"info": {}, "licenses": licenses, "images": images, "annotations": captions}
@@ -104,7 +104,7 @@ class _Handler(Handler):
             double.most_at_once = max(double.most_at_once, double.at_once)
         time.sleep(double.delay)
         with double.lock:
-            double.at_once -= 1  # before the answer, which lets the client ask again
+            double.at_once -= 1  # before the answer, after which the client sends the next request
         self._answer(double, fault)
 
     def _answer(self, double: CocoDouble, fault: Fault | None) -> None:

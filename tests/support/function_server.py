@@ -1,4 +1,4 @@
-"""A function behind the server that the cloud starts, in a process of its own."""
+"""A function in its own process, behind the same server as in the cloud."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def running_function(
     source: Path = FUNCTIONS,
     memory: int | None = None,
 ) -> Iterator[str]:
-    """The address of the function `target`. Both its streams go to the file `log`. `memory`: the
-    bytes of address space that it may have (ulimit -v).
+    """The URL of the function `target`. Both output streams go to the file `log`. `memory` limits
+    its address space, in bytes (ulimit -v).
 
-    The system chooses the port: a port that a test looked up itself may be taken by another
-    process before the server binds it. The server logs the port only at level info.
+    The system chooses the port: another process may take a port that the test looked up, before
+    the server binds it. The server logs the port only at level info.
     """
 
     def limit() -> None:
@@ -62,7 +62,7 @@ def running_function(
 
 
 def lines_of(log: Path) -> list[str]:
-    """What the function logged, without the lines about the server's own start and end."""
+    """The log of the function, without the lines about the start and end of the server."""
     return [line for line in log.read_text().splitlines() if not SERVER_LINE.match(line)]
 
 

@@ -1,8 +1,7 @@
 """Cloud Storage's JSON API in this process: the calls that the storage client makes for us.
 
-It keeps the promises that the index is built on (preconditions, strong consistency, growing
-generations, listing by name in pages) and can fail on request. The shapes of requests and
-answers follow https://cloud.google.com/storage/docs/json_api/v1/objects.
+It keeps the guarantees that the index needs (preconditions, strong consistency, growing
+generations, listing by name in pages) and can fail on request. Requests and answers follow https://cloud.google.com/storage/docs/json_api/v1/objects.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ import pytest
 
 from tests.support.http_double import Handler, HttpDouble
 
-# Faults: do what was asked, but then
+# Faults: execute the request, but then
 LOST = "lost"  # break the connection instead of answering,
 CUT = "cut"  # break it in the middle of the body,
-SHORT = "short"  # or send half of the body as if it were all of it.
+SHORT = "short"  # or send half of the body with the length of a whole one.
 _ROUTE = re.compile(r"(/upload|/download)?/storage/v1/b/([^/]+)/o(?:/(.*))?")
 
 
@@ -47,8 +46,8 @@ class StoredObject:
     updated: datetime
     metadata: Mapping[str, str] | None = None
     content_encoding: str | None = None
-    checksums_of: bytes | None = None  # None: of the data
-    refusal: int | None = None  # the status that reading the data is answered with
+    checksums_of: bytes | None = None  # None: detected from the data
+    refusal: int | None = None  # the status of answers to reads of the data
 
     @property
     def crc32c(self) -> str:
@@ -60,7 +59,7 @@ class StoredObject:
 
 
 class Refused(Exception):
-    """Becomes an error answer of the API."""
+    """Turned into an error answer of the API."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -68,10 +67,10 @@ class Refused(Exception):
 
 
 class CloudStorageDouble(HttpDouble):
-    """A server on a free port of 127.0.0.1; `url` is what STORAGE_EMULATOR_HOST must be.
+    """A server on a free port of 127.0.0.1; `url` is the value for STORAGE_EMULATOR_HOST.
 
-    `faults` are used up by the next requests, one each: a status to answer with before doing
-    anything, LOST, CUT or SHORT; None for no fault. `requests` lists what was asked: ("GET",
+    Each of the next requests uses up one of `faults`: a status to answer with before doing
+    anything, LOST, CUT or SHORT; None for no fault. `requests` lists the requests: ("GET",
     "/storage/v1/b/…?…").
     """
 
@@ -86,35 +85,35 @@ class CloudStorageDouble(HttpDouble):
         super().__init__(_Handler)
 
     def put(self, bucket: str, name: str, data: bytes, **properties: str) -> StoredObject:
-        """As an upload without any precondition: it overwrites."""
+        """Overwrite, like an upload without preconditions."""
         return self.insert(bucket, {"name": name, **properties}, data, {})
 
     def damage(self, bucket: str, name: str, data: bytes) -> None:
-        """From now on reading gives these bytes, with the checksums of the true ones."""
+        """From now on a read returns these bytes, with the checksums of the original ones."""
         with self._lock:
             true = self._objects[bucket][name]
             self._objects[bucket][name] = replace(true, data=data, checksums_of=true.data)
 
     def refuse(self, bucket: str, name: str, status: int | None) -> None:
-        """From now on reading this object's data is refused (None: no longer). Its metadata can
-        still be had."""
+        """From now on refuse reads of this object's data (None: allow them again). Its metadata
+        stays readable."""
         with self._lock:
             self._objects[bucket][name] = replace(self._objects[bucket][name], refusal=status)
 
     @contextmanager
     def without(self, bucket: str) -> Iterator[None]:
-        """Inside, the bucket is not there."""
+        """Inside, the bucket does not exist."""
         objects = self._objects.pop(bucket)
         yield
         self._objects[bucket] = objects
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Inside, requests are accepted and not answered."""
+        """Inside, the server accepts requests and never answers."""
         with self._lock:
             yield
 
-    # What the API offers. Each method is one atomic step.
+    # The methods of the API. Each is one atomic step.
 
     def insert(
         self, bucket: str, resource: Mapping[str, Any], data: bytes, query: Mapping[str, str]
@@ -181,7 +180,7 @@ class CloudStorageDouble(HttpDouble):
     def continue_upload(
         self, session: str, content_range: str, data: bytes
     ) -> tuple[str, StoredObject] | int:
-        """The finished object with its name, or how many bytes have come so far."""
+        """The finished object with its name, or the number of bytes received so far."""
         bucket, resource, query, received = self._sessions[session]
         received += data
         if content_range.endswith(f"/{len(received)}"):
@@ -198,21 +197,21 @@ class CloudStorageDouble(HttpDouble):
 def cloud_storage(
     monkeypatch: pytest.MonkeyPatch, *buckets: str, page_size: int = 1000
 ) -> Iterator[CloudStorageDouble]:
-    """The double, for one test, in place of the real service."""
-    # Google's client does not close a connection after a download that was refused. pytest
-    # takes the filter back at the end of the test.
+    """The double instead of the real service, for one test."""
+    # Google's client does not close the connection after a refused download. pytest removes the
+    # filter at the end of the test.
     warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
     double = CloudStorageDouble(*buckets, page_size=page_size)
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", double.url)
-    gc.freeze()  # what is older than the test need not be searched below
+    gc.freeze()  # the search below may skip older objects
     yield double
     double.close()
-    gc.collect()  # while those connections are still allowed
+    gc.collect()  # while the filter still ignores those connections
     gc.unfreeze()
 
 
 def resource_of(bucket: str, name: str, stored: StoredObject) -> dict[str, Any]:
-    """The object resource of the JSON API; int64 as strings, as there."""
+    """The object resource of the JSON API, with int64 as strings."""
     resource = {
         "kind": "storage#object",
         "bucket": bucket,
@@ -240,7 +239,7 @@ class _Handler(Handler):
         fault = double.faults.popleft() if double.faults else None
         try:
             if isinstance(fault, int):
-                raise Refused(fault, "a fault that the test asked for")
+                raise Refused(fault, "a fault that the test set")
             status, headers, content = self._answer(double, body)
         except Refused as refusal:
             status, headers = refusal.status, {"Content-Type": "application/json"}
@@ -278,7 +277,7 @@ class _Handler(Handler):
         if query.get("alt") != "media":
             return _resource_answer(bucket, name, stored)
         if stored.refusal:
-            raise Refused(stored.refusal, "refused, as the test asked")
+            raise Refused(stored.refusal, "refused by the test")
         checksums = f"crc32c={stored.crc32c},md5={stored.md5}"
         headers = {"X-Goog-Generation": str(stored.generation), "X-Goog-Hash": checksums}
         headers["Content-Type"] = stored.content_type or ""

@@ -1,4 +1,4 @@
-"""A server of somebody else's, in this process: what the doubles have in common."""
+"""The base of the doubles: a local server that stands for an external service."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class HttpDouble:
-    """A server on a free port of 127.0.0.1, whose `handler` finds this object as `double`."""
+    """A server on a free port of 127.0.0.1; its `handler` has this object as `double`."""
 
     def __init__(self, handler: type[Handler]) -> None:
         self._server = _Server(("127.0.0.1", 0), handler)
@@ -54,7 +54,7 @@ class _Server(ThreadingHTTPServer):
             self.shutdown_request(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news."""
+        """Ignore clients that disconnected."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -73,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
     def send(self, status: int, content: Any, headers: Mapping[str, str] | None = None) -> None:
-        """An answer; what is not bytes becomes JSON."""
+        """Send an answer; anything but bytes is sent as JSON."""
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():

@@ -1,6 +1,6 @@
-"""The Hugging Face hub in this process: what its client asks for to download a model.
+"""The Hugging Face hub in this process: the requests of a model download.
 
-The shapes of requests and answers follow https://huggingface.co/docs/hub/api and
+Requests and answers follow https://huggingface.co/docs/hub/api and
 huggingface_hub.file_download (X-Repo-Commit, X-Error-Code).
 """
 
@@ -17,10 +17,10 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class HubDouble(HttpDouble):
-    """A server on a free port; `url` is what HF_ENDPOINT must be.
+    """A server on a free port; `url` is the value for HF_ENDPOINT.
 
-    `folders` has a folder for each model's id; `gated` the ids whose files nobody may have.
-    `status`, if set, answers everything; `requests` lists what was asked: ("GET", path).
+    `folders` has a folder for each model's id; `gated` has the ids with refused files.
+    `status`, if set, is the answer to everything; `requests` lists the requests: ("GET", path).
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class HubDouble(HttpDouble):
         return 404, {}, b""
 
     def _model(self, model: str) -> tuple[int, dict[str, str], bytes]:
-        if model not in self.folders:  # the hub says 401 to those who are not logged in
+        if model not in self.folders:  # the hub answers 401 without a login
             return 401, {"X-Error-Code": "RepoNotFound"}, b""
         names = sorted(path.name for path in self.folders[model].iterdir())
         document = {

@@ -1,5 +1,5 @@
-"""The one call of the IAM Credentials API that `search` makes, in this process, and Cloud
-Storage's check of what comes of it.
+"""The IAM Credentials API in this process, with the one call that `search` makes; and Cloud
+Storage's check of the signed URLs.
 
 https://cloud.google.com/iam/docs/reference/credentials/rest/v1/projects.serviceAccounts/signBlob
 https://cloud.google.com/storage/docs/authentication/canonical-requests
@@ -23,8 +23,8 @@ from tests.support.http_double import Handler, HttpDouble
 
 
 class IamDouble(HttpDouble):
-    """Signs as `account`, on a free port; `endpoint` is what google.auth.iam must ask.
-    `faults` are the statuses of the next answers; `requests` counts all."""
+    """Signs as `account`, on a free port; `endpoint` is the value for google.auth.iam.
+    `faults` are the statuses of the next answers; `requests` counts all requests."""
 
     def __init__(self, account: str) -> None:
         self.account = account
@@ -35,7 +35,7 @@ class IamDouble(HttpDouble):
         self.endpoint = f"{self.url}/v1/projects/-/serviceAccounts/{{}}:signBlob"
 
     def opens(self, url: str, moment: datetime | None = None) -> str | None:
-        """The object (bucket/name, quoted) that Cloud Storage would give for `url` at `moment`;
+        """The object (bucket/name, quoted) that Cloud Storage would return for `url` at `moment`;
         None if it would refuse."""
         parts = urlsplit(url)
         query = dict(parse_qsl(parts.query, strict_parsing=True))

@@ -1,4 +1,4 @@
-"""A bucket in memory, with a clock that tests set."""
+"""A bucket in memory, with a clock that the test sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class MemoryBucket:
-    """Bucket says what the methods promise; each is one atomic step, a listing page by page."""
+    """Implements Bucket. Each method is one atomic step, and a listing is one step per page."""
 
     page = 1000
 
@@ -97,7 +97,7 @@ class MemoryBucket:
             yield from page
 
     def pages(self, prefix: str = "", start: str = "") -> Iterator[Sequence[Stat]]:
-        """What `list` gives, as the requests bring it: each page as it is when it is asked for."""
+        """The result of `list`, with each page as it is at the time of its request."""
         after = ""
         while True:
             with self._lock:

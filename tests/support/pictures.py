@@ -31,7 +31,7 @@ def png(colour: Colour = "red", size: Size = (40, 30)) -> bytes:
 
 
 def turning(orientation: int) -> Image.Exif:
-    """EXIF with this orientation; 6 says: show it turned by a quarter, clockwise."""
+    """EXIF with this orientation; 6 means: show it rotated by 90 degrees clockwise."""
     exif = Image.Exif()
     exif[0x0112] = orientation
     return exif

@@ -1,11 +1,11 @@
-"""Ports for what cannot let the system choose: a stack takes three in a row."""
+"""Three ports in a row, for a stack: the system cannot choose them."""
 
 import itertools
 import os
 import socket
 
-# Below the ports that the system gives to others (Linux: 32,768 and above). Each process begins
-# elsewhere, so that two that run tests at once do not find the same ports.
+# Below the ports that the system assigns (Linux: 32,768 and above). Each process starts at another
+# port, so two test runs at once do not find the same ports.
 PORTS = range(20_000, 32_000, 3)
 _tried = itertools.count(os.getpid() * 97)
 

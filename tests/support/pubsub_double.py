@@ -1,7 +1,6 @@
-"""Pub/Sub's REST API in this process: the one call that `ingest` makes, and what it leads to.
+"""Pub/Sub's REST API in this process: the one call that `ingest` makes, and the delivery.
 
-It keeps what was published and delivers it as Eventarc does, at least once, when the test
-says so. Shapes: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish
+It keeps published messages. The test delivers them like Eventarc, at least once. API: https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ LARGEST_EVENT = 512_000  # bytes; https://cloud.google.com/functions/quotas
 
 
 class PubSubDouble(HttpDouble):
-    """A server on a free port; `host` is what PUBSUB_EMULATOR_HOST must be.
+    """A server on a free port; `host` is the value for PUBSUB_EMULATOR_HOST.
 
-    `messages` are those published and not taken yet. `faults` are used up by the next
-    requests, one each: a status to answer with, or LOST.
+    `messages` are published and not taken yet. Each of the next requests uses up one of
+    `faults`: a status to answer with, or LOST.
     """
 
     def __init__(self, topic: str) -> None:
@@ -32,12 +31,12 @@ class PubSubDouble(HttpDouble):
         super().__init__(_Handler)
 
     def take(self) -> list[bytes]:
-        """What was published since the last call."""
+        """The messages published since the last call."""
         return [self.messages.popleft() for _ in range(len(self.messages))]
 
 
 def event_of(data: bytes, id_: str = "1") -> tuple[dict[str, str], dict[str, Any]]:
-    """Headers and body of the CloudEvent for a message with this data."""
+    """Headers and body of the CloudEvent of a message with this data."""
     topic = "projects/p/topics/t"
     headers = {
         "Content-Type": "application/json",

@@ -1,4 +1,4 @@
-"""The stack as a person has it: a process, what it prints, and HTTP."""
+"""The stack as a person uses it: a process, its output, and HTTP."""
 
 import signal
 import subprocess
@@ -17,9 +17,9 @@ def get(url, **query):
 
 
 class RunningStack:
-    """`python -m cli run` with `arguments`; what it prints goes to the file `output`.
+    """`python -m cli run` with `arguments`; its output goes to the file `output`.
 
-    `program`: Python code to run in its place.
+    `program`: Python code to run instead.
     """
 
     photos: Path  # its folder, in the tests of the page
@@ -45,7 +45,7 @@ class RunningStack:
         return line
 
     def wait_until_ready(self):
-        """The address of the page, when all photos that were there are indexed."""
+        """The URL of the page; returns when all existing photos are indexed."""
         self.page = self.wait_for_line("ready: ").removeprefix("ready: ")
         self.wait_for_line("; watching that folder")
         port = int(self.page.rsplit(":", 1)[1])
@@ -53,7 +53,7 @@ class RunningStack:
         return self.page
 
     def names(self, **query):
-        """The names of the photos found, best first."""
+        """The names of the found photos, best first."""
         return [result["name"] for result in self.results(**query)]
 
     def results(self, **query):
@@ -83,13 +83,13 @@ class RunningStack:
         return family
 
     def end(self, number=signal.SIGINT):
-        """Ask it to end as Ctrl-C does; its exit code."""
+        """End it like Ctrl-C; returns its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE)
 
 
 def is_running(pid):
-    """Zombies do not count: whoever inherits them has to collect them."""
+    """Whether it runs; a zombie does not, because only its new parent can remove it."""
     ps = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return ps.stdout.strip()[:1] not in ("", "Z")

@@ -1,4 +1,4 @@
-"""Code to put before that of another process: it imports numpy as slowly as from a slow disk."""
+"""Code to run first in another process: it makes imports of numpy as slow as a slow disk."""
 
 SLOW_NUMPY = """
 import sys, time

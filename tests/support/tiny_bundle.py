@@ -1,9 +1,9 @@
-"""A model small enough to be made in a test: it sees the colours of a picture's quarters.
+"""A model small enough to make in a test: it sees the colours of a picture's quarters.
 
-Written in the real bundle format and run by the real encoder. The vector of a picture is a
-fixed random projection of the mean colours of its four quarters; the vector of a text is the
-sum of its words' vectors, and a colour's vector is that of a picture of only this colour. So
-"red" finds the reddest picture, and words that are not colours mean something random.
+It has the real bundle format and runs in the real encoder. The vector of a picture is a fixed
+random projection of the mean colours of its four quarters. The vector of a text is the sum of its
+words' vectors. The vector of a colour is that of a picture of only this colour. So "red" finds the
+reddest picture, and words other than colours get random vectors.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _text_graph(table: np.ndarray) -> onnx.GraphProto:
         helper.make_node("Add", ["summed", "little"], ["features"]),
         helper.make_node("LpNormalization", ["features"], ["embedding"], axis=-1, p=2),
     ]
-    # little: a text without any word needs a direction too
+    # small: a text without words needs a direction too
     little = np.full(DIM, 1e-6, np.float32)
     weights = {"table": table, "axis": np.array([1], np.int64), "little": little}
     ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["n", "t"])
@@ -122,7 +122,7 @@ def _save(graph: onnx.GraphProto, path: Path) -> None:
         save_as_external_data=True,
         all_tensors_to_one_file=True,
         location=data.name,
-        # what shapes and axes are made of must be in the graph itself
+        # shapes and axes must be in the graph itself
         size_threshold=64,
     )
 

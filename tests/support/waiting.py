@@ -1,4 +1,4 @@
-"""Waiting for a condition, on a machine that may be busy with something else."""
+"""Waiting for a condition, on a machine that may be busy."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def wait_for(condition: Callable[[], object], what: str, seconds: float = PATIEN
 
 
 def wait_for_a_tick(folder: Path) -> None:
-    """Until the file system gives a later time to what is written into `folder`.
+    """Wait until a new file in `folder` gets a later time.
 
-    Its clock ticks every 4 ms or so; some file systems count whole seconds.
+    The clock of a file system ticks about every 4 ms; some count whole seconds.
     """
     probe = folder / ".tick"
     probe.touch()

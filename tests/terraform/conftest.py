@@ -1,4 +1,4 @@
-"""terraform/ as python-hcl2 reads it: expressions are text, nothing is evaluated."""
+"""terraform/ as read by python-hcl2: expressions stay text, nothing is evaluated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TERRAFORM = ROOT / "terraform"
 
 @dataclass
 class Configuration:
-    """All files of terraform/ together. Blocks are lists of dicts, as HCL has them."""
+    """All files of terraform/ together. Blocks are lists of dicts, as in HCL."""
 
     resources: dict[str, dict[str, dict[str, Any]]]  # type → name → body
     data: dict[str, dict[str, dict[str, Any]]]
@@ -26,7 +26,7 @@ class Configuration:
         return self.resources.get(type_, {})
 
     def grants(self) -> list[dict[str, Any]]:
-        """Every resource that gives a role to somebody."""
+        """Every resource that grants a role."""
         types = [type_ for type_ in self.resources if type_.endswith("_iam_member")]
         return [
             {"address": f"{type_}.{name}", **body}

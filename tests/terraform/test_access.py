@@ -1,4 +1,4 @@
-"""Who may do what: the least that works, and nothing public that was not chosen."""
+"""Permissions: each part has the least that works, and only chosen parts are public."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from tests.terraform.conftest import TERRAFORM, Configuration
 
-# What each part may do, in full. A new grant is a decision, and is made here, too.
+# All permissions of each part. Add a new grant here too: it is a decision.
 GRANTS = {
     "build": {
         "roles/artifactregistry.writer",
@@ -49,7 +49,7 @@ def test_roles_for_the_whole_project_are_few_and_conditional_where_they_read(
 
 
 def test_googles_own_agents_are_made_before_they_are_needed(configuration: Configuration) -> None:
-    """In a fresh project they are not there, and what needs them fails."""
+    """A fresh project lacks them, and resources that need them fail."""
     agents = configuration.all("google_project_service_identity")
     assert {agent["service"].split(".")[0] for agent in agents.values()} == {
         "cloudscheduler",
@@ -108,7 +108,7 @@ def test_everybody_is_let_in_only_where_public_was_chosen(configuration: Configu
     assert calls["for_each"] == '${var.public ? toset(["allUsers"]) : toset(var.searchers)}'
     everything = "".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
     assert "allAuthenticatedUsers" not in everything
-    assert "default" not in configuration.variables["public"]  # somebody decides it
+    assert "default" not in configuration.variables["public"]  # the person who deploys must decide
 
 
 def test_buckets_that_nobody_reads_from_outside_can_never_become_public(
@@ -155,7 +155,7 @@ def test_nothing_writes_to_the_bucket_that_triggers(configuration: Configuration
 
 
 def test_a_photos_bucket_that_something_writes_to_is_refused(configuration: Configuration) -> None:
-    """The same name can only come in by photos_bucket, so the names are compared."""
+    """Only photos_bucket can introduce the same name, so Terraform compares the names."""
     kinds = re.findall(r'"(\w+)"', configuration.locals["written_buckets"].split("]")[0])
     buckets = configuration.all("google_storage_bucket")
     for name, bucket in buckets.items():

@@ -1,4 +1,4 @@
-"""The source archive as Terraform makes it, in an environment like the cloud's."""
+"""The source archive made like Terraform's, in an environment like the cloud's."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ BUNDLE = ROOT / "model_export" / "demo" / "bundle"
 
 @pytest.fixture(scope="session")
 def archive(configuration: Configuration, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What archive_file makes of source_dir and excludes: every file that no pattern matches,
-    in a folder that none matches."""
+    """The files that archive_file packs: those that no pattern of excludes matches, in folders
+    that none matches."""
     asked = configuration.data["archive_file"]["functions"]
     assert asked["source_dir"] == "${path.module}/../functions"
     path = tmp_path_factory.mktemp("archive") / "functions.zip"
@@ -38,7 +38,7 @@ def archive(configuration: Configuration, tmp_path_factory: pytest.TempPathFacto
 
 
 def _excluded(name: PurePosixPath, patterns: list[str]) -> bool:
-    # "**/x" is x at any depth; PurePath.match looks from the right, which is the same
+    # "**/x" is x at any depth; PurePath.match matches from the right, with the same result
     return any(name.match(pattern.removeprefix("**/")) for pattern in patterns)
 
 
@@ -52,7 +52,7 @@ def test_the_archive_has_the_entry_points_at_its_root_and_nothing_that_was_left_
 
 
 def test_no_pattern_leaves_out_everything(configuration: Configuration) -> None:
-    """archive_file asks about the folder itself first, under the name "."."""
+    """archive_file first matches the folder itself, under the name "."."""
     patterns = configuration.data["archive_file"]["functions"]["excludes"]
     assert all(pattern.startswith("**/") for pattern in patterns)
     assert not any(fnmatch.fnmatch(".", pattern.removeprefix("**/")) for pattern in patterns)
@@ -74,7 +74,7 @@ def test_the_archive_runs_with_its_own_requirements_alone(archive: Path, tmp_pat
         "CLIPSEARCH_THUMBNAILS_URL": "http://thumbnails.example",
     }
 
-    # of a function without a trigger of its own, as both are
+    # for a function without its own trigger, like both of ours
     settings |= {"FUNCTION_SIGNATURE_TYPE": "http", "LOG_EXECUTION_ID": "true"}
     with running_function("ingest", settings, tmp_path / "ingest.log", python, source) as ingest:
         assert _send_finalized(ingest, open_bucket(buckets["photos"].as_uri()), photo) == 200
@@ -85,13 +85,13 @@ def test_the_archive_runs_with_its_own_requirements_alone(archive: Path, tmp_pat
 
 
 def _environment(folder: Path, requirements: Path) -> Path:
-    """Its Python. Without a pip of its own and compiled files, which take half of the time."""
+    """Its Python. It has no pip and no compiled files, which would take half of the time."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     python = folder / "bin" / "python"
     ours = [sys.executable, "-m", "pip", "--python", str(python)]
     pip = [*ours, "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--no-compile", "-r", requirements], check=True)
-    subprocess.run([*pip, "check"], check=True)  # the build fails where this does
+    subprocess.run([*pip, "check"], check=True)  # the build in the cloud fails if this does
     return python
 
 

@@ -1,4 +1,4 @@
-"""What the Terraform says about the functions, their settings and what brings them to work."""
+"""The functions in Terraform, their settings and their triggers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
 
 FUNCTIONS = "google_cloudfunctions2_function"
 ACCOUNT = "clipsearch-search@my-project.iam.gserviceaccount.com"
-NAMES = {  # examples, to see that what is put together is what the settings take
+NAMES = {  # examples, to check that the settings accept the composed values
     "local.photos_bucket": "my-photos",
     "google_storage_bucket.index.name": "my-index",
     "google_storage_bucket.thumbnails.name": "my-thumbnails",
@@ -53,10 +53,10 @@ def test_both_functions_have_limits(configuration: Configuration) -> None:
 def test_an_event_is_not_delivered_again_while_ingest_is_still_at_it(
     configuration: Configuration,
 ) -> None:
-    """Eventarc's subscriptions wait for 10 seconds unless they are told otherwise."""
+    """By default, Eventarc's subscriptions wait only 10 seconds."""
     [deadline] = re.findall(r"--ack-deadline=(\d+)", configuration.locals["delivery_options"])
     [service] = configuration.all(FUNCTIONS)["ingest"]["service_config"]
-    assert SPREAD_S < service["timeout_seconds"] < int(deadline) <= 600  # Pub/Sub's greatest
+    assert SPREAD_S < service["timeout_seconds"] < int(deadline) <= 600  # the maximum of Pub/Sub
     triggers = set(configuration.all("google_eventarc_trigger"))
     told = re.findall(r"google_eventarc_trigger\.(\w+)", configuration.locals["event_triggers"])
     assert set(told) == triggers
@@ -169,8 +169,10 @@ def test_photos_that_come_and_go_reach_ingest_again_and_again(
     types = [criteria["type"].replace("${each.key}", kind) for kind in kinds]
     assert types == list(TYPES)
     assert criteria["bucket"] == "${local.photos_bucket}"
-    assert trigger["location"] == "${lower(local.photos_location)}"  # or there are no events
-    assert "retry_policy" not in trigger  # its only value is: never again
+    assert (
+        trigger["location"] == "${lower(local.photos_location)}"
+    )  # without it there are no events
+    assert "retry_policy" not in trigger  # its only value means: never retry
 
 
 def test_what_the_scheduler_sends_is_what_ingest_understands(configuration: Configuration) -> None:

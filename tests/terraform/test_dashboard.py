@@ -1,4 +1,4 @@
-"""The dashboard and the alerts show what they say, of metrics that exist."""
+"""The dashboard and the alerts match their titles, and their metrics exist."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 
 from tests.terraform.conftest import Configuration
 
-# Google's own, and of what kind their values are
+# Google's metrics, and the type of their values
 # (https://cloud.google.com/monitoring/api/metrics_gcp)
 GOOGLES = {
     "run.googleapis.com/request_count": "number",
@@ -31,7 +31,7 @@ SUBJECTS = {
 
 
 def kinds(configuration: Configuration) -> dict[str, str]:
-    """{metric: of what kind its values are}"""
+    """{metric: type of its values}"""
     logs = "logging.googleapis.com/user/${var.name}"
     counts = {f"{logs}/{name}": "number" for name in configuration.locals["log_counts"]}
     values = {f"{logs}/{name}": "distribution" for name in configuration.locals["log_values"]}
@@ -39,7 +39,7 @@ def kinds(configuration: Configuration) -> dict[str, str]:
 
 
 def metric(configuration: Configuration, filter_: str) -> str:
-    """What a filter asks for; local parts are put in."""
+    """The name of a filter's metric, with locals resolved."""
     for name in re.findall(r"\$\{local\.(\w+_metric)\}", filter_):
         filter_ = filter_.replace(f"${{local.{name}}}", configuration.locals[name])
     [found] = re.findall(r'metric\.type = "([^"]+)"', filter_.replace('\\"', '"'))
@@ -56,7 +56,7 @@ def test_every_chart_and_alert_is_of_a_metric_that_there_is(configuration: Confi
 
 
 def test_values_are_put_together_as_their_kind_allows(configuration: Configuration) -> None:
-    """Monitoring refuses a percentile of numbers, and the greatest of distributions."""
+    """Monitoring refuses a percentile of numbers, and a maximum of distributions."""
     for chart in configuration.locals["charts"]:
         kind = kinds(configuration)[metric(configuration, chart["filter"])]
         is_percentile = "PERCENTILE" in chart["align"]

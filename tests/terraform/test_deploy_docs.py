@@ -1,4 +1,4 @@
-"""docs/deploy.md says what Terraform takes and gives."""
+"""docs/deploy.md matches the variables, outputs and costs of Terraform."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_command_on_a_service_says_where_it_is() -> None:
 
 
 def test_the_costs_are_what_the_arithmetic_gives(configuration: Configuration) -> None:
-    """The prices are those of costs.tf; the assumptions those that the guide lists."""
+    """The prices are those of costs.tf, the assumptions those of the guide."""
     price = {name: eval(str(value).strip("${}")) for name, value in prices(configuration).items()}
     ingest = price["cpu_second"] + 2 * price["memory_gib_second"]
     search = 2 * price["cpu_second"] + 2 * price["memory_gib_second"]
@@ -93,7 +93,7 @@ def test_the_ceiling_and_the_idle_costs_are_what_the_arithmetic_gives(
     assert f"images of the functions {images}, scheduled maintenance {jobs}, the runs" in text
     assert f"starts {maintenance}, storage of the demo model nearly nothing" in text
     assert 0.55 < sum(idle) < 0.65
-    assert "about sixty cents a month" in text
+    assert "about $0.60 a month" in text
     assert "$0.60 a month" in (ROOT / "README.md").read_text()
 
 

@@ -1,5 +1,5 @@
-"""The page in a browser under the policy that Terraform gives it: as on Cloud Storage, where
-every bucket on earth has the same origin, and so 'self' would be all of them."""
+"""The page in a browser with the policy of Terraform, as on Cloud Storage. All public buckets have
+the same origin there, so 'self' would allow all of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_page_works_under_the_policy_of_a_deployment(
         pages["/my-site/index.html"] = _page(configuration, base)
         pages["/my-site/config.js"] = f'export const SEARCH_URL = "{base}/search";\n'
         pages["/search/status"] = json.dumps(STATUS)
-        pages["/search/embed"] = "{}"  # the page wakes the function
+        pages["/search/embed"] = "{}"  # the page starts the function early
         pages["/search/"] = json.dumps(_answer(base))
         with chromium() as browser:
             page = browser.new_page()
@@ -47,7 +47,7 @@ def test_the_page_works_under_the_policy_of_a_deployment(
             page.keyboard.press("Enter")
             image = page.locator("#results img")
             expect(image).to_have_js_property("naturalWidth", 4, timeout=60_000)
-            # what another bucket holds is not run
+            # a script of another bucket is not run
             with page.expect_console_message(_is_about_the_policy, timeout=60_000):
                 page.evaluate(
                     "document.head.append(Object.assign(document.createElement('script'),"
@@ -57,7 +57,7 @@ def test_the_page_works_under_the_policy_of_a_deployment(
             page.close()
     finally:
         server.close()
-    # Chromium says so when the test was quicker than the page's own focus.
+    # Chromium logs this if the test is quicker than the page's own focus.
     complaints = [text for text in complaints if "Autofocus processing was blocked" not in text]
     assert len(complaints) == 1, complaints
     [refused] = complaints

@@ -1,4 +1,4 @@
-"""Terraform itself, where it is; its providers only where `terraform init` has fetched them."""
+"""Terraform itself, if installed; its providers only if `terraform init` has fetched them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ needs_terraform = pytest.mark.skipif(
 )
 needs_providers = pytest.mark.skipif(
     not PROVIDERS.is_dir(),
-    reason="the providers are not here: run `terraform -chdir=terraform init -backend=false`",
+    reason="the providers are not installed: run `terraform -chdir=terraform init -backend=false`",
 )
 
 

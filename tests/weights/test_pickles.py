@@ -92,6 +92,7 @@ def test_the_name_and_the_way_out_are_said(refused):
         "\n",
         "a" * 10_000 + "\nb",
         "os\x1b[31m\nsystem\x07",
+        "os\\o\nsystem",  # no escape: pickletools warns
     ],
 )
 def test_every_other_name_is_refused(refused, name):

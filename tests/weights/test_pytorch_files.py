@@ -155,6 +155,19 @@ def test_a_directory_that_lies_about_places_and_sizes_is_refused(file):
         assert refusal(file)
 
 
+def test_a_size_beyond_the_file_is_refused_before_memory_is_taken(tmp_path):
+    count = 1 << 28  # float32: 1 GiB
+    part = tensor(storage(count), (count,), (1,))
+    path = write_pickle(tmp_path / "a.bin", dictionary(a=part), bytes(24))
+    start, directory = split_directory(path)
+    lying = bytearray(directory)
+    entry = lying.find(b"archive/data/0") - 46  # the fixed part of an entry
+    struct.pack_into("<II", lying, entry + 20, count * 4, count * 4)
+    path.write_bytes(start + lying)
+    with pytest.raises(BadCheckpoint, match="'archive/data/0' ends behind the end of the file"):
+        read_pytorch(path, "FOLDER")
+
+
 def split_directory(path: Path) -> tuple[bytes, bytes]:
     data = path.read_bytes()
     with zipfile.ZipFile(path) as archive:

@@ -54,9 +54,9 @@ class TextEmbedding:
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """`per_image` (N, M), `per_text` (M, N) float32: cosines times the model's logit scale.
+    """`per_image` (N, M), `per_text` (M, N) float32: cosines times the logit scale, plus the bias.
 
-    They equal logits_per_image and logits_per_text of CLIPModel in transformers. `truncated[i]`:
+    They equal logits_per_image and logits_per_text of the model in transformers. `truncated[i]`:
     whether text i was cut to the model's context.
     """
 
@@ -79,7 +79,8 @@ class Encoder:
         """
         self._source = source
         threads = 1 if side_by_side else cpus()
-        self._text = _Lazy(lambda: _load(source, "text", TextTower))
+        padding = source.bundle.variant.padding
+        self._text = _Lazy(lambda: _load(source, "text", lambda at: TextTower(at, padding)))
         self._image = _Lazy(lambda: _load(source, "image", lambda at: ImageTower(at, threads)))
 
     @classmethod
@@ -134,6 +135,11 @@ class Encoder:
         return self.bundle.logit_scale
 
     @property
+    def logit_bias(self) -> float:
+        """What is added to a cosine times the scale; 0 for all families but SigLIP."""
+        return self.bundle.logit_bias
+
+    @property
     def loaded(self) -> set[Tower]:
         """Towers that are already loaded."""
         towers: dict[Tower, _Lazy[Any]] = {"image": self._image, "text": self._text}
@@ -182,10 +188,12 @@ class Encoder:
         """Score each of N pictures against each of M texts.
 
         A softmax over a row of `per_image` is the probability of each text, if exactly one is
-        right.
+        right. With SigLIP the sigmoid of a logit is the probability of that text alone
+        (`bundle.variant.sigmoid`).
         """
         text = self.encode_text(texts)
-        per_image = self.logit_scale * (self.encode_image(images) @ text.vectors.T)
+        cosines = self.encode_image(images) @ text.vectors.T
+        per_image = self.logit_scale * cosines + self.logit_bias
         return Logits(per_image, per_image.T, text.truncated)
 
     def _batch(self, tower: Tower) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.cpus import cpus
+from clipsearch.model.variants import Padding
 from clipsearch.text import plain
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class ImageTower:
 class TextTower:
     """Tokenizes texts and encodes tokens as vectors."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, padding: Padding | None = None) -> None:
+        """`padding`: what the model needs after a text; None: it reads nothing there."""
+        self._padding = padding
         with ThreadPoolExecutor(1, "clipsearch-text") as pool:
             session = pool.submit(_session, folder / "text.onnx", cpus())
             self._tokenizer = _tokenizer(folder / "tokenizer.json")
@@ -43,7 +46,10 @@ class TextTower:
     def tokenize(
         self, texts: Sequence[str], context_length: int
     ) -> tuple[list[list[int]], list[bool]]:
-        """Return (tokens of each text with start and end, whether each text was cut)."""
+        """Return (tokens of each text with start and end, whether each text was cut).
+
+        A family without a start token has only the end token. A cut text keeps its end token.
+        """
         encodings = self._tokenizer.encode_batch([plain(text) for text in texts])
         rows = [encoding.ids for encoding in encodings]
         truncated = [len(row) > context_length for row in rows]
@@ -57,9 +63,14 @@ class TextTower:
         """Token lists -> (N, D)."""
         import numpy as np
 
-        # The tower is causal and pools at the first end token, so later tokens have no effect. A
-        # batch is padded with end tokens, up to its longest text.
-        ids = np.full((len(rows), max(map(len, rows))), rows[0][-1], np.int64)
+        length = max(map(len, rows))
+        if self._padding is None:
+            # A causal tower pools at the first end token, so later tokens have no effect.
+            token = rows[0][-1]
+        else:
+            # Without a length, the tower masks the token.
+            token, length = self._padding.token, max(length, self._padding.length or 0)
+        ids = np.full((len(rows), length), token, np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
         vectors: Floats = self._session.run(None, {"input_ids": ids})[0]

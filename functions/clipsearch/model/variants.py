@@ -45,6 +45,14 @@ class Variant:
     padding: Padding | None = None
     text_template: str | None = None
 
+    @property
+    def sigmoid(self) -> bool:
+        """Whether the sigmoid of a logit is the probability of a text for a picture.
+
+        Otherwise it is the softmax of the logits of one picture, if exactly one text is right.
+        """
+        return self.family == "siglip"
+
     def facts(self) -> dict[str, Any]:
         """Return the fields that differ from CLIP's and determine a space.
 
