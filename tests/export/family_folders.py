@@ -85,7 +85,7 @@ CLASSES = {
 
 def save_family(folder: Path, family: str, model: PreTrainedModel) -> PreTrainedTokenizerFast:
     """Write the folder; return its tokenizer as transformers has it."""
-    backend = TOKENIZERS[family](model.config.text_config.vocab_size)
+    backend = TOKENIZERS[family]()
     model.save_pretrained(folder)
     backend.save(str(folder / "tokenizer.json"))
     layout = {"tokenizer_class": CLASSES[family], "pad_token": PADS[family]}
