@@ -27,6 +27,7 @@ from model_export.preprocessing import (
     parse_openclip,
     parse_preprocessing,
 )
+from model_export.text_template import own_template
 from model_export.tokenizers.read import read_tokenizer
 from model_export.towers.families import TOWERS, weight_shapes
 from model_export.weights import openclip as openclip_names
@@ -41,7 +42,7 @@ FAMILIES = tuple(TOWERS)  # whose towers can be written
 class Checkpoint:
     """`document` is the object in config.json, `config` what the towers need of it. `weights` have
     the names of transformers' model; each is read when you ask for it. `padding` None: nothing
-    after the end token is read."""
+    after the end token is read. `text_template` None: texts stay as they are."""
 
     document: Mapping[str, Any]
     config: ModelConfig
@@ -49,6 +50,7 @@ class Checkpoint:
     tokenizer: Tokenizer
     preprocessing: Preprocessing
     padding: Padding | None = None
+    text_template: str | None = None
 
     @property
     def logit_scale(self) -> float:
@@ -83,7 +85,8 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
         weights = as_in_transformers(config.family, open_weights(folder, where, WEIGHTS))
     check_names(weights, weight_shapes(config), where)
     padding = read_padding(folder, config, tokenizer, where)
-    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding)
+    template = own_template(config.family)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding, template)
 
 
 def _family(document: Mapping[str, Any]) -> Family:
