@@ -25,7 +25,7 @@ export FROM SPLIT ANNOTATIONS IMAGES
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export check scan format lock demo-model evaluate-demo \
+.PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot \
 	status switch upload clean
 
@@ -66,6 +66,9 @@ test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="test
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
+
+test-models: $(EXPORT)/.made ## compare models of full size with PyTorch, one at a time; minutes, 16 GB [MODEL=siglip-base]
+	$(EXPORT)/bin/python -m pytest -n 0 tests/export/full_size.py $${MODEL:+-k "$$MODEL"} $(ARGS)
 
 check: $(VENV)/.dev ## run ruff, the format check and mypy
 	$(VENV)/bin/ruff check .

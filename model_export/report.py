@@ -36,7 +36,8 @@ def table(report: Mapping[str, Any]) -> str:
             f"{found['pictures']} are the checkpoint's, over {found['queries']} queries"
         )
     if "logit_scale" in report:
-        lines.append(f"logit scale: {report['logit_scale']:.4f}")
+        bias = f", bias {report['logit_bias']:.4f}" if report.get("logit_bias") else ""
+        lines.append(f"logit scale: {report['logit_scale']:.4f}{bias}")
     return "\n".join(lines)
 
 

@@ -21,12 +21,14 @@ from tokenizers import Tokenizer
 from clipsearch.images.preprocess import PREPROCESSING
 from clipsearch.model.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.model.manifest import Precision, tower_of
+from clipsearch.model.variants import Variant
 from model_export.checkpoint import Checkpoint
 from model_export.checks import check_sizes, start_and_end
 from model_export.expected import expect
 from model_export.text_direction import text_direction
+from model_export.text_template import asked_template
 from model_export.timing import load_seconds, speed
-from model_export.towers.clip import export_image, export_text
+from model_export.towers.families import export_image, export_text
 from model_export.verify import verify, verify_exact
 
 
@@ -38,15 +40,21 @@ def export_bundle(
     precision: Mapping[Tower, Precision],
     samples: int | None = None,
     source: Mapping[str, str] | None = None,
+    text_template: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Bundle:
     """Write a verified bundle into `folder` and return it; its report is in `Bundle.report`.
 
     `samples`: how many texts and pictures are compared; None: all, and the bundle is timed.
     `source` says in the report where the model is from; `say` gets a line for each step.
+    `text_template`: the sentence that texts are put into; None: the family's own, "{}": none.
+    ValueError if it is not a sentence with one "{}".
     A bundle that is already in `folder` is replaced. It stays as it is if this raises:
     UnsupportedModel, or NotEqual when the result is too far from the checkpoint.
     """
+    if text_template is not None:
+        asked = asked_template(text_template)
+        checkpoint = dataclasses.replace(checkpoint, text_template=asked)
     start_and_end(checkpoint)  # refused before the long work
     check_sizes(checkpoint)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +103,13 @@ def write_bundle(
         "preprocessing": PREPROCESSING,
         "mean": steps.mean,
         "std": steps.std,
+        "variant": Variant(
+            checkpoint.config.family,
+            steps.resize,
+            steps.resample,
+            checkpoint.padding,
+            checkpoint.text_template,
+        ),
     }
     files = sorted(path.name for path in folder.iterdir())
     digests = {file: _sha256(folder / file) for file in files}
@@ -103,6 +118,7 @@ def write_bundle(
         name=name,
         **facts,
         logit_scale=checkpoint.logit_scale,
+        logit_bias=checkpoint.logit_bias,
         files=digests,
         sizes={file: (folder / file).stat().st_size for file in files},
         precision=dict(precision),

@@ -13,6 +13,8 @@ from onnx import TensorProto
 from clipsearch.model.manifest import Precision
 from model_export.towers.graph import MATRICES, MICROSOFT, TABLES, Graph
 
+ROWS = 1 << 15  # of a table at once
+
 
 def linear(
     g: Graph, name: str, x: str, weight: np.ndarray, bias: np.ndarray | None, precision: Precision
@@ -46,10 +48,22 @@ def table(g: Graph, name: str, values: np.ndarray, rows: str, precision: Precisi
     """The named rows of a table; in 8 bits each row has its own scale."""
     if precision == "fp32":
         return g.add("Gather", g.weight(name, values, TABLES), rows)
-    scale = np.maximum(np.abs(values).max(1, keepdims=True), 1e-12) / 127
-    small = np.rint(values / scale).astype(np.int8)
+    small, scale = quantize_rows(values)
     y = g.add("Cast", g.add("Gather", g.weight(name, small, TABLES), rows), to=TensorProto.FLOAT)
     return g.add("Mul", y, g.add("Gather", g.weight(f"{name}.scale", scale), rows))
+
+
+def quantize_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, width) float32 -> int8 of the same shape and a scale (rows, 1).
+
+    By parts: the table of a model for all languages has 900,000 rows."""
+    small = np.empty(values.shape, np.int8)
+    scale = np.empty((len(values), 1), np.float32)
+    for start in range(0, len(values), ROWS):
+        rows = slice(start, start + ROWS)
+        scale[rows] = np.maximum(np.abs(values[rows]).max(1, keepdims=True), 1e-12) / 127
+        small[rows] = np.rint(values[rows] / scale[rows])
+    return small, scale
 
 
 def quantize_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

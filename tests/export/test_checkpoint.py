@@ -11,7 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.random_clip import MEAN, STD, tiny_clip
-from model_export.preprocessing import UnsupportedPreprocessing, parse_preprocessing
+from model_export.preprocessing import (
+    UnsupportedPreprocessing,
+    parse_openclip,
+    parse_preprocessing,
+)
 from tests.export.checkpoints import change_json, old_preprocessing, save_new, save_old
 from tests.export.command import main
 
@@ -187,11 +191,13 @@ def test_the_old_and_the_new_form_say_the_same():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"resample": 2}, "resample 2; it must be 3"),
-        ({"size": {"height": 24, "width": 24}}, "size {'height': 24, 'width': 24}; it must be N"),
+        ({"resample": 1}, "resample 1; it must be 2 (bilinear) or 3 (bicubic)"),
+        ({"resample": [3]}, "resample [3]; it must be 2"),
+        ({"size": {"height": 24, "width": 20}}, "size {'height': 24, 'width': 20}; it must be N"),
+        ({"size": {"longest_edge": 24}}, "size {'longest_edge': 24}; it must be N"),
         ({"size": {"shortest_edge": 28}}, "size 28 and crop_size 24; they must be equal"),
         ({"crop_size": {"height": 24, "width": 20}}, "crop_size {'height': 24, 'width': 20}"),
-        ({"do_center_crop": False}, "do_center_crop is False"),
+        ({"do_center_crop": False}, "do_center_crop is False with size 24"),
         ({"do_normalize": False}, "do_normalize is False"),
         ({"do_convert_rgb": False}, "do_convert_rgb is False"),
         ({"rescale_factor": 1.0}, "rescale_factor 1.0; it must be 1/255"),
@@ -199,7 +205,11 @@ def test_the_old_and_the_new_form_say_the_same():
         ({"image_std": None}, "image_std None; it must be three numbers"),
         ({"image_std": [0.5, 0.0, 0.5]}, "image_std [0.5, 0.0, 0.5]; it must be above 0"),
         ({"feature_extractor_type": "ViTFeatureExtractor"}, "'ViTFeatureExtractor'"),
-        ({"image_processor_type": "SiglipImageProcessor"}, "'SiglipImageProcessor'"),
+        (
+            {"image_processor_type": "BlipImageProcessor"},
+            "image_processor_type 'BlipImageProcessor'; supported are CLIPImageProcessor, "
+            "ChineseCLIPImageProcessor, SiglipImageProcessor",
+        ),
         ({"do_pad": True}, "do_pad True is not known here"),
     ],
     ids=str,
@@ -212,5 +222,35 @@ def test_preprocessing_that_is_not_ours_is_refused_by_name(change, message):
 
 def test_preprocessing_that_is_not_ours_is_refused_by_the_command(tmp_path, refused):
     folder = save_old(tmp_path / "old", tiny_clip())
-    change_json(folder / "preprocessor_config.json", resample=2)
-    assert "has preprocessing that is not supported: resample 2" in refused(folder)
+    change_json(folder / "preprocessor_config.json", resample=0)
+    assert "has preprocessing that is not supported: resample 0" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "resize", "resample"),
+    [
+        ({}, "crop", "bicubic"),
+        ({"resize_mode": "squash", "interpolation": "bilinear"}, "squash", "bilinear"),
+        ({"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}, "squash", "bicubic"),
+    ],
+    ids=["OpenAI's", "squashed", "SigLIP's"],
+)
+def test_openclips_preprocessing_is_read(config, resize, resample):
+    steps = parse_openclip(config, 224)
+    assert (steps.size, steps.resize, steps.resample) == (224, resize, resample)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"resize_mode": "longest"}, "resize_mode 'longest'; it must be 'shortest' or 'squash'"),
+        ({"interpolation": "random"}, "interpolation 'random'; it must be 'bicubic' or 'bilinear'"),
+        ({"mode": "L"}, "mode 'L'; it must be 'RGB'"),
+        ({"size": 256}, "size 256; the model's is 224"),
+    ],
+    ids=str,
+)
+def test_openclips_preprocessing_that_is_not_ours_is_refused(config, message):
+    with pytest.raises(UnsupportedPreprocessing) as error:
+        parse_openclip(config, 224)
+    assert message in str(error.value)

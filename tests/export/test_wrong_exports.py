@@ -147,12 +147,6 @@ def test_weights_that_are_no_numbers_are_refused(export, model):
         export(model)
 
 
-def test_a_model_whose_patches_do_not_fill_the_picture_is_refused(export, model):
-    model.config.vision_config.patch_size = 7
-    with pytest.raises(UnsupportedModel, match="24 in patches of 7"):
-        export(model)
-
-
 def test_bad_8_bit_weights_are_refused(export, model, tmp_path, monkeypatch):
     monkeypatch.setattr(
         "model_export.towers.linear.quantize_columns",
