@@ -31,6 +31,7 @@ from transformers import (
 
 from clipsearch.model.manifest import Precision
 from clipsearch.model.towers import ImageTower, TextTower
+from clipsearch.model.variants import Variant
 from model_export import forward
 from model_export.checkpoint import Checkpoint, load_checkpoint
 from model_export.checks import start_and_end
@@ -186,7 +187,10 @@ def by_numpy(checkpoint: Checkpoint, given: Inputs) -> Vectors:
 def by_bundle(checkpoint: Checkpoint, folder: Path, precision: Precision, given: Inputs) -> Vectors:
     """fp32: all at once; int8: one by one, as the encoder does. The files go afterwards."""
     write_bundle(checkpoint, folder, "full", {"image": precision, "text": precision})
-    text, image = TextTower(folder, checkpoint.padding), ImageTower(folder, threads=2)
+    text, image = (
+        TextTower(folder, Variant(padding=checkpoint.padding)),
+        ImageTower(folder, threads=2),
+    )
     if precision == "fp32":
         found = Vectors(text.encode(given.rows), image.encode(given.pixels))
     else:
