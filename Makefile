@@ -12,6 +12,8 @@ ARGS   ?=
 export PHOTOS PORT MODEL COUNT SUGGESTIONS
 # More variables of `make reconcile` and `make status`.
 export INDEX THUMBNAILS PLAN URL
+# Variables of `make switch`, besides PHOTOS, INDEX, THUMBNAILS, PLAN, CAPTIONS and PREFIX.
+export SPACE
 # Variables of `make evaluate`, besides PHOTOS, INDEX and COUNT.
 export CAPTIONS PREFIX
 # Variables of `make export`, besides MODEL.
@@ -24,18 +26,19 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot status upload clean
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot \
+	status switch upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(VENV)/.made ## start page, search and indexing on this machine [PHOTOS=folder] [PORT=8080] [MODEL=folder or id] [COUNT=500]
+run: $(VENV)/.made ## start page, search and indexing on this machine [PHOTOS=folder] [PORT=8080] [MODEL=folder, id or demo] [COUNT=500]
 	@exec $(CLI) run $${PHOTOS:+"$$PHOTOS"} $${PORT:+--port "$$PORT"} \
 	  $${MODEL:+--model "$$MODEL"} $${COUNT:+--count "$$COUNT"} \
 	  $${SUGGESTIONS:+--suggestions "$$SUGGESTIONS"}
 
-export: $(EXPORT)/.made ## export a CLIP to a bundle: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
-	@exec $(EXPORT)/bin/python -m model_export "$$MODEL" $${TO:+--to "$$TO"} \
+export: $(VENV)/.made ## export a CLIP to a bundle: MODEL=id or folder [TO=gs://…] [PRECISION=fp32] [ARGS=…]
+	@exec $(CLI) export $${MODEL:+"$$MODEL"} $${TO:+--to "$$TO"} \
 	  $${PRECISION:+--precision "$$PRECISION"} $(ARGS)
 
 upload: $(VENV)/.made ## upload the photos of a folder to a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
@@ -49,6 +52,11 @@ coco: $(VENV)/.made ## upload photos of COCO to a bucket: TO=… [COUNT=5000] [S
 reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PLAN=1] [PHOTOS=…] [INDEX=…] [THUMBNAILS=…]
 	@$(CLI) reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
 	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${PLAN:+--plan} $(ARGS)
+
+switch: $(VENV)/.made ## make another model current [SPACE=…] [CAPTIONS=coco.json] [PREFIX=…] [PLAN=1] [INDEX=…] [ARGS=--back]
+	@$(CLI) switch $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
+	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${CAPTIONS:+--captions "$$CAPTIONS"} \
+	  $${PREFIX:+--prefix "$$PREFIX"} $${PLAN:+--plan} $${SPACE:+"$$SPACE"} $(ARGS)
 
 status: $(VENV)/.made ## print the state of the index [URL=http://127.0.0.1:8081]
 	@$(CLI) status $${URL:+"$$URL"}

@@ -7,11 +7,11 @@ import platformdirs
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# functions/ is no package: functions-framework puts it at the end of the path, and so do we.
+# functions/ is not a package. functions-framework puts it at the end of the path; so do we.
 if str(ROOT / "functions") not in sys.path:
     sys.path.append(str(ROOT / "functions"))
 
-# What the commands keep: index, thumbnails, models. A checkout keeps it beside the code.
+# Index, thumbnails and models. A checkout keeps them beside the code.
 DATA = (
     ROOT / "build"
     if (ROOT / "pyproject.toml").exists()

@@ -1,4 +1,4 @@
-"""`python -m cli`: the command `clipsearch` from a checkout."""
+"""`python -m cli` is the command `clipsearch` from a checkout."""
 
 import sys
 

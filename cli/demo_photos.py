@@ -1,8 +1,8 @@
-"""Draws the demo pictures: JPEG files named after what they show.
+"""Draws the demo pictures: JPEG files named after their content.
 
     python -m cli.demo_photos build/demo-photos --count 500
 
-Picture n is the same on every machine and in every run; those already there are kept.
+Picture n is the same on every machine and in every run. Existing pictures are kept.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
+from cli.common.progress import bar
 from model_export.demo.drawing import COLOURS, PLACES, THINGS
 from model_export.demo.scenes import MAX_COUNT, Group, Scene, draw, random_group
 
@@ -25,7 +25,7 @@ QUALITY = 88  # JPEG
 
 
 def demo_scene(number: int) -> Scene:
-    """Scene `number`: any 324 in a row show every thing in every colour and count."""
+    """Scene `number`. Any 324 in a row show every thing in every colour and count."""
     kinds = list(itertools.product(THINGS, COLOURS, range(1, MAX_COUNT + 1)))
     order = np.random.default_rng(SEED).permutation(len(kinds))
     groups = [Group(*kinds[order[number % len(kinds)]])]
@@ -41,7 +41,7 @@ def file_name(number: int) -> str:
 
 
 def draw_demo_photo(folder: Path, number: int) -> None:
-    """Write picture `number`; a killed run leaves no half picture under the final name."""
+    """Write picture `number`. The final name never has a part of a picture."""
     picture = draw(demo_scene(number), SIZE, np.random.default_rng([SEED, number, 1]))
     final = folder / file_name(number)
     partial = final.with_name(f".{final.name}.partial")
@@ -50,12 +50,11 @@ def draw_demo_photo(folder: Path, number: int) -> None:
 
 
 def draw_demo_photos(folder: Path, count: int) -> int:
-    """Draw what is missing of the pictures 0 to `count` - 1 into `folder`; says how many."""
+    """Draw the missing pictures of 0 to `count` - 1 into `folder`; returns their number."""
     folder.mkdir(parents=True, exist_ok=True)
     there = set(os.listdir(folder))
     missing = [number for number in range(count) if file_name(number) not in there]
-    # disable=None: no bar where nobody sees it move, in a log file
-    for number in tqdm(missing, "drawing ", unit=" photos", disable=None if missing else True):
+    for number in bar("drawing", missing):
         draw_demo_photo(folder, number)
     return len(missing)
 
@@ -66,7 +65,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=500)
     options = parser.parse_args()
     drawn = draw_demo_photos(options.folder, options.count)
-    print(f"{drawn} drawn, {options.count - drawn} were there", file=sys.stderr)
+    print(f"{drawn} drawn, {options.count - drawn} existed", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The command `clipsearch`: its commands, its version, and how it ends.
 
-Each command is the attribute `command` of its module, which is imported when it is asked for.
+Each command is the attribute `command` of its module. The module is imported when it is needed.
 """
 
 from __future__ import annotations
 
 import difflib
 import importlib
+import io
+import sys
 from collections.abc import Sequence
 
 import click
@@ -20,9 +22,11 @@ COMMANDS = {
     "search": "cli.search",
     "status": "cli.status",
     "reconcile": "cli.reconcile.options",
+    "switch": "cli.switch.options",
     "upload": "cli.upload.options",
     "coco": "cli.coco.options",
     "evaluate": "cli.evaluate.options",
+    "export": "cli.export",
 }
 
 
@@ -39,7 +43,8 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        is_asked = not ctx.resilient_parsing  # the shell completes: no errors then
+        if is_asked and args and args[0] not in COMMANDS and not args[0].startswith("-"):
             alike = difflib.get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean {alike[0]!r}?" if alike else "see clipsearch --help"
             raise UsageError(f"there is no command {args[0]!r}; {hint}")
@@ -57,6 +62,9 @@ def clipsearch() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 done, 1 something failed, 2 it cannot do what you asked for, 130 Ctrl-C."""
+    """The exit code; run_command has their meanings."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a Windows code page lacks some letters
+            stream.reconfigure(errors="backslashreplace")
     given = None if arguments is None else list(arguments)
     return run_command(lambda: clipsearch.main(given, "clipsearch", standalone_mode=False))

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 
 from cli.common.api import LOCAL, ask
+from cli.common.arguments import Number, complete_files
 from clipsearch.text import printable
 
-MOST = 100  # of one answer
+MOST = 100  # photos of one answer
 
 
 @click.command(
     short_help="Search by words or by a picture.",
     epilog='Example: clipsearch search "a red car at night" -n 5',
 )
-@click.argument("query")
-@click.option("-n", "count", type=click.IntRange(1, MOST), default=10, help="How many photos.")
-@click.option("--paths", is_flag=True, help="Print where the photos are, and nothing else.")
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as it is.")
-@click.option("--url", default=LOCAL, show_default=True, help="Of the search.")
+@click.argument("query", shell_complete=complete_files)
+@click.option(
+    "-n",
+    "count",
+    type=Number(1, MOST),
+    default=10,
+    show_default=True,
+    help=f"How many photos, 1 to {MOST}.",
+)
+@click.option("--paths", is_flag=True, help="Print only the photos' paths below their folder.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
+@click.option("--url", default=LOCAL, show_default=True, help="URL of the search.")
 def command(query: str, count: int, paths: bool, as_json: bool, url: str) -> None:
     """Search by QUERY: words, or the path of a picture."""
-    picture = Path(query).expanduser()
-    if picture.is_file():
-        kind, body = _form(picture)
+    picture = os.path.expanduser(query)
+    if os.path.isfile(picture):  # False, not an error, for words that cannot be a path
+        kind, body = _form(Path(picture))
         answer = ask(url, "", {"limit": count}, body, kind)
     else:
         answer = ask(url, "", {"q": query, "limit": count})
@@ -38,9 +46,9 @@ def command(query: str, count: int, paths: bool, as_json: bool, url: str) -> Non
 
 def _lines(results: list[dict[str, Any]], only_paths: bool) -> list[str]:
     if only_paths:
-        return [printable(unquote(urlsplit(result["url"]).path)) for result in results]
+        return [printable(result["name"]) for result in results]
     if not results:
-        return ["no photos yet"]
+        return ["No photos yet. Add some to the folder or bucket, then search again."]
     return [f"{result['similarity']:5.1f}  {printable(result['name'])}" for result in results]
 
 

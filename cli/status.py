@@ -1,4 +1,4 @@
-"""`clipsearch status`: what `search` says about its index."""
+"""`clipsearch status`: prints what a search says about its index."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from clipsearch.text import printable
     epilog="Example: clipsearch status --json",
 )
 @click.argument("url", default=LOCAL)
-@click.option("--json", "as_json", is_flag=True, help="Print the answer as it is.")
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 def command(url: str, as_json: bool) -> None:
-    """Print what the search at URL says about its index (default: the one of clipsearch run)."""
+    """Print what the search at URL says about its index.
+
+    Without URL it asks the search of clipsearch run.
+    """
     status = ask(url, "status")
     print(json.dumps(status) if as_json else "\n".join(map(printable, lines_of(status))))
 

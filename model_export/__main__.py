@@ -11,11 +11,11 @@ import time
 from typing import TYPE_CHECKING
 
 from clipsearch.errors import ClipsearchError
-from clipsearch.model.bundle import publish_bundle
 from clipsearch.model.manifest import TOWERS
-from model_export.errors import ExportError
+from model_export.errors import ExportError, UsageError
 from model_export.exported import SOURCE, source_of
-from model_export.options import Options, UsageError, parse_options
+from model_export.options import Options, parse_options
+from model_export.publish import publish
 
 if TYPE_CHECKING:
     from clipsearch.model.bundle import Bundle
@@ -28,12 +28,7 @@ def main(arguments: list[str]) -> int:
     """The exit code: 0, 1 where the export failed, 2 where it cannot be asked for."""
     try:
         options = parse_options(arguments)
-        bundle = export(options)
-        if options.bucket:
-            size = sum(bundle.sizes.values())
-            say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
-            publish_bundle(options.out, options.bucket, say=say)
-            say(f"{options.bucket.url}: space {bundle.space} is current")
+        export_and_publish(options)
     except UsageError as error:
         return _fail(error, 2)
     except (ExportError, ClipsearchError) as error:
@@ -44,6 +39,16 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return _fail("stopped", 130)
     return 0
+
+
+def export_and_publish(options: Options) -> None:
+    """Write the bundle into `options.out` and, if asked for, into the bucket. ExportError, OSError,
+    ClipsearchError."""
+    bundle = export(options)
+    if options.bucket:
+        size = sum(bundle.sizes.values())
+        say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
+        publish(options.out, options.bucket, options.switch_now, say)
 
 
 def export(options: Options) -> Bundle:

@@ -17,7 +17,6 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from clipsearch.model.variants import Padding
-from model_export.config import FAMILIES as CONFIGURED
 from model_export.config import ConfigError, Family, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
@@ -94,17 +93,14 @@ def _family(document: Mapping[str, Any]) -> Family:
     """Of a model that is not known yet; parse_config refuses other families. OpenCLIP's models
     have no model_type."""
     named = document.get("model_type")
-    return next((family for family in CONFIGURED if family == named), "clip")
+    return next((family for family in FAMILIES if family == named), "clip")
 
 
 def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
     try:
-        config = parse_config(document)
+        return parse_config(document)
     except ConfigError as exc:
         raise BadCheckpoint(where, f"has a config.json that is not supported: {exc}") from exc
-    if config.family not in FAMILIES:
-        raise BadCheckpoint(where, f"is a {config.family}; supported are {', '.join(FAMILIES)}")
-    return config
 
 
 def _preprocessing(folder: Path, where: str) -> Preprocessing:

@@ -7,6 +7,10 @@ class ExportError(Exception):
     """The export cannot be made; the message is the one line a person reads."""
 
 
+class UsageError(ExportError):
+    """What was asked for cannot be done; asking for something else can."""
+
+
 class BadCheckpoint(ExportError):
     """The checkpoint `where` (a folder or an id) is not one that can be exported: `reason`."""
 

@@ -17,7 +17,7 @@ from clipsearch.errors import ClipsearchError
 from clipsearch.model.bundle import read_bundle
 from clipsearch.model.manifest import MODEL_JSON, tower_of
 from model_export import ROOT
-from model_export.files import SMALL_FILES, WEIGHTS
+from model_export.files import OPENCLIP_WEIGHTS, SMALL_FILES, WEIGHTS
 
 MODELS = ROOT / "build" / "models"
 SOURCE = "source.json"  # beside the bundle, no part of it: what it was made from
@@ -45,8 +45,9 @@ def source_of(model: str) -> dict[str, Any]:
     if folder is None:
         return {"model": model}
     files = {}
+    ours = {*SMALL_FILES, *WEIGHTS, *OPENCLIP_WEIGHTS}
     for path in sorted(folder.iterdir()):
-        if path.name in SMALL_FILES or path.name in WEIGHTS or "-of-" in path.name:
+        if path.name in ours or "-of-" in path.name:
             status = path.stat()
             files[path.name] = [status.st_size, status.st_mtime_ns]
     return {"model": os.fsdecode(folder), "files": files}

@@ -10,6 +10,7 @@ const TOO_LARGE = "The picture is too large. Choose one of at most 20 MB.";
 // Pixels. Models see at most about 400, so larger pictures are scaled down before the upload.
 const SHORTER_SIDE = 512;
 const SMALL_PICTURE = 150_000; // bytes; such files are uploaded unchanged
+const DEMO_MODEL = "clipsearch-demo";
 const MAX_REMEMBERED = 1000; // results in the browser's history, half a KB each
 
 const $ = (selector) => document.querySelector(selector);
@@ -450,7 +451,10 @@ function showAbout(state) {
     ? "1 other file skipped"
     : count(photos.skipped, "other files skipped");
   const isDamaged = damaged.length > 0 && "damaged";
-  const facts = [indexed, failed, skipped, isDamaged, model, updated && `updated ${when(updated)}`];
+  const isDemo = model === DEMO_MODEL && "demo model: knows drawn scenes only";
+  const name = !isDemo && model;
+  const changed = updated && `updated ${when(updated)}`;
+  const facts = [indexed, isDemo, failed, skipped, isDamaged, name, changed];
   $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone cuts the end
   const lines = [
     `Model ${model}, space ${state.space}`,

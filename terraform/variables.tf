@@ -35,7 +35,7 @@ variable "budget" {
 }
 
 variable "bundle" {
-  description = "The folder of the model's bundle (model.json and its files), written by `make export`. Empty: the demo model of this repository. Another folder becomes the current model; the previous model stays in the bucket."
+  description = "The folder of the model's bundle (model.json and its files), written by `make export`. Empty: the demo model of this repository. Another folder becomes the current model at once, although its index is empty; docs/deploy.md changes the model without a gap. The previous model stays in the bucket."
   type        = string
   default     = ""
   nullable    = false

@@ -1,8 +1,8 @@
-"""Photos of COCO into a bucket: `make coco`. The engine is that of cli/upload.
+"""`clipsearch coco`: photos of COCO into a bucket, by the engine of cli/upload.
 
-options      what the command line asks for, checked
+options      the options, checked
 annotations  the list of photos, from COCO's annotation files
 archive      the annotation archive, downloaded once
-client       HTTP: polite, bounded, whole answers only
+client       HTTP: with limits, and with the pauses that the server asks for
 source       COCO as the engine sees it
 """

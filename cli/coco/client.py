@@ -1,45 +1,43 @@
-"""HTTP as a guest behaves: named, bounded, patient where it is asked to be."""
+"""HTTP with a User-Agent, with limits, and with the pauses that the server asks for."""
 
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3
-from tqdm import tqdm
 
+from cli.common.output import say
+from cli.common.retry import retry_after
 from cli.upload.source import GiveUp, Unavailable
-from clipsearch.text import printable
 
-USER_AGENT = f"clipsearch (make coco; {requests.utils.default_user_agent()})"
-TIMEOUT_S = (10.0, 30.0)  # to connect, and for the next bytes to come
-LONGEST_PAUSE_S = 600.0  # a server that asks for more is left alone
-TOLD_S = 5.0  # a longer pause is explained
-PASSING = (408, 425, 429, 500, 502, 503, 504)
+USER_AGENT = f"clipsearch (coco; {requests.utils.default_user_agent()})"
+TIMEOUT_S = (10.0, 30.0)  # to connect, and to wait for the next bytes
+LONGEST_PAUSE_S = 600.0  # if a server asks for more, we give up
+TOLD_S = 5.0  # longer pauses are shown
+TRANSIENT = (408, 425, 429, 500, 502, 503, 504)
 CHUNK = 1 << 16  # bytes, at most
 
 
 class Client:
-    """Used by several threads. When a server asks one of them to wait, all of them wait.
+    """For several threads. If a server asks one of them to wait, all of them wait.
 
-    `stop`, when set, ends every waiting."""
+    `stop`, when set, ends all waiting.
+    """
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._sessions = threading.local()  # a session of requests is for one thread
+        self._sessions = threading.local()  # requests allows a session in one thread only
         self._lock = threading.Lock()
         self._closed_until = 0.0
 
     def download(self, url: str, most: int, seconds: float) -> bytes:
-        """All bytes of the answer. Unavailable if they are more than `most`, not all came, or
-        took more than `seconds`; GiveUp if the server wants to be left alone."""
+        """All bytes of the answer. Unavailable if there are more than `most` bytes, some are
+        missing, or they take more than `seconds`. GiveUp if the server asks for a long pause."""
         until = time.monotonic() + seconds
         with self.opened(url, {}) as answer:
             data = bytearray()
@@ -53,8 +51,8 @@ class Client:
 
     @contextmanager
     def opened(self, url: str, headers: Mapping[str, str]) -> Iterator[requests.Response]:
-        """The answer 200 or 206; Unavailable or GiveUp for any other, and for what goes wrong
-        while it is read."""
+        """The answer 200 or 206. Unavailable or GiveUp for any other, and for errors while it is
+        read."""
         self._wait_for_turn()
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
         try:
@@ -73,7 +71,7 @@ class Client:
 
     def _wait_for_turn(self) -> None:
         while (pause := self._closed_until - time.monotonic()) > 0:
-            # not all of them in the same moment
+            # jitter, so that the threads do not ask at once
             if self._stop.wait(pause + random.uniform(0, min(pause, 5.0))):
                 raise Unavailable("stopped")
 
@@ -81,8 +79,7 @@ class Client:
         with self._lock:
             until = time.monotonic() + pause
             if until > self._closed_until + TOLD_S and pause > TOLD_S:
-                waiting = f"{reason}: waiting for {pause:.0f} s, as it asks"
-                tqdm.write(printable(waiting), file=sys.stderr)
+                say(f"{reason} and asks for a pause: waiting for {pause:.0f} s")
             self._closed_until = max(self._closed_until, until)
 
     def _check(self, answer: requests.Response) -> None:
@@ -93,14 +90,13 @@ class Client:
         pause = retry_after(answer.headers.get("Retry-After", ""))
         if status in (429, 503) and pause is not None:
             if pause > LONGEST_PAUSE_S:
-                raise GiveUp(f"{reason} and asks to be left alone for {pause:.0f} s")
+                raise GiveUp(f"{reason} and asks for a pause of {pause:.0f} s; try again later")
             self._close(pause, reason)
-        raise Unavailable(reason, again=status in PASSING)
+        raise Unavailable(reason, again=status in TRANSIENT)
 
 
 def body(answer: requests.Response) -> Iterator[bytes]:
-    """The bytes as they come. Unavailable if they are fewer than the server has announced,
-    which urllib3 finds out."""
+    """The bytes as they arrive. Unavailable if there are fewer than announced (urllib3 checks)."""
     try:
         while chunk := answer.raw.read1(CHUNK):
             yield chunk
@@ -108,20 +104,8 @@ def body(answer: requests.Response) -> Iterator[bytes]:
         raise Unavailable(f"cut off: {_innermost(error)}", again=True) from error
 
 
-def retry_after(value: str) -> float | None:
-    """Seconds from a Retry-After, which has a number of them or a date (RFC 9110, 10.2.3)."""
-    if value.isascii() and value.isdecimal():
-        return float(value)
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    when = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (when - datetime.now(UTC)).total_seconds())
-
-
 def _innermost(error: BaseException) -> str:
-    """What the system said; the errors around it repeat the address and each other."""
+    """The message of the system; the errors around it repeat the URL and each other."""
     while error.__context__ is not None:
         error = error.__context__
     return str(error) or type(error).__name__

@@ -15,11 +15,11 @@ from cli.upload.photo import check_photo
 from cli.upload.source import NotAPhoto, OwnFault, Unavailable
 from clipsearch.images.decode import MAX_BYTES
 
-PHOTO_SECONDS = 120.0  # a photo has some 160 KB
+PHOTO_SECONDS = 120.0  # a photo has about 160 KB
 
 
 class CocoSource:
-    """The photos of `records` below the address `images`."""
+    """The photos of `records` below the URL `images`."""
 
     prefix = "coco/"
     is_immutable = True
@@ -43,8 +43,8 @@ class CocoSource:
             raise Unavailable(f"{url}: {error}", error.again) from error
 
     def content_type(self, data: bytes) -> str:
-        """Each is known to be a photo: what is none was damaged on its way, or is a web page
-        of somebody in between."""
+        """The content type of `data`. Unavailable if it is not a photo: it was damaged on its
+        way, or a proxy has sent a web page."""
         try:
             return check_photo(data)
         except (NotAPhoto, OwnFault) as error:
@@ -55,7 +55,7 @@ class CocoSource:
 
 
 def upload_coco(options: Options) -> int:
-    """The exit code, as cli.upload.engine.upload."""
+    """The exit code. UsageError, RunError if the list of photos cannot be read."""
     stop = threading.Event()
     client = Client(stop)
     annotations = find_annotations(options.annotations, client, options.cache)

@@ -1,9 +1,9 @@
-"""Runs a command, and ends it and all that it has started when the parent has gone.
+"""Runs a command, and ends it with all its children when the parent has gone.
 
     python end_with_parent.py FD COMMAND…
 
-FD is the reading end of a pipe. The parent alone has the other end and never writes: at the end of
-the file the parent has ended, even by `kill -9`. This process leads a group of its own.
+FD is the reading end of a pipe. Only the parent has the writing end, and never writes. The pipe
+ends when the parent ends, even by `kill -9`. This process leads a process group of its own.
 """
 
 import os
@@ -17,7 +17,7 @@ END_SECONDS = 10.0  # requests in progress may finish
 
 
 def main() -> int:
-    # The command ends by this signal, which its whole group gets; its exit code is ours.
+    # The whole group gets this signal. It ends the command, whose exit code is ours.
     signal.signal(signal.SIGTERM, lambda *_: None)
     process = subprocess.Popen(sys.argv[2:])
     threading.Thread(target=_end_group, args=[int(sys.argv[1])], daemon=True).start()

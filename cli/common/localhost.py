@@ -8,9 +8,9 @@ HOST = "127.0.0.1"
 
 
 def open_local(request: str | urllib.request.Request, seconds: float) -> HTTPResponse:
-    """As urlopen, which would send requests to ourselves through a proxy set in the environment.
+    """As urlopen, but never through a proxy that the environment names.
 
-    Raises OSError: when nobody answers within `seconds`, and for any answer but 2xx (HTTPError).
+    OSError if nobody answers within `seconds`, and for any answer but 2xx (HTTPError).
     """
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     return cast(HTTPResponse, opener.open(request, timeout=seconds))

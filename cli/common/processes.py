@@ -1,4 +1,4 @@
-"""The two functions as child processes: started as the cloud starts them, and ended for sure."""
+"""The two functions as child processes, started as the cloud starts them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from cli.common.localhost import HOST, open_local
 START_SECONDS = 120.0  # a busy laptop; a function is usually up within one or two
 END_SECONDS = 10.0  # requests in progress may finish; after that, SIGKILL
 
-# A person's own values of these would change how the framework starts.
+# The framework reads these; values of the user's shell would change how it starts.
 NOT_PASSED_ON = ("DEBUG", "HOST", "PORT", "PYTHONPATH")
 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A running function; `log` is the file that both its streams go to."""
+    """A running function. Both its streams go to the file `log`."""
 
     name: str
     port: int
@@ -43,7 +43,7 @@ class Function:
 
 
 def check_port(port: int, what: str) -> None:
-    """UsageError when nobody can listen on `port`."""
+    """UsageError if we cannot listen on `port`."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
         try:
@@ -54,12 +54,12 @@ def check_port(port: int, what: str) -> None:
 
 def port_error(port: int, what: str, error: OSError) -> UsageError:
     return UsageError(
-        f"port {port} ({what}) cannot be used: {error.strerror}; choose others with --port"
+        f"port {port} ({what}) cannot be used: {error.strerror}; choose another with --port"
     )
 
 
 def start_function(name: str, port: int, settings: Mapping[str, str], log: Path) -> Function:
-    """Start the function `name` of functions/main.py; it may need a moment until it answers."""
+    """Start the function `name` of functions/main.py. It answers a moment later."""
     program = str(Path(sys.executable).with_name("functions-framework"))
     command = [program, "--source", "functions/main.py", "--target", name]
     return start_server(name, command, port, settings, log)
@@ -85,7 +85,7 @@ def start_server(
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
-            # a group of its own: Ctrl-C reaches us alone, and the group ends with one signal
+            # Ctrl-C reaches us only, and one signal ends the whole group.
             start_new_session=True,
         )
     return Function(name, port, process, log)
@@ -93,12 +93,15 @@ def start_server(
 
 @cache
 def _pipe_of_this_process() -> tuple[int, int]:
-    """Its writing end is closed when this process ends, and by nothing else."""
+    """Its writing end closes only when this process ends."""
     return os.pipe()
 
 
 def wait_until_up(function: Function, path: str, stop: threading.Event) -> None:
-    """Return when `function` answers on `path`, whatever it says, or when `stop` is set."""
+    """Return when `function` gives any answer on `path`, or when `stop` is set.
+
+    RunError if it ends, or does not answer within START_SECONDS.
+    """
     give_up = time.monotonic() + START_SECONDS
     while not stop.is_set():
         check_alive([function])
@@ -110,34 +113,32 @@ def wait_until_up(function: Function, path: str, stop: threading.Event) -> None:
             return
         except OSError:
             if time.monotonic() > give_up:
-                raise RunError(f"{function.name} does not start; see {function.log}") from None
+                raise RunError(f"{function.name} does not start; read {function.log}") from None
         stop.wait(0.05)
 
 
 def check_alive(functions: Iterable[Function]) -> None:
-    """RunError when one of them has ended."""
+    """RunError if one of them has ended."""
     for function in functions:
         code = function.process.poll()
         if code is not None:
-            raise RunError(
-                f"{function.name} ended by itself (exit code {code}); see {function.log}"
-            )
+            raise RunError(f"{function.name} stopped with exit code {code}; read {function.log}")
 
 
 def end_functions(functions: Iterable[Function]) -> None:
-    """Ask all of them to end, wait a little, and kill what is left of each process group."""
+    """Ask all of them to end, wait END_SECONDS, and kill what is left of each process group."""
     functions = list(functions)
     for function in functions:
         _signal_group(function, signal.SIGTERM)
     _wait(functions, END_SECONDS)
     for function in functions:
-        # also after a good end: a worker may have outlived its master
+        # Also after a clean end: a worker may outlive its master.
         _signal_group(function, signal.SIGKILL)
     _wait(functions, END_SECONDS)
 
 
 def _wait(functions: Iterable[Function], seconds: float) -> None:
-    """Until all of them have ended, but no longer than `seconds`."""
+    """Until all of them have ended, at most `seconds`."""
     give_up = time.monotonic() + seconds
     for function in functions:
         with suppress(subprocess.TimeoutExpired):
@@ -147,5 +148,5 @@ def _wait(functions: Iterable[Function], seconds: float) -> None:
 def _signal_group(function: Function, number: signal.Signals) -> None:
     try:
         os.killpg(function.process.pid, number)
-    except (ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+    except (ProcessLookupError, PermissionError):  # macOS: EPERM for a group of zombies
         return

@@ -1,13 +1,13 @@
-"""How well captions find their photos, through the search itself: `make evaluate`.
+"""`clipsearch evaluate`: how well captions find their photos, through the search itself.
 
-options   what is asked, from the command line and the environment
+options   the options, checked
 captions  a captioned set in COCO's format
 demo      the demo world as such a set
-library   the index as search has it, and the float32 vectors for exact search
-packing   a copy of it, quantised as if it were large
-asking    what search finds for each caption
-recall    ranks, recall, and what search has of the best by exact search
+library   the index as search uses it, and the float32 vectors for exact search
+packing   a copy of the index, quantised as if it were large
+asking    the results of search for each caption
+recall    ranks, recall, and the overlap with exact search
 measure   all figures
-over_http a sample again, over HTTP to the function
+over_http a sample again, over HTTP
 report, plot, page   the figures for a terminal, and as one HTML file
 """

@@ -1,4 +1,4 @@
-"""What `search` finds for each caption: its encoder, its index, and as many hits as it asks for."""
+"""The results of `search` for each caption, with its encoder and its index."""
 
 from __future__ import annotations
 
@@ -6,40 +6,43 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
+from cli.common.progress import bar
 from cli.evaluate.library import Library, Vectors
 from cli.evaluate.recall import NOWHERE, Ranks
 from clipsearch.index.search.photo_index import Hit
 
-DEPTH = 20  # hits that are looked at
-# As search/engine/service.py asks: one more tells whether more follow, one for the photo of `like`.
+DEPTH = 20  # hits of each caption
+# As search/engine/service.py: one tells whether more follow, one is the photo of `like`.
 MORE = 2
 
 
 @dataclass(frozen=True)
 class Asked:
-    """For m texts: their `vectors` (m, d), the rows of the gallery that were `found` (m, DEPTH),
-    best first, -1 behind the last one, and how many texts were `cut` to the model's context."""
+    """The results for m texts.
+
+    `vectors`: (m, d). `found`: (m, DEPTH) rows of the gallery, best first, then -1. `cut`: the
+    number of texts that were cut to the model's context.
+    """
 
     vectors: Vectors
     found: Ranks
     cut: int
 
     def ranks(self, right: Ranks) -> Ranks:
-        """(m,) where row `right` (m,) of the gallery was found; -1 is none, and NOWHERE."""
+        """The places (m,) of the rows `right` (m,) of the gallery in `found`; -1: NOWHERE."""
         is_right = (self.found == right[:, None]) & (right[:, None] >= 0)
         return np.where(is_right.any(1), is_right.argmax(1), NOWHERE)
 
 
 def ask(library: Library, texts: Sequence[str], gallery: Sequence[str]) -> Asked:
-    """`gallery`: the names of the photos that count; hits on others are passed over."""
+    """Search for each text. `gallery`: names of the photos that count; other hits are skipped."""
     place = {name: row for row, name in enumerate(gallery)}
     is_whole = len(place) == len(library.names)
     vectors = np.empty((len(texts), library.model.encoder.dim), np.float32)
     found = np.full((len(texts), DEPTH), -1)
     cut = 0
-    for row, text in enumerate(tqdm(texts, "searching", unit=" captions", disable=None)):
+    for row, text in enumerate(bar("searching", texts, unit="captions")):
         embedding = library.model.words(text)
         vectors[row] = embedding.vector
         cut += embedding.truncated
@@ -52,12 +55,12 @@ def ask(library: Library, texts: Sequence[str], gallery: Sequence[str]) -> Asked
 
 
 def first_hits(library: Library, vector: Vectors) -> list[Hit]:
-    """The answer of DEPTH hits that `search` gives for a vector (d,)."""
+    """The first DEPTH hits of `search` for a vector (d,)."""
     return library.state.index.search(vector, DEPTH + MORE)[:DEPTH]
 
 
 def first_hits_among(library: Library, vector: Vectors, counts: Collection[str]) -> list[Hit]:
-    """The first DEPTH hits on photos that count, from as many pages as it takes."""
+    """The first DEPTH hits on photos that count, from as many pages as needed."""
     hits: list[Hit] = []
     limit, after = DEPTH + MORE, None
     while len(hits) < DEPTH:

@@ -1,4 +1,4 @@
-"""A captioned set in the format of COCO's captions_val2017.json: what is asked, of which photo.
+"""A captioned set in the format of COCO's captions_val2017.json.
 
 {"images": [{"id": 7, "file_name": "a.jpg"}, …],
  "annotations": [{"image_id": 7, "caption": "a red car"}, …]}
@@ -24,9 +24,9 @@ LIKE_WHICH = "it must be like captions_val2017.json of COCO's annotations"
 
 @dataclass(frozen=True)
 class Captioned:
-    """`names` of n photos in the index; `texts` (m) and which photo each is of, `photo` (m,).
+    """`names` of n photos in the index, m `texts`, and the photo of each text: `photo` (m,).
 
-    Left out are `empty` captions, which search refuses, and photos that are `uncaptioned`.
+    `empty`: how many captions were left out as empty. `uncaptioned`: how many photos without one.
     """
 
     names: list[str]
@@ -37,11 +37,11 @@ class Captioned:
 
     @property
     def repeated(self) -> int:
-        """Captions that other captions have word for word, whatever the photo."""
+        """The number of captions that occur more than once, word for word."""
         return sum(count for count in Counter(self.texts).values() if count > 1)
 
     def only(self, photos: Iterable[int]) -> Captioned:
-        """These photos and their captions; the photos in the order given."""
+        """These photos, in this order, and their captions."""
         chosen = list(photos)
         place = np.full(len(self.names), -1)
         place[chosen] = np.arange(len(chosen))
@@ -56,21 +56,21 @@ class Captioned:
 
 
 def read_captions(path: Path, prefix: str) -> Captioned:
-    """`prefix`: goes before each file_name. UsageError for whatever is wrong with the file."""
+    """`prefix` goes before each file_name. UsageError if anything is wrong with the file."""
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"the captions {path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # no JSON, or no text at all, such as the archive it came in
-        raise UsageError(f"{path} is no JSON file ({error}); {LIKE_WHICH}") from error
+    except ValueError as error:  # not JSON, or not text, such as a zip archive
+        raise UsageError(f"{path} is not a JSON file ({error}); {LIKE_WHICH}") from error
     try:
         return _parse(document, prefix)
     except ValueError as error:
-        raise UsageError(f"{path} is not COCO captions: {error}; {LIKE_WHICH}") from error
+        raise UsageError(f"{path} does not have COCO captions: {error}; {LIKE_WHICH}") from error
 
 
 def _parse(document: Any, prefix: str) -> Captioned:
-    """ValueError says what is wrong."""
+    """ValueError if anything is wrong."""
     images, annotations = (_list(document, name) for name in ("images", "annotations"))
     names: dict[Any, str] = {}  # by the id of the image
     for i, image in enumerate(images):
@@ -84,13 +84,13 @@ def _parse(document: Any, prefix: str) -> Captioned:
         text = _field(annotation, "caption", (str,), f"annotation {i}").strip()
         key = _field(annotation, "image_id", (int, str), f"annotation {i}")
         if key not in names:
-            raise ValueError(f"annotation {i} is of image {key!r}, which is not among the images")
+            raise ValueError(f"annotation {i} is for image {key!r}, which is not among the images")
         if plain(text):
             asked.append((names[key], text))
         else:
             empty += 1
     if not asked:
-        raise ValueError("there is no caption in it")
+        raise ValueError("it has no caption")
     return _captioned(list(names.values()), asked, empty)
 
 

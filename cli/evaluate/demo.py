@@ -1,6 +1,6 @@
-"""The demo world as a captioned set: held-out scenes as pictures, their descriptions as captions.
+"""The demo world as a captioned set: pictures of held-out scenes, their descriptions as captions.
 
-The scenes, and the drawings of them, are those that `make evaluate-demo` measures.
+`make evaluate-demo` measures the same scenes and drawings.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from cli.common.errors import RunError
+from cli.common.progress import bar
 from cli.reconcile.options import Options as ReconcileOptions
 from cli.reconcile.plan import make_plan
 from cli.reconcile.work import carry_out
@@ -37,9 +37,9 @@ class DemoSet:
 
 
 def make_demo_set(folder: Path, count: int, others: int) -> DemoSet:
-    """`count` captioned scenes and `others` without a caption, drawn and indexed below `folder`.
+    """Draw and index `count` captioned scenes and `others` without a caption below `folder`.
 
-    What is there and right is kept. The pictures are PNG: the encoder sees what was drawn.
+    Right pictures are kept. They are PNG, so that the encoder sees every pixel as drawn.
     """
     photos, index = folder / "photos", (folder / "index").as_uri()
     captions = folder / "captions.json"
@@ -60,9 +60,7 @@ def _random_pictures(count: int) -> Iterator[Image.Image]:
 
 def _write(folder: Path, pictures: Iterator[Image.Image], count: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # disable=None: no bar where nobody sees it move, in a log file
-    bar = tqdm(pictures, "drawing", count, unit=" photos", disable=None if count else True)
-    for number, picture in enumerate(bar):
+    for number, picture in enumerate(bar("drawing", pictures, total=count)):
         file = io.BytesIO()
         picture.save(file, "PNG")
         path = folder / _file_name(number)
@@ -85,7 +83,7 @@ def _coco(scenes: list[Scene]) -> dict[str, object]:
 
 
 def _index(photos: Path, index: str, thumbnails: Path) -> None:
-    """As `make reconcile` does it."""
+    """As `clipsearch reconcile` does it."""
     space = publish_bundle(BUNDLE, open_bucket(index))
     settings = Settings.from_env(
         {
@@ -98,5 +96,5 @@ def _index(photos: Path, index: str, thumbnails: Path) -> None:
     )
     options = ReconcileOptions(Services(settings), space, plan_only=False, may_empty=False)
     plan = make_plan(options)
-    if (plan.photos or plan.orphans) and carry_out(options, plan):
+    if (plan.photos or plan.orphans) and carry_out(options, plan)["pending"]:
         raise RunError(f"the demo pictures in {photos} could not all be indexed")

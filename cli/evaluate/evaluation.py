@@ -1,9 +1,8 @@
-"""`python -m cli.evaluate`: see cli/evaluate/options.py for what it takes."""
+"""`clipsearch evaluate`: measures and reports."""
 
 from __future__ import annotations
 
 import json
-import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from cli.common.command import say_wrong
 from cli.common.errors import RunError
+from cli.common.output import result, say
 from cli.evaluate.captions import Captioned, read_captions
 from cli.evaluate.demo import PREFIX, make_demo_set
 from cli.evaluate.library import Library, open_library
@@ -22,11 +23,10 @@ from cli.evaluate.packing import packed
 from cli.evaluate.page import page
 from cli.evaluate.report import text
 from clipsearch.storage import open_bucket
-from clipsearch.text import printable, printable_lines
 
 
 def evaluate(options: Options) -> int:
-    """0: measured; 1: search over HTTP answers otherwise. Raises RunError."""
+    """The exit code. 0: measured; 1: answers over HTTP differ. Raises RunError."""
     captions, index, prefix = options.captions, options.index, options.prefix
     if captions is None:
         name = f"demo-{options.count}-{options.others}"
@@ -42,25 +42,25 @@ def evaluate(options: Options) -> int:
         "packed": options.packed,
         **_measured(library, captioned, index, options),
     }
-    print(printable_lines(text(figures)))
+    result(figures, text(figures))
     _write(figures, options.out)
     return _exit_code(figures)
 
 
 def _chosen(captioned: Captioned, library: Library, options: Options) -> Captioned:
-    """What is really asked for. RunError if nothing of it is indexed."""
+    """The photos to measure, by the options. RunError if none of them is indexed."""
     rows = rows_of(captioned, library)
     if (rows < 0).all():
         raise RunError(
-            f"none of the {len(rows):,} captioned photos is in the index, where the names are like "
-            f"{library.names[0]!r} and not like {captioned.names[0]!r}; --prefix goes before them"
+            f"none of the {len(rows):,} captioned photos is in the index; its names are like "
+            f"{library.names[0]!r}, not like {captioned.names[0]!r}; set --prefix"
         )
     photos = np.flatnonzero(rows >= 0) if options.only_indexed else np.arange(len(rows))
     chosen = photos[: options.count or len(photos)]
     if (rows[chosen] < 0).all():
         raise RunError(
             f"none of the first {len(chosen):,} captioned photos is in the index, but "
-            f"{np.count_nonzero(rows >= 0):,} others are; --only-indexed asks for those"
+            f"{np.count_nonzero(rows >= 0):,} others are; add --only-indexed to use those"
         )
     return captioned.only(chosen.tolist())
 
@@ -79,8 +79,7 @@ def _write(figures: dict[str, Any], out: Path) -> None:
     (out / "bench").mkdir(parents=True, exist_ok=True)
     (out / "bench" / "evaluate.json").write_text(json.dumps(figures, indent=1) + "\n")
     (out / "evaluate.html").write_text(page(figures))
-    written = f"written to {out / 'evaluate.html'} and {out / 'bench' / 'evaluate.json'}"
-    print(printable(written))
+    say(f"written to {out / 'evaluate.html'} and {out / 'bench' / 'evaluate.json'}")
 
 
 def _exit_code(figures: dict[str, Any]) -> int:
@@ -88,8 +87,5 @@ def _exit_code(figures: dict[str, Any]) -> int:
     if http["same"] == http["asked"]:
         return 0
     different = http["asked"] - http["same"]
-    print(
-        f"clipsearch: {different} of {http['asked']} answers over HTTP are not those measured",
-        file=sys.stderr,
-    )
+    say_wrong(f"{different} of {http['asked']} answers over HTTP differ from those measured")
     return 1

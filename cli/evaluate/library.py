@@ -1,7 +1,6 @@
-"""The index as `search` has it, and beside it the vectors as they were encoded.
+"""The index as `search` uses it, and the original float32 vectors.
 
-`search` may hold packs (codes and float16); what it finds is compared with every float32 vector
-of the segments, which packs are made of.
+`search` may use packs (codes and float16). Exact search uses the float32 vectors of the segments.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from cli.common.errors import RunError
+from cli.common.progress import bar
 from clipsearch.errors import DamagedObject, NotReady, ObjectNotFound
 from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.segments import is_segment_name, read_segment, segments_prefix
@@ -29,9 +28,9 @@ Vectors = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Library:
-    """All of it at one moment, whatever is uploaded meanwhile: `state` is not refreshed.
+    """The index at one moment: `state` is not refreshed.
 
-    `names` of the g indexed photos and their `vectors` (g, d) float32.
+    `names` of the g indexed photos, and their `vectors` (g, d) float32.
     """
 
     model: Model
@@ -44,8 +43,11 @@ class Library:
         return self.state.snapshot
 
 
-def open_library(bucket: Bucket, space: str) -> Library:
-    """Raises NotReady (no model, or nothing indexed), DamagedObject, StorageError, RunError."""
+def open_library(bucket: Bucket, space: str, is_exact: bool = True) -> Library:
+    """`is_exact`: with the float32 vectors for exact search; otherwise there are none.
+
+    Raises NotReady (no model, or nothing indexed), DamagedObject, StorageError, RunError.
+    """
     model = Model(bucket, load_bundle(bucket, space))
     state = model.keeper.state()
     state.check()
@@ -54,11 +56,13 @@ def open_library(bucket: Bucket, space: str) -> Library:
     entries = state.snapshot.entries
     rows = np.flatnonzero(entries.kinds == Kind.VECTOR).tolist()
     names = [entries.name(row) for row in rows]
+    if not is_exact:
+        return Library(model, state, names, np.zeros((0, model.encoder.dim), np.float32))
     return Library(model, state, names, _vectors(bucket, state.snapshot, model.encoder.dim))
 
 
 def _vectors(bucket: Bucket, snapshot: Snapshot, dimension: int) -> Vectors:
-    """(g, d) of the indexed photos, in the order of snapshot.entries."""
+    """Vectors (g, d) of the indexed photos, in the order of snapshot.entries."""
     catalogue = snapshot.catalogue
     photos = np.flatnonzero(catalogue.live & (catalogue.rows.kinds == Kind.VECTOR))
     place = np.full(len(catalogue.live), -1)
@@ -68,7 +72,7 @@ def _vectors(bucket: Bucket, snapshot: Snapshot, dimension: int) -> Vectors:
     for entries in _segments(bucket, snapshot.space):
         mine = np.flatnonzero(entries.kinds == Kind.VECTOR)
         rows = catalogue.rows_of(entries.keys[mine])
-        # The very entry that counts, and not one that it has replaced.
+        # The current entry of a photo, not a replaced one.
         counts = (rows >= 0) & (place[rows] >= 0)
         counts &= entries.generations[mine] == catalogue.rows.generations[rows]
         counts &= entries.times[mine] == catalogue.rows.times[rows]
@@ -79,15 +83,15 @@ def _vectors(bucket: Bucket, snapshot: Snapshot, dimension: int) -> Vectors:
             return vectors
     raise RunError(
         f"the vectors of {np.count_nonzero(~there):,} of {len(there):,} photos in {bucket.url} "
-        "cannot be read, so exact search is not possible; make reconcile repairs what is damaged"
+        "cannot be read, and exact search needs them; run clipsearch reconcile to repair the index"
     )
 
 
 def _segments(bucket: Bucket, space: str) -> Iterator[Entries]:
-    """The largest first: they are made of others, which then need not be read."""
+    """The largest first: they contain smaller ones, which need not be read then."""
     prefix = segments_prefix(space)
     found = [(s.size, s.name.removeprefix(prefix)) for s in bucket.list(prefix)]
     names = [name for _, name in sorted(found, reverse=True) if is_segment_name(name)]
-    for name in tqdm(names, "reading vectors", unit=" segments", disable=None):
-        with suppress(DamagedObject, ObjectNotFound):  # what is missing at the end is said then
+    for name in bar("reading vectors", names, unit="segments"):
+        with suppress(DamagedObject, ObjectNotFound):  # _vectors reports what is missing
             yield read_segment(bucket, space, name)

@@ -1,4 +1,4 @@
-"""All figures of one evaluation, as they go into build/bench/evaluate.json."""
+"""All figures of one evaluation, as in evaluate.json."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CURVE = range(1, 11)
 
 
 def rows_of(captioned: Captioned, library: Library) -> Ranks:
-    """(n,) where each captioned photo is among the photos of the library; -1: not indexed."""
+    """The rows (n,) of the captioned photos in the library; -1: not indexed."""
     place = {name: row for row, name in enumerate(library.names)}
     return np.array([place.get(name, -1) for name in captioned.names], np.int64)
 
 
 def measure(library: Library, captioned: Captioned, only_captioned: bool) -> dict[str, Any]:
-    """Photos that are not indexed count as not found. `only_captioned`: others do not count."""
+    """Photos that are not indexed count as not found. `only_captioned`: others are skipped."""
     rows = rows_of(captioned, library)
     indexed = np.flatnonzero(rows >= 0)
     others = len(library.names) - len(indexed)

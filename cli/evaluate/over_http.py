@@ -1,4 +1,4 @@
-"""Some of the captions again, over HTTP to the function: does it answer what was measured?"""
+"""Searches for some captions again, over HTTP, and compares the answers."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from cli.evaluate.asking import DEPTH, first_hits
 from cli.evaluate.library import Library
 
 SAMPLE = 20  # captions
-SECONDS = 300.0  # for an answer; the first one waits for the model and the index
+SECONDS = 300.0  # for an answer; the first one loads model and index
 SCORE_TOLERANCE = 1e-5
 
 
 def ask_over_http(library: Library, index_url: str, texts: Sequence[str]) -> dict[str, Any]:
-    """How many of the texts were `asked`, and of how many answers are the `same`, name by name.
+    """How many texts were `asked`, and how many answers are the `same`, name by name.
 
-    Raises RunError if the function does not answer, or has another index by now.
+    RunError if the function does not answer, or has another index by now.
     """
     sample = texts[:: -(-len(texts) // SAMPLE)]
     with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
@@ -64,7 +64,7 @@ def _is_same(library: Library, function: Function, text: str) -> bool:
         raise RunError(f"search does not answer {text!r}: {_reason(error)}") from error
     snapshot = library.snapshot
     if (answer["index"]["commit"], answer["index"]["photos"]) != (snapshot.commit, snapshot.photos):
-        raise RunError("the index has changed while it was evaluated; try again")
+        raise RunError("the index has changed during the evaluation; try again")
     hits = first_hits(library, library.model.words(text).vector)
     results = answer["results"]
     return [hit.name for hit in hits] == [result["name"] for result in results] and all(

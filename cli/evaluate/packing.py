@@ -1,4 +1,4 @@
-"""The same photos as `search` would have them if they were many: with packs, in a copy."""
+"""A copy of the index with packs, as `search` uses them for many photos."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from search.engine.state import StateKeeper
 
 
 def packed(library: Library, folder: Path) -> Library:
-    """`folder`: where the copy goes; the index itself stays as it is."""
+    """The library with packs, in `folder`. The index itself stays unchanged."""
     bucket, space = FolderBucket(folder), library.snapshot.space
     entries = library.snapshot.entries
     photos = replace(entries.take(entries.kinds == Kind.VECTOR), vectors=library.vectors)

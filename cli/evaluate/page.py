@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs no other, nor a network."""
+"""The report as one HTML file that works without a network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recall over k as one inline SVG, coloured by the page's style sheet."""
+"""Recall over k as an inline SVG. The style sheet of the page has its colours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plot(figures: dict[str, Any]) -> str:
         for way in ("text_to_image", "image_to_text"):
             points = list(zip(KS, each[way], strict=True))
             parts.append(_line(points, f"published {way}", each["label"]))
-    for way in reversed(WAYS):  # search on top: it often hides the exact one
+    for way in reversed(WAYS):  # search on top, as it often covers exact search
         parts.append(_line(list(zip(CURVE, curves[way], strict=True)), way, WAYS[way]))
     at_ten = ", ".join(f"{label} {curves[way][-1]:.3f}" for way, label in WAYS.items())
     return "\n".join(
@@ -47,7 +47,7 @@ def _axes() -> Iterator[str]:
 
 
 def _line(points: Points, classes: str, label: str) -> str:
-    """`label` is shown where the pointer is."""
+    """A curve. `label` is its tooltip."""
     places = [(f"{_x(k):.1f}", f"{_y(value):.1f}") for k, value in points]
     joined = " ".join(f"{x},{y}" for x, y in places)
     dots = "".join(f'<circle cx="{x}" cy="{y}" r="3.5"/>' for x, y in places)

@@ -1,4 +1,4 @@
-"""What others have published, to be seen beside what was measured."""
+"""Published figures, for comparison."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SOURCE = (
 
 @dataclass(frozen=True)
 class Published:
-    """`name` as a bundle of this checkpoint is called; R@1, R@5, R@10 of each way."""
+    """`name`: of a bundle of this checkpoint. R@1, R@5 and R@10 in both directions."""
 
     label: str
     name: str

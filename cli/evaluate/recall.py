@@ -1,10 +1,10 @@
-"""Ranks of what was looked for, and the share of those that are good enough.
+"""Ranks of the right answers, recall@k, and the overlap with exact search.
 
-A rank is the number of wrong ones before the first right one. NOWHERE: it cannot be found.
-Exact ranks are in the order of search itself: by rounded score, then by name. FAISS computes each
-score on its own, as it does in search, so equal vectors have equal scores wherever they stand, and
-search over float32 gives the same scores bit by bit. A matrix product of numpy does not: its last
-bits depend on a row's place and on the processor.
+A rank is the number of wrong answers before the first right one. NOWHERE: not found.
+
+Exact ranks follow the order of search: by rounded score, then by name. FAISS computes each score
+on its own, as in search. So equal vectors have equal scores at any row, and search over float32
+gives the same bits. The last bits of a numpy matrix product depend on the row and the processor.
 """
 
 from __future__ import annotations
@@ -14,30 +14,30 @@ from collections.abc import Iterator
 import faiss
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
+from cli.common.progress import bar
 from clipsearch.index.search.photo_index import DIGITS, rounded
 
 Vectors = npt.NDArray[np.float32]
 Ranks = npt.NDArray[np.int64]
 
 NOWHERE = np.iinfo(np.int64).max
-BLOCK_SCORES = 8_000_000  # computed at a time: 160 MB
-TIE = 1.5 * 10**-DIGITS  # scores that differ by less are in no order
+BLOCK_SCORES = 8_000_000  # per block: 160 MB
+TIE = 1.5 * 10**-DIGITS  # smaller differences of scores count as a tie
 
 
 def recall(ranks: Ranks, k: int) -> float:
-    """R@k: the share of queries that have a right answer among the first k."""
+    """R@k: the share of queries with a right answer among the first k."""
     return float((ranks < k).mean())
 
 
 def exact_ranks(queries: Vectors, gallery: Vectors, right: Ranks, order: Ranks) -> Ranks:
-    """(m,) the rank of row `right` (m,) of the gallery for each query; -1 is NOWHERE.
+    """The rank (m,) of row `right` (m,) of the gallery for each query. `right` -1: NOWHERE.
 
-    `order` (g,): which comes first of the gallery's rows if scores are equal.
+    `order` (g,): the order of the gallery's rows with equal scores.
     """
     ranks = np.full(len(queries), NOWHERE)
-    for part, scores in _scores(queries, gallery, "exact search", " captions"):
+    for part, scores in _scores(queries, gallery, "exact search", "captions"):
         wanted = np.maximum(right[part], 0)
         own = np.take_along_axis(scores, wanted[:, None], 1)
         before = (scores > own) | ((scores == own) & (order < order[wanted][:, None]))
@@ -46,10 +46,13 @@ def exact_ranks(queries: Vectors, gallery: Vectors, right: Ranks, order: Ranks) 
 
 
 def ranks_of_any(queries: Vectors, gallery: Vectors, owner: Ranks, asked: Ranks) -> Ranks:
-    """(q,) the rank of the best right row of the gallery: right for query i is each row whose
-    `owner` is `asked[i]`. Of equal scores the right one comes first: the same words are right."""
+    """The rank (q,) of the best right row of the gallery for each query.
+
+    Row r is right for query i if `owner[r] == asked[i]`. Ties count as right: equal scores come
+    from the same words.
+    """
     ranks = np.empty(len(queries), np.int64)
-    for part, scores in _scores(queries, gallery, "image to text", " photos"):
+    for part, scores in _scores(queries, gallery, "image to text", "photos"):
         is_right = owner == asked[part][:, None]
         best = np.where(is_right, scores, -np.inf).max(1, keepdims=True)
         ranks[part] = (scores > best).sum(1)
@@ -59,12 +62,12 @@ def ranks_of_any(queries: Vectors, gallery: Vectors, owner: Ranks, asked: Ranks)
 def overlap(
     queries: Vectors, gallery: Vectors, found: Ranks, depths: tuple[int, ...]
 ) -> dict[int, float]:
-    """Of the best k by exact search, the share that is among the first k `found` (m, ≥ k).
+    """By k of `depths`: the share of the best k by exact search among the first k `found`.
 
-    By score: one that is as good as the k-th best is right, whichever it is. -1: nothing found.
+    `found`: (m, ≥ k) rows of the gallery; -1: none. A row with the score of the k-th best counts.
     """
     shares: dict[int, list[npt.NDArray[np.float64]]] = {k: [] for k in depths}
-    for part, scores in _scores(queries, gallery, "beside exact", " captions"):
+    for part, scores in _scores(queries, gallery, "overlap", "captions"):
         there = found[part] >= 0
         scored = np.where(there, np.take_along_axis(scores, found[part], 1), -np.inf)
         for k in depths:
@@ -78,19 +81,19 @@ def overlap(
 def _scores(
     queries: Vectors, gallery: Vectors, what: str, unit: str
 ) -> Iterator[tuple[slice, npt.NDArray[np.float64]]]:
-    """Some of the queries, and their rounded scores (q, g) with all of the gallery."""
+    """Blocks of q queries, each with the rounded scores (q, g) of the whole gallery."""
     size = max(1, BLOCK_SCORES // max(1, len(gallery)))
     flat = faiss.IndexFlatIP(gallery.shape[1])
     flat.add(gallery)
-    with tqdm(desc=what, total=len(queries), unit=unit, disable=None) as bar:
+    with bar(what, total=len(queries), unit=unit) as shown:
         for begin in range(0, len(queries), size):
             part = slice(begin, begin + size)
             yield part, rounded(_products(flat, queries[part]))
-            bar.update(len(queries[part]))
+            shown.update(len(queries[part]))
 
 
 def _products(flat: faiss.IndexFlatIP, queries: Vectors) -> Vectors:
-    """(q, g) the products of the queries with all vectors of `flat`."""
+    """Products (q, g) of the queries with all vectors of `flat`."""
     count = flat.ntotal
     asked = np.ascontiguousarray(queries)
     places = np.tile(np.arange(count, dtype=np.int64), (len(asked), 1))

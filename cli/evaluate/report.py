@@ -1,4 +1,4 @@
-"""The figures in words and rows, for the terminal and for the page alike."""
+"""The figures in words and rows, for the terminal and the page."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ WAYS = {
     "image_to_text": "image to text, exact search",
 }
 NOTE = (
-    "Comparable only with 5,000 photos of COCO and no others in the index; those of val2017 are "
-    "not the same 5,000."
+    "Comparable only if the index has 5,000 photos of COCO and no others. Those of val2017 are "
+    "another 5,000."
 )
 
 
@@ -45,7 +45,7 @@ def published_rows(figures: dict[str, Any]) -> list[Row]:
 
 
 def sentences(figures: dict[str, Any]) -> Iterator[str]:
-    """What was asked of what, and everything that one must know to read the table."""
+    """What was measured, and what you must know to read the table."""
     photos, captions = figures["photos"], figures["captions"]
     yield (
         f"{captions['asked']:,} captions of {photos['asked']:,} photos, "
@@ -53,25 +53,25 @@ def sentences(figures: dict[str, Any]) -> Iterator[str]:
     )
     if photos["missing"]:
         yield (
-            f"{photos['missing']:,} of the photos asked for are not in the index and count as not "
-            "found (ARGS=--only-indexed leaves them out)."
+            f"{photos['missing']:,} captioned photos are not in the index and count as not found "
+            "(--only-indexed leaves them out)."
         )
     if photos["others"] and photos["others_count"]:
         yield (
-            f"{photos['others']:,} photos of the index are not asked for and are searched, too "
-            "(ARGS=--only-captioned leaves them out)."
+            f"{photos['others']:,} other photos of the index are searched, too "
+            "(--only-captioned leaves them out)."
         )
     elif photos["others"]:
         yield (
-            f"{photos['others']:,} other photos of the index were passed over, on as many pages of "
-            "an answer as it took; those after the first are exact."
+            f"{photos['others']:,} other photos of the index were skipped, on as many pages of "
+            "results as needed. Pages after the first are exact."
         )
     if captions["cut"]:
         yield f"{captions['cut']:,} captions are longer than the model's context and were cut."
     if captions["repeated"]:
         yield (
-            f"{captions['repeated']:,} captions are there more than once, word for word; only the "
-            "photo that each belongs to counts as right."
+            f"{captions['repeated']:,} captions are repeated word for word. For each, only its own "
+            "photo counts as right."
         )
     if captions["empty"] or photos["uncaptioned"]:
         yield (
@@ -80,8 +80,9 @@ def sentences(figures: dict[str, Any]) -> Iterator[str]:
         )
     yield how_searched(figures)
     yield (
-        "Of the best 10 and 20 by exact search over float32, search has "
-        f"{figures['overlap']['10']:.4f} and {figures['overlap']['20']:.4f}."
+        "Overlap of search with exact search over float32: "
+        f"{figures['overlap']['10']:.4f} of the best 10, {figures['overlap']['20']:.4f} of the "
+        "best 20."
     )
     if "over_http" in figures:
         yield (
@@ -89,7 +90,7 @@ def sentences(figures: dict[str, Any]) -> Iterator[str]:
             f"{figures['over_http']['asked']} answers are the same."
         )
     if figures["damaged"]:
-        yield f"Damaged, and left out: {'; '.join(figures['damaged'])}."
+        yield f"Damaged and left out: {'; '.join(figures['damaged'])}."
 
 
 def how_searched(figures: dict[str, Any]) -> str:
@@ -97,19 +98,19 @@ def how_searched(figures: dict[str, Any]) -> str:
     if quantised:
         copy = ", in a copy made for this measurement" if figures["packed"] else ""
         return (
-            f"Search is quantised{copy}: candidates among {quantised:,} of {indexed:,} photos by "
-            "4-bit codes, their order by float16."
+            f"Search is quantised{copy}: 4-bit codes choose candidates among {quantised:,} of "
+            f"{indexed:,} photos; float16 vectors order them."
         )
     if figures["packed"]:
-        return f"Search is exact, in a packed copy, too: so few as {indexed:,} are all compared."
+        return f"Search is exact, also in a packed copy: all {indexed:,} photos are compared."
     return (
-        f"Search is exact: all {indexed:,} photos are compared. Codes are for more than "
-        f"{EXACT_LIMIT:,}; ARGS=--packed shows what they would do."
+        f"Search is exact: all {indexed:,} photos are compared. Above {EXACT_LIMIT:,} photos it "
+        "uses codes; --packed measures them."
     )
 
 
 def text(figures: dict[str, Any]) -> str:
-    """What the terminal gets."""
+    """The report for the terminal."""
     rows, published = measured_rows(figures), published_rows(figures)
     width = max(len(row.label) for row in (*rows, *published)) + 2
     head = "".join(f"{f'R@{k}':>8}" for k in KS)

@@ -1,8 +1,8 @@
-"""The index made equal to the photos bucket, by a person on their own machine: `make reconcile`.
+"""`clipsearch reconcile`: makes the index equal to the photos bucket, on this machine.
 
-The work is that of `ingest` (functions/ingest/reconcile/run.py), done here instead of in the cloud.
+The work is that of `ingest` (functions/ingest/reconcile/run.py).
 
-options   which buckets, from the command line and the environment
+options   the options, checked
 plan      what there is to do, how long it takes here, and what it costs in the cloud
-work      doing it, with a bar, and what came of it
+work      does it, with a bar, and reports
 """

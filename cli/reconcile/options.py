@@ -1,4 +1,4 @@
-"""`clipsearch reconcile`: what its command line asks for."""
+"""`clipsearch reconcile`: its options, checked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 
 import click
 
-from cli.common.errors import UsageError
+from cli.common.arguments import complete_folders
+from cli.common.errors import UsageError, needs_posix
+from cli.common.output import output_options
 from cli.run.options import options_of as run_options
 from clipsearch.errors import SettingsError
 from clipsearch.settings import PREFIX, Settings
@@ -19,7 +21,7 @@ from ingest.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`may_empty`: it is right that no photo is left."""
+    """`may_empty`: all photos may be removed from the index."""
 
     services: Services
     space: str
@@ -29,7 +31,7 @@ class Options:
 
 def _bucket_option(name: str) -> Callable[[Any], Any]:
     help_ = f"gs://BUCKET[/PREFIX] or a folder.  [default: {PREFIX}{name.upper()}]"
-    return click.option(f"--{name}", help=help_)
+    return click.option(f"--{name}", help=help_, shell_complete=complete_folders)
 
 
 @click.command(
@@ -40,10 +42,12 @@ def _bucket_option(name: str) -> Callable[[Any], Any]:
 @_bucket_option("index")
 @_bucket_option("thumbnails")
 @click.option("--space", help="Of the model to use.  [default: the current one]")
-@click.option("--plan", is_flag=True, help="Say what there is to do, and do nothing.")
-@click.option("--empty", is_flag=True, help="Really remove all photos.")
+@click.option("--plan", is_flag=True, help="Print what there is to do, and do nothing.")
+@click.option("--empty", is_flag=True, help="Allow the removal of all photos.")
+@output_options
 def command(**given: Any) -> int:
     """Make the index equal to the photos bucket: index what is missing, remove what is gone."""
+    needs_posix("reconcile")
     from cli.reconcile.work import reconcile
 
     return reconcile(options_of(**given))
@@ -57,7 +61,7 @@ def options_of(
     plan: bool,
     empty: bool,
 ) -> Options:
-    """UsageError for anything that cannot work; what storage raises when there is no model."""
+    """UsageError for anything that cannot work. NoModel, StorageError."""
     settings = _settings({"photos": photos, "index": index, "thumbnails": thumbnails}, space)
     services = Services(settings)
     return Options(services, services.model.space(), plan, empty)
@@ -69,7 +73,7 @@ def _settings(given: dict[str, str | None], space: str | None) -> Settings:
     environ |= {f"{PREFIX}{name.upper()}": address_of(v) for name, v in given.items() if v}
     if f"{PREFIX}INDEX" not in environ and not is_address(given["photos"] or ""):
         environ |= of_make_run(given["photos"])
-    # No address of a picture is given to anybody here.
+    # Nobody gets URLs of pictures here.
     nowhere = {f"{PREFIX}{name}_URL": "http://localhost" for name in ("PHOTOS", "THUMBNAILS")}
     if space:
         environ[f"{PREFIX}MODEL"] = space
@@ -80,11 +84,11 @@ def _settings(given: dict[str, str | None], space: str | None) -> Settings:
 
 
 def of_make_run(photos: str | None) -> dict[str, str]:
-    """The index that `make run` made of this folder, or of the demo pictures."""
+    """The settings of `clipsearch run` for this folder, or for the demo pictures."""
     options = run_options(photos)
     if not (options.state / "index").is_dir():
         raise UsageError(
-            f"there is no index of {options.photos}: name one with --index, "
+            f"there is no index of {options.photos}; give one with --index, "
             "or start clipsearch run once"
         )
     folders = {
@@ -96,7 +100,7 @@ def of_make_run(photos: str | None) -> dict[str, str]:
 
 
 def address_of(value: str) -> str:
-    """A folder may be given as people write it."""
+    """The URL of a bucket, or of a folder that is given as a path."""
     return value if is_address(value) else Path(value).expanduser().resolve().as_uri()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cli.common.errors import RunError
 from cli.reconcile.options import Options
@@ -18,17 +19,18 @@ from ingest.reconcile.comparison import Comparison
 from ingest.reconcile.run import LISTED_AT_ONCE, batches
 
 MEASURED = 8  # photos
-GONE_AT_ONCE = 20  # photos; more than that, and an empty bucket is most likely a mistake
+GONE_AT_ONCE = 20  # photos; if more are gone, an empty bucket is most likely a mistake
 
 # Dollars, list prices of autumn 2026: request-based Cloud Run, tier 1, and Cloud Storage in a
 # single region. https://cloud.google.com/run/pricing https://cloud.google.com/storage/pricing
 VCPU_SECOND, GIB_SECOND, MILLION_REQUESTS = 0.000024, 0.0000025, 0.40
 CLASS_A, CLASS_B = 0.005 / 1000, 0.0004 / 1000
+DOWNLOADED_GIB = 0.12  # to a machine outside of Google Cloud
 VCPUS, GIBS = 2, 2
 
 
 class EmptyBucket(RunError):
-    """No photo is left of many."""
+    """The bucket is empty, and the index knows many photos of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,27 @@ class Plan:
     bytes: int
     sample: tuple[Wanted, ...]
 
-    def text(self, options: Options) -> str:
-        """What a person reads before anything is done."""
-        lines = [self.summary()]
-        if self.photos:
-            lines += _estimate(self, _seconds_per_photo(options, self.sample))
-        return "\n".join(lines)
+    def report(self, options: Options) -> tuple[dict[str, Any], str]:
+        """The plan as figures and as a text, both with an estimate."""
+        seconds = _seconds_per_photo(options, self.sample) if self.photos else 0.0
+        lines = [self.summary(), *(_estimate(self, seconds) if self.photos else [])]
+        if self.photos and options.services.photos.url.startswith("gs://"):
+            lines.append(_download(self.bytes))
+        figures = {
+            "objects": self.found.objects,
+            "indexed": self.found.indexed,
+            "failed": self.found.failed,
+            "skipped": self.found.skipped,
+            "to_index": self.photos,
+            "to_index_bytes": self.bytes,
+            "missing": self.found.missing,
+            "outdated": self.found.outdated,
+            "failed_before": self.found.tried_again,
+            "to_remove": self.orphans,
+            "seconds_here": self.photos * seconds,
+            "dollars_in_the_cloud": sum(_dollars(self, seconds)) if self.photos else 0.0,
+        }
+        return figures, "\n".join(lines)
 
     def summary(self) -> str:
         found = self.found
@@ -58,7 +75,7 @@ class Plan:
 
 
 def make_plan(options: Options) -> Plan:
-    """Compare, and do nothing. Raises EmptyBucket, StorageError."""
+    """Compare, and change nothing. Raises EmptyBucket, StorageError."""
     services = options.services
     known = SnapshotReader(services.index, options.space, keep_vectors=False).refresh()
     found = Comparison(known.catalogue, Pending.concat([]))
@@ -73,7 +90,7 @@ def make_plan(options: Options) -> Plan:
     if not found.objects and orphans > GONE_AT_ONCE and not options.may_empty:
         raise EmptyBucket(
             f"{services.photos.url} is empty, but the index knows {orphans} photos of it; if its "
-            "drive is not mounted, mount it; if all were deleted, say so with ARGS=--empty"
+            "drive is not mounted, mount it; if you deleted all photos, add --empty"
         )
     return Plan(found, orphans, photos, total, tuple(sample))
 
@@ -82,7 +99,7 @@ def _seconds_per_photo(options: Options, sample: Sequence[Wanted]) -> float:
     """Reading, decoding and embedding, measured on photos of the plan. Nothing is written."""
     services, encoder = options.services, options.services.model.encoder()
     started, count = None, 0
-    for photo in (*sample[:1], *sample):  # the first time the model is loaded, too
+    for photo in (*sample[:1], *sample):  # the first one also loads the model
         if started is None and count:
             started, count = time.perf_counter(), 0
         count += 1
@@ -97,10 +114,7 @@ def _seconds_per_photo(options: Options, sample: Sequence[Wanted]) -> float:
 def _estimate(plan: Plan, seconds: float) -> list[str]:
     n, measured = plan.photos, len(plan.sample)
     here = n * seconds
-    run = here * (VCPUS * VCPU_SECOND + GIBS * GIB_SECOND)
-    run += -(-n // MAX_PHOTOS) * MILLION_REQUESTS / 1e6
-    listing = -(-plan.found.objects // LISTED_AT_ONCE) * CLASS_A
-    storage = n * (CLASS_A + 2 * CLASS_B) + listing
+    run, storage = _dollars(plan, seconds)
     return [
         f"here: {n:,} x {1000 * seconds:.0f} ms = {_duration(here)} with {cpus()} cores, "
         f"measured on {measured} of them",
@@ -112,6 +126,23 @@ def _estimate(plan: Plan, seconds: float) -> list[str]:
         f" + listing = ${storage:,.4f}",
         "  list prices of autumn 2026; see cloud.google.com/run/pricing and /storage/pricing",
     ]
+
+
+def _dollars(plan: Plan, seconds: float) -> tuple[float, float]:
+    """The cost of Cloud Run and of Cloud Storage, if a photo takes `seconds`."""
+    run = plan.photos * seconds * (VCPUS * VCPU_SECOND + GIBS * GIB_SECOND)
+    run += -(-plan.photos // MAX_PHOTOS) * MILLION_REQUESTS / 1e6
+    listing = -(-plan.found.objects // LISTED_AT_ONCE) * CLASS_A
+    return run, plan.photos * (CLASS_A + 2 * CLASS_B) + listing
+
+
+def _download(size: int) -> str:
+    """What reading the photos costs here, in dollars."""
+    gib = size / 2**30
+    return (
+        f"here: reading {gib:,.2f} GiB costs ${gib * DOWNLOADED_GIB:,.2f}; on a machine in the "
+        "bucket's region it costs nothing"
+    )
 
 
 def _duration(seconds: float) -> str:

@@ -1,32 +1,36 @@
-"""Doing what the plan says, with a bar, and what came of it."""
+"""Does what the plan says, with a bar, and reports."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from tqdm import tqdm
 
+from cli.common.output import result, say, warn
+from cli.common.progress import bar
+from cli.reconcile import fill
 from cli.reconcile.options import Options
 from cli.reconcile.plan import Plan, make_plan
 from clipsearch.errors import StorageError
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.telemetry import Timing
-from clipsearch.text import printable
 from ingest.indexing import index_photos, remove_photos
 from ingest.messages import Index, Message, Reconcile, Remove
 from ingest.reconcile import run
 
-TROUBLED_AT_ONCE = 3  # messages in a row that storage did not take: then the rest waits, too
+TROUBLED_AT_ONCE = 3  # consecutive messages with storage errors: then the rest stays pending, too
 FAILURES_SHOWN = 100
 
 
 class Here:
-    """Does what the messages ask for at once. What storage does not take stays pending."""
+    """Does the work of each message at once. Photos with storage errors stay pending."""
 
     keeps = False
 
-    def __init__(self, options: Options, bar: tqdm[None]) -> None:
+    def __init__(self, options: Options, shown: tqdm[Any]) -> None:
         self._services = options.services
-        self._bar = bar
+        self._bar = shown
         self._troubled = 0
 
     def send(self, message: Message) -> None:
@@ -37,11 +41,11 @@ class Here:
                 encoder = self._services.model.encoder()
                 index_photos(message.photos, self._services, encoder, Timing(), self._bar.update)
             else:
-                remove_photos(message.photos, message.space, self._services)
+                remove_photos(message.photos, (message.space,), self._services)
             self._troubled = 0
         except StorageError as error:
             self._troubled += 1
-            tqdm.write(printable(f"{len(message.photos)} photos stay pending: {error}"))
+            warn(f"{len(message.photos)} photos stay pending: {error}")
 
     def flush(self) -> None:
         pass
@@ -51,36 +55,51 @@ def reconcile(options: Options) -> int:
     """The exit code: 1 if something is pending."""
     plan = make_plan(options)
     if options.plan_only:
-        print(plan.text(options))
+        result(*plan.report(options))
         return 0
-    return carry_out(options, plan)
+    fill.begin(options)
+    figures = carry_out(options, plan)
+    if not figures["pending"]:
+        fill.end(options)
+    result(figures)
+    return 1 if figures["pending"] else 0
 
 
-def carry_out(options: Options, plan: Plan) -> int:
-    """The exit code: 1 if something is pending."""
-    print(plan.summary())
+def carry_out(options: Options, plan: Plan) -> dict[str, Any]:
+    """Do it and say what is in the index; returns the same as figures."""
+    say(plan.summary())
     services = options.services
-    # disable=None: no bar where nobody sees it move, in a log file
-    with tqdm(desc="indexing", total=plan.photos, unit=" photos", disable=None) as bar:
-        here = Here(options, bar)
+    with bar("indexing", total=plan.photos) as shown:
+        here = Here(options, shown)
         message = Reconcile(options.space)
         run.reconcile(services.photos, services.index, message, here, float("inf"))
     return _report(options)
 
 
-def _report(options: Options) -> int:
+def _report(options: Options) -> dict[str, Any]:
     index = options.services.index
     coverage = CoverageReader(index, options.space).newest()
     snapshot = SnapshotReader(index, options.space, keep_vectors=False).refresh()
     assert coverage is not None
     entries, failed = snapshot.entries, snapshot.failures - snapshot.skipped
-    for row in snapshot.newest_failures(FAILURES_SHOWN):
-        print(printable(f"cannot be indexed: {entries.name(row)}: {entries.reason(row)}"))
+    failures = [
+        {"name": entries.name(row), "reason": entries.reason(row)}
+        for row in snapshot.newest_failures(FAILURES_SHOWN)
+    ]
+    for failure in failures:
+        warn(f"cannot be indexed: {failure['name']}: {failure['reason']}")
     if failed > FAILURES_SHOWN:
-        print(f"… and {failed - FAILURES_SHOWN} more")
+        warn(f"… and {failed - FAILURES_SHOWN} more")
     pending = len(coverage.pending.still(snapshot.catalogue).keys)
-    print(
+    say(
         f"{coverage.objects} objects, {snapshot.photos} indexed, {failed} failed, "
         f"{snapshot.skipped} skipped, {pending} pending"
     )
-    return 1 if pending else 0
+    return {
+        "objects": coverage.objects,
+        "indexed": snapshot.photos,
+        "failed": failed,
+        "skipped": snapshot.skipped,
+        "pending": pending,
+        "failures": failures,
+    }

@@ -1,11 +1,12 @@
-"""The whole of clipsearch on one machine: `make run`.
+"""`clipsearch run`: all of clipsearch on one machine.
 
-options   what the command line asks for, checked
-model     which bundle that means; a checkpoint is exported first
-processes the two functions, started as the cloud starts them, and ended without orphans
+options   the options, checked
+model     the bundle to use; a checkpoint is exported first
 static    the web server for page, photos and thumbnails
-changes   what is different between the photos folder and the index, as events
+page      the files of the page that name the search
+changes   differences between the photos folder and the index, as events
 feeder    delivers events to ingest, with retries, as Eventarc does
-schedule  maintenance, as Cloud Scheduler asks for it
+schedule  maintenance, in place of Cloud Scheduler
+report    what the terminal shows
 stack     puts these together and runs until Ctrl-C
 """

@@ -1,4 +1,4 @@
-"""What is different between the photos folder and the index, as the events that mend it."""
+"""Differences between the photos folder and the index, as events."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from clipsearch.storage import folder_path
 if TYPE_CHECKING:
     from clipsearch.storage import Bucket
 
-SETTLED_AFTER_US = 300_000  # a file changed more recently than this may still be growing
+SETTLED_AFTER_US = 300_000  # a file that changed more recently may still be growing
 
 
 class FolderChanges:
-    """Compares the bucket `photos` with what has been told of it.
+    """Compares the bucket `photos` with what it has reported of it.
 
-    `indexed` and `removed` are generations by name: what the index has as a photo (or as a
-    failure), and what it has as a tombstone. The folder is read anew at every look, so nothing
-    depends on a notice of the file system that may have been lost.
+    `indexed` and `removed` are generations by name. `indexed`: the photos (and failures) in the
+    index; `removed`: its tombstones. Each look reads the whole folder, because notices of the
+    file system can get lost.
     """
 
     def __init__(self, photos: Bucket, indexed: dict[str, int], removed: dict[str, int]) -> None:
         self._photos = photos
         self._told = indexed
         self._removed = removed
-        self.seen = 0  # files that the last look found
-        self.unsettled = False  # the last look left something out
-        self.outdated: set[str] = set()  # what the last look left to a reconcile: see below
+        self.seen = 0  # number of files at the last look
+        self.unsettled = False  # the last look skipped files that may still grow
+        self.outdated: set[str] = set()  # names that only a reconcile can update: see look()
 
     def look(self, settled_after_us: int = 0) -> list[Event]:
         """The events since the last look. An overwrite gives two, as in the cloud.
 
-        The delete of what was overwritten comes first: whoever is stopped between the two finds
-        both again at the next start, and no old thumbnail is left for ever.
+        The delete comes first. If we are stopped between the two, the next start finds both
+        again, so no old thumbnail stays behind.
 
-        What has changed within the last `settled_after_us` is left for the next look.
+        Files that changed within the last `settled_after_us` wait for the next look.
         """
         self.seen = 0
         self.unsettled = False
@@ -60,8 +60,8 @@ class FolderChanges:
                 events.append(self._removal(stat.name, is_replaced=stat.generation > told))
             known = max(told, self._removed.get(stat.name, 0))
             if stat.generation <= known:
-                # A folder that was moved here: its files keep their times, and the index takes
-                # nothing older than what it knows under the name, but from a reconcile.
+                # A folder was moved here, and its files kept their old times. The index accepts
+                # a generation older than the one it has from a reconcile only.
                 self.outdated.add(stat.name)
                 self._told[stat.name] = overruling(known, stat.generation)
                 continue
@@ -72,7 +72,7 @@ class FolderChanges:
         can_be_read = cache(_can_be_read)
         root = folder_path(self._photos.url)
         for name in gone:
-            # list() leaves out a folder that may not be read: its photos are not deleted
+            # list() skips a folder without read permission; its photos are not deleted
             if all(can_be_read(root / folder) for folder in PurePosixPath(name).parents):
                 events.append(self._removal(name))
         return events
@@ -83,5 +83,5 @@ class FolderChanges:
 
 
 def _can_be_read(folder: Path) -> bool:
-    """Or is not there at all."""
+    """True also if the folder is gone."""
     return os.access(folder, os.R_OK | os.X_OK) or not os.access(folder, os.F_OK)

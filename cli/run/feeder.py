@@ -1,11 +1,10 @@
-"""Delivers events to ingest as Eventarc does: at least once, again after a failure."""
+"""Delivers events to ingest as Eventarc does: at least once, with retries."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
 import json
-import random
 import threading
 import time
 import urllib.request
@@ -18,24 +17,23 @@ from typing import Literal
 from urllib.parse import quote
 
 from cli.common.localhost import open_local
+from cli.common.retry import wait_before
 from cli.run.schedule import Maintenance
 
 TYPE_PREFIX = "google.cloud.storage.object.v1."
 BUCKET = "local-photos"
 DELIVERIES_AT_ONCE = 4
 
-# Eventarc waits 10 s to 600 s (https://cloud.google.com/eventarc/docs/retry-events); a person
-# who watches waits less gladly.
-FIRST_WAIT = 0.25
-LONGEST_WAIT = 30.0
+# Retries come sooner than Eventarc's 10 s to 600 s: a person is watching.
+# https://cloud.google.com/eventarc/docs/retry-events
 ATTEMPT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a photo; its `id` stays the same when it is delivered again.
+    """Something that happened to a photo. Each delivery of it has the same `id`.
 
-    `is_replaced`: what is deleted had a successor. Storage does not tell; the terminal does.
+    `is_replaced`: the deleted photo was overwritten. Only the terminal needs to know.
     """
 
     kind: Literal["finalized", "deleted", "archived"]
@@ -50,14 +48,14 @@ class Event:
         return self.name
 
     def request(self, url: str) -> urllib.request.Request:
-        """The binary-mode HTTP request, as Cloud Storage's events look."""
+        """The HTTP request in binary mode, like the events of Cloud Storage."""
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         resource = {
             "kind": "storage#object",
             "id": f"{BUCKET}/{self.name}/{self.generation}",
             "name": self.name,
             "bucket": BUCKET,
-            # 64-bit numbers are strings in Google's JSON
+            # Google's JSON writes 64-bit numbers as strings.
             "generation": str(self.generation),
             "size": str(self.size),
             "updated": now,
@@ -85,14 +83,14 @@ class _Delivery:
 
 
 class Feeder:
-    """A few threads that POST events to `url` until each has been answered 2xx."""
+    """A few threads that POST each event to `url` until the answer is 2xx."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._changed = threading.Condition()
-        self._due: list[tuple[float, int, _Delivery]] = []  # a heap: when, a tie-breaker, what
+        self._due: list[tuple[float, int, _Delivery]] = []  # heap: due time, tie-breaker, …
         self._ticket = itertools.count()
-        self._open: dict[str, _Delivery] = {}  # by event id; not yet answered 2xx
+        self._open: dict[str, _Delivery] = {}  # by event id; not answered 2xx yet
         self._delivered: list[Event] = []
         self._closed = False
         for number in range(DELIVERIES_AT_ONCE):
@@ -106,23 +104,23 @@ class Feeder:
             self._changed.notify_all()
 
     def take_delivered(self) -> list[Event]:
-        """The events of photos answered 2xx since the last call."""
+        """The events of photos that were answered 2xx since the last call."""
         with self._changed:
             delivered, self._delivered = self._delivered, []
             return delivered
 
     def waiting(self) -> int:
-        """How many events have not been answered 2xx yet."""
+        """The number of events that were not answered 2xx yet."""
         with self._changed:
             return len(self._open)
 
     def troubled(self, attempts: int) -> list[tuple[Event | Maintenance, str]]:
-        """The events that failed at least `attempts` times, each with what went wrong last."""
+        """The events that failed at least `attempts` times, each with its last error."""
         with self._changed:
             return [(d.event, d.trouble) for d in self._open.values() if d.attempts >= attempts]
 
     def close(self) -> None:
-        """Deliver nothing more; a request in progress ends with ingest itself."""
+        """Deliver nothing more. A request in progress ends with ingest itself."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -142,7 +140,7 @@ class Feeder:
                 heapq.heappush(self._due, (due, next(self._ticket), delivery))
 
     def _next(self) -> _Delivery | None:
-        """The next delivery that is due, when it is due; None when closed."""
+        """Wait until a delivery is due, and return it. None when closed."""
         with self._changed:
             while not self._closed:
                 wait = self._due[0][0] - time.monotonic() if self._due else None
@@ -152,14 +150,9 @@ class Feeder:
             return None
 
     def _attempt(self, event: Event | Maintenance) -> str | None:
-        """Deliver once; None when taken, else what went wrong. Redirects count as trouble."""
+        """Deliver once. None for an answer 2xx, otherwise the error; a redirect is one."""
         try:
             with open_local(event.request(self._url), ATTEMPT_SECONDS):
                 return None
         except (OSError, HTTPException) as exc:  # HTTPError, anything but 2xx, is an OSError
             return str(exc) or type(exc).__name__
-
-
-def wait_before(attempt: int) -> float:
-    """Seconds to wait before `attempt` (1 is the first repetition): doubling, with jitter."""
-    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0)

@@ -1,22 +1,25 @@
 """Which bundle the stack runs on; a checkpoint is exported first, once.
 
-Only the export needs torch: it runs in a process, and an environment, of its own.
+The export runs in a process of its own: what it needs of memory goes with it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 from cli import ROOT
+from cli.common.command import PREFIX
 from cli.common.errors import RunError, UsageError
-from clipsearch.text import printable
+from cli.common.output import say
+from model_export.errors import UsageError as NotExportable
 from model_export.exported import checkpoint_folder, is_current, place_of
+from model_export.known import hub_id
 
-EXPORT_ENVIRONMENT = ".venv-export"  # as the Makefile calls it
+DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
+DEMO = "demo"  # what --model calls it
 
 HUB_ID = r"[\w.-]+(/[\w.-]+)?"
 
@@ -24,11 +27,17 @@ HUB_ID = r"[\w.-]+(/[\w.-]+)?"
 def choose_model(given: str, models: Path) -> tuple[Path, str | None]:
     """The folder of the bundle, and what has to be exported into it (below `models`), if
     anything has. UsageError for what is neither bundle, checkpoint nor a hub's id."""
+    if given == DEMO:
+        return DEMO_MODEL, None
     folder = checkpoint_folder(given)
     if folder is None:
-        if not re.fullmatch(HUB_ID, given):
+        try:
+            model = hub_id(given)
+        except NotExportable as error:
+            raise UsageError(str(error)) from error
+        if not re.fullmatch(HUB_ID, model):
             raise UsageError(f"{given!r} is no folder, and no id of the Hugging Face hub")
-        return place_of(given, models), given
+        return place_of(model, models), model
     if (folder / "model.json").is_file():
         return folder, None
     if not (folder / "config.json").is_file():
@@ -40,38 +49,36 @@ def choose_model(given: str, models: Path) -> tuple[Path, str | None]:
 def export_once(checkpoint: str, bundle: Path) -> None:
     """Export `checkpoint` into `bundle`, unless it is there and the checkpoint as it was.
 
-    RunError when it fails; the export itself has then said why."""
+    RunError when it fails: why, and what to do without it."""
     if is_current(bundle, checkpoint):
-        print(printable(f"model: {checkpoint}, as exported to {bundle}"), flush=True)
+        say(f"model: {checkpoint}, as exported to {bundle}")
         return
-    print(printable(f"model: {checkpoint} is exported to {bundle} first (once)"), flush=True)
-    command = [_python_with_torch(), "-m", "model_export", checkpoint, "--out", str(bundle)]
-    if _exit_code(command):
-        raise RunError(f"{checkpoint} could not be exported")
+    say(f"model: {checkpoint} is exported to {bundle} first (once)")
+    command = [sys.executable, "-m", "cli", "export", checkpoint, "--out", str(bundle)]
+    code, said = _outcome(command)
+    if code:
+        raise RunError(
+            f"{said or f'{checkpoint} could not be exported'}; --model FOLDER takes a model that "
+            "you have, and --demo-model the demo model, which knows drawn scenes only"
+        )
 
 
-def _exit_code(command: list[str]) -> int:
-    """Ctrl-C is for the export, too, which then takes away what it has begun: subprocess.run
+def _outcome(command: list[str]) -> tuple[int, str]:
+    """The exit code, and what it said was wrong; anything else it said goes to our stderr.
+
+    Ctrl-C is for the export, too, which then takes away what it has begun: subprocess.run
     would give it a quarter of a second for that."""
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
         try:
-            return process.wait()
+            _, errors = process.communicate()
         except KeyboardInterrupt:
             process.wait()
             raise
-
-
-def _python_with_torch() -> str:
-    """This interpreter if it has torch, otherwise that of the environment for exports."""
-    if importlib.util.find_spec("torch"):
-        return sys.executable
-    if not (ROOT / "Makefile").exists():
-        raise RunError("an export needs torch: pip install torch transformers onnx")
-    target = f"{EXPORT_ENVIRONMENT}/.made"
-    try:
-        made = subprocess.run(["make", "--silent", target], cwd=ROOT).returncode == 0
-    except OSError as exc:
-        raise RunError(f"make, which makes {EXPORT_ENVIRONMENT}: {exc.strerror}") from exc
-    if not made:
-        raise RunError(f"{EXPORT_ENVIRONMENT}, which an export needs, could not be made")
-    return str(ROOT / EXPORT_ENVIRONMENT / "bin" / "python")
+    *others, last = errors.splitlines() or [""]
+    if not last.startswith(PREFIX):
+        others, last = errors.splitlines(), ""
+    for line in others:
+        print(line, file=sys.stderr)
+    return process.returncode, last.removeprefix(PREFIX)

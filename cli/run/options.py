@@ -1,4 +1,4 @@
-"""`clipsearch run`: what its command line asks for, checked before anything is started."""
+"""`clipsearch run`: its options, checked before anything starts."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from typing import Any
 
 import click
 
-from cli import DATA, ROOT
-from cli.common.errors import UsageError
-from cli.run.model import choose_model
+from cli import DATA
+from cli.common.arguments import Number, complete_folders
+from cli.common.errors import UsageError, needs_posix
+from cli.common.output import quiet_option
+from cli.run.model import DEMO, choose_model
+from model_export.known import DEFAULT_MODEL
 
-DEMO_MODEL = ROOT / "model_export" / "demo" / "bundle"
-STATE = DATA / "run"  # the demo photos lie beside it
+MOST_PORT = 65533  # two more follow
+STATE = DATA / "run"  # the demo photos are beside it
 DEMO_SUGGESTIONS = (
     "two blue mushrooms",
     "a red car at night",
@@ -27,8 +30,11 @@ DEMO_SUGGESTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """All paths absolute. `demo_count` pictures are drawn into `photos`; 0 when it is a
-    person's own folder. `checkpoint`, if any, is exported into `model` first."""
+    """All paths are absolute.
+
+    `demo_count` pictures are drawn into `photos`; 0 for the user's own folder. `checkpoint`, if
+    any, is exported into `model` first.
+    """
 
     photos: Path
     demo_count: int
@@ -52,18 +58,35 @@ class Options:
     short_help="Search a folder of photos on this machine.",
     epilog="Example: clipsearch run ~/Pictures",
 )
-@click.argument("folder", required=False)
-@click.option("--count", type=int, help="Demo pictures to draw.  [default: 500]")
-@click.option("--model", help="A bundle, a CLIP checkpoint, or an id of the Hugging Face hub.")
-@click.option("--port", type=int, default=8080, show_default=True, help="Of the page; +1, +2.")
+@click.argument("folder", required=False, shell_complete=complete_folders)
+@click.option("--count", type=Number(1), help="Number of demo pictures.  [default: 500]")
+@click.option("--model", help=f"Bundle, checkpoint or id of the hub.  [default: {DEFAULT_MODEL}]")
+@click.option("--demo-model", is_flag=True, help="Use the model that knows drawn scenes only.")
+@click.option(
+    "--port",
+    type=Number(1, MOST_PORT),
+    default=8080,
+    show_default=True,
+    help="Port of the page. The next two are used, too.",
+)
 @click.option("--suggestions", help="Searches to start with, separated by commas.")
-@click.option("--browser/--no-browser", default=True, help="Open the page in a browser.")
-@click.option("--state", type=Path, default=STATE, help="Folder of index, thumbnails and logs.")
+@click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or not.")
+@click.option(
+    "--state",
+    type=Path,
+    default=STATE,
+    shell_complete=complete_folders,
+    help="Folder for index, thumbnails and logs.",
+)
+@quiet_option
 def command(**given: Any) -> None:
-    """Search the photos in FOLDER on this machine (without FOLDER: demo pictures).
+    """Search the photos in FOLDER on this machine.
 
-    Starts the page, the search and the indexing, and follows changes in FOLDER until Ctrl-C.
+    Without FOLDER it draws demo pictures and searches them. It starts the page, the search and
+    the indexing, and follows changes in FOLDER until Ctrl-C. The first start with FOLDER
+    downloads a model once. The demo pictures need no download.
     """
+    needs_posix("run")
     from cli.run.stack import run
 
     run(options_of(**given))
@@ -77,28 +100,29 @@ def options_of(
     suggestions: str | None = None,
     state: Path = STATE,
     browser: bool = True,
+    demo_model: bool = False,
 ) -> Options:
     """UsageError for anything that cannot work."""
-    if not 1 <= port <= 65533:
-        raise UsageError(f"port {port} is not between 1 and 65533")
-    if count is not None and count < 1:
-        raise UsageError(f"count {count} is not a number of pictures")
     if count is not None and folder:
-        raise UsageError(f"--count is for the demo pictures, and cannot be given with {folder}")
+        raise UsageError(f"--count is for the demo pictures; leave it out with {folder}")
     if folder and folder.startswith("gs://"):
         raise UsageError(
-            f"{folder} is a bucket, and this takes a folder; deploy to search a bucket "
+            f"{folder} is a bucket, and run takes a folder; to search a bucket, deploy clipsearch "
             "(docs/deploy.md)"
         )
     states = _absolute(state)
-    bundle, checkpoint = DEMO_MODEL, None
-    if model is not None:
-        bundle, checkpoint = choose_model(model, states.with_name("models"))
+    if demo_model and model is not None:
+        raise UsageError(f"--demo-model and --model {model} name two models; give one of them")
+    if model is None:
+        model = DEFAULT_MODEL if folder and not demo_model else DEMO
+    bundle, checkpoint = choose_model(model, states.with_name("models"))
     photos = photos_folder(Path(folder)) if folder else None
     own = states / ("demo" if photos is None else _key(photos))
     if photos is not None and own.is_relative_to(photos):
-        # thumbnails would be photos, with thumbnails of their own, and so on for ever
-        raise UsageError(f"{photos} holds {own}, where clipsearch keeps its index")
+        # Each thumbnail would be a photo, with a thumbnail of its own.
+        raise UsageError(
+            f"{photos} contains {own}, the folder of the index; choose another with --state"
+        )
     return Options(
         photos=photos or states.with_name("demo-photos"),
         demo_count=0 if photos else count or 500,
@@ -118,21 +142,23 @@ def _suggestions(given: str | None, is_demo: bool) -> tuple[str, ...]:
 
 
 def photos_folder(given: Path) -> Path:
-    """The absolute path of a folder that is there and may be read; UsageError otherwise."""
+    """The absolute path of a readable folder. UsageError if it is not one."""
     photos = _absolute(given)
     if not photos.exists():
-        raise UsageError(f"the photos folder {photos} does not exist")
+        raise UsageError(f"the photos folder {photos} does not exist; check the path")
     if not photos.is_dir():
-        raise UsageError(f"{photos} is not a folder of photos but a file")
+        raise UsageError(f"{photos} is a file; give the folder of the photos")
     if not os.access(photos, os.R_OK | os.X_OK):
-        raise UsageError(f"the photos folder {photos} cannot be read by this user")
+        raise UsageError(
+            f"this user may not read the photos folder {photos}; change its permissions"
+        )
     return photos
 
 
 def _absolute(path: Path) -> Path:
-    return path.expanduser().resolve()
+    return Path(os.path.expanduser(path)).resolve()  # unknown ~user: taken as a name
 
 
 def _key(photos: Path) -> str:
-    """The state folder's name for `photos`: its own name to read, a hash to be unique."""
+    """The name of the state folder of `photos`: readable, and unique by a hash."""
     return f"{photos.name}-{hashlib.sha256(os.fsencode(photos)).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""The page as the local stack serves it: what of site/ depends on where things are."""
+"""The files of site/ that name the URL of the search, as the local stack serves them."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from collections.abc import Sequence
 from cli import ROOT
 
 SITE = ROOT / "site"
-# What site/index.html and site/config.js say, for whoever serves them as they are.
+# As in site/index.html and site/config.js, which also work as they are.
 DEFAULT_SEARCH_URL = "http://127.0.0.1:8081"
 
 
 def site_files(search_url: str, suggestions: Sequence[str] = ()) -> dict[str, str]:
-    """Path → text of the two files that name the search function. `search_url`: no slash at
-    the end."""
+    """Path → text of the two files. `search_url`: without a slash at its end."""
     html = (SITE / "index.html").read_text()
     action = f'action="{DEFAULT_SEARCH_URL}/"'
-    assert html.count(action) == 1, "site/index.html has no form to give an address to"
+    assert html.count(action) == 1, "site/index.html has no form with the default URL"
     config = (
         f"export const SEARCH_URL = {json.dumps(search_url)};\n"
         f"export const SUGGESTIONS = {json.dumps(list(suggestions))};\n"
@@ -29,7 +28,7 @@ def site_files(search_url: str, suggestions: Sequence[str] = ()) -> dict[str, st
 
 
 def policy(search_url: str) -> str:
-    """The Content-Security-Policy of the page: narrower than its own, which fits everywhere."""
+    """The Content-Security-Policy of the page, for this `search_url` only."""
     return "; ".join(
         [
             "default-src 'none'",

@@ -1,29 +1,32 @@
-"""What the terminal says about the photos: a bar while many come, a line for each one later."""
+"""What the terminal shows of the photos: a bar for the first ones, then a line for each."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from cli.common.output import say, warn
+from cli.common.progress import bar
 from cli.run.feeder import Event, Feeder
-from cli.run.options import DEMO_MODEL, Options
+from cli.run.model import DEMO_MODEL
+from cli.run.options import Options
 from clipsearch.index.format.entries import Kind
-from clipsearch.text import printable
 
 if TYPE_CHECKING:
     from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 
-LINES_AT_ONCE = 20  # more of a kind than that are counted, not listed
-TROUBLE_EVERY = 10.0  # seconds between two lines about events that ingest does not take
+LINES_AT_ONCE = 20  # more of a kind are counted only
+TROUBLE_EVERY = 10.0  # seconds between two lines about retries
 
 
 class Report:
-    """Reads from the index what became of the events that `feeder` delivered.
+    """Reads from the index what happened to the photos of the events that `feeder` delivered.
 
-    `reader` keeps no vectors: nobody searches here.
+    `reader` keeps no vectors, which only a search needs.
     """
 
     def __init__(self, reader: SnapshotReader, feeder: Feeder, log: Path) -> None:
@@ -31,27 +34,26 @@ class Report:
         self._feeder = feeder
         self._log = log
         self._bar: tqdm[None] | None = None
-        self._fed: list[Event] = []  # while the bar is shown
+        self._fed: list[Event] = []  # delivered while the bar is shown
         self._is_fed = False
         self._next_trouble = 0.0
 
     def found(self, events: list[Event], outdated: set[str]) -> None:
-        """Take note of what a look at the folder gave."""
+        """The events of a look at the folder; `outdated` needs a reconcile."""
         if outdated:
-            self.say(
-                f"{len(outdated)} photos have older times than what the index knew under their "
-                f"names, such as {min(outdated)}; the index is compared with the folder"
+            say(
+                f"{len(outdated)} photos are older than those indexed under the same names, such "
+                f"as {min(outdated)}; comparing the index with the folder"
             )
         if self._is_fed or not events:
             return
         if self._bar is None:
-            # disable=None: no bar where nobody sees it move, in a log file
-            self._bar = tqdm(desc="indexing", total=len(events), unit=" photos", disable=None)
+            self._bar = bar("indexing", total=len(events))
         else:
             self._bar.total += len(events)
 
     def show(self) -> None:
-        """Say what has happened since the last call."""
+        """Show what has happened since the last call."""
         delivered = self._feeder.take_delivered()
         if self._bar is not None:
             self._fed += delivered
@@ -61,37 +63,36 @@ class Report:
         self._say_trouble()
 
     def ready(self, page: str, search: str) -> None:
-        """Searches are answered, though not all photos may be indexed."""
-        self.say(f"try:   curl '{search}?q=two+blue+mushrooms'")
-        self.say(f"ready: {page}")
+        """Searches are answered. Photos may still be waiting to be indexed."""
+        say(f"try:   curl '{search}?q=two+blue+mushrooms'")
+        say(f"ready: {page}")
 
     def fed(self, options: Options) -> None:
-        """The first feeding is over: from here on there is a line for each photo."""
+        """All photos of the start are indexed. From now on there is a line for each photo."""
         self.show()
         self.close()
         self._is_fed = True
         self._say_outcomes(self._fed, failures_only=True)
         photos = self._reader.refresh().photos
-        self.say(f"{photos} photos of {options.photos} can be found; watching that folder")
+        say(f"{photos} photos of {options.photos} can be found; watching that folder")
+        if not photos:
+            say(f"No photos yet. Add some to {options.photos}; they appear here within seconds.")
         if options.model == DEMO_MODEL and not options.demo_count:
-            self.say("the demo model knows drawings, not photographs; --model takes a real one")
+            say("The demo model knows drawn scenes only. --model takes one for photographs.")
 
     def close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def say(self, line: str) -> None:
-        tqdm.write(printable(line))
-
     def _say_trouble(self) -> None:
         troubled = self._feeder.troubled(2)
         if troubled and time.monotonic() >= self._next_trouble:
             self._next_trouble = time.monotonic() + TROUBLE_EVERY
             event, trouble = troubled[0]
-            self.say(
-                f"{len(troubled)} events wait for ingest, such as {event} ({trouble}); "
-                f"see {self._log}"
+            warn(
+                f"{len(troubled)} events are being retried, such as {event} ({trouble}); "
+                f"read {self._log}"
             )
 
     def _say_outcomes(self, delivered: list[Event], failures_only: bool) -> None:
@@ -104,20 +105,26 @@ class Report:
                 continue
             row = catalogue.row_of(event.name)
             if row is None or catalogue.rows.generations[row] != event.generation:
-                continue  # gone or replaced meanwhile; there is an event for that, too
+                continue  # removed or replaced meanwhile, which has an event of its own
             if catalogue.rows.kinds[row] == Kind.VECTOR:
                 indexed.append(f"indexed {event.name}")
             elif reason := catalogue.rows.reason(row):
                 failed.append(f"cannot be indexed: {event.name}: {reason}")
-        for lines in (failed,) if failures_only else (indexed, removed, failed):
-            for line in lines[:LINES_AT_ONCE]:
-                self.say(line)
-            if len(lines) > LINES_AT_ONCE:
-                self.say(f"… and {len(lines) - LINES_AT_ONCE} more")
+        if not failures_only:
+            _list(indexed, say)
+            _list(removed, say)
+        _list(failed, warn)
+
+
+def _list(lines: list[str], show: Callable[[str], None]) -> None:
+    for line in lines[:LINES_AT_ONCE]:
+        show(line)
+    if len(lines) > LINES_AT_ONCE:
+        show(f"… and {len(lines) - LINES_AT_ONCE} more")
 
 
 def known_generations(snapshot: Snapshot) -> tuple[dict[str, int], dict[str, int]]:
-    """The generation of each photo (or failure) in the index, and of each tombstone."""
+    """Generations by name: of the photos and failures in the index, and of its tombstones."""
     photos: dict[str, int] = {}
     tombstones: dict[str, int] = {}
     entries = snapshot.entries

@@ -1,4 +1,4 @@
-"""What Cloud Scheduler does in the cloud: asks ingest for maintenance from time to time."""
+"""In place of Cloud Scheduler: asks ingest for maintenance every EVERY seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY = 300.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """A message about maintenance; its `id` stays the same when it is delivered again."""
+    """A message about maintenance. Each delivery of it has the same `id`."""
 
     action: Literal["compact", "reconcile"]
     id: str = field(default_factory=lambda: uuid.uuid4().hex, compare=False)
@@ -26,7 +26,7 @@ class Maintenance:
         return self.action
 
     def request(self, url: str) -> urllib.request.Request:
-        """The binary-mode HTTP request, as Eventarc's for a message of Pub/Sub."""
+        """The HTTP request in binary mode, like Eventarc's for a message of Pub/Sub."""
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         data = base64.b64encode(json.dumps({"action": self.action}).encode()).decode()
         message = {"data": data, "messageId": self.id, "publishTime": now}
@@ -44,18 +44,18 @@ class Maintenance:
 
 
 class Schedule:
-    """Everything at once at the start, and then every EVERY seconds."""
+    """All maintenance is due at the start, and then every EVERY seconds."""
 
     def __init__(self) -> None:
         self._next = float("-inf")
         self._is_asked = False
 
     def ask(self) -> None:
-        """Compare index and folder as soon as there is nothing else to do."""
+        """Make a reconcile due at the next call of `due`."""
         self._is_asked = True
 
     def due(self) -> list[Maintenance]:
-        """What is to be delivered now."""
+        """The messages to deliver now."""
         now = time.monotonic()
         if now < self._next:
             messages = [Maintenance("reconcile")] if self._is_asked else []

@@ -1,7 +1,7 @@
-"""Runs everything until Ctrl-C: bundle, functions, web server, and what happens to the photos.
+"""Runs everything until Ctrl-C: model, functions, web server, and the events of the photos.
 
-The main thread does all but waiting: threads of the feeder wait for ingest, and one thread
-waits for the file system.
+Threads of the feeder wait for ingest, and one thread waits for the file system. The main thread
+does the rest.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import watchfiles
-from tqdm import tqdm
 
-from cli.common.errors import RunError, UsageError
+from cli.common.errors import RunError, UsageError, reason_of
 from cli.common.localhost import HOST
+from cli.common.output import warn
 from cli.common.processes import (
     Function,
     check_alive,
@@ -39,42 +40,53 @@ from cli.run.page import SITE, policy, site_files
 from cli.run.report import Report, known_generations
 from cli.run.schedule import Schedule
 from cli.run.static import StaticServer
+from cli.run.switches import Switches
 from clipsearch.errors import ClipsearchError
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
-from clipsearch.text import printable
 
 TICK_SECONDS = 0.1
-LOOK_AT_LEAST_EVERY = 30.0  # seconds; a network drive may send no notices
+LOOK_AT_LEAST_EVERY = 30.0  # seconds; a network drive may send no notices of changes
 GONE_AT_ONCE = 20  # photos; see _check_emptied
 TROUBLED_AFTER = 4  # deliveries of one event
 
 
 def run(options: Options) -> None:
-    """Run until a signal asks to end. RunError when something cannot start or breaks down."""
+    """Run until a signal asks to end. RunError if a part cannot start or stops."""
     try:
         with _only_one(options):
             _prepare_and_run(options)
     except ClipsearchError as error:
         raise RunError(f"{error} ({options.state})") from error
-    except OSError as error:  # such as a state folder that cannot be written, or a full disk
-        raise RunError(str(error)) from error
+    except OSError as error:  # such as a full disk
+        raise RunError(reason_of(error)) from error
 
 
 @contextmanager
 def _only_one(options: Options) -> Iterator[None]:
-    """UsageError if another run has the state of these photos; the system lets go at our end."""
-    options.state.mkdir(parents=True, exist_ok=True)
-    with (options.state / "lock").open("a") as file:
+    """UsageError if another run uses the same state. The lock ends with this process."""
+    with _lock_file(options) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(
-                f"clipsearch is running for {options.photos} already; end it, or give this one "
-                "another --state"
+                f"clipsearch run is already running for {options.photos}; stop that one first, "
+                "or use another --state"
             ) from error
         yield
+
+
+def _lock_file(options: Options) -> TextIO:
+    """UsageError if the folder of the state cannot be made or written."""
+    try:
+        options.state.mkdir(parents=True, exist_ok=True)
+        return (options.state / "lock").open("a")
+    except OSError as error:
+        raise UsageError(
+            f"{options.state} cannot hold the index ({reason_of(error)}); "
+            "choose another folder with --state"
+        ) from error
 
 
 def _prepare_and_run(options: Options) -> None:
@@ -111,6 +123,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     dirty = _watch(options.photos, stop)
     identity = _identity(options.photos)
     schedule = Schedule()
+    switches = Switches(index)
     is_first_look = True
     next_look = 0.0
     is_fed = False
@@ -120,7 +133,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
         if dirty.is_set() or time.monotonic() >= next_look:
             dirty.clear()
             events = changes.look(SETTLED_AFTER_US if is_fed else 0)
-            _check_same(options.photos, identity)  # again: one unplugged meanwhile looked empty
+            _check_same(options.photos, identity)  # again: it may have been unplugged meanwhile
             _check_emptied(options, changes, len(events), 0 if is_first_look else GONE_AT_ONCE)
             is_first_look = False
             soon = SETTLED_AFTER_US / 1e6
@@ -129,6 +142,8 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
             report.found(events, changes.outdated)
             if changes.outdated:
                 schedule.ask()
+        if switches.needs_reconcile():
+            schedule.ask()
         report.show()
         if feeder.waiting() > len(feeder.troubled(TROUBLED_AFTER)):
             continue
@@ -172,42 +187,43 @@ def _start_static(options: Options) -> StaticServer:
 
 
 def _identity(photos: Path) -> tuple[int, int]:
-    """What tells this folder from another that takes its place, such as a bare mount point."""
+    """Device and inode: another folder in its place, such as a mount point, has others."""
     try:
         status = photos.stat()
     except OSError as error:
-        raise RunError(f"the photos folder {photos} is gone") from error
+        raise RunError(
+            f"the photos folder {photos} is gone; start again when it is back"
+        ) from error
     return status.st_dev, status.st_ino
 
 
 def _check_same(photos: Path, identity: tuple[int, int]) -> None:
-    """A drive that was unplugged is not a person who deleted all photos."""
+    """RunError if the folder was replaced: a drive was unplugged, and no photo was deleted."""
     if _identity(photos) != identity:
         raise RunError(
-            f"another folder is now where the photos folder {photos} was; "
-            "if its drive was unplugged, start again when it is back"
+            f"the photos folder {photos} was replaced by another folder; "
+            "if its drive was unplugged, plug it in and start again"
         )
 
 
 def _check_emptied(options: Options, changes: FolderChanges, gone: int, allowed: int) -> None:
-    """RunError when nothing is left of more than `allowed` photos that the index knows.
+    """RunError if the folder is empty and the index knows more than `allowed` photos of it.
 
-    A drive that is not mounted is an empty folder. Its photos would be deleted from the index,
-    and all of them indexed again when it is back. At the start nothing tells it from a person
-    who has deleted all of them, so any number is refused. Later the folder itself tells
-    (_check_same), except where a mount keeps its identity and loses its content; then a person
-    who deletes the last photos by hand is told from it by their number.
+    A drive that is not mounted looks like an empty folder. All its photos would be deleted from
+    the index, and indexed again later. At the start this looks the same as a user who deleted all
+    photos, so `allowed` is 0. Later _check_same detects most such drives. Some mounts keep their
+    identity and lose their content; a user who deletes the last photos by hand deletes fewer.
     """
     if not changes.seen and gone > allowed:
         raise RunError(
             f"the photos folder {options.photos} is empty, but the index knows {gone} photos of "
-            "it; if its drive is not mounted, mount it and start again; if you deleted them "
-            f"all, remove {options.state} to start afresh"
+            "it; if its drive is not mounted, mount it and start again; if you deleted all "
+            f"photos, remove {options.state} and start again"
         )
 
 
 def _watch(photos: Path, stop: threading.Event) -> threading.Event:
-    """An event that is set whenever something below `photos` changes."""
+    """An event that is set at each change below `photos`."""
     dirty = threading.Event()
 
     def wait_for_changes() -> None:
@@ -221,8 +237,10 @@ def _watch(photos: Path, stop: threading.Event) -> threading.Event:
             ):
                 dirty.set()
         except (OSError, RuntimeError) as error:  # too many folders for the system's limit
-            reason = printable(str(error))
-            tqdm.write(f"no notices of changes ({reason}): looking every {LOOK_AT_LEAST_EVERY} s")
+            warn(
+                f"the system sends no notices of changes ({reason_of(error)}); "
+                f"looking every {LOOK_AT_LEAST_EVERY:.0f} s"
+            )
 
     threading.Thread(target=wait_for_changes, name="watch", daemon=True).start()
     return dirty
@@ -230,7 +248,7 @@ def _watch(photos: Path, stop: threading.Event) -> threading.Event:
 
 @contextmanager
 def _set_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT, SIGTERM and SIGHUP set, instead of what they do otherwise."""
+    """An event that SIGINT, SIGTERM and SIGHUP set, in place of their usual effect."""
     stop = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}

@@ -1,6 +1,6 @@
 """The web server of the local stack: the page at /, photos and thumbnails below it.
 
-In the cloud these three are public objects in buckets; here they are files in folders.
+In the cloud these are public objects in buckets. Here they are files in folders.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
-# What the system's table may lack or may have wrong (Windows' registry, a bare container).
+# The table of the system may lack these or have them wrong, as in a bare container.
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -33,12 +33,13 @@ CONTENT_TYPES = {
 
 
 class StaticServer(socketserver.ThreadingTCPServer):
-    """Serves `folders` (address prefix such as "/photos/" → folder; "/" is the site) and
-    `generated` (path → text) until `close`; pages carry the Content-Security-Policy `policy`.
-    Binding happens here: OSError when the port is taken.
+    """Serves `folders` and `generated` until `close`. OSError if the port is taken.
+
+    `folders`: path prefix such as "/photos/" → folder; "/" is the site. `generated`: path → text.
+    `policy`: the Content-Security-Policy of pages.
     """
 
-    # not http.server.HTTPServer: that one asks the DNS for the machine's name, and may hang
+    # Not http.server.HTTPServer: it asks the DNS for the machine's name, and may hang.
     allow_reuse_address = True
     daemon_threads = True
     request_queue_size = 128
@@ -52,11 +53,11 @@ class StaticServer(socketserver.ThreadingTCPServer):
         policy: str,
     ) -> None:
         super().__init__((host, port), _Handler)
-        # the longest prefix first, so that "/" is asked last
+        # longest prefix first, "/" last
         self.folders = sorted(folders.items(), key=lambda item: -len(item[0]))
         self.generated = generated
         self.policy = policy
-        # 0.05: seconds that close() may have to wait
+        # 0.05: seconds between two looks for close()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
@@ -64,7 +65,7 @@ class StaticServer(socketserver.ThreadingTCPServer):
         self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):  # a browser that went away is no news
+        if not isinstance(sys.exception(), OSError):  # a browser closed the connection
             super().handle_error(request, client_address)
 
 
@@ -80,7 +81,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self._answer()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal belongs to the stack's own lines."""
+        """Print nothing: the terminal shows what happens to the photos."""
 
     def _answer(self) -> None:
         path = urlsplit(self.path).path
@@ -104,7 +105,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _send_file(self, file: Path | None, is_site: bool) -> None:
         opened: BinaryIO | None = None
         if file is not None:
-            with suppress(OSError):  # gone since, or not readable
+            with suppress(OSError):  # removed meanwhile, or not readable
                 opened = file.open("rb")
         if file is None or opened is None:
             self.send_error(HTTPStatus.NOT_FOUND)
@@ -125,7 +126,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", type_)
         self.send_header("Content-Length", str(size))
-        # a photo may be replaced under its name: ask again, and take 304 for an answer
+        # A photo may change under its name: the browser asks again, and gets 304.
         self.send_header("Cache-Control", "no-cache")
         self.send_header("X-Content-Type-Options", "nosniff")
         if type_.startswith("text/html"):
@@ -136,9 +137,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 def find(folder: Path, quoted_name: str) -> Path | None:
-    """The file in `folder` that `quoted_name` (percent-encoded) names; None when there is none.
+    """The file in `folder` with the percent-encoded name `quoted_name`; None if there is none.
 
-    Hidden files are none, and neither is what a link leads to outside of `folder`.
+    Hidden files and links that lead out of `folder` are not found.
     """
     try:
         parts = unquote(quoted_name, errors="strict").split("/")
@@ -154,8 +155,8 @@ def find(folder: Path, quoted_name: str) -> Path | None:
 
 
 def content_type(name: str, is_site: bool) -> str:
-    """What to call a file. Of a person's own folder only pictures are shown in the browser:
-    a page found among the photos must not run in our origin."""
+    """The Content-Type of a file. The browser shows only pictures of the photos folder: an HTML
+    file among the photos must not run in our origin."""
     type_ = CONTENT_TYPES.get(Path(name).suffix.lower()) or mimetypes.guess_type(name)[0]
     if type_ is None or not (is_site or (type_.startswith("image/") and "svg" not in type_)):
         return "application/octet-stream"

@@ -1,11 +1,10 @@
-"""Photos into a bucket: `make upload` from a folder; `make coco` has the same engine.
+"""`clipsearch upload`: photos into a bucket. `clipsearch coco` has the same engine.
 
-options   what the command line asks for, checked
-source    what the engine asks of where photos come from
-folder    photos of a folder
-photo     whether bytes are a whole photo, and of which content type
-engine    what is not there yet goes up, several at once; what fails, and when to give up
-workers   threads that end when they are told to
-report    the bar, the lists, the last line
-command   errors as one line, and exit codes
+options   the options, checked
+source    where photos come from, as the engine sees it
+folder    the photos of a folder
+photo     checks that bytes are a photo, and detects the content type
+engine    uploads missing photos in parallel, retries, and gives up if all fail
+workers   threads that do the work
+report    the bar, the failures, the last line
 """

@@ -1,6 +1,6 @@
-"""What is asked for and not in the bucket goes there. Nothing is ever deleted.
+"""Uploads the photos that the bucket lacks. Nothing is ever deleted.
 
-It may end anywhere: an object is there whole or not at all, and the next run looks again.
+You can stop it at any time: an object is complete or absent, and the next run compares again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
-
 from cli.common.command import one_line
-from cli.run.feeder import wait_before
+from cli.common.output import warn
+from cli.common.progress import bar
+from cli.common.retry import Retries
 from cli.upload.report import Outcome, Report
 from cli.upload.source import GiveUp, NotAPhoto, OwnFault, Source, Unavailable
 from cli.upload.workers import Workers
@@ -22,16 +22,17 @@ from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound, Stora
 from clipsearch.storage import Bucket, Stat
 from clipsearch.storage.checksum import holds
 
-ATTEMPTS = 5  # to have one photo
-ROUNDS = 3  # against others who write the same name
-IN_A_ROW = 20  # failures that may be everybody's: then it is no use to go on
+ROUNDS = 3  # attempts if others write the same name
+IN_A_ROW = 20  # consecutive failures that look systemic: then we give up
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 def upload(source: Source, bucket: Bucket, jobs: int, stop: threading.Event | None = None) -> int:
-    """Returns the exit code. `stop` ends it early when set, by whomever."""
+    """The exit code. `stop`, when set, ends it early."""
     stop = stop or threading.Event()
     names = source.names()
+    if not names:
+        warn("there is nothing to upload: the folder has no files")
     there = _list(bucket, source.prefix)
     present = sum(name in there for name in names) if source.is_immutable else 0
     to_do = [name for name in names if not (source.is_immutable and name in there)]
@@ -46,8 +47,11 @@ def upload(source: Source, bucket: Bucket, jobs: int, stop: threading.Event | No
 
 @contextmanager
 def _set_by_ctrl_c(stop: threading.Event) -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C sets, and `stop` with it: what is on its way arrives and is
-    counted, where KeyboardInterrupt might lose it. A second Ctrl-C raises that."""
+    """An event that the first Ctrl-C sets, together with `stop`.
+
+    Photos in progress arrive and are counted; KeyboardInterrupt might lose them. A second Ctrl-C
+    raises it.
+    """
     interrupted = threading.Event()
 
     def first(*_: object) -> None:
@@ -63,7 +67,7 @@ def _set_by_ctrl_c(stop: threading.Event) -> Iterator[threading.Event]:
 
 
 def _list(bucket: Bucket, prefix: str) -> dict[str, Stat]:
-    listed = tqdm(bucket.list(prefix), "listing", unit=" objects", leave=False, disable=None)
+    listed = bar("listing", bucket.list(prefix), unit="objects", leave=False)
     return {stat.name: stat for stat in listed}
 
 
@@ -77,7 +81,7 @@ class _Engine:
         self._in_a_row = 0
 
     def upload(self, name: str) -> Outcome:
-        """Whatever goes wrong is in the outcome. When it is no use to go on, `stop` is set."""
+        """The outcome has every error. Sets `stop` if all others would fail, too."""
         outcome = self._upload(name)
         with self._lock:
             if outcome.kind in ("present", "uploaded"):
@@ -86,7 +90,7 @@ class _Engine:
             if outcome.ends_all:
                 self._give_up(outcome.reason)
             elif self._in_a_row >= IN_A_ROW:
-                self._give_up(f"{IN_A_ROW} in a row failed, the last because: {outcome.reason}")
+                self._give_up(f"{IN_A_ROW} in a row failed, the last one with: {outcome.reason}")
         return outcome
 
     def _give_up(self, reason: str) -> None:
@@ -94,13 +98,14 @@ class _Engine:
         self._stop.set()
 
     def _upload(self, name: str) -> Outcome:
-        for attempt in range(1, ATTEMPTS + 1):
+        retries = Retries(self._stop)
+        while True:
             try:
                 return self._attempt(name)
             except Unavailable as error:
                 if self._stop.is_set():
                     break
-                if not error.again or attempt == ATTEMPTS:
+                if not error.again or not retries.failed():
                     return Outcome(name, "failed", str(error), may_be_general=True)
             except NotAPhoto as error:
                 return Outcome(name, "no photo", str(error))
@@ -108,11 +113,11 @@ class _Engine:
                 return Outcome(name, "failed", getattr(error, "reason", str(error)))
             except GiveUp as error:
                 return Outcome(name, "not tried", str(error), ends_all=True)
-            except StorageError as error:  # which storage has tried again by itself
+            except StorageError as error:  # after the retries of the storage itself
                 return _storage_failed(name, error)
             except MemoryError:
-                return Outcome(name, "failed", "there is not enough memory", may_be_general=True)
-            if self._stop.wait(wait_before(attempt)):
+                return Outcome(name, "failed", "not enough memory", may_be_general=True)
+            if not retries.wait():
                 break
         return Outcome(name, "not tried")
 
@@ -126,7 +131,7 @@ class _Engine:
             try:
                 self._write(name, there, data, content_type)
                 return Outcome(name, "uploaded")
-            except (ObjectExists, ObjectNotFound) as error:  # it is not as it was when listed
+            except (ObjectExists, ObjectNotFound) as error:  # changed since it was listed
                 reason = str(error)
                 there = self._look(name)
                 if there is not None and (self._source.is_immutable or self._holds(there, data)):

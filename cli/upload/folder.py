@@ -1,4 +1,4 @@
-"""The photos of a folder, by the rules of `make run PHOTOS=`: FolderBucket says what they are."""
+"""The photos of a folder, by the same rules as `clipsearch run` (see FolderBucket)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from clipsearch.errors import ObjectNotFound, ObjectUnreadable, StorageError
 from clipsearch.images.decode import MAX_BYTES
 from clipsearch.storage.local import FolderBucket
 
-READS = 3  # of a file that changes while it is read
-TELLING = 256  # bytes at the beginning that tell the format
+READS = 3  # attempts to read a file that changes meanwhile
+BEGINNING = 256  # bytes, enough to detect the format
 
 
 class FolderSource:
-    """Every file is looked at: one that is no photo is reported as such."""
+    """All files of a folder. Files that are not photos are reported."""
 
     prefix = ""
     is_immutable = False
-    # A photo may be replaced under its name. Not "public": the bucket need not be.
+    # A photo may be replaced. Not "public": the bucket may be private.
     cache_control = "max-age=3600"  # seconds
 
     def __init__(self, folder: Path) -> None:
@@ -50,7 +50,7 @@ class FolderSource:
                 raise OwnFault(f"it may not be read: {error.reason}") from error
             except StorageError as error:
                 raise Unavailable(str(error)) from error
-        raise Unavailable("it is gone, or changes again and again while it is read")
+        raise Unavailable("it was removed, or changes while it is read")
 
     def content_type(self, data: bytes) -> str:
         return check_photo(data)
@@ -59,8 +59,8 @@ class FolderSource:
         return {}
 
     def _refuse(self, name: str, size: int) -> None:
-        """A film is no photo; a photo may be too large. Neither is read into memory."""
-        beginning = bytearray(TELLING)
+        """NotAPhoto for a film, say; OwnFault for a photo that is too large. Reads a few bytes."""
+        beginning = bytearray(BEGINNING)
         self._files.read_into(name, memoryview(beginning))
         check_format(bytes(beginning))
         raise OwnFault(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")

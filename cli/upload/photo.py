@@ -1,4 +1,4 @@
-"""Whether bytes are a whole photo, and of which content type."""
+"""Checks that bytes are a photo, and detects its content type."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ CONTENT_TYPES = {
     "HEIC": "image/heic",
 }
 
-ANY_ENCODER = 224  # pixels: which photos can be read does not depend on it
+ANY_ENCODER = 224  # pixels; any size tells whether a photo can be read
 
-# More at once than cores is no quicker.
+# More at once than there are cores would not be faster.
 _decoding = threading.BoundedSemaphore(cpus())
 
 
 def check_photo(data: bytes) -> str:
-    """The content type of what `ingest` will be able to read. Raises NotAPhoto, OwnFault."""
+    """The content type of a photo that `ingest` can read. Raises NotAPhoto, OwnFault."""
     type_ = check_format(data)
     try:
         with _decoding:
@@ -39,7 +39,7 @@ def check_photo(data: bytes) -> str:
 
 
 def check_format(beginning: bytes) -> str:
-    """The content type that a file begins like; NotAPhoto for any but a picture's."""
+    """The content type by the first bytes of a file. NotAPhoto if it is not a picture."""
     try:
         return CONTENT_TYPES[format_of(beginning)]
     except UnreadablePhoto as error:

@@ -1,24 +1,25 @@
-"""The bar while photos go up; then what failed and why, what is no photo, and the last line."""
+"""The bar of an upload; then the failures with their reasons, other files, and the counts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
-
-from tqdm import tqdm
+from typing import Any, Literal
 
 from cli.common.command import say_wrong
-from clipsearch.text import printable
+from cli.common.output import result, say, warn
+from cli.common.progress import bar
 
 NO_PHOTOS_SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one name. `may_be_general`: others may fail in the same way; `ends_all`:
-    they certainly will."""
+    """What happened to one name.
+
+    `may_be_general`: others may fail for the same reason. `ends_all`: all others would.
+    """
 
     name: str
     kind: Literal["present", "uploaded", "failed", "no photo", "not tried"]
@@ -28,17 +29,14 @@ class Outcome:
 
 
 class Report:
-    """`left_out` could not even be asked for: it counts as asked and failed."""
+    """`left_out`: names that could not be read from the source, with reasons. They have failed."""
 
     def __init__(self, asked: int, present: int, left_out: Mapping[str, str]) -> None:
         self._asked = asked + len(left_out)
         self._counts = Counter(present=present)
         self._failed: list[Outcome] = []
         self._no_photos: list[Outcome] = []
-        # disable=None: no bar where nobody sees it move, in a log file
-        self._bar = tqdm(
-            desc="uploading", total=asked, initial=present, unit=" photos", disable=None
-        )
+        self._bar = bar("uploading", total=asked, done=present)
         for name, reason in left_out.items():
             self._count(Outcome(name, "failed", reason))
 
@@ -54,20 +52,22 @@ class Report:
             self._bar.update()
 
     def end(self, given_up: str, interrupted: bool) -> int:
-        """Say it all, and why it was given up, if it was; the exit code."""
-        for outcome in sorted(self._failed, key=lambda outcome: outcome.name):
-            print(printable(f"cannot be uploaded: {outcome.name}: {outcome.reason}"))
-        no_photos = sorted(self._no_photos, key=lambda outcome: outcome.name)
-        for outcome in no_photos[:NO_PHOTOS_SHOWN]:
-            print(printable(f"not a photo: {outcome.name}: {outcome.reason}"))
-        if len(no_photos) > NO_PHOTOS_SHOWN:
-            print(f"… and {len(no_photos) - NO_PHOTOS_SHOWN} more that are no photos")
-        print(self._last_line(), flush=True)
+        """Print everything; returns the exit code. `given_up`: the reason, "" if not."""
+        self._failed.sort(key=lambda outcome: outcome.name)
+        self._no_photos.sort(key=lambda outcome: outcome.name)
+        for outcome in self._failed:
+            warn(f"cannot be uploaded: {outcome.name}: {outcome.reason}")
+        for outcome in self._no_photos[:NO_PHOTOS_SHOWN]:
+            say(f"not a photo: {outcome.name}: {outcome.reason}")
+        if len(self._no_photos) > NO_PHOTOS_SHOWN:
+            say(f"… and {len(self._no_photos) - NO_PHOTOS_SHOWN} more that are not photos")
+        say(self._last_line())
+        result(self._figures())
         if interrupted:
-            say_wrong("stopped; the same command goes on where it was")
+            say_wrong("stopped; the same command continues")
             return 130
         if given_up:
-            say_wrong(f"given up: {given_up}; the same command goes on where it was")
+            say_wrong(f"given up: {given_up}; the same command continues")
         return 1 if given_up or self._failed else 0
 
     def _count(self, outcome: Outcome) -> None:
@@ -87,7 +87,26 @@ class Report:
         ]
         if counts["no photo"]:
             parts.append(f"{counts['no photo']} not photos")
-        done = sum(counts[kind] for kind in ("present", "uploaded", "failed", "no photo"))
-        if done < self._asked:
-            parts.append(f"{self._asked - done} not tried")
+        if self._not_tried:
+            parts.append(f"{self._not_tried} not tried")
         return ", ".join(parts)
+
+    def _figures(self) -> dict[str, Any]:
+        """The object of --json."""
+        return {
+            "asked": self._asked,
+            "present": self._counts["present"],
+            "uploaded": self._counts["uploaded"],
+            "not_tried": self._not_tried,
+            "failed": _named(self._failed),
+            "not_photos": _named(self._no_photos),
+        }
+
+    @property
+    def _not_tried(self) -> int:
+        kinds = ("present", "uploaded", "failed", "no photo")
+        return self._asked - sum(self._counts[kind] for kind in kinds)
+
+
+def _named(outcomes: list[Outcome]) -> list[dict[str, str]]:
+    return [{"name": outcome.name, "reason": outcome.reason} for outcome in outcomes]

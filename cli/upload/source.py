@@ -1,4 +1,4 @@
-"""What the engine asks of where photos come from, and what may come instead of a photo."""
+"""Where photos come from, and the errors that a source raises."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Protocol
 
 
 class NotAPhoto(Exception):
-    """This is something else than a photo, and no photo is missing without it."""
+    """The file is not a photo, and nothing is lost without it."""
 
 
 class OwnFault(Exception):
-    """This photo cannot be uploaded as it is. It says nothing about the others."""
+    """This photo cannot be uploaded. Others may be fine."""
 
 
 class Unavailable(Exception):
-    """This photo could not be had, and what is in the way may be in the way of all.
+    """This photo could not be read, for a reason that may affect all photos.
 
-    `again`: trying again may help."""
+    `again`: a retry may help.
+    """
 
     def __init__(self, reason: str, again: bool = False) -> None:
         self.again = again
@@ -25,27 +26,27 @@ class Unavailable(Exception):
 
 
 class GiveUp(Exception):
-    """No photo can be had any more."""
+    """No further photo can be read."""
 
 
 class Source(Protocol):
-    """Photos by the names that they get in the bucket. Several threads use it at once."""
+    """Photos by their names in the bucket. Several threads use it at once."""
 
     prefix: str  # of all names
-    is_immutable: bool  # what is there under a name needs no comparing
+    is_immutable: bool  # an object in the bucket needs no comparison
     cache_control: str
 
     def names(self) -> Sequence[str]:
-        """What is asked for, each once."""
+        """The names of all photos, each once."""
 
     def left_out(self) -> Mapping[str, str]:
-        """What should have been among the names and cannot be, with the reason."""
+        """Reasons by name: photos that are missing from names()."""
 
     def read(self, name: str) -> bytes:
-        """Raises NotAPhoto, OwnFault, Unavailable, GiveUp."""
+        """The bytes of a photo. Raises NotAPhoto, OwnFault, Unavailable, GiveUp."""
 
     def content_type(self, data: bytes) -> str:
-        """Of a whole photo, else raises NotAPhoto, OwnFault, Unavailable."""
+        """The content type of `data`. NotAPhoto, OwnFault or Unavailable if it is not a photo."""
 
     def metadata(self, name: str) -> Mapping[str, str]:
-        """What is kept with the object."""
+        """The metadata of the object."""

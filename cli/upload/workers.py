@@ -1,4 +1,4 @@
-"""Threads that do one thing after another until all is done, or until they are told to stop."""
+"""Threads that work on tasks until all are done, or until they are asked to stop."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from typing import Generic, TypeVar
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-ENDING_S = 20.0  # for what is being done when told to stop
-LOOK_S = 0.2  # whether somebody has told to
+ENDING_S = 20.0  # for tasks in progress when asked to stop
+LOOK_S = 0.2  # between two looks at `stop`
 
 
 class Workers(Generic[Task, Result]):
-    """`number` threads that call `work` for each of `tasks` until the event `stop` is set.
+    """`number` threads that call `work` for each of `tasks` until `stop` is set.
 
-    They are daemons: what hangs does not keep the process."""
+    They are daemons, so a hanging task does not keep the process alive.
+    """
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Workers(Generic[Task, Result]):
             threading.Thread(target=self._run, daemon=True).start()
 
     def results(self) -> Iterator[Result]:
-        """In the order in which they come; raises what `work` raised, which it should not."""
+        """The results in the order of completion. Raises an error that `work` raised."""
         give_up: float | None = None
         while self._running:
             if self._stop.is_set() and give_up is None:

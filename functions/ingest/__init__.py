@@ -1,4 +1,4 @@
 """The only writer of the index: events of the photos bucket, and maintenance.
 
-May import: clipsearch. An upload goes through events, messages, maintenance, retries, indexing.
+May import: clipsearch. The path of an upload: events, messages, maintenance, retries, indexing.
 """

@@ -1,4 +1,4 @@
-"""What became of an event, for its log line."""
+"""The result of an event, for its log line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`outcome` is one of few, to be counted: indexed, failed, skipped, gone, removed, done,
-    refused, given up, error. `detail` says it in words; `facts` are what else the line has."""
+    """`outcome` is one of: indexed, failed, skipped, gone, removed, done, refused, given up, error.
+
+    `detail` is for people, `facts` are more fields of the log line, `level` is that of `logging`.
+    """
 
     outcome: str
     detail: str

@@ -1,7 +1,7 @@
 """The indexing pipeline: read, decode, thumbnail, embed, write, look again.
 
-A single photo is a batch of one. A batch is written as one segment and never reads the index: the
-work of an upload does not grow with it (invariant 10), and the merge rule makes repetitions
+A single photo is a batch of one. A batch becomes one segment and reads nothing of the index. So the
+work of an upload does not grow with the index (invariant 10). The merge rule makes repetitions
 harmless (invariant 2). Import this inside functions only.
 """
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 REQUESTS_AT_ONCE = 8  # storage answers in tens of ms, and its client pools 10 connections
-FOR_EVER = "public, max-age=31536000, immutable"  # another generation has another name
+FOR_EVER = "public, max-age=31536000, immutable"  # a new generation gets a new name
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of a photo. `outcome`: indexed, failed, skipped or gone."""
+    """The result of one photo. `outcome`: indexed, failed, skipped or gone."""
 
     outcome: str
     detail: str
@@ -44,9 +44,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A photo before the encoder, which takes `square`; or with an error; or neither if it is gone.
+    """A decoded photo: `square` for the encoder, or an error, or neither if the photo is gone.
 
-    A batch waits in memory in this form: without the picture that the thumbnail was made of.
+    A batch waits in memory in this form, so it lacks the larger picture of the thumbnail.
     """
 
     photo: Wanted
@@ -63,10 +63,10 @@ def index_photos(
     timing: Timing,
     progress: Callable[[], object] = lambda: None,
 ) -> list[Result]:
-    """Index `photos`; one Result for each, in order. `progress` is called after each.
+    """Index `photos`; returns one Result for each, in order. Calls `progress` after each.
 
-    Raises for every fault of the infrastructure (StorageError, DamagedObject): no entry is written
-    then, and all of it may be done again.
+    Raises StorageError and DamagedObject for faults of the infrastructure. Then call it again: no
+    photo is lost.
     """
     entries: list[Entry] = []
     refused: list[tuple[str, PhotoRefused]] = []
@@ -88,9 +88,15 @@ def index_photos(
     return list(map(_result, entries, is_lost))
 
 
-def remove_photos(photos: Sequence[tuple[str, int]], space: str, services: Services) -> None:
-    """Note that these generations of photos are gone. Newer ones stay, by the merge rule."""
-    write_segment(services.index, space, [tombstone(*photo) for photo in photos])
+def remove_photos(
+    photos: Sequence[tuple[str, int]], spaces: Sequence[str], services: Services
+) -> None:
+    """Write into each of `spaces` that these generations of photos are gone.
+
+    Newer generations stay, by the merge rule. Raises StorageError; all of it may be repeated.
+    """
+    for space in spaces:
+        write_segment(services.index, space, [tombstone(*photo) for photo in photos])
     with _pool() as pool:
         list(pool.map(lambda photo: _remove_thumbnail(photo[0], photo[1], services), photos))
 
@@ -114,8 +120,8 @@ def tombstone(name: str, at: int) -> Entry:
 def _prepared(
     photos: Sequence[Wanted], services: Services, encoder: Encoder, timing: Timing
 ) -> Iterator[list[_Prepared]]:
-    """Read, decoded and with a thumbnail; in order, as many at a time as the encoder takes."""
-    # As many decodes as there are cores; memory has a budget of its own.
+    """Read and decode the photos and write their thumbnails; yields batches for the encoder."""
+    # One decode a core; clipsearch.images.memory limits the memory.
     decoding = threading.BoundedSemaphore(cpus())
 
     def prepare(photo: Wanted) -> _Prepared:
@@ -145,7 +151,7 @@ def _prepared(
 
 
 def _bare(error: UnreadablePhoto) -> UnreadablePhoto:
-    """Without the frames that it came through, which hold the photo's bytes and its picture."""
+    """Drop the traceback: its frames hold the bytes and the pixels of the photo."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
@@ -159,24 +165,24 @@ def _entries(batch: Sequence[_Prepared], encoder: Encoder) -> Iterator[Entry]:
             yield _entry(photo.name, photo.at, Kind.VECTOR, vector=next(vectors), **size)
         elif error:
             yield failure(photo.name, photo.at, error.reason, cause_of(error))
-        else:  # true whatever comes after it, so that nobody waits for this photo any longer
+        else:  # the generation is gone for good; the reconcile must not wait for it
             yield tombstone(photo.name, photo.at)
 
 
 def _is_news(photo: Wanted, entry: Entry) -> bool:
-    if entry.kind == Kind.TOMBSTONE:  # of a photo that went, its own event or its successor's tells
+    if entry.kind == Kind.TOMBSTONE:  # a photo's own event, or its successor's, says so, too
         return not photo.is_of_event
-    # else it was refused before, most likely
+    # An entry at the known generation says "refused" already.
     return entry.cause != Cause.REFUSED or photo.at != photo.known
 
 
 def _look_again(
     photos: Sequence[Wanted], entries: Sequence[Entry], services: Services
 ) -> list[bool]:
-    """Remove the thumbnails that nobody needs; returns which photos went meanwhile.
+    """Remove useless thumbnails; returns which photos were deleted or replaced meanwhile.
 
-    Their deletion may have looked for the thumbnail before it was written, and may lose against
-    an entry that overrules.
+    Such a deletion may have run before the thumbnail was written. Its tombstone may also be older
+    than an overruling entry.
     """
 
     def is_lost(photo: Wanted, entry: Entry) -> bool:
@@ -205,13 +211,13 @@ def _result(entry: Entry, is_lost: bool) -> Result:
         return Result("indexed", f"{entry.width} x {entry.height} pixels")
     if entry.cause == Cause.SKIPPED:
         return Result("skipped", str(entry.reason))
-    return Result("failed", f"cannot be indexed: {entry.reason}")
+    return Result("failed", str(entry.reason))
 
 
 def _write_thumbnail(name: str, at: int, data: bytes, services: Services) -> None:
-    """`at` is the generation of the entry, by which search finds the thumbnail."""
+    """`at` is the generation of the entry; `search` builds the thumbnail's name from it."""
     path = thumbnails.thumbnail_name(name, at)
-    # Another release of the image library may have made other bytes of the same picture.
+    # Another release of the image library may have encoded the same picture differently.
     with suppress(ObjectExists):
         services.thumbnails.create(path, data, thumbnails.CONTENT_TYPE, FOR_EVER)
 
@@ -226,7 +232,7 @@ def _entry(name: str, at: int, kind: Kind, **facts: Any) -> Entry:
 
 @contextmanager
 def _pool() -> Iterator[ThreadPoolExecutor]:
-    """After an error nothing more is begun."""
+    """A pool for storage requests. After an error it starts no more of them."""
     with ThreadPoolExecutor(REQUESTS_AT_ONCE, "clipsearch-photos") as pool:
         try:
             yield pool

@@ -1,7 +1,7 @@
 """Entry point `ingest`: one storage event in, at most one small segment out; and maintenance.
 
-An event answered 2xx is done with; an exception is a 500, and the event comes again
-(invariants 1 and 5). Imports nothing heavy: the framework imports this before it forks.
+An event answered 2xx is finished. An exception is a 500, and the event is delivered again
+(invariants 1 and 5). Imports nothing heavy: the framework imports this module before it forks.
 """
 
 import functools
@@ -28,8 +28,10 @@ _services_lock = threading.Lock()
 
 @functions_framework.cloud_event
 def ingest(event: Any) -> None:
-    """Answer an event of the photos bucket, or a message about maintenance; returns when what
-    follows from it is durable."""
+    """Handle an event of the photos bucket or a maintenance message.
+
+    Returns when the result is durable. Raises what must be retried.
+    """
     malformed.reached()
     telemetry.begin(flask.request.headers)
     timing = Timing()
@@ -37,7 +39,7 @@ def ingest(event: Any) -> None:
     try:
         answer = _handle(event, timing)
     except Exception as error:
-        detail = f"to be delivered again: {type(error).__name__}: {error}"
+        detail = f"will be delivered again: {type(error).__name__}: {error}"
         answer = Answer("error", detail, logging.ERROR)
         raise
     finally:
@@ -52,22 +54,24 @@ def _handle(event: Any, timing: Timing) -> Answer:
         if is_of_photo:
             photo = parse_event(event, services.settings.photos)
             with timing.phase("load"):
-                message = message_of(photo, services.model.space())
+                pointer = services.model.pointer()
+                message = message_of(photo, pointer.space, pointer.beside)
         else:
             message = parse_message(event.data)
         from ingest import maintenance
 
         answer = maintenance.handle(message, event, services, timing)
     except Refused as refused:
-        # Acknowledged: the same event would be refused again, for a day.
+        # Acknowledged: each retry would be refused, too, for a day.
         return Answer("refused", str(refused), refused.level)
     if is_of_photo:
         maintenance.compact_now_and_then(services)
+        maintenance.reconcile_after_switch(services)
     return answer
 
 
 def _write_line(event: Any, answer: Answer, timing: Timing) -> None:
-    """`age_s` of an indexed photo is how long it took from the upload until it can be found."""
+    """Write the log line. For an indexed photo, `age_s` is the time from upload to searchable."""
     subject = event.get("subject") or event["id"]
     age = age_s(event)
     ms = timing.milliseconds()
@@ -88,7 +92,7 @@ def _write_line(event: Any, answer: Answer, timing: Timing) -> None:
 
 
 def _services() -> "Services":
-    # functools.cache alone might make two at once
+    # functools.cache alone could call _make_services twice at once.
     with _services_lock:
         return _make_services()
 

@@ -1,4 +1,4 @@
-"""What events and messages ask for, and a compaction after some uploads.
+"""Carries out events and messages, and starts a compaction after some uploads.
 
 Import this inside functions only.
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import logging
 import random
+import secrets
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from clipsearch.errors import ClipsearchError
+from clipsearch.errors import ClipsearchError, ObjectExists
 from clipsearch.index.compaction import Report, compact
-from clipsearch.model.bundle import current_space
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.pointer import current_space
 from clipsearch.telemetry import Timing
 from ingest.answer import Answer
 from ingest.events import Refused
@@ -23,38 +24,39 @@ from ingest.indexing import index_photos, remove_photos, summary
 from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
 from ingest.pubsub import Topic
 from ingest.reconcile.run import reconcile
+from ingest.reconcile.settle import settle
 from ingest.retries import limited
 from ingest.services import Services
 
-# Seconds for one event. Pub/Sub gives a message to somebody else after ten minutes; a person
-# who runs everything on one machine waits for photos that come meanwhile.
+# Seconds for one event. With a topic: Pub/Sub delivers a message again after ten minutes. Without:
+# new photos wait that long for a person who runs everything on one machine.
 SPREAD_S = 240.0
 ALONE_S = 45.0
-# About as many small segments pile up before they are merged; a share of the cost of that is
-# what an upload costs on average, whatever the size of the index.
+# One upload in 64 merges about 64 small segments. So the average cost of an upload does not depend
+# on the size of the index.
 ONE_IN = 64
-BESIDE_S = 2.0  # at most, of an event's time
+BESIDE_S = 2.0  # of an event's time, at most
 PUBLISHED_AT_ONCE = 20  # messages of at most 200 KB; Pub/Sub takes 10 MB
 
 _log = logging.getLogger("clipsearch")
 
 
 class Unfinished(ClipsearchError):
-    """Time is up, and the event must come again: nobody else does the rest."""
+    """Time is up. The event must be delivered again, because nobody else does the rest."""
 
 
 def handle(message: Message, event: Any, services: Services, timing: Timing) -> Answer:
-    """`perform`, which has a limited number of attempts to index photos. Raises TopicError, too."""
+    """`perform` with a limited number of attempts to index photos. Raises as perform() does."""
     if isinstance(message, Index):
         return limited(message, event, services, lambda: perform(message, services, timing))
     return perform(message, services, timing)
 
 
 def perform(message: Message, services: Services, timing: Timing) -> Answer:
-    """Do what the message asks for.
+    """Carry out the message.
 
-    Raises Refused, Unfinished, and for every fault of the infrastructure: StorageError, NoModel,
-    DamagedObject, TopicError.
+    Raises Refused, Unfinished, and for faults of the infrastructure StorageError, NoModel,
+    DamagedObject and TopicError.
     """
     match message:
         case Compact():
@@ -69,13 +71,15 @@ def perform(message: Message, services: Services, timing: Timing) -> Answer:
                 return Answer(results[0].outcome, results[0].detail)
             return _done("index", summary(results))
         case Remove():
-            _check_space(message.space, services)
-            remove_photos(message.photos, message.space, services)
-            return Answer("removed", f"photos, and their thumbnails: {len(message.photos)}")
+            if message.beside is None:  # the spaces of an event were current a moment ago
+                _check_space(message.space, services)
+            remove_photos(message.photos, (message.space, *(message.beside or ())), services)
+            return Answer("removed", f"photos with their thumbnails: {len(message.photos)}")
 
 
 def compact_now_and_then(services: Services) -> None:
-    """Called when the entry of an event is durable: what goes wrong here is not its fault."""
+    """Merge small segments after one upload in ONE_IN. A failure is logged, not raised: the
+    event's own entry is durable."""
     if random.randrange(ONE_IN):
         return
     try:
@@ -84,11 +88,37 @@ def compact_now_and_then(services: Services) -> None:
         else:
             _compacted(services, BESIDE_S)
     except ClipsearchError as error:
-        _log.warning("segments pile up, for they cannot be merged: %s", error)
+        _log.warning("small segments could not be merged, the next compaction retries: %s", error)
+
+
+def reconcile_after_switch(services: Services) -> None:
+    """Ask for one reconcile once every instance has seen a switch of the model.
+
+    It finds the uploads that went only to the model before. The first instance to create an
+    object asks. If it fails after that, the next scheduled reconcile does the same. Without a
+    topic, `clipsearch run` asks.
+    """
+    if services.topic is None:
+        return
+    try:
+        pointer = services.model.pointer()
+        if pointer.previous is None or pointer.number == services.settling:
+            return
+        if not pointer.is_seen(datetime.now(UTC)):
+            return
+        services.settling = pointer.number
+        # Other bytes than those of any other instance: create() takes the same ones for a retry.
+        name = f"models/reconciles/{pointer.number:012d}"
+        services.index.create(name, secrets.token_bytes(8))
+        services.topic.publish([to_json(Reconcile())], BESIDE_S)
+    except ObjectExists:
+        return
+    except ClipsearchError as error:
+        _log.warning("the reconcile after a switch of the model waits for its schedule: %s", error)
 
 
 class Publisher:
-    """Leaves the messages to Pub/Sub, which spreads them over instances."""
+    """Publishes the messages to Pub/Sub, which spreads them over instances."""
 
     keeps = True
 
@@ -108,13 +138,13 @@ class Publisher:
 
 
 class Alone:
-    """Does what the messages ask for at once, until `deadline` (time.monotonic())."""
+    """Carries out the messages at once, until `deadline` (time.monotonic())."""
 
     keeps = False
 
     def __init__(self, services: Services, timing: Timing, deadline: float) -> None:
         self._services, self._timing, self._deadline = services, timing, deadline
-        self.left = 0  # photos
+        self.left = 0  # photos that were not done in time
 
     def send(self, message: Message) -> None:
         if isinstance(message, Index | Remove) and time.monotonic() > self._deadline:
@@ -127,9 +157,10 @@ class Alone:
 
 
 def _compact(services: Services) -> Answer:
+    reconcile_after_switch(services)
     report = _compacted(services, SPREAD_S if services.topic else ALONE_S)
     for damaged in report.damaged:
-        _log.error("left as it is: %s", damaged)
+        _log.error("compaction skipped a damaged object: %s", damaged)
     return _done(
         "compact",
         f"{report.merges} merges of {report.merged_entries} entries, "
@@ -148,7 +179,7 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
     if message.space:
         _check_space(message.space, services)
     else:
-        message = replace(message, space=services.model.space())
+        message = replace(message, space=services.model.pointer(at_once=True).space)
     now = time.monotonic()
     if services.topic is not None:
         publisher = Publisher(services.topic)
@@ -157,9 +188,10 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
         alone = Alone(services, timing, now + ALONE_S)
         found = reconcile(services.photos, services.index, message, alone, float("inf"))
         if alone.left:
-            raise Unfinished(f"reconcile: {alone.left} photos are left")
+            raise Unfinished(f"reconcile: time is up, {alone.left} photos are left")
+    settle(services.index, message.space)
     if found is None:
-        return _done("reconcile", "done before")
+        return _done("reconcile", "this part was done before")
     waiting = found.missing + found.outdated
     return _done("reconcile", found, objects=found.objects, pending=waiting)
 
@@ -169,7 +201,8 @@ def _done(action: str, detail: object, **facts: Any) -> Answer:
 
 
 def _encoder(message: Index, services: Services) -> Encoder:
-    """An event means the model in use, which may have changed since its message was made."""
+    """The encoder for the message. An event takes the current model, which may have changed since
+    the message was made. Raises as _check_space() and CurrentModel.encoder() do."""
     encoder = services.model.encoder()
     if encoder.space != message.space and not message.photos[0].is_of_event:
         _check_space(message.space, services)
@@ -178,9 +211,11 @@ def _encoder(message: Index, services: Services) -> Encoder:
 
 
 def _check_space(space: str, services: Services) -> None:
-    """Refused if the message is about a model that is no longer, or not, the one in use."""
+    """Refused if the message is for another model than the current one. Unfinished if this
+    instance has not seen yet that the model is current."""
     if services.model.space() == space:
         return
     if services.settings.model == "current" and current_space(services.index) == space:
         raise Unfinished(f"this instance has not seen the new model {space} yet")
-    raise Refused(f"for the model {space}, not {services.model.space()}", logging.WARNING)
+    current = services.model.space()
+    raise Refused(f"for model {space}, but model {current} is current", logging.WARNING)

@@ -1,6 +1,6 @@
-"""Requests that the framework takes for CloudEvents and stumbles over, before `ingest` is called.
+"""Answers 400 to requests that the framework cannot parse as CloudEvents.
 
-Without this they would be a 500, which says: send it again.
+Without this the answer would be a 500, and the request would be sent again.
 """
 
 import logging
@@ -16,7 +16,7 @@ BATCH = "application/cloudevents-batch+json"
 
 
 def reached() -> None:
-    """Called by `ingest`: from now on no error is that of a malformed request."""
+    """`ingest` calls this first: later errors are not those of a malformed request."""
     flask.g.is_event = True
 
 
@@ -33,6 +33,6 @@ def _refuse(error: Exception) -> tuple[str, int]:
     return reason, 400
 
 
-_errorhandler: Any = functions_framework.errorhandler  # of the application that is being made
+_errorhandler: Any = functions_framework.errorhandler  # of the application under construction
 for _error in (DataUnmarshallerError, RecursionError, TypeError):
     _errorhandler(_error)(_refuse)

@@ -1,11 +1,12 @@
-"""Messages about maintenance, which reach `ingest` through a Pub/Sub topic, read strictly.
+"""Parses maintenance messages, strictly. They reach `ingest` through a Pub/Sub topic.
 
-The CloudEvent is google.cloud.pubsub.topic.v1.messagePublished, its payload MessagePublishedData:
+The CloudEvent is google.cloud.pubsub.topic.v1.messagePublished. Its payload is
+MessagePublishedData:
 https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/cloud/pubsub/v1/data.proto
 
     {"action": "compact"}
     {"action": "reconcile"}                         from a scheduler
-    {"action": "reconcile", "space", "run", "part", "after"}    goes on where a part ended
+    {"action": "reconcile", "space", "run", "part", "after"}    continues where a part ended
     {"action": "index", "space", "photos": [[name, generation, size, at, known], …]}
     {"action": "remove", "space", "photos": [[name, at], …]}
 """
@@ -24,8 +25,8 @@ from ingest.events import PhotoEvent, Refused
 
 PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 
-# Of one message. Eventarc takes 512 KB, base64 included. A photo takes about 50 ms and 20 MB at
-# most, and a message must be done with in a few minutes: it is given back after ten.
+# Limits of one message. Eventarc takes 512 KB, base64 included. A photo takes about 50 ms and at
+# most 20 MB. Pub/Sub delivers a message again after ten minutes.
 MAX_PHOTOS = 256
 MAX_REMOVED = 1000
 MAX_PHOTO_BYTES = 250_000_000
@@ -39,7 +40,8 @@ class Compact:
 
 @dataclass(frozen=True, slots=True)
 class Reconcile:
-    """Compare bucket and index: all names, or as part number `part` of `run` those `after`."""
+    """Compare bucket and index: all names, or, as part number `part` of `run`, those after
+    `after`. An empty `space` means the current model."""
 
     space: str = ""
     run: str = ""
@@ -49,9 +51,12 @@ class Reconcile:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A photo to index: its `generation` and `size` in the bucket (None: not said), the generation
-    that its entry is to be written `at`, and the one that the index had (`known`, 0 for none; None
-    for a photo of an event, of which nobody has asked the index)."""
+    """A photo to index.
+
+    `generation` and `size` (bytes; None: unknown) are those in the bucket. The entry is written
+    with the generation `at`. `known` is the generation in the index: 0 for none, and None for a
+    photo of an event, because `ingest` did not look.
+    """
 
     name: str
     generation: int
@@ -72,21 +77,26 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """Photos that are gone; each with the generation that the index has."""
+    """Photos that are gone; each with the generation that the index has.
+
+    `beside`: the other spaces that get the tombstones of an event. None for a message.
+    """
 
     space: str
     photos: tuple[tuple[str, int], ...]
+    beside: tuple[str, ...] | None = None
 
 
 Message = Compact | Reconcile | Index | Remove
 
 
-def message_of(event: PhotoEvent, space: str) -> Index | Remove:
-    """What the event of one photo asks for; its entry goes to `space`."""
+def message_of(event: PhotoEvent, space: str, beside: tuple[str, ...] = ()) -> Index | Remove:
+    """The message for the event of one photo. Its entry goes to `space`; a tombstone goes to the
+    spaces `beside`, too."""
     name, generation = event.name, event.generation
     if event.finalized:
         return Index(space, (Wanted(name, generation, event.size, at=generation, known=None),))
-    return Remove(space, ((name, generation),))
+    return Remove(space, ((name, generation),), beside)
 
 
 def parse_message(data: Any) -> Message:
@@ -94,7 +104,7 @@ def parse_message(data: Any) -> Message:
     document = _document(data)
     action = document.get("action")
     if not isinstance(action, str) or action not in _PARSERS:
-        raise Refused(f"action {action!r} is none of {', '.join(_PARSERS)}")
+        raise Refused(f"action {action!r} is unknown; it must be one of {', '.join(_PARSERS)}")
     return _PARSERS[action](document)
 
 
@@ -120,13 +130,13 @@ def _document(data: Any) -> Mapping[str, Any]:
     message = data.get("message") if isinstance(data, Mapping) else None
     encoded = message.get("data") if isinstance(message, Mapping) else None
     if not isinstance(encoded, str):
-        raise Refused("the payload is no message of Pub/Sub with data")
+        raise Refused("the payload must be a Pub/Sub message with data")
     try:
         document = json.loads(base64.b64decode(encoded, validate=True))
     except (binascii.Error, ValueError, RecursionError) as exc:
-        raise Refused(f"the data of the message is not JSON in base64 ({exc})") from exc
+        raise Refused(f"the data of the message must be JSON in base64 ({exc})") from exc
     if not isinstance(document, dict):
-        raise Refused(f"the message is no JSON object but {type(document).__name__}")
+        raise Refused(f"the message must be a JSON object, not {type(document).__name__}")
     return document
 
 
@@ -172,34 +182,34 @@ _PARSERS: dict[str, Callable[[Mapping[str, Any]], Message]] = {
 def _check_keys(document: Mapping[str, Any], *names: str) -> None:
     if set(document) != {"action", *names}:
         allowed = ", ".join(("action", *names))
-        raise Refused(f"{document['action']!r} has {', '.join(document)}; it must have {allowed}")
+        raise Refused(f"{document['action']!r} must have {allowed}, not {', '.join(document)}")
 
 
 def _match(document: Mapping[str, Any], key: str, pattern: str) -> str:
     value = document[key]
     if isinstance(value, str) and re.fullmatch(pattern, value):
         return value
-    raise Refused(f"{key} {value!r} is not of the form {pattern}")
+    raise Refused(f"{key} {value!r} must have the form {pattern}")
 
 
 def _rows(value: Any, width: int, most: int) -> list[list[Any]]:
     if not isinstance(value, list) or not 1 <= len(value) <= most:
-        raise Refused(f"photos is no list of 1 to {most} photos")
+        raise Refused(f"photos must be a list of 1 to {most} photos")
     for row in value:
         if not isinstance(row, list) or len(row) != width:
-            raise Refused(f"the photo {row!r} is no list of {width}")
+            raise Refused(f"the photo {row!r} must be a list of {width} values")
     return value
 
 
 def _name(value: Any) -> str:
-    # Not check_name(): a file may have a path that no object can have, which is its failure.
+    # Not check_name(): a file may have a path that no object can have; it becomes a failure.
     is_name = isinstance(value, str) and value and not value.endswith("/")
     if not is_name or re.search("[\ud800-\udfff]", value):
-        raise Refused(f"{value!r} is not the name of a photo")
+        raise Refused(f"{value!r} must be the name of a photo")
     return str(value)
 
 
 def _number(value: Any, most: int = 2**63 - 1) -> int:
     if type(value) is int and 0 <= value <= most:
         return value
-    raise Refused(f"{value!r} is not a number from 0 to {most}")
+    raise Refused(f"{value!r} must be a number from 0 to {most}")

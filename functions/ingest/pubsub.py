@@ -1,4 +1,4 @@
-"""Publishing messages to a Pub/Sub topic, by its REST API.
+"""Publishes messages to a Pub/Sub topic through its REST API.
 
 https://cloud.google.com/pubsub/docs/reference/rest/v1/projects.topics/publish
 """
@@ -14,17 +14,17 @@ from typing import Any
 from clipsearch.errors import TopicError
 from clipsearch.google_session import authorized_session, passing_retry
 
-EMULATOR = "PUBSUB_EMULATOR_HOST"  # another server's host:port, as for Google's own clients
+EMULATOR = "PUBSUB_EMULATOR_HOST"  # host:port of another server, as Google's clients take it
 SERVICE = "https://pubsub.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/pubsub"
-# As for the storage: trying again ends within the time that a request may take.
+# As for the storage: retries end within the time that a request may take.
 RETRY_S = 30.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 5.0
 TIMEOUT_S = (5.0, 20.0)  # to connect, and for the answer
 
 
 class Topic:
-    """projects/PROJECT/topics/TOPIC. Connects on first use: the server forks before."""
+    """A topic, projects/PROJECT/topics/TOPIC. Connects on first use, because the server forks."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -32,8 +32,10 @@ class Topic:
         self._session: Any = None
 
     def publish(self, messages: Sequence[bytes], seconds: float | None = None) -> None:
-        """Raises TopicError, after trying again for so many `seconds` (RETRY_S). If an answer
-        is lost, messages may be there twice."""
+        """Publish `messages`, with retries for `seconds` (default: RETRY_S). Raises TopicError.
+
+        If an answer is lost, the retry publishes the messages twice.
+        """
         from google.api_core.exceptions import GoogleAPIError
         from google.auth.exceptions import GoogleAuthError
 

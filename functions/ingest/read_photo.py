@@ -1,6 +1,6 @@
-"""Reading one generation of a photo, and what it means if that cannot be.
+"""Reads one generation of a photo, or says why it cannot be read.
 
-Imported on the first event, not with main.py.
+Import this on the first event, not with main.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from clipsearch.index.format.entries import Cause
 from clipsearch.storage import Bucket
 from clipsearch.storage.probe import answers
 
-# What photos are called. Other files are looked into before they are read.
+# Endings of photos. `ingest` reads the first bytes of other files before the whole file.
 ENDINGS = {
     *("", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".dib"),
     *(".tif", ".tiff", ".avif", ".avifs", ".heic", ".heif", ".hif", ".mpo"),
@@ -32,29 +32,33 @@ ENDINGS = {
 
 
 def read_photo(name: str, generation: int, size: int | None, photos: Bucket) -> bytes:
-    """The bytes of this very generation; what is too large is not read.
+    """The bytes of exactly this generation. `size` in bytes, None: unknown.
 
-    Raises ObjectNotFound if it is gone or replaced, UnreadablePhoto, StorageError.
+    Raises ObjectNotFound if it is gone or replaced, UnreadablePhoto (PhotoTooLarge for more than
+    MAX_BYTES), StorageError.
     """
     try:
         if not _is_called_like_a_photo(name):
             _look_into(name, photos)
         size = size if size is not None else photos.stat(name).size
         if size > MAX_BYTES:
-            raise PhotoTooLarge(f"{size:,} bytes; at most {MAX_BYTES:,} are allowed")
+            raise PhotoTooLarge(f"{size:,} bytes; a photo may have {MAX_BYTES:,}")
         return photos.read(name, generation, most=MAX_BYTES)
     except ObjectTooLarge as exc:
-        reason = f"more than {MAX_BYTES:,} bytes once its gzip is undone, which is the limit"
+        reason = f"more than {MAX_BYTES:,} bytes after gunzip; a photo may have {MAX_BYTES:,}"
         raise PhotoTooLarge(reason) from exc
-    except BadObjectName as exc:  # for ever: a file with another name is another photo
+    except BadObjectName as exc:  # certain: a renamed file is another photo
         raise PhotoRefused(f"the file cannot be read: {exc.reason}", is_certain=True) from exc
     except ObjectUnreadable as exc:
         raise PhotoRefused(f"the file cannot be read: {exc.reason}", exc.is_certain) from exc
 
 
 def check_storage_answers(refused: Collection[tuple[str, PhotoRefused]], photos: Bucket) -> None:
-    """Raise StorageError if it may be that storage refuses not only these photos, by name: a lost
-    role looks the same for every object, and must never become failures that are answered 2xx."""
+    """StorageError if the storage refuses other photos, too.
+
+    `refused`: names and errors. A lost role looks the same for every object. It must not turn all
+    photos into failures that are answered 2xx.
+    """
     uncertain = {name: error for name, error in refused if not error.is_certain}
     if uncertain and not answers(photos, other_than=uncertain):
         name, error = next(iter(uncertain.items()))
@@ -63,7 +67,7 @@ def check_storage_answers(refused: Collection[tuple[str, PhotoRefused]], photos:
 
 
 def cause_of(error: UnreadablePhoto) -> int:
-    """As in Entry."""
+    """The cause that the failure's Entry keeps."""
     if isinstance(error, PhotoRefused):
         return Cause.REFUSED
     return Cause.SKIPPED if isinstance(error, NotAPhoto) else DECODER
@@ -75,7 +79,7 @@ def _is_called_like_a_photo(name: str) -> bool:
 
 
 def _look_into(name: str, photos: Bucket) -> None:
-    """NotAPhoto unless its first bytes are a picture's all the same."""
+    """NotAPhoto unless the first bytes are those of a picture."""
     beginning = bytearray(FIRST_BYTES)
     size = photos.read_into(name, memoryview(beginning))
     try:

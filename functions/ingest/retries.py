@@ -1,17 +1,17 @@
-"""Attempts to index photos: how many there may be, and what happens after the last one.
+"""Limits the attempts to index photos, and gives up after the last one.
 
-A fault of the infrastructure passes, and its event may come again as often as it does. What is
-counted is the rest: errors that nobody foresaw, and attempts after which there was nobody left to
-say anything (out of memory, or of time). Several photos that fail together are halved, down to the
-one; that one is listed as a failure, and a dead letter tells of it. Every reconcile tries it again.
+Faults of the infrastructure do not count: they pass, and their events are retried. Unexpected
+errors count, and so do attempts that ended the process (out of memory, or of time). A message with
+several photos is cut in two until one photo is left. That photo becomes a failure, and a dead
+letter names it. Every reconcile retries it.
 
-An attempt leaves an object before it begins, and takes it away when it has ended:
+An attempt creates an object before it begins and deletes it when it has ended:
 
     <index>/attempts/<digest>/<random>
 
-Only of events that are older than two minutes, which have most likely been delivered before: a
-fresh one costs nothing more. Deliveries wait 10 s to 600 s, so the limit is reached in half an
-hour; in an hour, if each attempt runs out of time. Import this inside functions only.
+Only events older than two minutes are counted: most likely they were delivered before. So a fresh
+event costs no request more. Deliveries wait 10 s to 600 s. The limit is reached within half an
+hour, or an hour if each attempt runs out of time. Import this inside functions only.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ LIMIT_TOGETHER = 2  # of a message with several photos, before it is cut in two
 
 
 def limited(message: Index, event: Any, services: Services, work: Callable[[], Answer]) -> Answer:
-    """`work()`, which indexes the photos of `message`; after the last attempt, what gives up.
+    """Call `work()`, which indexes the photos of `message`. After the last attempt, give up.
 
-    Raises what `work` raises as long as there are attempts left, StorageError and TopicError.
+    Raises what `work` raises while there are attempts left, StorageError and TopicError.
     """
     age = age_s(event)
     is_single = len(message.photos) == 1
@@ -53,11 +53,11 @@ def limited(message: Index, event: Any, services: Services, work: Callable[[], A
     attempts = _Attempts(services.index, message)
     before = attempts.begin()
     if before >= limit:
-        answer = _give_up(message, event, services, f"{before} attempts that ended the process")
+        answer = _give_up(message, event, services, f"{before} attempts ended the process")
     else:
         try:
             answer = work()
-        except (ClipsearchError, Refused):  # it passes, or says all there is to say
+        except (ClipsearchError, Refused):  # a fault that passes, or nothing to do
             attempts.take_back()
             raise
         except Exception as error:
@@ -78,7 +78,7 @@ def _give_up(message: Index, event: Any, services: Services, after: str) -> Answ
         services.topic.publish([to_json(replace(message, photos=half)) for half in halves])
         return Answer("done", f"index: cut in two: {reason}", logging.WARNING)
     [photo] = message.photos
-    if photo.at != photo.known:  # else it was a failure before, and nothing is new
+    if photo.at != photo.known:  # otherwise the index has this failure already
         entry = failure(photo.name, photo.at, reason, Cause.GAVE_UP)
         write_segment(services.index, message.space, [entry])
     if services.dead_letters is not None:
@@ -95,14 +95,14 @@ class _Attempts:
         self._names: list[str] = []
 
     def begin(self) -> int:
-        """How many were begun before and have not ended; this one is noted."""
+        """Note this attempt; returns how many earlier ones have not ended."""
         self._names = [stat.name for stat in self._index.list(self._prefix)]
         self._names.append(f"{self._prefix}{secrets.token_hex(8)}")
         self._index.create(self._names[-1], b"")
         return len(self._names) - 1
 
     def take_back(self) -> None:
-        """This one does not count. If even that cannot be said, it counts: no harm is done."""
+        """This attempt does not count. If the storage fails here, it counts: that is harmless."""
         with suppress(StorageError):
             self._index.delete(self._names[-1])
 
@@ -112,7 +112,7 @@ class _Attempts:
 
 
 def _key(message: Index) -> bytes:
-    """What is tried. A photo is the same by an event and by a message."""
+    """Identifies what is tried. An event and a message for one photo have the same key."""
     if len(message.photos) > 1:
         return to_json(message)
     [photo] = message.photos

@@ -1,18 +1,18 @@
 """What a worker keeps between events: the buckets, and the encoder of the current model.
 
-Imported on the first event, not with main.py: nothing here may exist before the fork.
+Import this on the first event, not with main.py: nothing here may exist before the fork.
 """
 
 import threading
 import time
 
-from clipsearch.model.bundle import current_space
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.pointer import Pointer, current_pointer
 from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
 from ingest.pubsub import Topic
 
-# Seconds. A switch to another model is rare; asking costs one listing.
+# Seconds. A switch to another model is rare; a look costs one listing and one read.
 LOOK_FOR_MODEL_EVERY = 5.0
 
 
@@ -25,35 +25,44 @@ class Services:
         self.model = CurrentModel(self.index, settings.model)
         self.topic = Topic(settings.topic) if settings.topic else None
         self.dead_letters = Topic(settings.dead_letters) if settings.dead_letters else None
+        self.settling = 0  # the number of the newest pointer after which a reconcile was asked for
 
 
 class CurrentModel:
-    """The model that new entries are made with: a fixed space, or the one that is current."""
+    """The model that new entries are made with: a fixed space, or the current one."""
 
     def __init__(self, index: Bucket, model: str) -> None:
         self._index = index
         self._is_fixed = model != "current"
-        self._space = model if self._is_fixed else ""
+        self._pointer = Pointer(model)
         self._looked = float("-inf")
         self._encoder: Encoder | None = None
         self._lock = threading.Lock()
 
-    def space(self) -> str:
-        """The space that entries go to now. NoModel, DamagedObject, StorageError."""
+    def pointer(self, at_once: bool = False) -> Pointer:
+        """Where entries go now. `at_once`: look, however recent the last look is.
+
+        Raises NoModel, DamagedObject, StorageError.
+        """
         with self._lock:
-            return self._current_space()
+            return self._current(0 if at_once else LOOK_FOR_MODEL_EVERY)
+
+    def space(self) -> str:
+        """The space of new vectors. Raises as pointer()."""
+        return self.pointer().space
 
     def encoder(self) -> Encoder:
-        """The encoder of that space. NoModel, DamagedObject, StorageError."""
+        """The encoder of that space. Raises as pointer()."""
         with self._lock:
-            space = self._current_space()
+            space = self._current(LOOK_FOR_MODEL_EVERY).space
             if self._encoder is None or self._encoder.space != space:
                 self._encoder = Encoder.from_bucket(self._index, space, side_by_side=True)
             return self._encoder
 
-    def _current_space(self) -> str:
+    def _current(self, oldest: float) -> Pointer:
+        """The pointer, at most `oldest` seconds old."""
         now = time.monotonic()
-        if not self._is_fixed and now - self._looked >= LOOK_FOR_MODEL_EVERY:
-            self._space = current_space(self._index)
+        if not self._is_fixed and now - self._looked >= oldest:
+            self._pointer = current_pointer(self._index)
             self._looked = now
-        return self._space
+        return self._pointer

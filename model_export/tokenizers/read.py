@@ -42,7 +42,7 @@ SENTENCEPIECE = ("spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
 
 def read_tokenizer(folder: Path, where: str, family: Family = "clip") -> Tokenizer:
     """The tokenizer of a checkpoint, with its start and end tokens. BadCheckpoint(where, …)."""
-    files = TokenizerFiles(folder, _config(folder, where))
+    files = TokenizerFiles(folder, tokenizer_config(folder, where))
     reader = _reader(files, where, family)
     wanted = FILES.get(reader, ONLY_JSON)
     if not any(files.has(*names) for names in wanted):
@@ -80,7 +80,8 @@ def _missing(files: TokenizerFiles, wanted: tuple[tuple[str, ...], ...]) -> str:
     )
 
 
-def _config(folder: Path, where: str) -> dict[str, Any]:
+def tokenizer_config(folder: Path, where: str) -> dict[str, Any]:
+    """The object in tokenizer_config.json; empty without the file. BadCheckpoint(where, …)."""
     path = folder / "tokenizer_config.json"
     if not path.exists():
         return {}

@@ -68,7 +68,7 @@ def test_a_folder_is_searched_from_anywhere(installed, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     stack = RunningStack(
         tmp_path / "output",
-        *(photos, "--port", free_port()),
+        *(photos, "--demo-model", "--port", free_port()),
         program=RUN,
         cwd=tmp_path,
     )

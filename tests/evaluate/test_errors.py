@@ -40,8 +40,8 @@ def test_a_name_never_steers_the_terminal(tmp_path, said):
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (b"\x89PNG, not JSON", "is no JSON file"),
-        (b"{", "is no JSON file"),
+        (b"\x89PNG, not JSON", "is not a JSON file"),
+        (b"{", "is not a JSON file"),
         ([], "it has no list of images"),
         ({"images": []}, "it has no list of annotations"),
         ({"images": [{"id": 1}], "annotations": []}, "image 0 has no file_name"),
@@ -53,11 +53,11 @@ def test_a_name_never_steers_the_terminal(tmp_path, said):
         ({**GOOD, "annotations": [{"caption": "a red car"}]}, "annotation 0 has no image_id"),
         (
             {**GOOD, "annotations": [{"image_id": 2, "caption": "a red car"}]},
-            "annotation 0 is of image 2, which is not among the images",
+            "annotation 0 is for image 2, which is not among the images",
         ),
         ({**GOOD, "images": GOOD["images"] * 2}, "two images have the id 1"),
-        ({**GOOD, "annotations": []}, "there is no caption in it"),
-        ({**GOOD, "annotations": [{"image_id": 1, "caption": " "}]}, "there is no caption in it"),
+        ({**GOOD, "annotations": []}, "it has no caption"),
+        ({**GOOD, "annotations": [{"image_id": 1, "caption": " "}]}, "it has no caption"),
     ],
 )
 def test_a_file_that_is_not_coco_captions(tmp_path, said, document, reason):
@@ -75,7 +75,10 @@ def test_no_such_file_and_a_folder(tmp_path, said):
     missing = tmp_path / "none.json"
     for arguments in ((), index):  # whatever else is wrong
         line, code = said("--captions", missing, *arguments)
-        assert (line, code) == (f"clipsearch: there are no captions {missing}\n", 2)
+        assert (line, code) == (
+            f"clipsearch: the captions {missing} do not exist; check the path\n",
+            2,
+        )
     line, code = said("--captions", tmp_path, *index)
     assert (line.endswith("cannot be read: Is a directory\n"), code) == (True, 2)
 
@@ -102,7 +105,7 @@ def test_none_of_the_photos_is_indexed(library, said, captions):
     line, code = said("--captions", library.path, "--index", library.index)
     assert code == 1
     assert "none of the 200 captioned photos is in the index" in line
-    assert "'held-out/00000.png' and not like '00000.png'; --prefix goes before them" in line
+    assert "'held-out/00000.png', not like '00000.png'; set --prefix" in line
 
 
 def test_only_others_than_the_first_are_indexed(library, said):
@@ -119,15 +122,15 @@ def test_only_others_than_the_first_are_indexed(library, said):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["--count", "0"], "count 0 is not a number of photos"),
-        (["--count", "many"], "'many' is not a valid integer"),
-        (["--count", "10001"], "the demo world has at most 10,000 pictures"),
-        (["--others", "-1"], "others -1 is not a number of pictures"),
+        (["--count", "0"], "--count is '0'; it must be a whole number of 1 or more"),
+        (["--count", "many"], "--count is 'many'"),
+        (["--count", "10001"], "may be 10,000 at most without --captions"),
+        (["--others", "-1"], "--others is '-1'; it must be a whole number of 0 or more"),
         (["--index", "gs://somewhere"], "--index needs --captions"),
         (["--prefix", "coco/"], "--prefix needs --captions"),
         (["--captions", __file__, "--others", "5"], "--others is for the demo world"),
         (["--captions", __file__, "--photos", "gs://x"], "name the index of gs://x with --index"),
-        (["--captions", __file__, "--index", "gs://X!"], "the index cannot be there: 'gs://X!'"),
+        (["--captions", __file__, "--index", "gs://X!"], "--index cannot be used: 'gs://X!'"),
         (["--captions", __file__, "--photos", "/nowhere/x"], "photos folder /nowhere/x"),
         (["--nonsense"], "--nonsense"),
     ],

@@ -1,5 +1,7 @@
 """The figures are those of the demo model's own script, and of a brute-force search."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -65,7 +67,7 @@ def test_it_prints_them_and_says_what_was_asked_and_how(demo):
     said = "\n".join(lines)
     assert f"{SCENES} captions of {SCENES} photos, each looked for among {SCENES} photos." in said
     assert f"Search is exact: all {SCENES} photos are compared." in said
-    assert "search has 1.0000 and 1.0000" in said
+    assert "1.0000 of the best 10, 1.0000 of the best 20" in said
     assert "Over HTTP, GET /?q=: 20 of 20 answers are the same." in said
     assert any(line.split()[-3:] == ["0.304", "0.559", "0.669"] for line in lines)
 
@@ -101,7 +103,7 @@ def test_photos_that_are_not_indexed_count_as_not_found_unless_left_out(library,
         library.annotations.append({"image_id": f"new {i}", "caption": "a red car"})
     figures = library.evaluate()
     assert figures["photos"]["missing"] == 50
-    assert "50 of the photos asked for are not in the index and count as not found" in (
+    assert "50 captioned photos are not in the index and count as not found" in (
         capsys.readouterr().out
     )
     for way, found in figures["recall"].items():
@@ -123,9 +125,7 @@ def test_photos_that_are_not_asked_for_are_searched_unless_left_out(library, enc
         "others_count": True,
         "searched": SCENES,
     }
-    assert f"{SCENES - 30} photos of the index are not asked for and are searched, too" in (
-        capsys.readouterr().out
-    )
+    assert f"{SCENES - 30} other photos of the index are searched, too" in (capsys.readouterr().out)
     scores = texts[:30] @ pictures.T
     for k, found in enumerate(figures["curves"]["text_to_image"], 1):
         assert_recall(found, k, scores, scores.diagonal())
@@ -188,7 +188,7 @@ def test_what_is_damaged_is_said(library, capsys):
     library.annotations.append({"image_id": "x", "caption": "a red car"})
     figures = library.evaluate()
     assert figures["photos"]["missing"] == SCENES
-    assert f"Damaged, and left out: {library.space}/segments/{name}: " in capsys.readouterr().out
+    assert f"Damaged and left out: {library.space}/segments/{name}: " in capsys.readouterr().out
 
 
 def test_what_cannot_be_asked_as_it_is_gets_counted(library, capsys):
@@ -214,3 +214,17 @@ def test_an_index_in_cloud_storage_gives_the_same(library, gcs_double):
     assert after["index"] == cloud.url
     for figure in ("recall", "overlap", "over_http"):
         assert after[figure] == before[figure]
+
+
+def test_json_prints_the_figures_that_are_written(library, capsys):
+    figures = library.evaluate("--json")
+    out, err = capsys.readouterr()
+    assert json.loads(out) == figures
+    assert err.startswith("written to ")
+
+
+def test_quiet_prints_the_report_only(library, capsys):
+    library.evaluate("--quiet")
+    out, err = capsys.readouterr()
+    assert "text to image, through search" in out
+    assert ("written to" in out, err) == (False, "")

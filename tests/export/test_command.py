@@ -14,6 +14,7 @@ from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, C
 from benchmarks.random_clip import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
 from clipsearch.model.bundle import FILES, current_space, read_bundle
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.pointer import current_pointer
 from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
 from clipsearch.text import plain
@@ -164,6 +165,34 @@ def test_nothing_of_this_machine_is_published(tmp_path):
     assert {path.name for path in published} >= {"model.json", "image.onnx", "tokenizer.json"}
     assert not any(path.name == "source.json" for path in published)
     assert not any(str(tmp_path).encode() in path.read_bytes() for path in published)
+
+
+def test_the_second_model_of_an_index_is_filled_first(tmp_path, capsys):
+    index = tmp_path / "index"
+    bucket = FolderBucket(index)
+    checkpoint = save_new(tmp_path / "tiny", tiny_clip())
+    spaces: list[str] = []
+    for precision, more in (("fp32", []), ("int8", []), ("int8", ["--switch-now"])):
+        out = tmp_path / precision
+        to = ["--precision", precision, "--out", str(out), "--to", index.as_uri(), *more]
+        assert main([str(checkpoint), *to]) == 0
+        space = read_bundle(out).bundle.space
+        printed = capsys.readouterr().out
+        if precision == "fp32" or more:
+            assert f"space {space} is current" in printed
+            assert current_space(bucket) == space
+        else:
+            assert f"clipsearch reconcile --plan --space {space} --index {bucket.url}" in printed
+            assert f"clipsearch switch {space}" in printed
+            assert current_pointer(bucket).filling == space
+            assert current_space(bucket) == spaces[0]
+        spaces.append(space)
+    assert spaces[0] != spaces[1] == spaces[2]
+
+
+def test_switching_at_once_needs_a_bucket(capsys):
+    assert main(["somebody/clip", "--switch-now"]) == 2
+    assert "--switch-now needs --to" in capsys.readouterr().err
 
 
 def test_it_can_be_put_into_a_bucket_of_the_cloud(tmp_path, gcs_double, capsys):

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import huggingface_hub
 import pytest
-from huggingface_hub import constants
 
 from benchmarks.random_clip import tiny_clip
 from clipsearch.model.bundle import read_bundle
-from model_export import ROOT
 from model_export.__main__ import main
 from model_export.exported import is_current
 from tests.export.checkpoints import change_json, save_new, save_old
-from tests.support.hub_double import COMMIT, HubDouble
+from tests.support.hub_double import COMMIT, HubDouble, hub_of_this_process
 
 MODEL = "someone/tiny-clip"
 
@@ -35,16 +31,9 @@ def checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture
 def hub(monkeypatch, tmp_path, checkpoint) -> Iterator[HubDouble]:
     """The hub of this test, with an empty cache."""
-    double = HubDouble()
-    double.folders[MODEL] = checkpoint
-    # The client reads its environment at import, so a running one is told by its constants.
-    files = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, double.url)
-    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", files)
-    monkeypatch.setattr(constants, "ENDPOINT", double.url)
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    yield double
-    huggingface_hub.close_session()
-    double.close()
+    with hub_of_this_process(monkeypatch, tmp_path / "cache") as double:
+        double.folders[MODEL] = checkpoint
+        yield double
 
 
 @pytest.fixture
@@ -59,60 +48,13 @@ def refused(hub, capsys, tmp_path):
     return run
 
 
-def test_an_unknown_id_is_one_line(hub, refused):
-    assert refused("someone/none") == (
-        f"there is no model someone/none at {hub.url}, or it is private: then log in "
-        "(`hf auth login`, or HF_TOKEN)"
-    )
-
-
-def test_what_cannot_be_an_id_is_one_line(refused):
-    assert refused("a/b/c").startswith("'a/b/c' is no folder here, and no id of the Hugging Face")
-
-
-def test_a_gated_model_is_one_line(hub, refused):
-    hub.gated.add(MODEL)
-    assert refused() == (
-        f"{MODEL} is gated: accept its terms at {hub.url}/{MODEL} and log in "
-        "(`hf auth login`, or HF_TOKEN)"
-    )
-
-
-@pytest.mark.parametrize("status", [401, 403])
-def test_a_login_that_may_not_is_one_line(hub, refused, status):
-    hub.status = status
-    assert MODEL in refused()
-
-
-def test_a_hub_in_trouble_is_one_line(hub, refused):
-    hub.status = 503
-    assert (
-        refused() == f"{hub.url} answers 503 Service Unavailable, and {MODEL} is not in the cache"
-    )
-
-
-def test_no_network_is_one_line(hub, refused):
-    hub.close()
-    line = refused()
-    assert line.startswith(f"{hub.url} cannot be reached (")
-    assert "refused" in line
-    assert line.endswith(f"and {MODEL} is not in the cache")
-
-
-def test_a_model_without_weights_of_transformers_is_one_line(hub, refused, checkpoint, tmp_path):
-    folder = tmp_path / "open_clip"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    (folder / "open_clip_pytorch_model.bin").write_bytes(b"")
-    hub.folders[MODEL] = folder
-    assert refused().startswith(f"{MODEL} has no weights (model.safetensors, ")
-
-
 def test_a_model_that_is_no_clip_is_one_line(hub, refused, tmp_path):
     folder = save_old(tmp_path / "bert", tiny_clip())
     change_json(folder / "config.json", model_type="bert")
     hub.folders[MODEL] = folder
-    assert refused() == (f"{MODEL} is not a CLIP: the model_type in its config.json is 'bert'")
+    assert refused().startswith(
+        f"{MODEL} has a config.json that is not supported: model_type is 'bert'; supported are "
+    )
 
 
 def test_a_model_of_the_hub_is_exported_and_later_without_a_network(
@@ -145,19 +87,3 @@ def test_weights_in_several_files_are_all_fetched(hub, tmp_path):
     assert len(set(index["weight_map"].values())) > 1
     hub.folders[MODEL] = folder
     assert main([MODEL, "--out", str(tmp_path / "out")]) == 0
-
-
-def test_the_process_of_a_person_says_one_line_too(hub, tmp_path, monkeypatch):
-    """With the client told by its environment, and nothing of pytest around it."""
-    monkeypatch.setenv("HF_ENDPOINT", hub.url)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
-    done = subprocess.run(
-        [sys.executable, "-m", "model_export", "someone/none", "--out", str(tmp_path / "out")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=180,
-    )
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"export: there is no model someone/none at {hub.url}")
-    assert len(done.stderr.splitlines()) == 1

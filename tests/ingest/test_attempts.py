@@ -88,7 +88,7 @@ def test_a_photo_that_ends_the_process_is_given_up(cloud, killing, letters, capl
     [event] = cloud.put("bomb.jpg", jpeg("red", (13, 13)))
     assert deliveries(cloud, event) == LIMIT + 1  # the last one only says so
     assert cloud.state() == {"bomb.jpg": (Kind.FAILURE, event.generation)}
-    assert cloud.reasons()["bomb.jpg"] == "gave up after 5 attempts that ended the process"
+    assert cloud.reasons()["bomb.jpg"] == "gave up after 5 attempts ended the process"
     [letter] = [json.loads(letter) for letter in letters.take()]
     assert letter["name"] == "bomb.jpg"
     assert letter["generation"] == event.generation

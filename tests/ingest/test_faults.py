@@ -37,7 +37,7 @@ def test_an_upload_is_not_acknowledged_before_it_is_durable(cloud, event, folder
     assert cloud.send(event) == 500
     [record] = [r for r in caplog.records if r.name == "clipsearch"]
     assert record.levelno == logging.ERROR
-    assert "to be delivered again" in record.getMessage()
+    assert "will be delivered again" in record.getMessage()
     mend_folder(cloud, folder)
     assert cloud.send(event) == 200
     assert cloud.photos_found() == {"a.jpg": event.generation}

@@ -58,26 +58,26 @@ def encoded(document):
 
 
 BAD = {
-    "no payload": (None, "no message of Pub/Sub"),
-    "a list": ([], "no message of Pub/Sub"),
-    "no message": ({"subscription": "s"}, "no message of Pub/Sub"),
-    "no data": ({"message": {"attributes": {}}}, "no message of Pub/Sub"),
-    "not base64": ({"message": {"data": "{}"}}, "not JSON in base64"),
-    "not JSON": ({"message": {"data": "YWJj"}}, "not JSON in base64"),
-    "not UTF-8": ({"message": {"data": "/w=="}}, "not JSON in base64"),
-    "no object": (encoded([]), "no JSON object but list"),
-    "no action": (encoded({}), "action None is none of"),
-    "another action": (encoded({"action": "explode"}), "action 'explode' is none of"),
-    "a list as action": (encoded({"action": ["compact"]}), "is none of compact"),
-    "more than asked": (encoded({"action": "compact", "now": 1}), "it must have action"),
-    "half a reconcile": (encoded({"action": "reconcile", "space": SPACE}), "it must have"),
+    "no payload": (None, "must be a Pub/Sub message"),
+    "a list": ([], "must be a Pub/Sub message"),
+    "no message": ({"subscription": "s"}, "must be a Pub/Sub message"),
+    "no data": ({"message": {"attributes": {}}}, "must be a Pub/Sub message"),
+    "not base64": ({"message": {"data": "{}"}}, "must be JSON in base64"),
+    "not JSON": ({"message": {"data": "YWJj"}}, "must be JSON in base64"),
+    "not UTF-8": ({"message": {"data": "/w=="}}, "must be JSON in base64"),
+    "no object": (encoded([]), "must be a JSON object, not list"),
+    "no action": (encoded({}), "action None is unknown"),
+    "another action": (encoded({"action": "explode"}), "action 'explode' is unknown"),
+    "a list as action": (encoded({"action": ["compact"]}), "must be one of compact"),
+    "more than asked": (encoded({"action": "compact", "now": 1}), "must have action"),
+    "half a reconcile": (encoded({"action": "reconcile", "space": SPACE}), "must have"),
     "a run that is none": (
         encoded({"action": "reconcile", "space": SPACE, "run": "../x", "part": 1, "after": "a"}),
-        "run '../x' is not of the form",
+        "run '../x' must have the form",
     ),
     "a negative part": (
         encoded({"action": "reconcile", "space": SPACE, "run": RUN, "part": -1, "after": "a"}),
-        "-1 is not a number from 0 to 9999",
+        "-1 must be a number from 0 to 9999",
     ),
 }
 
@@ -87,23 +87,23 @@ def index(photos, space=SPACE):
 
 
 BAD |= {
-    "a space that is none": (index([PHOTO], "../models"), "space '../models' is not of the form"),
-    "no photos": (index([]), "no list of 1 to"),
-    "too many photos": (index([PHOTO] * (MAX_PHOTOS + 1)), "no list of 1 to"),
-    "photos that are no list": (index("abc"), "no list of 1 to"),
-    "a photo that is no list": (index(["a.jpg"]), "is no list of 5"),
-    "a photo with too little": (index([PHOTO[:4]]), "is no list of 5"),
-    "a photo without a name": (index([["", 5, 100, 5, 0]]), "'' is not the name of a photo"),
-    "a folder": (index([["a/", 5, 100, 5, 0]]), "'a/' is not the name"),
-    "half a character": (index([["\ud800", 5, 100, 5, 0]]), "is not the name"),
-    "a number as name": (index([[7, 5, 100, 5, 0]]), "7 is not the name"),
-    "a string as generation": (index([["a.jpg", "5", 100, 5, 0]]), "'5' is not a number"),
-    "a truth as generation": (index([["a.jpg", True, 100, 5, 0]]), "True is not a number"),
-    "a fraction": (index([["a.jpg", 5.0, 100, 5, 0]]), "5.0 is not a number"),
-    "more than 64 bits": (index([["a.jpg", 2**63, 100, 5, 0]]), "is not a number"),
+    "a space that is none": (index([PHOTO], "../models"), "space '../models' must have the form"),
+    "no photos": (index([]), "must be a list of 1 to"),
+    "too many photos": (index([PHOTO] * (MAX_PHOTOS + 1)), "must be a list of 1 to"),
+    "photos that are no list": (index("abc"), "must be a list of 1 to"),
+    "a photo that is no list": (index(["a.jpg"]), "must be a list of 5"),
+    "a photo with too little": (index([PHOTO[:4]]), "must be a list of 5"),
+    "a photo without a name": (index([["", 5, 100, 5, 0]]), "'' must be the name of a photo"),
+    "a folder": (index([["a/", 5, 100, 5, 0]]), "'a/' must be the name"),
+    "half a character": (index([["\ud800", 5, 100, 5, 0]]), "must be the name"),
+    "a number as name": (index([[7, 5, 100, 5, 0]]), "7 must be the name"),
+    "a string as generation": (index([["a.jpg", "5", 100, 5, 0]]), "'5' must be a number"),
+    "a truth as generation": (index([["a.jpg", True, 100, 5, 0]]), "True must be a number"),
+    "a fraction": (index([["a.jpg", 5.0, 100, 5, 0]]), "5.0 must be a number"),
+    "more than 64 bits": (index([["a.jpg", 2**63, 100, 5, 0]]), "must be a number"),
     "a removed photo with too much": (
         encoded({"action": "remove", "space": SPACE, "photos": [PHOTO]}),
-        "is no list of 2",
+        "must be a list of 2",
     ),
 }
 
@@ -130,6 +130,6 @@ def test_a_message_for_another_model_is_acknowledged(cloud, caplog):
     [event] = cloud.put("a.jpg", jpeg())
     photo = ["a.jpg", event.generation, event.size, event.generation, 0]
     assert cloud.tell({"action": "index", "space": "0" * 12, "photos": [photo]}) == 200
-    assert "for the model 000000000000" in caplog.text
+    assert "for model 000000000000" in caplog.text
     assert cloud.tell({"action": "remove", "space": "0" * 12, "photos": [["a.jpg", 1]]}) == 200
     assert list(cloud.index.list("000000000000/")) == []

@@ -100,7 +100,7 @@ def test_with_a_model_that_is_not_whole_events_come_again(
     [event] = cloud.put("a.jpg", jpeg("red"))
     for _ in range(2):
         assert cloud.send(event) == 500
-    assert "to be delivered again" in caplog.text
+    assert "will be delivered again" in caplog.text
     assert cloud.space in caplog.text
     assert cloud.state() == {}  # no failure entry: the photo is not at fault
 

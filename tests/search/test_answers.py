@@ -74,7 +74,8 @@ def test_an_answer_has_the_fields_of_the_contract(gallery, client):
     assert best["thumbnail_url"].endswith(".webp")
     assert (best["width"], best["height"]) == (40, 30)
     assert abs(best["similarity"] - 100 * best["score"]) < 1e-3
-    assert answer["index"] == {"space": gallery.space, "commit": 0, "photos": 4}
+    index = {"model": "tiny-0", "space": gallery.space, "commit": 0, "photos": 4}
+    assert answer["index"] == index
     assert list(answer["timing_ms"]) == ["load", "encode", "search", "total"]
     assert answer["timing_ms"]["total"] >= answer["timing_ms"]["load"] > 0
     assert "truncated" not in answer

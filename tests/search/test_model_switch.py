@@ -6,7 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from clipsearch.model.bundle import publish_bundle
+from clipsearch.model.pointer import start_filling, switch_to
 from tests.search.conftest import Gallery, classify
+from tests.search.test_broken_model import look_at_once
 from tests.search.test_fresh import eventually
 from tests.support.pictures import png
 from tests.support.tiny_bundle import make_tiny_bundle
@@ -162,3 +165,52 @@ def test_a_cold_instance_finds_the_index_of_a_new_model_empty(galleries, client_
     assert client.get("/embed?q=red").json()["space"] == empty.space
     empty.add(red="red")
     eventually(lambda: client.get("/?q=red").status_code == 200)
+
+
+def test_after_a_switch_to_an_empty_index_the_model_before_answers(
+    galleries, client_of, monkeypatch
+):
+    """Instances that were there and new ones alike, until the first photo is indexed."""
+    first, _, empty = galleries
+    publish_bundle(empty.bundle, empty.index, make_current=False)
+    warm = client_of(first)
+    look_at_once(monkeypatch)
+    assert warm.get("/?q=red").json()["index"]["space"] == first.space
+    switch_to(empty.index, empty.space)
+    assert warm.get("/?q=red").json()["index"]["space"] == first.space
+    refused = warm.get("/status").json()["refused_model"]
+    assert refused["space"] == empty.space
+    assert "No photos yet" in refused["reason"]
+
+    cold = client_of(first)
+    look_at_once(monkeypatch)
+    for question in ("words", "picture", "like", "labels", "embedding"):
+        response = ask(cold, question)
+        assert response.status_code == 200
+        assert facts(question, response.json())[0] == first.space
+    empty.add(red="red")
+    for client in (warm, cold):
+        assert client.get("/?q=red").json()["index"]["space"] == empty.space
+
+
+def test_a_model_that_is_being_filled_does_not_answer(galleries, client_of, monkeypatch):
+    first, second, _ = galleries
+    publish_bundle(second.bundle, second.index, make_current=False)
+    client = client_of(first)
+    look_at_once(monkeypatch)
+    start_filling(second.index, second.space)
+    assert client.get("/?q=red").json()["index"]["space"] == first.space
+    assert client_of(first).get("/?q=red").json()["index"]["space"] == first.space
+
+
+def test_a_cursor_of_the_model_before_is_no_server_error(galleries, client_of, monkeypatch):
+    first, second, _ = galleries
+    publish_bundle(second.bundle, second.index, make_current=False)
+    client = client_of(first)
+    look_at_once(monkeypatch)
+    cursor = client.get("/?q=red&limit=1").json()["next_cursor"]
+    switch_to(second.index, second.space)
+    eventually(lambda: client.get("/status").json()["space"] == second.space)
+    response = client.get("/", params={"q": "red", "limit": 1, "cursor": cursor})
+    assert response.status_code == 400
+    assert "belongs to another query or to an earlier model" in response.json()["detail"]

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tests.search.conftest import form
+from tests.search.conftest import ROOT, Gallery, form
 from tests.support.pictures import jpeg, png
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -43,6 +43,16 @@ def test_a_browser_gets_the_answer_as_a_page(client):
     assert (image["width"], image["height"]) == (str(best["width"]), str(best["height"]))
     assert "4 photos like “blue”" in page.text
     assert page.all("input")[0]["value"] == "blue"
+
+
+def test_the_page_of_the_demo_model_says_what_it_knows(empty_gallery, client_of, tiny_bundle):
+    line = "demo model: knows drawn scenes only"
+    for model, is_said in (("model_export/demo/bundle", True), (tiny_bundle, False)):
+        gallery = Gallery(empty_gallery.folder / str(is_said), ROOT / model)
+        gallery.publish()
+        gallery.add(red="red")
+        page = Page(client_of(gallery).get("/?q=red", headers=BROWSER))
+        assert (line in page.text) == is_said
 
 
 def follow(client, *parts, address="/"):

@@ -223,7 +223,7 @@ def stack(tmp_path_factory):
     draw_demo_photos(photos, DRAWN)
     for seed, name in enumerate(HOSTILE):
         add_photo(photos, name, mushrooms(seed))
-    arguments = (photos, "--state", folder / "run", "--port", free_port())
+    arguments = (photos, "--demo-model", "--state", folder / "run", "--port", free_port())
     stack = RunningStack(folder / "output", *arguments, "--suggestions", f"{WORDS}, a red car")
     try:
         stack.wait_until_ready()

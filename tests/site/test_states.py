@@ -269,8 +269,8 @@ def test_the_status_line_says_how_many_photos_which_model_and_when(open_page, st
     summary = page.locator("#about summary")
     expect(summary).to_have_text(
         re.compile(
-            r"^1,234 photos · 2 photos could not be read · 1 other file skipped · damaged"
-            r" · clipsearch-demo · updated Jan \d, 2026, .*M$"
+            r"^1,234 photos · demo model: knows drawn scenes only · 2 photos could not be read"
+            r" · 1 other file skipped · damaged · updated Jan \d, 2026, .*M$"
         )
     )
     expect(page.get_by_text("not a picture")).to_be_hidden()
@@ -295,7 +295,16 @@ def test_one_photo_is_one_photo(open_page, stub):
     stub.answers["GET /status"] = 200, status(1)
     page = open_page()
     says(page, "1 photo can be searched.")
-    expect(page.locator("#about summary")).to_contain_text("1 photo · clipsearch-demo")
+    expect(page.locator("#about summary")).to_contain_text("1 photo · demo model")
+
+
+@pytest.mark.parametrize("model", ["clipsearch-demo", "openai/clip-vit-base-patch32"])
+def test_the_demo_model_says_what_it_knows(open_page, stub, model):
+    stub.answers["GET /status"] = 200, status(3) | {"model": model}
+    page = open_page()
+    says(page, "3 photos can be searched.")
+    said = "demo model: knows drawn scenes only" if model == "clipsearch-demo" else model
+    expect(page.locator("#about summary")).to_contain_text(f"3 photos · {said} · updated")
 
 
 def test_no_index_yet_is_said_when_the_page_opens_and_waited_for(open_page, stub):

@@ -301,7 +301,9 @@ def test_a_click_for_a_new_tab_is_left_to_the_browser(visit):
 def test_the_status_line_counts_the_photos(visit):
     page = visit()
     summary = page.locator("#about summary")
-    expect(summary).to_have_text(re.compile(rf"^{ALL} photos · clipsearch-demo · updated "))
+    expect(summary).to_have_text(
+        re.compile(rf"^{ALL} photos · demo model: knows drawn scenes only · updated ")
+    )
     says(page, f"{ALL} photos can be searched.")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli.run.options import DEMO_MODEL
+from cli.run.model import DEMO_MODEL
 from model_export.demo.scenes import Group, Scene, draw
 from tests.support.pictures import encoded, jpeg
 from tests.support.ports import free_port

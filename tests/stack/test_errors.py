@@ -47,14 +47,14 @@ def test_a_taken_port_is_named_with_what_it_is_for(folder, model, tmp_path, port
     assert code == 2
     assert lines == [
         f"clipsearch: port {port + offset} ({what}) cannot be used: Address already in use; "
-        "choose others with --port"
+        "choose another with --port"
     ]
 
 
 def test_a_photos_folder_that_is_not_there_is_one_line(model):
     code, lines = run_stack("/none/such", "--model", model.folder)
     assert code == 2
-    assert lines == ["clipsearch: the photos folder /none/such does not exist"]
+    assert lines == ["clipsearch: the photos folder /none/such does not exist; check the path"]
 
 
 def test_a_state_folder_that_cannot_be_made_is_one_line(folder, model, tmp_path, port):
@@ -63,10 +63,11 @@ def test_a_state_folder_that_cannot_be_made_is_one_line(folder, model, tmp_path,
         *(folder, "--model", model.folder),
         *("--state", tmp_path / "run", "--port", port),
     )
-    assert code == 1
+    assert code == 2
     [line] = lines
     assert line.startswith("clipsearch: ")
     assert f"{tmp_path / 'run'}" in line
+    assert line.endswith("choose another folder with --state")
 
 
 def test_demo_photos_that_cannot_be_drawn_are_one_line(model, tmp_path, port):
@@ -78,7 +79,10 @@ def test_demo_photos_that_cannot_be_drawn_are_one_line(model, tmp_path, port):
 
 
 def parse_options(arguments):
-    return options_of(**command.make_context("run", arguments).params)
+    # the command remembers the names of --help for whoever asks next
+    params = command.make_context("run", arguments, help_option_names=["-h", "--help"]).params
+    del params["quiet"]
+    return options_of(**params)
 
 
 def refusal(*arguments):
@@ -91,13 +95,13 @@ def refusal(*arguments):
 def test_a_file_is_no_photos_folder(model, tmp_path):
     (tmp_path / "a.jpg").write_bytes(b"")
     line = refusal("--model", model.folder, tmp_path / "a.jpg")
-    assert line == f"{tmp_path / 'a.jpg'} is not a folder of photos but a file"
+    assert line == f"{tmp_path / 'a.jpg'} is a file; give the folder of the photos"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_photos_folder_that_may_not_be_read_is_named(model, folder):
     folder.chmod(0)
-    assert "cannot be read by this user" in refusal("--model", model.folder, folder)
+    assert "this user may not read" in refusal("--model", model.folder, folder)
     folder.chmod(0o700)
 
 
@@ -124,7 +128,7 @@ def test_what_is_neither_a_folder_nor_an_id_of_the_hub_is_named():
 def test_photos_that_would_hold_our_own_files_are_refused(model, tmp_path):
     # each thumbnail would be a photo, and have a thumbnail
     line = refusal("--model", model.folder, tmp_path, "--state", tmp_path / "run")
-    assert line.startswith(f"{tmp_path} holds {tmp_path / 'run'}")
+    assert line.startswith(f"{tmp_path} contains {tmp_path / 'run'}")
 
 
 @pytest.mark.parametrize("arguments", [["--port", "0"], ["--port", "65534"], ["--count", "0"]])

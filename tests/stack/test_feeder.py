@@ -8,9 +8,10 @@ import time
 import pytest
 from cloudevents.http import from_http
 
-from cli.run import feeder as feeder_module
+from cli.common import retry
+from cli.common.retry import wait_before
 from cli.run import schedule as schedule_module
-from cli.run.feeder import Event, Feeder, wait_before
+from cli.run.feeder import Event, Feeder
 from cli.run.schedule import Maintenance, Schedule
 from ingest.messages import PUBLISHED, Reconcile, parse_message
 from tests.support.waiting import wait_for
@@ -58,7 +59,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def ingest(monkeypatch):
-    monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
     server = Ingest()
     yield server
     server.shutdown()
@@ -107,7 +108,7 @@ def test_one_event_that_is_never_taken_holds_up_no_other(ingest, feeder):
 
 
 def test_an_ingest_that_is_not_there_yet_is_waited_for(monkeypatch):
-    monkeypatch.setattr(feeder_module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
     later = Ingest(listens=False)
     feeder = Feeder(later.url)
     feeder.put([Event("finalized", "a.jpg", 1)])
@@ -136,9 +137,9 @@ def test_a_proxy_in_the_environment_is_not_asked(ingest, monkeypatch):
 
 
 def test_waits_double_up_to_a_limit(monkeypatch):
-    monkeypatch.setattr("cli.run.feeder.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("cli.common.retry.random.uniform", lambda low, high: high)
     assert [wait_before(n) for n in range(1, 5)] == [0.25, 0.5, 1.0, 2.0]
-    assert wait_before(50) == feeder_module.LONGEST_WAIT
+    assert wait_before(50) == retry.LONGEST_WAIT_S
 
 
 def test_maintenance_looks_as_a_message_of_pubsub(ingest, feeder):

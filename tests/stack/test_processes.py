@@ -67,7 +67,7 @@ def test_a_child_that_ends_well_is_not_waited_for(start):
 def test_a_child_that_ends_by_itself_is_noticed(start):
     function = start("raise SystemExit(3)")
     function.process.wait()
-    with pytest.raises(RunError, match=r"ingest ended by itself \(exit code 3\); see .*ingest.log"):
+    with pytest.raises(RunError, match=r"ingest stopped with exit code 3; read .*ingest.log"):
         check_alive([function])
 
 

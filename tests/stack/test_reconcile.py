@@ -1,5 +1,6 @@
 """`make reconcile` and `make status`, as a person uses them."""
 
+import json
 import re
 import signal
 import subprocess
@@ -257,7 +258,7 @@ def test_the_status_is_readable():
     [
         (200, STATUS, 0, "indexed     12,000"),
         (503, {"detail": "a model does not exist yet"}, 1, "503: a model does not exist yet"),
-        (200, "no status", 1, "cannot be read"),
+        (200, "no status", 1, "does not answer like clipsearch"),
         (200, HOSTILE, 0, r"cannot be indexed: a\u001b[2J.jpg: cut\n\u202e (2026"),
         (200, HOSTILE, 0, r"damaged: \u009b\ud800: no\r\u0007"),
         (503, {"detail": "\x1b[2J"}, 1, r"503: \u001b[2J"),
@@ -277,3 +278,28 @@ def test_status_prints_what_search_says(status, body, code, what):
     assert what in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     assert time.monotonic() - started < TIMEOUT
+
+
+def test_json_of_the_plan_and_of_the_result(buckets):
+    folder, index, space = buckets
+    plan = run(*command(folder, "--plan", "--json"))
+    figures = json.loads(plan.stdout)
+    assert (figures["objects"], figures["to_index"], figures["to_remove"]) == (3, 3, 0)
+    assert figures["seconds_here"] > 0
+    assert figures["dollars_in_the_cloud"] > 0
+    assert known(index, space) == {}
+
+    done = run(*command(folder, "--json"))
+    figures = json.loads(done.stdout)
+    [failure] = figures.pop("failures")
+    assert figures == {"objects": 3, "indexed": 2, "failed": 1, "skipped": 0, "pending": 0}
+    assert failure["name"] == "broken.jpg"
+    assert done.stderr.splitlines()[-1] == "3 objects, 2 indexed, 1 failed, 0 skipped, 0 pending"
+
+
+def test_quiet_prints_failures_only(buckets):
+    folder, _, _ = buckets
+    done = run(*command(folder, "--quiet"))
+    assert (done.returncode, done.stdout) == (0, "")
+    [line] = done.stderr.splitlines()
+    assert line.startswith("cannot be indexed: broken.jpg: ")

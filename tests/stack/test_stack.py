@@ -236,7 +236,7 @@ def test_a_second_run_of_the_same_photos_says_so(start_demo, model, tmp_path):
     again += ["--model", str(model.folder), "--count", "2", "--port", str(free_port())]
     done = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 2
-    assert done.stderr.startswith("clipsearch: clipsearch is running for ")
+    assert done.stderr.startswith("clipsearch: clipsearch run is already running for ")
     assert stack.counts() == (2, 0)
     stack.end()
 
@@ -248,7 +248,7 @@ def test_a_function_that_dies_ends_everything(start_demo, tmp_path):
     os.kill(search, signal.SIGKILL)
     assert stack.process.wait(PATIENCE) == 1
     assert [pid for pid in family if is_running(pid)] == []
-    assert "clipsearch: search ended by itself" in stack.output()
+    assert "clipsearch: search stopped with exit code" in stack.output()
     assert "search.log" in stack.output()
     assert "Traceback" not in stack.output()
 

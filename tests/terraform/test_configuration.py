@@ -10,7 +10,7 @@ import pytest
 
 from cli.run.page import DEFAULT_SEARCH_URL
 from clipsearch.errors import SettingsError
-from clipsearch.model.bundle import _current_name
+from clipsearch.model.pointer import pointer_name
 from clipsearch.settings import SETTINGS, Settings
 from ingest.events import TYPES
 from ingest.maintenance import SPREAD_S
@@ -195,7 +195,7 @@ def test_a_bundle_is_put_where_the_functions_look_and_never_deleted(
     [form] = re.findall(
         r'format\("([^"]+)", time_static.current.unix\)', objects["current"]["name"]
     )
-    assert form % 1_796_000_000 == _current_name(1_796_000_000)
+    assert form % 1_796_000_000 == pointer_name(1_796_000_000)
     for name in ("bundle", "manifest", "current"):
         assert objects[name]["deletion_policy"] == "ABANDON", name
     assert objects["manifest"]["depends_on"] == ["${google_storage_bucket_object.bundle}"]

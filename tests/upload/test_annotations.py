@@ -35,8 +35,8 @@ def test_it_begins_again_when_the_archive_has_changed_meanwhile(coco, make_coco,
     coco.fail(ARCHIVE, CUT, 404)
     gone = run("coco", *make_coco(to, "--count", 1))
     assert gone.returncode == 1
-    assert f"{coco.url}{ARCHIVE} cannot be had: the server answers 404" in one_line(gone)
-    assert "--annotations takes another address, or a file" in one_line(gone)
+    assert f"{coco.url}{ARCHIVE} cannot be downloaded: the server answers 404" in one_line(gone)
+    assert "give a file or another URL with --annotations" in one_line(gone)
     coco.files[ARCHIVE] = archive(captions_file(3))
     done = run("coco", *make_coco(to))
     assert last_line(done) == "3 asked, 0 present, 3 uploaded now, 0 failed"
@@ -57,7 +57,7 @@ def test_a_damaged_archive_is_told_and_not_kept(coco, make_coco, to):
     coco.files[ARCHIVE] = bytes(damaged)
     done = run("coco", *make_coco(to))
     assert done.returncode == 1
-    assert "came damaged" in one_line(done)
+    assert "it is damaged" in one_line(done)
     coco.files[ARCHIVE] = whole
     assert run("coco", *make_coco(to, "--count", 1)).returncode == 0
 
@@ -94,16 +94,16 @@ def changed(**changes):
         (b"", 1, "is neither a zip archive nor JSON"),
         (b"\xff\xd8\xff\xe0", 1, "is neither a zip archive nor JSON"),
         (b"[" * 100_000, 1, "is neither a zip archive nor JSON"),
-        (b"[1]", 1, 'is not COCO\'s: it has no list "images"'),
-        (changed(images=[]), 1, 'it has no list "images" with anything in it'),
-        (changed(images=[7]), 1, '7 in "images" has no file_name'),
-        (changed(images=[{"id": 1}]), 1, "{'id': 1} in \"images\" has no file_name"),
-        (archive({}, "holiday.json"), 1, "it holds no captions_val2017.json or instances_val2017"),
+        (b"[1]", 1, 'is not in COCO\'s format: it has no list "images"'),
+        (changed(images=[]), 1, 'it has no list "images", or an empty one'),
+        (changed(images=[7]), 1, "7 has no file_name"),
+        (changed(images=[{"id": 1}]), 1, "{'id': 1} has no file_name"),
+        (archive({}, "holiday.json"), 1, "it must have captions_val2017.json or instances_val2017"),
         (archive(captions_file(2))[:-60] + bytes(60), 1, "is neither a zip archive nor JSON"),
         (
             json.dumps(captions_file(2)).replace("val2017", "train2017").encode(),
             2,
-            "is not about val2017: it lists http://images.cocodataset.org/train2017/",
+            "is not for val2017: it lists http://images.cocodataset.org/train2017/",
         ),
     ],
 )

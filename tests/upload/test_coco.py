@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from cli.coco.client import retry_after
+from cli.common.retry import retry_after
 from tests.support.coco_double import (
     ARCHIVE,
     CUT,
@@ -128,7 +128,7 @@ def test_a_server_that_asks_for_very_long_is_not_asked_again(coco, make_coco, fo
     done = run("coco", *make_coco(folder, "--jobs", 1))
     assert done.returncode == 1
     assert last_line(done) == "30 asked, 0 present, 3 uploaded now, 0 failed, 27 not tried"
-    assert "asks to be left alone for 86400 s" in one_line(done)
+    assert "asks for a pause of 86400 s" in one_line(done)
     assert len(coco.requests) == 1 + 4
 
 
@@ -143,7 +143,7 @@ def test_where_nothing_is_right_it_gives_up(coco, make_coco, to):
     done = run("coco", *make_coco(to, "--jobs", 1))
     assert done.returncode == 1
     assert last_line(done) == "30 asked, 0 present, 0 uploaded now, 20 failed, 10 not tried"
-    assert f"given up: 20 in a row failed, the last because: {coco.url}/val2017/" in one_line(done)
+    assert f"given up: 20 in a row failed, the last one with: {coco.url}/val2017/" in one_line(done)
 
 
 def test_a_network_that_goes_away_is_said_in_bounded_time(coco, make_coco, folder):
@@ -188,7 +188,7 @@ def test_ctrl_c_ends_it_in_words(coco, make_coco, to):
     out, err = process.communicate(timeout=TIMEOUT)
     coco.delay = 0
     assert process.returncode == 130
-    assert err == "clipsearch: stopped; the same command goes on where it was\n"
+    assert err == "clipsearch: stopped; the same command continues\n"
     n = len(to.objects())
     assert out == f"30 asked, 0 present, {n} uploaded now, 0 failed, {30 - n} not tried\n"
     assert last_line(run("coco", *make_coco(to))).startswith(f"30 asked, {n} present, ")
@@ -242,14 +242,14 @@ def _read(terminal):
     ("arguments", "what"),
     [
         (["--split", "test2017"], "--split test2017 is unknown; it must be val2017 or train2017"),
-        (["--count", "many"], "--count many is no number of photos; it must be 1 or more"),
-        (["--count", "0"], "--count 0 is no number"),
-        (["--count", "-3"], "--count -3 is no number"),
-        (["--count", "31"], "--count 31 is too many: val2017 has 30 photos"),
-        (["--images", "images.example"], "--images images.example is no address"),
+        (["--count", "many"], "--count is 'many'; it must be a whole number of 1 or more"),
+        (["--count", "0"], "--count is '0'; it must be"),
+        (["--count", "-3"], "--count is '-3'; it must be"),
+        (["--count", "31"], "--count is 31, and val2017 has 30 photos only"),
+        (["--images", "images.example"], "--images images.example is not a URL"),
         (["--annotations", "/none/such"], "--annotations /none/such does not exist"),
         (["--annotations", "/tmp"], "--annotations /tmp is a folder"),
-        (["--jobs", "99"], "--jobs '99' is no number from 1 to 10"),
+        (["--jobs", "99"], "--jobs is '99'; it must be a whole number from 1 to 10"),
         (["--speed", "9"], "--speed"),
     ],
 )
@@ -265,7 +265,7 @@ def test_what_cannot_be_is_one_line(make_coco, folder, arguments, what):
     [
         ("my-photos", "'my-photos' is not a bucket; it must be gs://"),
         ("gs://My_Photos", "'gs://My_Photos' is not a bucket"),
-        ("file:///proc/version/x", "/proc/version is not a folder but a file"),
+        ("file:///proc/version/x", "/proc/version is a file, not a folder"),
     ],
 )
 def test_what_is_no_bucket_is_one_line(make_coco, folder, to, what):

@@ -201,7 +201,7 @@ def test_a_folder_that_may_not_be_written_is_one_line(without_privileges):
     (without_privileges / "to").chmod(0o500)
     folder, bucket = f"{without_privileges}/from", f"file://{without_privileges}/to/new"
     with pytest.raises(UsageError, match=r"this user may not write into .*/to$"):
-        options_of(folder, bucket, jobs="1")
+        options_of(folder, bucket, jobs=1)
 
 
 @pytest.mark.parametrize("theirs", [jpeg(1), jpeg(77)])
@@ -291,12 +291,12 @@ def test_a_cloud_that_takes_nothing_is_given_up(tmp_path, cloud):
     ("from_", "to", "what"),
     [
         ("/none/such", "gs://photos", "the photos folder /none/such does not exist"),
-        ("/proc/version", "gs://photos", "/proc/version is not a folder of photos but a file"),
+        ("/proc/version", "gs://photos", "/proc/version is a file; give the folder of the photos"),
         (".", None, "missing argument 'BUCKET'; see clipsearch upload --help"),
         (".", "file://photos", "'file://photos' is not a bucket; it must be gs://"),
         (".", "s3://photos", "'s3://photos' is not a bucket"),
-        (".", ROOT.as_uri(), "lies inside of the folder ."),
-        (".", f"{ROOT.as_uri()}/build/new", "lies inside of the folder ."),
+        (".", ROOT.as_uri(), "lies inside the folder ."),
+        (".", f"{ROOT.as_uri()}/build/new", "lies inside the folder ."),
     ],
 )
 def test_what_cannot_be_is_one_line(from_, to, what):

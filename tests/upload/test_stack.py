@@ -6,7 +6,7 @@ import pytest
 
 from cli.common.processes import end_functions, start_function, wait_until_up
 from cli.demo_photos import draw_demo_photos
-from cli.run.options import DEMO_MODEL
+from cli.run.model import DEMO_MODEL
 from clipsearch.model.bundle import publish_bundle
 from clipsearch.storage import open_bucket
 from tests.support.ports import free_port

@@ -4,21 +4,18 @@ The files: model.json, two ONNX graphs, their weights, and the tokenizer.
 
     models/<space>/{image.onnx, image.onnx.data, text.onnx, text.onnx.data, tokenizer.json, …}
     models/<space>/model.json               written last: without it the bundle does not exist
-    models/current/<12 digits>.json         points to the current bundle; the highest number wins
+    models/current/<12 digits>.json         points to the current bundle: see pointer.py
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import mmap
 import os
-import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,8 +26,8 @@ from clipsearch.errors import (
     NoModel,
     ObjectExists,
     ObjectNotFound,
-    StorageError,
 )
+from clipsearch.model import pointer
 from clipsearch.model.manifest import (
     FILES,
     MODEL_JSON,
@@ -39,6 +36,7 @@ from clipsearch.model.manifest import (
     parse_bundle,
     space_of,
 )
+from clipsearch.model.pointer import Pointer, current_space
 
 if TYPE_CHECKING:
     from clipsearch.storage import Bucket
@@ -53,13 +51,11 @@ __all__ = [
     "current_space",
     "load_bundle",
     "publish_bundle",
+    "publish_next",
     "read_bundle",
     "space_of",
 ]
 
-
-MAX_NUMBER = 99_999_999_999  # of pointers to the current model
-RACES = 20  # attempts to get the next number while others publish too
 MISSING = "missing, but model.json lists it"
 
 
@@ -169,40 +165,6 @@ def load_bundle(bucket: Bucket, space: str = "current") -> RemoteBundle:
     return RemoteBundle(bundle, bucket)
 
 
-def current_space(bucket: Bucket) -> str:
-    """Return the space of the current bundle. Raises NoModel, DamagedObject, StorageError.
-
-    A damaged pointer never falls back to the previous one: `ingest` would write into its space.
-    """
-    number = _newest_number(bucket)
-    if not number:
-        raise NoModel(f"the current model in {bucket.url}")
-    return _space_at(bucket, number)
-
-
-def _newest_number(bucket: Bucket) -> int:
-    """Return 0 if there is no pointer. Ignores numbers above MAX_NUMBER: none could follow."""
-    names = [stat.name for stat in bucket.list("models/current/")]
-    found = [re.fullmatch(r"models/current/(\d{12})\.json", name) for name in names]
-    numbers = [int(match[1]) for match in found if match]
-    return max((number for number in numbers if number <= MAX_NUMBER), default=0)
-
-
-def _space_at(bucket: Bucket, number: int) -> str:
-    name = _current_name(number)
-    try:
-        space = json.loads(bucket.read(name))["space"]
-        if not re.fullmatch("[0-9a-f]{12}", space):
-            raise ValueError(f"{space!r:.100} is not a space")
-    except (ValueError, KeyError, TypeError, RecursionError) as exc:
-        raise DamagedObject(name, "it does not name the space of a model") from exc
-    return str(space)
-
-
-def _current_name(number: int) -> str:
-    return f"models/current/{number:012d}.json"
-
-
 def publish_bundle(
     folder: Path,
     bucket: Bucket,
@@ -231,7 +193,7 @@ def publish_bundle(
                 raise DamagedObject(name, "the bucket has a different file of this name") from None
             _check_template(local.bundle, load_bundle(bucket, space).bundle, name)
     if make_current:
-        _point_to(bucket, space)
+        pointer.make_current(bucket, space)
     return space
 
 
@@ -241,20 +203,17 @@ def _check_template(ours: Bundle, theirs: Bundle, name: str) -> None:
         raise ModelDiffers(name, ours.variant.text_template, theirs.variant.text_template)
 
 
-def _point_to(bucket: Bucket, space: str) -> None:
-    pointer = {"space": space, "created": datetime.now(UTC).isoformat()}
-    data = json.dumps(pointer).encode()
-    for _ in range(RACES):
-        number = _newest_number(bucket)
-        with suppress(DamagedObject):  # the next number replaces a damaged one
-            if number and _space_at(bucket, number) == space:
-                return
-        if number == MAX_NUMBER:
-            break
-        try:
-            bucket.create(_current_name(number + 1), data, "application/json")
-            return
-        except ObjectExists:  # another publisher took this number
-            continue
-    name = _current_name(number + 1)
-    raise StorageError(f"{name} in {bucket.url} cannot be created; try again in a moment")
+def publish_next(
+    folder: Path, bucket: Bucket, say: Callable[[str], None] = lambda line: None
+) -> Pointer:
+    """Put a bundle in as `publish_bundle` does, without a gap in the answers.
+
+    It becomes current if no model is. Otherwise its space is marked as being filled, and the
+    current model stays. Returns the pointer that counts.
+    """
+    space = publish_bundle(folder, bucket, make_current=False, say=say)
+    try:
+        return pointer.start_filling(bucket, space)
+    except NoModel:
+        pointer.make_current(bucket, space)
+        return pointer.current_pointer(bucket)

@@ -1,7 +1,7 @@
-"""The photos bucket beside the index: what must be done so that they agree.
+"""Compares the photos bucket with the index: what must be done so that they agree.
 
-A million photos are compared in batches of the listing, against the sorted keys of the
-catalogue; what is kept per photo is one bit.
+It compares each batch of the listing with the sorted keys of the catalogue, and keeps one bit per
+photo. So a million photos fit into memory.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from clipsearch.index.reconcile_log import Pending
 from clipsearch.storage import Stat
 from ingest.messages import Wanted
 
-# A message that was published is delivered again for a day. For this long a photo whose
-# message is on its way is not sent once more; after that, something may be wrong.
+# µs. A photo whose message was published more recently is not published again. Later, something
+# may be wrong, although Pub/Sub delivers a message for a day.
 ON_ITS_WAY_US = 6 * 3600 * 1_000_000
 
 
 class Comparison:
-    """One listing of the bucket against the state of the index before it, and what it found.
+    """One listing of the bucket, compared with the state of the index before it.
 
-    In this order nothing can go wrong: whatever the index knew was there before the listing, so
-    what the listing lacks is gone; what came meanwhile is indexed twice, which changes nothing.
+    This order is safe. A photo that the index knew and the listing lacks is gone. A photo that
+    arrived meanwhile is indexed twice, which changes nothing.
     """
 
     def __init__(self, catalogue: Catalogue, before: Pending) -> None:
-        """`before`: what an earlier run has published and the index does not know yet."""
+        """`before`: photos that an earlier run published and the index does not know yet."""
         self._catalogue = catalogue
         self._before = _Published(before)
         self._is_seen = np.zeros(len(catalogue.live), bool)
@@ -44,13 +44,13 @@ class Comparison:
     def __str__(self) -> str:
         return (
             f"{self.objects} objects, {self.indexed} indexed, {self.failed} failed before, "
-            f"{self.tried_again} of them tried again, {self.skipped} skipped, "
+            f"{self.tried_again} of them retried, {self.skipped} skipped, "
             f"{self.missing} missing, {self.outdated} outdated, {self.orphaned} orphaned"
         )
 
     def look(self, stats: Sequence[Stat]) -> list[Wanted]:
-        """Which of these photos are to be indexed: those that the index does not know at this
-        generation, and failures that may have passed."""
+        """The photos to index: those that the index does not know at this generation, and
+        failures that may have passed."""
         keys = np.array([key_of(stat.name) for stat in stats], np.uint64).reshape(-1, 2)
         generations = np.array([stat.generation for stat in stats], np.int64)
         known, kinds, causes = self._known(keys)
@@ -60,7 +60,7 @@ class Comparison:
         is_indexed = is_same & (kinds == Kind.VECTOR)
         is_failed = is_same & (kinds == Kind.FAILURE)
         is_skipped = is_failed & (causes == Cause.SKIPPED)
-        # What this decoder could not read it will not read now.
+        # The same version of the decoder fails again.
         is_settled = is_skipped | (is_failed & (causes == DECODER))
         is_outdated = ~is_same & (kinds != Kind.TOMBSTONE) & (known > 0)
         self.objects += len(stats)
@@ -82,8 +82,9 @@ class Comparison:
         ]
 
     def orphans(self, after: str, end: str) -> Iterator[tuple[str, int]]:
-        """(name, generation in the index) of the photos and failures that were in no batch and
-        whose names are greater than `after` and not greater than `end` ("": no limit)."""
+        """(name, generation in the index) of the photos and failures that were in no batch.
+
+        Only names greater than `after` and not greater than `end` ("": no limit)."""
         rows = self._catalogue.rows
         is_orphan = self._catalogue.live & (rows.kinds != Kind.TOMBSTONE) & ~self._is_seen
         for row in np.flatnonzero(is_orphan).tolist():
@@ -93,14 +94,16 @@ class Comparison:
                 yield name, int(rows.generations[row])
 
     def pending(self) -> Pending:
-        """The photos of all batches that are to be indexed, without the failures."""
+        """The photos to index of all batches, without the failures."""
         return Pending.concat(self._pending)
 
     def _known(
         self, keys: npt.NDArray[np.uint64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-        """The generation and kind that count in the index: (m,) each; 0 and 255 for none. And
-        the cause, of failures."""
+        """The state in the index of `keys` (m, 2): generation, kind and cause, (m,) each.
+
+        Without an entry they are 0, 255 and 0. The cause is that of a failure.
+        """
         rows = self._catalogue.rows_of(keys)
         is_known = rows >= 0
         rows = rows[is_known]
@@ -119,10 +122,10 @@ class Comparison:
         at: npt.NDArray[np.int64],
         is_new: npt.NDArray[np.bool_],
     ) -> npt.NDArray[np.bool_]:
-        """(m,) which of these have to be sent now. Takes note of those that are `is_new`."""
+        """(m,) which photos to send now. Notes those that are `is_new` as pending."""
         now = time.time_ns() // 1000
         published = self._before.when(keys, at)
-        # A time in the future is by a clock that was wrong: the photo would wait until then.
+        # abs(): a time in the future is from a wrong clock, and the photo would wait until then.
         is_sent = np.abs(published - now) < ON_ITS_WAY_US
         published[~is_sent] = now
         self._pending.append(Pending(keys[is_new], at[is_new], published[is_new]))
@@ -130,7 +133,7 @@ class Comparison:
 
 
 class _Published:
-    """Looks up when a photo's message was published."""
+    """Looks up the time when the message of a photo was published."""
 
     def __init__(self, pending: Pending) -> None:
         keys = _sortable(pending.keys)
@@ -142,7 +145,7 @@ class _Published:
     def when(
         self, keys: npt.NDArray[np.uint64], at: npt.NDArray[np.int64]
     ) -> npt.NDArray[np.int64]:
-        """(m,) µs since 1970; 0 for what was not published, or for another generation."""
+        """(m,) µs since 1970; 0 if it was not published, or for another generation."""
         when = np.zeros(len(keys), np.int64)
         if not len(self._keys) or not len(keys):
             return when

@@ -1,8 +1,8 @@
 """Makes the index equal to the photos bucket, whatever happened before (invariant 6).
 
-Lists the bucket once and sends what is to be done as messages of bounded size, to whoever does
-it: other instances, over Pub/Sub, or this process (maintenance.py), or a person's machine
-(cli/reconcile). Everything may be repeated, and killed anywhere: what is left is found again.
+It lists the bucket once and sends the work as messages of bounded size. Other instances do it,
+through Pub/Sub, or this process (maintenance.py), or a person's machine (cli/reconcile). A run may
+be repeated, and killed anywhere: the next one finds what is left.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ from ingest.reconcile.witness import Witness
 
 T = TypeVar("T")
 
-LISTED_AT_ONCE = 1000  # as many as Cloud Storage gives in one answer
+LISTED_AT_ONCE = 1000  # objects in one answer of Cloud Storage
 LARGEST_INDEX = MAX_PHOTOS, MAX_PHOTO_BYTES, MAX_JSON_BYTES
 LARGEST_REMOVE = MAX_REMOVED, MAX_JSON_BYTES
 
 
 class Sender(Protocol):
-    """Who takes the messages. `keeps`: they are delivered for sure, though later."""
+    """Takes the messages. `keeps`: it stores them and delivers them for sure, though later."""
 
     keeps: bool
 
     def send(self, message: Message) -> None: ...
 
     def flush(self) -> None:
-        """What was sent is done, or is safe somewhere else."""
+        """Return when everything sent is done, or stored somewhere else."""
 
 
 def reconcile(
@@ -65,9 +65,9 @@ def reconcile(
 ) -> Comparison | None:
     """Compare one part of the bucket with the index of `message.space`, and write the record.
 
-    After `deadline` (time.monotonic()) the rest is left to a message that goes on there.
-    Returns what was found; None if this part was done before. Raises StorageError,
-    DamagedObject, and what `sender` raises.
+    After `deadline` (time.monotonic()) it sends a message that continues with the rest. Returns
+    the comparison, or None if this part was done before. Raises StorageError, DamagedObject, and
+    what `sender` raises.
     """
     space, run = message.space, message.run or new_run()
     done = read_part(index, space, run, message.part) if message.run else None
@@ -90,7 +90,7 @@ def _compare(
 ) -> tuple[Comparison, Part]:
     started = time.time_ns() // 1000
     space, after, end = message.space, message.after, ""
-    # The index before the bucket: see Comparison.
+    # Read the index before the bucket: see Comparison.
     known = SnapshotReader(index, space, keep_vectors=False).refresh()
     catalogue = known.catalogue
     before = _on_their_way(index, space, catalogue) if sender.keeps else Pending.concat([])
@@ -127,30 +127,30 @@ def _compare(
 
 
 def _discard_damaged(index: Bucket, space: str) -> None:
-    """What was damaged all through this run is needed no longer: the photos that it held were
-    missing, and are indexed again, or in the record as pending."""
-    with suppress(DamagedObject):  # of another run, whose own turn comes
+    """Discard segments that were damaged during the whole run. Their photos were missing, so they
+    are indexed again or pending."""
+    with suppress(DamagedObject):  # the record of another run, which discards by itself
         coverage = CoverageReader(index, space).newest()
         if coverage is not None:
             discard(index, space, coverage.damaged)
 
 
 def batches(photos: Bucket, after: str = "") -> Iterator[list[Stat]]:
-    """The photos whose names are greater than `after`, LISTED_AT_ONCE at a time."""
+    """The photos whose names are greater than `after`, in lists of up to LISTED_AT_ONCE."""
     listed = (stat for stat in photos.list(start=after) if _is_photo(stat, after))
     while batch := list(islice(listed, LISTED_AT_ONCE)):
         yield batch
 
 
 def _is_photo(stat: Stat, after: str) -> bool:
-    """Not a folder's placeholder, and not what the part before ended with."""
+    """False for the placeholder of a folder, and for the last photo of the part before."""
     return stat.name != after and bool(stat.name) and not stat.name.endswith("/")
 
 
 def _on_their_way(index: Bucket, space: str, catalogue: Catalogue) -> Pending:
     try:
         coverage = CoverageReader(index, space).newest()
-    except DamagedObject:  # the record only saves work
+    except DamagedObject:  # without the record, photos are sent twice
         coverage = None
     return coverage.pending.still(catalogue) if coverage else Pending.concat([])
 
@@ -158,8 +158,8 @@ def _on_their_way(index: Bucket, space: str, catalogue: Catalogue) -> Pending:
 def cut(
     items: Iterable[T], most: tuple[int, ...], weigh: Callable[[T], tuple[int, ...]]
 ) -> Iterator[tuple[T, ...]]:
-    """The items, in chunks whose weights together are not more than `most`. An item that is
-    too heavy by itself is a chunk."""
+    """The items in chunks. The sum of a chunk's weights is at most `most`; an item that is too
+    heavy by itself is a chunk of its own."""
     chunk: list[T] = []
     total = tuple(0 for _ in most)
     for item in items:
@@ -182,5 +182,5 @@ def _weigh_gone(orphan: tuple[str, int]) -> tuple[int, int]:
 
 
 def _json_bytes(name: str) -> int:
-    """In a message, with four numbers of at most 19 digits."""
+    """The bytes of a photo in a message: its name and four numbers of at most 19 digits."""
     return len(json.dumps(name, ensure_ascii=False).encode()) + 90

@@ -1,7 +1,7 @@
-"""What looks like a deletion in a folder, and is none.
+"""Tells a deleted photo of a folder from one that is only out of reach.
 
-A bucket is there, or asking it is an error. A folder may be an unplugged drive, and a part of
-it may be closed to this user; its photos must not be taken for deleted.
+A bucket is there, or a request raises an error. But a folder may be an unplugged drive, and this
+user may lack access to a part of it. Its photos are not deleted.
 """
 
 from __future__ import annotations
@@ -19,22 +19,24 @@ class Witness:
         self._identity = self._look()
 
     def is_gone(self, name: str) -> bool:
-        """Whether a photo that was not listed is really not there. StorageError if the whole
-        folder is not, or is another one than it was."""
+        """Whether a photo that was not listed is really gone. StorageError if the whole folder is
+        gone, or another folder is in its place."""
         if not self._is_folder:
             return True
         try:
             self._photos.stat(name)
         except ObjectNotFound:
             if self._identity is None or self._look() != self._identity:
-                raise StorageError(f"the photos folder {self._photos.url} is gone") from None
+                raise StorageError(
+                    f"the photos folder {self._photos.url} is gone; mount its drive, if it has one"
+                ) from None
             return True
-        except StorageError:  # a folder that may not be entered
+        except StorageError:  # this user may not enter its folder
             return False
-        return False  # in a folder that may not be listed
+        return False  # this user may not list its folder
 
     def _look(self) -> tuple[int, int] | None:
-        """What tells this folder from another in its place, such as a bare mount point."""
+        """Device and inode: they tell this folder from a bare mount point in its place."""
         if not self._is_folder:
             return None
         try:

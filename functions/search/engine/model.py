@@ -1,4 +1,4 @@
-"""The model in use: the current one, or the previous one while the current one is unusable.
+"""The model that answers: the current one, or the one before while that one cannot.
 
 Imported on the first search, not with main.py.
 """
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from clipsearch.errors import ClipsearchError, DamagedObject
-from clipsearch.model.bundle import RemoteBundle, current_space, load_bundle
+from clipsearch.errors import ClipsearchError, DamagedObject, NotReady
+from clipsearch.model.bundle import RemoteBundle, load_bundle
 from clipsearch.model.encoder import Encoder
+from clipsearch.model.pointer import Pointer, current_pointer
 from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
 from search.engine.cache import Fresh
@@ -99,9 +100,10 @@ class ModelKeeper:
         return self._model.get()
 
     def _refreshed(self, present: Model | None) -> Model:
-        space = self._space()
+        pointer = self._pointer()
+        space = pointer.space
         if present is None:
-            return Model(self._bucket, load_bundle(self._bucket, space))
+            return self._first(pointer)
         if present.space == space:
             self.refused = None
             return present
@@ -109,6 +111,7 @@ class ModelKeeper:
         if refused is not None and time.monotonic() - refused.at < TRY_REFUSED_EVERY:
             raise refused.error
         try:
+            self._check_filled(pointer)
             model = self._successor(present, space)
         except ClipsearchError as error:
             self.refused = Refused(space, error, time.monotonic())
@@ -117,8 +120,30 @@ class ModelKeeper:
         self.refused = None
         return model
 
-    def _space(self) -> str:
-        return current_space(self._bucket) if self._wanted == "current" else self._wanted
+    def _pointer(self) -> Pointer:
+        if self._wanted == "current":
+            return current_pointer(self._bucket)
+        return Pointer(self._wanted)
+
+    def _first(self, pointer: Pointer) -> Model:
+        """The current model; after a switch to an empty index, the one before."""
+        try:
+            self._check_filled(pointer)
+            space = pointer.space
+        except NotReady:
+            space = pointer.previous or pointer.space
+        return Model(self._bucket, load_bundle(self._bucket, space))
+
+    def _check_filled(self, pointer: Pointer) -> None:
+        """NotReady if the index of the current model is empty and another one can answer.
+
+        Without a model to go back to, an empty index is a 503 for every instance alike."""
+        if pointer.previous is None:
+            return
+        for folder in ("segments", "commits"):
+            if next(iter(self._bucket.list(f"{pointer.space}/{folder}/")), None):
+                return
+        raise NotReady(f"an index of photos for the model {pointer.space}")
 
     def _successor(self, present: Model, space: str) -> Model:
         """Load the model of `space` as far as the present one is loaded.

@@ -81,6 +81,7 @@ class Service:
             "results": results,
             "next_cursor": next_cursor,
             "index": {
+                "model": model.encoder.name,
                 "space": model.space,
                 "commit": state.snapshot.commit,
                 "photos": state.snapshot.photos,

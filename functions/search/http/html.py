@@ -18,6 +18,8 @@ from clipsearch.text import shortened
 from search.engine.query import LIMIT_DEFAULT, Query
 from search.http.errors import Problem
 
+DEMO_MODEL = "clipsearch-demo"  # knows drawn scenes only
+
 
 def headers(site_url: str) -> dict[str, str]:
     site = urlsplit(site_url)
@@ -57,6 +59,7 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
         has_picture=query.image is not None or query.picture is not None,
         truncated="truncated" in answer,
         results=answer["results"],
+        is_demo=answer["index"]["model"] == DEMO_MODEL,
         more=address_of(query, answer["next_cursor"]) if leads_on else "",
     )
 
@@ -71,7 +74,9 @@ def problem_page(problem: Problem, words: str, site_url: str) -> str:
 
 
 def _page(*, title: str, **values: Any) -> str:
-    return _template().render({"problem": "", "title": shortened(title), **values})
+    return _template().render(
+        {"problem": "", "is_demo": False, "title": shortened(title), **values}
+    )
 
 
 @cache

@@ -171,7 +171,7 @@ def test_there_is_one_log_line_for_a_message(cloud, caplog):
     [record] = [r for r in caplog.records if r.name == "clipsearch"]
     line = record.getMessage()
     assert "messagePublished" in line
-    assert "reconcile: 1 objects, 0 indexed, 0 failed before, 0 of them tried again" in line
+    assert "reconcile: 1 objects, 0 indexed, 0 failed before, 0 of them retried" in line
     assert "0 skipped, 1 missing" in line
 
 
