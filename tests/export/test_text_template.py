@@ -9,12 +9,15 @@ import pytest
 
 from clipsearch.model.bundle import MODEL_JSON
 from clipsearch.model.encoder import Encoder
-from clipsearch.model.variants import CLIP
+from clipsearch.model.manifest import Precision, Tower
+from clipsearch.model.variants import CLIP, Padding, Variant
 from model_export.checkpoint import load_checkpoint
 from model_export.verify import NotEqual
+from model_export.write_bundle import write_bundle
 from tests.export.families import TINY
 from tests.export.family_folders import save_kind
 
+FP32: dict[Tower, Precision] = {"image": "fp32", "text": "fp32"}
 TEXTS = ["a cat", "two red cars", "a &amp; b {} c"]
 
 
@@ -49,9 +52,19 @@ def test_clip_has_none_unless_one_is_asked_for(exported, tmp_path):
         assert "text_template" not in json.loads((tmp_path / "bundle" / MODEL_JSON).read_text())
 
 
-def test_siglip_has_its_own(tmp_path):
-    save_kind(tmp_path, "siglip", TINY["siglip"]())
-    assert load_checkpoint(tmp_path, "MODEL").text_template == "this is a photo of {}."
+def test_siglip_has_its_own_and_its_bundle_says_all_that_is_siglips(tmp_path):
+    save_kind(tmp_path / "checkpoint", "siglip", TINY["siglip"](vocab_size=500))
+    checkpoint = load_checkpoint(tmp_path / "checkpoint", "MODEL")
+    # not compared: the template alone fills the 20 tokens of this model
+    write_bundle(checkpoint, tmp_path / "bundle", "tiny", FP32)
+    encoder = Encoder.from_folder(tmp_path / "bundle")
+    padding = Padding(1, 20)
+    assert encoder.bundle.variant == Variant(
+        "siglip", "squash", "bilinear", padding, "this is a photo of {}."
+    )
+    [tokens], _ = encoder.tokenize(["A cat!"])
+    whole = checkpoint.tokenizer.encode("this is a photo of a cat").ids
+    assert tokens == [*whole[:19], whole[-1]]
 
 
 @pytest.mark.parametrize("template", ["a photo", "{} {}", "", "a\n{}"])
