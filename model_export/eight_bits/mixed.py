@@ -10,15 +10,21 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from model_export.eight_bits.activations import WEIGHT
 
 QUANTIZED = "DynamicQuantizeMatMul"  # inputs: x, weight, scale, zero point, bias
 
 
+def in_8_bits(path: Path) -> set[str]:
+    """All matrices and tables in 8 bits of a graph, by name."""
+    weights = onnx.load(str(path), load_external_data=False).graph.initializer
+    return {w.name.removesuffix(WEIGHT) for w in weights if w.data_type == TensorProto.INT8}
+
+
 def quantized(path: Path) -> list[str]:
-    """The matrices in 8 bits of a graph that may also be in fp32."""
+    """Those whose activations are in 8 bits, too."""
     nodes = onnx.load(str(path), load_external_data=False).graph.node
     return [node.input[1].removesuffix(WEIGHT) for node in nodes if node.op_type == QUANTIZED]
 

@@ -7,13 +7,14 @@ row of W that is multiplied, moves error from the first part to the second.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from model_export.eight_bits.activations import Channels
 from model_export.eight_bits.folds import Change, Fold
-from model_export.towers.linear import quantize_columns
+from model_export.towers.linear import column_scales
 
 ALPHAS = (0.25, 0.375, 0.5, 0.625, 0.75)
 QUICK_ALPHAS = (0.5,)
@@ -33,15 +34,16 @@ def smooth(
     channels: Mapping[str, Channels],
     alphas: Sequence[float] = ALPHAS,
 ) -> dict[Fold, Change]:
-    """The changes that lessen the error. `channels` has the inputs of the tower's matrices by
-    name; folds of matrices that are not in it stay as they are."""
+    """The changes with the least expected error; a single alpha is taken as it is.
+
+    `channels` has the inputs of the tower's matrices by name. Folds of matrices that are not in it
+    stay as they are.
+    """
     found = {}
     for fold in folds:
         seen = [channels[name] for name in fold.inputs if name in channels]
         if seen:
-            joined = seen[0]
-            for more in seen[1:]:
-                joined = joined.join(more)
+            joined = functools.reduce(Channels.join, seen)
             matrix = np.concatenate([weights[f"{part}.weight"] for part in fold.parts]).T
             change = _best(joined, matrix, alphas, movable=bool(fold.source))
             if change is not None:
@@ -56,6 +58,8 @@ def _best(
     ones, zeros = np.ones(len(matrix)), np.zeros(len(matrix))
     shift = _middle(channels) if movable else zeros
     candidates = [Change(shift, _scale(channels, shift, matrix, alpha)) for alpha in alphas]
+    if movable and len(candidates) == 1:
+        return candidates[0]  # no search
     if movable:
         candidates.append(Change(shift, ones))
     errors = [expected_error(channels, matrix, change) for change in candidates]
@@ -72,7 +76,7 @@ def expected_error(channels: Channels, matrix: np.ndarray, change: Change) -> fl
     high = np.maximum(((channels.high - change.shift) / change.scale).max(), 0)
     of_activations = ((high - low) / 255) ** 2 * np.square(scaled, dtype=np.float64).sum()
     size = (channels.mean_square(change.shift) / change.scale**2).sum()
-    of_weights = np.square(quantize_columns(scaled)[1], dtype=np.float64).sum() * size
+    of_weights = np.square(column_scales(scaled), dtype=np.float64).sum() * size
     return float(np.sqrt((of_activations + of_weights) / 12))  # uniform within a step
 
 
