@@ -52,7 +52,7 @@ def main() -> None:
     scenes, pictures = _scenes()
     results = {}
     for kinds, size in ROWS:
-        name = f"{' + '.join(kinds) or 'none'}, s = {size}"
+        name = f"{_label(kinds)}, s = {size}"
         print(name, flush=True)
         results[name] = _row(planted(demo_checkpoint(), kinds, size), scenes, pictures)
     RESULT.write_text(json.dumps(results, indent=1) + "\n")
