@@ -24,11 +24,13 @@ from clipsearch.model.manifest import Precision, tower_of
 from clipsearch.model.variants import Variant
 from model_export.checkpoint import Checkpoint
 from model_export.checks import check_sizes, start_and_end
+from model_export.eight_bits.recipe import write_in_eight_bits
 from model_export.expected import expect
 from model_export.text_direction import text_direction
 from model_export.text_template import asked_template
 from model_export.timing import load_seconds, speed
 from model_export.towers.families import export_image, export_text
+from model_export.towers.plan import Precisions, of_tower
 from model_export.verify import verify, verify_exact
 
 
@@ -63,6 +65,7 @@ def export_bundle(
         expected = expect(checkpoint, samples)
         say("writing both towers in fp32, to compare them with the checkpoint")
         new = Path(temporary) / "fp32"
+        matrices: dict[Tower, dict[str, Any]] = {}
         bundle = write_bundle(checkpoint, new, name, dict.fromkeys(precision, "fp32"))
         exact = verify_exact(new, expected)
         if precision != bundle.precision:
@@ -70,12 +73,22 @@ def export_bundle(
                 f"writing the image tower in {precision['image']}, "
                 f"the text tower in {precision['text']}"
             )
-            new = Path(temporary) / "bundle"
-            bundle = write_bundle(checkpoint, new, name, precision)
+            exact_folder, new = new, Path(temporary) / "bundle"
+            written = write_in_eight_bits(
+                checkpoint,
+                exact_folder,
+                new,
+                precision,
+                lambda changed, folder, plans: write_bundle(changed, folder, name, plans),
+                quick=samples is not None,
+                say=say,
+            )
+            bundle, matrices = written.bundle, written.report
         say("comparing the result")
         report = verify(new, checkpoint, expected)
         for tower in precision:
             report[tower]["fp32_max_difference"] = exact[tower]["max_difference"]
+            report[tower] |= {"eight_bits": matrices[tower]} if tower in matrices else {}
         if samples is None:
             report |= {"load_seconds": load_seconds(new), "speed": speed(new)}
         report |= {"source": dict(source or {}), "versions": _versions()}
@@ -86,7 +99,7 @@ def export_bundle(
 
 
 def write_bundle(
-    checkpoint: Checkpoint, folder: Path, name: str, precision: Mapping[Tower, Precision]
+    checkpoint: Checkpoint, folder: Path, name: str, precision: Mapping[Tower, Precisions]
 ) -> Bundle:
     """Into a new folder; without a report and not compared."""
     folder.mkdir()
@@ -121,7 +134,7 @@ def write_bundle(
         logit_bias=checkpoint.logit_bias,
         files=digests,
         sizes={file: (folder / file).stat().st_size for file in files},
-        precision=dict(precision),
+        precision={tower: of_tower(precision[tower]) for tower in precision},
         text_direction=None,  # comes when the towers are there, as the report does
         report={},
     )
