@@ -35,6 +35,12 @@ PRECISION = click.Choice(PRECISIONS)
 )
 @click.option("--image-precision", type=PRECISION, help="Of the image tower.")
 @click.option("--text-precision", type=PRECISION, help="Of the text tower.")
+@click.option(
+    "--text-template",
+    metavar="TEXT",
+    help='Sentence around each text, such as "a photo of {}"; "{}" for none.  '
+    "[default: that of the family]",
+)
 @click.option("--quick", is_flag=True, help="Verify with 8 texts and 8 pictures, in seconds.")
 @quiet_option
 def command(
@@ -45,6 +51,7 @@ def command(
     precision: Precision | None,
     image_precision: Precision | None,
     text_precision: Precision | None,
+    text_template: str | None,
     quick: bool,
 ) -> None:
     """Make a verified bundle of the CLIP checkpoint MODEL.
@@ -58,7 +65,15 @@ def command(
     precisions: dict[Tower, Precision | None] = {"image": image_precision, "text": text_precision}
     try:
         options = options_of(
-            model, to, out, precision, precisions, DATA / "models", switch_now, quick
+            model,
+            to,
+            out,
+            precision,
+            precisions,
+            DATA / "models",
+            switch_now=switch_now,
+            quick=quick,
+            text_template=text_template,
         )
         export_and_publish(options, _with_seconds(time.monotonic()), _say_lines)
     except NotExportable as error:

@@ -76,6 +76,7 @@ def _export(
                 name=_name(options),
                 precision=precision,
                 samples=QUICK_SAMPLES if options.quick else None,
+                text_template=options.text_template,
                 source=source,
                 say=say,
             )

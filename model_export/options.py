@@ -14,6 +14,7 @@ from clipsearch.storage.local import FolderBucket
 from model_export.errors import UsageError
 from model_export.exported import MODELS, checkpoint_folder, foreign_files, place_of
 from model_export.known import hub_id
+from model_export.text_template import asked_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Options:
     switch_now: bool
     precision: dict[Tower, Precision]
     quick: bool
+    text_template: str | None
 
 
 def options_of(
@@ -40,6 +42,7 @@ def options_of(
     models: Path = MODELS,
     switch_now: bool = False,
     quick: bool = False,
+    text_template: str | None = None,
 ) -> Options:
     """Checked. `models` is where bundles lie that have no `out`. UsageError for what cannot work,
     StorageError if the bucket cannot be reached."""
@@ -47,6 +50,11 @@ def options_of(
         raise UsageError("which model? MODEL takes an id of the Hugging Face hub, or a folder")
     if switch_now and not to:
         raise UsageError("--switch-now needs --to, the index bucket of the model")
+    if text_template is not None:
+        try:
+            asked_template(text_template)
+        except ValueError as exc:
+            raise UsageError(f"--text-template: {exc}") from exc
     folder = checkpoint_folder(model)
     if folder and not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
@@ -64,6 +72,7 @@ def options_of(
             tower: chosen for tower in TOWERS if (chosen := precisions.get(tower) or precision)
         },
         quick=quick,
+        text_template=text_template,
     )
 
 

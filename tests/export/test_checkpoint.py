@@ -155,6 +155,8 @@ def test_a_folder_that_cannot_be_written_is_one_line(checkpoint, capsys, tmp_pat
 def test_what_cannot_be_asked_for_is_one_line(checkpoint, refused, tmp_path):
     assert "there is no folder /none/such" in refused(Path("/none/such"), code=2)
     assert "--to: 'ftp://x' is not file://" in refused(checkpoint, "--to", "ftp://x", code=2)
+    said = refused(checkpoint, "--text-template", "a photo", code=2)
+    assert said.startswith("clipsearch: --text-template: ")
     file = checkpoint / "config.json"
     said = f"--to: {file} is no folder that can be written"
     assert said in refused(checkpoint, "--to", (file / "index").as_uri(), code=2)
