@@ -17,7 +17,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from clipsearch.model.variants import Padding
-from model_export.config import ConfigError, ModelConfig, parse_config
+from model_export.config import ConfigError, Family, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
 from model_export.padding import read_padding
@@ -27,7 +27,8 @@ from model_export.preprocessing import (
     parse_openclip,
     parse_preprocessing,
 )
-from model_export.tokenizer import read_tokenizer
+from model_export.text_template import own_template
+from model_export.tokenizers.read import read_tokenizer
 from model_export.towers.families import TOWERS, weight_shapes
 from model_export.weights import openclip as openclip_names
 from model_export.weights.folder import open_weights
@@ -41,7 +42,7 @@ FAMILIES = tuple(TOWERS)  # whose towers can be written
 class Checkpoint:
     """`document` is the object in config.json, `config` what the towers need of it. `weights` have
     the names of transformers' model; each is read when you ask for it. `padding` None: nothing
-    after the end token is read."""
+    after the end token is read. `text_template` None: texts stay as they are."""
 
     document: Mapping[str, Any]
     config: ModelConfig
@@ -49,6 +50,7 @@ class Checkpoint:
     tokenizer: Tokenizer
     preprocessing: Preprocessing
     padding: Padding | None = None
+    text_template: str | None = None
 
     @property
     def logit_scale(self) -> float:
@@ -69,7 +71,7 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
     # timm's repositories have both; their config.json describes timm's image tower alone
     is_openclip = openclip is not None and "model_type" not in document
     # What is small and may be missing comes before what is large.
-    tokenizer = read_tokenizer(folder, where)
+    tokenizer = read_tokenizer(folder, where, _family(document))
     if openclip is not None and is_openclip:
         raw = open_weights(folder, where, OPENCLIP_WEIGHTS)
         document, weights = openclip_names.translate(openclip, raw, where)
@@ -83,17 +85,22 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
         weights = as_in_transformers(config.family, open_weights(folder, where, WEIGHTS))
     check_names(weights, weight_shapes(config), where)
     padding = read_padding(folder, config, tokenizer, where)
-    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding)
+    template = own_template(config.family)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding, template)
+
+
+def _family(document: Mapping[str, Any]) -> Family:
+    """Of a model that is not known yet; parse_config refuses other families. OpenCLIP's models
+    have no model_type."""
+    named = document.get("model_type")
+    return next((family for family in FAMILIES if family == named), "clip")
 
 
 def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
     try:
-        config = parse_config(document)
+        return parse_config(document)
     except ConfigError as exc:
         raise BadCheckpoint(where, f"has a config.json that is not supported: {exc}") from exc
-    if config.family not in FAMILIES:
-        raise BadCheckpoint(where, f"is a {config.family}; supported are {', '.join(FAMILIES)}")
-    return config
 
 
 def _preprocessing(folder: Path, where: str) -> Preprocessing:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from clipsearch.model.variants import Variant
 from clipsearch.text import plain
 from model_export.checkpoint import Checkpoint
 from model_export.errors import UnsupportedModel
@@ -28,7 +29,9 @@ FORMATS = {"1": "PNG", "L": "JPEG", "RGB": "JPEG", "CMYK": "JPEG"}  # otherwise 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The samples and what the checkpoint makes of them; computed once for all precisions."""
+    """The samples and what the checkpoint makes of them; computed once for all precisions.
+
+    `sentences` are without the text template, `tokens` and `text` with it."""
 
     sentences: list[str]
     photos: list[bytes]
@@ -48,11 +51,13 @@ def expect(checkpoint: Checkpoint, count: int | None = None) -> Expected:
     photos = [_encoded(image) for image in drawn]
     images = [opened(photo) for photo in photos]
     steps = checkpoint.preprocessing
-    tokens = reference_tokens(checkpoint.tokenizer, sentences, checkpoint.config.text.context)
+    variant = Variant(text_template=checkpoint.text_template)
+    worded = [variant.in_template(sentence) for sentence in sentences]
+    tokens = reference_tokens(checkpoint.tokenizer, worded, checkpoint.config.text.context)
     squares = np.stack(
         [reference_square(image, steps.size, steps.resize, steps.resample) for image in images]
     )
-    text, image = reference_text(checkpoint, sentences), reference_image(checkpoint, images)
+    text, image = reference_text(checkpoint, worded), reference_image(checkpoint, images)
     for name, vectors in (("text", text), ("image", image)):
         if not np.isfinite(vectors).all():
             raise UnsupportedModel(f"the checkpoint gives no numbers for the {name} samples")

@@ -158,12 +158,14 @@ def _equal_tokens(encoder: Encoder, expected: Expected) -> int:
 
 
 def _text_vectors(encoder: Encoder, expected: Expected) -> np.ndarray:
-    """Every other text alone, as `search` encodes it; the rest in batches, which are padded."""
-    sentences = expected.sentences
-    vectors = np.empty((len(sentences), encoder.dim), np.float32)
-    vectors[1::2] = encoder.encode_text(sentences[1::2]).vectors
-    for number in range(0, len(sentences), 2):
-        vectors[number] = encoder.encode_text(sentences[number : number + 1]).vectors[0]
+    """Half of the texts alone, as `search` encodes them; the rest in batches, which are padded.
+    Both halves have short texts and long ones."""
+    by_length = sorted(range(len(expected.tokens)), key=lambda i: len(expected.tokens[i]))
+    alone, together = by_length[::2], by_length[1::2]
+    vectors = np.empty((len(by_length), encoder.dim), np.float32)
+    vectors[together] = encoder.encode_text([expected.sentences[i] for i in together]).vectors
+    for number in alone:
+        vectors[number] = encoder.encode_text([expected.sentences[number]]).vectors[0]
     return vectors
 
 

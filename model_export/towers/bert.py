@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
-from clipsearch.model.manifest import Precision
 from model_export.config import ModelConfig, TextConfig
 from model_export.towers.clip import finish
 from model_export.towers.graph import Graph
 from model_export.towers.layers import Layers
 from model_export.towers.linear import table
+from model_export.towers.plan import Precisions
 
 Weights = Mapping[str, np.ndarray]
 
@@ -30,7 +30,7 @@ def export_text(
     path: Path,
     _start_token: int | None,
     _end_token: int,
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write text.onnx and text.onnx.data. Batch and length may vary."""
     with Graph("text", path) as g:

@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
-from clipsearch.model.manifest import Precision
 from model_export.config import ModelConfig, VisionConfig
 from model_export.towers.graph import Graph
 from model_export.towers.layers import Layers
 from model_export.towers.linear import linear, linear_on_bytes, table
+from model_export.towers.plan import Precisions
 
 Weights = Mapping[str, np.ndarray]
 
@@ -37,7 +37,7 @@ def export_image(
     path: Path,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write image.onnx and image.onnx.data. Only the batch may vary."""
     vision = config.vision
@@ -71,7 +71,7 @@ def export_text(
     path: Path,
     start_token: int,
     end_token: int,
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write text.onnx and text.onnx.data. Batch and length may vary."""
     with Graph("text", path) as g:
@@ -103,7 +103,7 @@ def patches(
     weights: Weights,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    precision: Precision,
+    precision: Precisions,
 ) -> str:
     """The embeddings (N, side * side, width) of the patches, without positions."""
     patch, side = vision.patch_size, vision.side

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from clipsearch.model.manifest import Precision
 from model_export.config import Family, ModelConfig
 from model_export.towers import bert, clip, siglip
+from model_export.towers.plan import Precisions
 from model_export.towers.shapes import (
     Shapes,
     altclip_shapes,
@@ -57,7 +57,7 @@ def export_image(
     path: Path,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write image.onnx and the files beside it; clip.py has its inputs and outputs."""
     TOWERS[config.family].image(config, weights, path, mean, std, precision)
@@ -69,7 +69,7 @@ def export_text(
     path: Path,
     start_token: int | None,
     end_token: int,
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write text.onnx and the files beside it. `start_token` None: texts have none."""
     TOWERS[config.family].text(config, weights, path, start_token, end_token, precision)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clipsearch.model.manifest import Precision
 from model_export.config import Activation, TowerConfig
 from model_export.towers.graph import MICROSOFT, Graph
 from model_export.towers.linear import linear
+from model_export.towers.plan import Precisions
 
 QUICK = 1.702  # quick_gelu is x * sigmoid(1.702 x)
 
@@ -24,7 +24,7 @@ class Layers:
     config: TowerConfig
     weights: Mapping[str, np.ndarray]
     prefix: str
-    precision: Precision
+    precision: Precisions
 
     def norm(self, name: str, x: str, weight: str) -> str:
         """A LayerNorm: `name` in the graph, `weight` in the checkpoint."""
@@ -104,7 +104,12 @@ class Layers:
         return self._linear(f"{name}.fc2", h, fc2)
 
     def _linear(self, name: str, x: str, *parts: str) -> str:
-        """Several linear layers of the same input as one; their outputs follow one another."""
+        """Several linear layers of the same input as one; their outputs follow one another.
+
+        An array `{part}.factor` (in,) multiplies the input first."""
+        if f"{self.prefix}{parts[0]}.factor" in self.weights:
+            factor = self._array(f"{parts[0]}.factor")
+            x = self.g.add("Mul", x, self.g.weight(f"{name}.factor", factor))
         weight = np.concatenate([self._array(f"{part}.weight") for part in parts]).T
         bias = np.concatenate([self._array(f"{part}.bias") for part in parts])
         return linear(self.g, name, x, weight, bias, self.precision)
@@ -116,6 +121,8 @@ class Layers:
 
     def _applied(self, x: np.ndarray, part: str) -> np.ndarray:
         matrix = self._array(f"{part}.weight").astype(np.float64)
+        if f"{self.prefix}{part}.factor" in self.weights:
+            x = x * self._array(f"{part}.factor")
         applied: np.ndarray = matrix @ x + self._array(f"{part}.bias")
         return applied
 

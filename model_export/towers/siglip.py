@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
-from clipsearch.model.manifest import Precision
 from model_export.config import ModelConfig
 from model_export.towers.clip import END, finish, patches, unit
 from model_export.towers.graph import Graph
 from model_export.towers.layers import Layers
 from model_export.towers.linear import linear, table
+from model_export.towers.plan import Precisions
 
 Weights = Mapping[str, np.ndarray]
 
@@ -31,7 +31,7 @@ def export_image(
     path: Path,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write image.onnx and image.onnx.data. Only the batch may vary."""
     vision = config.vision
@@ -56,7 +56,7 @@ def export_text(
     path: Path,
     _start_token: int | None,
     _end_token: int,
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write text.onnx and text.onnx.data. Batch and length may vary."""
     text, embeddings = config.text, "text_model.embeddings."

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clipsearch.errors import DamagedObject
-from clipsearch.model.bundle import MODEL_JSON, Bundle, read_bundle, space_of
+from clipsearch.errors import DamagedObject, ModelDiffers
+from clipsearch.model.bundle import MODEL_JSON, Bundle, publish_bundle, read_bundle, space_of
 from clipsearch.model.encoder import Encoder
 from clipsearch.model.variants import CLIP, Padding, Variant
 from model_export.samples import texture
@@ -138,3 +138,29 @@ def test_photos_and_pictures_are_squashed_as_model_json_says(folder):
     assert squash.decode(encoded(picture, "PNG")).square.tobytes() == wanted.tobytes()
     assert crop.decode(encoded(picture, "PNG")).square.tobytes() != wanted.tobytes()
     np.testing.assert_array_equal(squash.encode_image([picture]), vectors)
+
+
+def test_each_text_is_cleaned_and_put_into_the_template(folder):
+    usual = Encoder.from_folder(folder)
+    write(folder, Variant(text_template="a photo of {}."))
+    encoder = Encoder.from_folder(folder)
+    texts, worded = ["a  cat\n", "{}"], ["a photo of a cat.", "a photo of {}."]
+    assert encoder.tokenize(texts) == usual.tokenize(worded)
+    np.testing.assert_array_equal(
+        encoder.encode_text(texts).vectors, usual.encode_text(worded).vectors
+    )
+
+
+def test_another_template_for_a_published_space_is_refused(folder, bucket):
+    space = publish_bundle(folder, bucket)
+    write(folder, Variant(text_template="a photo of {}"))
+    with pytest.raises(ModelDiffers) as error:
+        publish_bundle(folder, bucket)
+    assert str(error.value) == (
+        "the model is already in the bucket with no text template, and this one has the text "
+        f"template 'a photo of {{}}'; delete the object 'models/{space}/model.json', publish "
+        "again, then restart search"
+    )
+    bucket.delete(f"models/{space}/{MODEL_JSON}")
+    publish_bundle(folder, bucket)
+    assert Encoder.from_bucket(bucket).bundle.variant.text_template == "a photo of {}"

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer
 from transformers import (
     AltCLIPConfig,
     AltCLIPModel,
@@ -31,6 +30,7 @@ from transformers import (
 
 from clipsearch.model.manifest import Precision
 from clipsearch.model.towers import ImageTower, TextTower
+from clipsearch.model.variants import Variant
 from model_export import forward
 from model_export.checkpoint import Checkpoint, load_checkpoint
 from model_export.checks import start_and_end
@@ -38,7 +38,7 @@ from model_export.ranking import noise
 from model_export.samples import texture
 from model_export.verify import MAX_DIFFERENCE, MOST_NOISE
 from model_export.write_bundle import write_bundle
-from tests.export.family_folders import save_family
+from tests.export.family_folders import save_kind
 
 LENGTHS = (0, 5, 11, 60)  # tokens between start and end
 PICTURES = 4
@@ -61,7 +61,7 @@ def siglip(vocabulary: int) -> SiglipModel:
 
 MODELS: dict[str, tuple[str, Callable[[], PreTrainedModel]]] = {
     "siglip-base-patch16-224": ("siglip", lambda: siglip(32_000)),
-    "siglip2-base-patch16-224": ("siglip", lambda: siglip(256_000)),
+    "siglip2-base-patch16-224": ("siglip2", lambda: siglip(256_000)),
     "metaclip-2-worldwide-b32": (
         "metaclip_2",
         lambda: MetaClip2Model(MetaClip2Config(text_config=WORLDWIDE)),
@@ -92,17 +92,13 @@ class Vectors:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_full_size(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        "model_export.checkpoint.read_tokenizer",
-        lambda folder, *_: Tokenizer.from_file(str(folder / "tokenizer.json")),
-    )
-    family, make = MODELS[name]
+def test_full_size(name, tmp_path, capsys):
+    kind, make = MODELS[name]
     torch.manual_seed(0)
     model: PreTrainedModel | None = make().eval()
     assert model is not None
     millions = sum(weight.numel() for weight in model.parameters()) / 1e6
-    save_family(tmp_path / "checkpoint", family, model)
+    save_kind(tmp_path / "checkpoint", kind, model)
     checkpoint = load_checkpoint(tmp_path / "checkpoint", name)
     given = inputs(checkpoint)
     theirs = by_transformers(model, checkpoint, given)
@@ -186,7 +182,8 @@ def by_numpy(checkpoint: Checkpoint, given: Inputs) -> Vectors:
 def by_bundle(checkpoint: Checkpoint, folder: Path, precision: Precision, given: Inputs) -> Vectors:
     """fp32: all at once; int8: one by one, as the encoder does. The files go afterwards."""
     write_bundle(checkpoint, folder, "full", {"image": precision, "text": precision})
-    text, image = TextTower(folder, checkpoint.padding), ImageTower(folder, threads=2)
+    text = TextTower(folder, Variant(padding=checkpoint.padding))
+    image = ImageTower(folder, threads=2)
     if precision == "fp32":
         found = Vectors(text.encode(given.rows), image.encode(given.pixels))
     else:

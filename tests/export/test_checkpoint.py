@@ -11,13 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.random_clip import MEAN, STD, tiny_clip
-from model_export.__main__ import main
 from model_export.preprocessing import (
     UnsupportedPreprocessing,
     parse_openclip,
     parse_preprocessing,
 )
 from tests.export.checkpoints import change_json, old_preprocessing, save_new, save_old
+from tests.export.command import main
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_another_kind_of_model_is_refused_by_name(checkpoint, refused, kind):
     change_json(checkpoint / "config.json", model_type=kind)
     line = refused(checkpoint)
     message = f"has a config.json that is not supported: model_type is {kind!r}"
-    assert line.startswith(f"export: {checkpoint} {message}")
+    assert line.startswith(f"clipsearch: {checkpoint} {message}")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_another_kind_of_model_is_refused_by_name(checkpoint, refused, kind):
 def test_a_missing_file_is_named(checkpoint, refused, files, message):
     for file in files:
         (checkpoint / file).unlink()
-    assert f"export: {checkpoint} {message}" in refused(checkpoint)
+    assert f"clipsearch: {checkpoint} {message}" in refused(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_a_missing_file_is_named(checkpoint, refused, files, message):
 def test_a_file_that_is_cut_off_is_named(checkpoint, refused, file, message):
     data = (checkpoint / file).read_bytes()
     (checkpoint / file).write_bytes(data[: len(data) // 2])
-    assert f"export: {checkpoint} {message}" in refused(checkpoint)
+    assert f"clipsearch: {checkpoint} {message}" in refused(checkpoint)
 
 
 def test_a_pytorch_file_that_is_cut_off_is_named(tmp_path, refused):
@@ -111,7 +111,9 @@ def test_weights_that_do_not_fit_are_refused(checkpoint, refused, change, messag
     change(weights)
     save_file(weights, checkpoint / "model.safetensors", {"format": "pt"})
     line = refused(checkpoint)
-    assert line == (f"export: {checkpoint} has weights that do not fit its config.json: {message}")
+    assert line == (
+        f"clipsearch: {checkpoint} has weights that do not fit its config.json: {message}"
+    )
 
 
 def test_more_layers_in_the_configuration_than_in_the_weights_are_refused(checkpoint, refused):
@@ -153,10 +155,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(checkpoint, capsys, tmp_pat
 def test_what_cannot_be_asked_for_is_one_line(checkpoint, refused, tmp_path):
     assert "there is no folder /none/such" in refused(Path("/none/such"), code=2)
     assert "--to: 'ftp://x' is not file://" in refused(checkpoint, "--to", "ftp://x", code=2)
+    said = refused(checkpoint, "--text-template", "a photo", code=2)
+    assert said.startswith("clipsearch: --text-template: ")
     file = checkpoint / "config.json"
     said = f"--to: {file} is no folder that can be written"
     assert said in refused(checkpoint, "--to", (file / "index").as_uri(), code=2)
-    assert "invalid choice: 'fp16'" in refused(checkpoint, "--precision", "fp16", code=2)
+    assert "'fp16' is not one of 'fp32', 'int8'" in refused(
+        checkpoint, "--precision", "fp16", code=2
+    )
 
 
 def test_a_folder_with_other_things_is_not_written_into(checkpoint, capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +19,7 @@ from tests.support.pictures import encoded, turning
 
 SQUARE = {"size": {"height": 24, "width": 24}}
 CROPPED = {"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}
-DOCUMENTS = {
+DOCUMENTS: dict[str, dict[str, Any]] = {
     "SigLIP": {"image_processor_type": "SiglipImageProcessorPil", **SQUARE, "resample": 3},
     "SigLIP 2": {
         "image_processor_type": "SiglipImageProcessorPil",

@@ -79,8 +79,8 @@ class Encoder:
         """
         self._source = source
         threads = 1 if side_by_side else cpus()
-        padding = source.bundle.variant.padding
-        self._text = _Lazy(lambda: _load(source, "text", lambda at: TextTower(at, padding)))
+        variant = source.bundle.variant
+        self._text = _Lazy(lambda: _load(source, "text", lambda at: TextTower(at, variant)))
         self._image = _Lazy(lambda: _load(source, "image", lambda at: ImageTower(at, threads)))
 
     @classmethod
@@ -146,11 +146,17 @@ class Encoder:
         return {tower for tower, lazy in towers.items() if lazy.value is not None}
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
-        """Return (tokens of each text with start and end, whether each text was cut)."""
+        """Return (tokens of each text with start and end, whether each text was cut).
+
+        Each text is put into the model's text template first, if it has one.
+        """
         return self._text.get().tokenize(texts, self.bundle.context_length)
 
     def encode_text(self, texts: Sequence[str]) -> TextEmbedding:
-        """Encode texts. Texts beyond the model's context are cut and flagged."""
+        """Encode texts, in the model's text template if it has one.
+
+        Texts beyond the model's context are cut and flagged.
+        """
         rows, truncated = self.tokenize(texts) if texts else ([], [])
         import numpy as np  # already imported during the download
 

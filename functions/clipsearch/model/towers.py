@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.cpus import cpus
-from clipsearch.model.variants import Padding
+from clipsearch.model.variants import CLIP, Variant
 from clipsearch.text import plain
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ class ImageTower:
 class TextTower:
     """Tokenizes texts and encodes tokens as vectors."""
 
-    def __init__(self, folder: Path, padding: Padding | None = None) -> None:
-        """`padding`: what the model needs after a text; None: it reads nothing there."""
-        self._padding = padding
+    def __init__(self, folder: Path, variant: Variant = CLIP) -> None:
+        """`variant`: the text template and the padding."""
+        self._variant = variant
         with ThreadPoolExecutor(1, "clipsearch-text") as pool:
             session = pool.submit(_session, folder / "text.onnx", cpus())
             self._tokenizer = _tokenizer(folder / "tokenizer.json")
@@ -50,7 +50,9 @@ class TextTower:
 
         A family without a start token has only the end token. A cut text keeps its end token.
         """
-        encodings = self._tokenizer.encode_batch([plain(text) for text in texts])
+        encodings = self._tokenizer.encode_batch(
+            [self._variant.in_template(plain(text)) for text in texts]
+        )
         rows = [encoding.ids for encoding in encodings]
         truncated = [len(row) > context_length for row in rows]
         rows = [
@@ -64,12 +66,13 @@ class TextTower:
         import numpy as np
 
         length = max(map(len, rows))
-        if self._padding is None:
+        padding = self._variant.padding
+        if padding is None:
             # A causal tower pools at the first end token, so later tokens have no effect.
             token = rows[0][-1]
         else:
             # Without a length, the tower masks the token.
-            token, length = self._padding.token, max(length, self._padding.length or 0)
+            token, length = padding.token, max(length, padding.length or 0)
         ids = np.full((len(rows), length), token, np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row

@@ -63,7 +63,7 @@ class Service:
         """
         with timing.phase("load"):
             model = self._keeper.model()
-        mark = _fingerprint(query, model.space)
+        mark = _fingerprint(query, model)
         if query.cursor is not None and query.cursor.fingerprint != mark:
             raise BadQuery(
                 "cursor belongs to another query or to an earlier model; search again without it"
@@ -214,7 +214,10 @@ def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hi
     return others[: query.limit], len(others) > query.limit
 
 
-def _fingerprint(query: Query, space: str) -> bytes:
+def _fingerprint(query: Query, model: Model) -> bytes:
     image = None if query.image is None else hashlib.sha256(query.image).digest()
     picture = None if query.picture is None else query.picture.numbers
-    return fingerprint(space, query.words, query.like, image, picture)
+    # models of one space may differ in their text template, which changes the order of results
+    template = model.encoder.bundle.variant.text_template
+    of_template = () if template is None or query.words is None else (template,)
+    return fingerprint(model.space, query.words, query.like, image, picture, *of_template)
