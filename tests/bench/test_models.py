@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from benchmarks import models
+from benchmarks.random_checkpoint import TOKENIZERS, RandomWeights
 from benchmarks.random_tokenizers import WORDS
 from model_export.facts import FACTS
 from model_export.known import KNOWN
@@ -42,12 +43,12 @@ def tiny(monkeypatch, tmp_path):
 
 
 def test_each_family_has_a_tokenizer():
-    assert set(models.TOKENIZERS) == set(ONE_OF_EACH)
+    assert set(TOKENIZERS) == set(ONE_OF_EACH)
 
 
-@pytest.mark.parametrize("family", models.TOKENIZERS)
+@pytest.mark.parametrize("family", TOKENIZERS)
 def test_a_made_up_tokenizer_knows_the_words_of_the_queries(family):
-    tokenizer = models.TOKENIZERS[family](VOCABULARY)
+    tokenizer = TOKENIZERS[family](VOCABULARY)
     assert tokenizer.get_vocab_size() == VOCABULARY
     around = len(tokenizer.encode("").ids)
     for word in WORDS:
@@ -66,7 +67,7 @@ def test_a_model_of_each_family_is_written_and_measured(tiny, model):
 
 
 def test_weights_are_the_same_each_time():
-    weights = models.RandomWeights({"a.weight": (3, 4), "norm.weight": (4,)})
+    weights = RandomWeights({"a.weight": (3, 4), "norm.weight": (4,)})
     assert (weights["a.weight"] == weights["a.weight"]).all()
     assert abs(weights["norm.weight"] - 1).max() < 0.2
     assert list(weights) == ["a.weight", "norm.weight"]
