@@ -20,19 +20,12 @@ from clipsearch.images.decode import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
 from search.engine.errors import BadQuery
-from search.engine.query import Query
-from search.engine.timing import Timing, server_timing
-from search.http import html, openapi
+from search.engine.timing import Timing
+from search.http import docs, html, openapi
 from search.http.access_log import write_line
 from search.http.body import Arrivals
-from search.http.cors import ANYONE, cors_headers, preflight_headers
-from search.http.errors import (
-    MEDIA_TYPE,
-    Problem,
-    UnknownPath,
-    WrongMethod,
-    problem_of,
-)
+from search.http.cors import ANYONE, preflight_headers
+from search.http.errors import UnknownPath, WrongMethod, problem_of
 from search.http.form import FORM_OVERHEAD, check_content_type, parse_form
 from search.http.params import (
     MAX_IMAGES,
@@ -43,6 +36,15 @@ from search.http.params import (
     query_of_post,
 )
 from search.http.pool import Pool
+from search.http.responses import (
+    answered,
+    finished,
+    json_answer,
+    problem_response,
+    start,
+    wants_page,
+)
+from search.http.reuse import reusable
 
 if TYPE_CHECKING:
     from search.engine.service import Service
@@ -71,6 +73,10 @@ _service_lock = threading.Lock()
 async def search(request: Request) -> Response:
     telemetry.begin(request.headers)
     timing, was_cold = Timing(), not _make_service.cache_info().currsize
+    try:
+        site_url, allowed = _settings().site_url, _settings().allowed_origins
+    except SettingsError:  # the response is an error without details; let every page read it
+        site_url, allowed = "", (ANYONE,)
     detail = ""
     try:
         response = await _answer(request, timing)
@@ -80,10 +86,10 @@ async def search(request: Request) -> Response:
     except Exception as error:
         problem = problem_of(error)
         detail = problem.detail
-        response = _problem(request, problem)
+        response = problem_response(request, problem, site_url)
     is_cold = was_cold and bool(_make_service.cache_info().currsize)
     write_line(request, response.status_code, detail, is_cold, timing)
-    return _finished(request, response)
+    return finished(request, response, allowed)
 
 
 async def _answer(request: Request, timing: Timing) -> Response:
@@ -100,15 +106,17 @@ async def _answer(request: Request, timing: Timing) -> Response:
 
 
 async def _search_by_address(request: Request, timing: Timing) -> Response:
+    if not request.query_params and wants_page(request):
+        return start(_settings().site_url)
     query = query_of_get(request.query_params.multi_items())
     async with texts.place(request) as place:
         answer = await place.run(lambda: _service(timing).answer(query, timing))
-    return _answered(request, query, answer)
+    return answered(request, query, answer, _settings().site_url)
 
 
 async def _search_by_form(request: Request, timing: Timing) -> Response:
     """Redirects a browser to the URL of its search, so that it becomes a link."""
-    is_for_page = html.wants_page(request.headers.get("accept"))
+    is_for_page = wants_page(request)
 
     def work(pairs: Pairs, images: list[bytes]) -> Response:
         query = query_of_post(pairs, *images)
@@ -116,7 +124,7 @@ async def _search_by_form(request: Request, timing: Timing) -> Response:
         if is_for_page and query.cursor is None:
             address = html.address_of(service.as_link(query, timing))
             return Response(status_code=303, headers={"Location": address})
-        return _answered(request, query, service.answer(query, timing))
+        return answered(request, query, service.answer(query, timing), _settings().site_url)
 
     return await _with_form(request, work)
 
@@ -128,20 +136,20 @@ async def _classify(request: Request, timing: Timing) -> Response:
             raise BadQuery("nothing to classify; post a picture as the field image")
         return _service(timing).classify(images, labels, timing)
 
-    return _json(await _with_form(request, work, MAX_IMAGES))
+    return json_answer(await _with_form(request, work, MAX_IMAGES))
 
 
 async def _embed_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_embed(request.query_params.multi_items())
     async with texts.place(request) as place:
-        return _json(await place.run(lambda: _service(timing).embed(query, timing)))
+        return json_answer(await place.run(lambda: _service(timing).embed(query, timing)))
 
 
 async def _embed_by_form(request: Request, timing: Timing) -> Response:
     def work(pairs: Pairs, images: list[bytes]) -> dict[str, Any]:
         return _service(timing).embed(query_of_embed(pairs, *images), timing)
 
-    return _json(await _with_form(request, work))
+    return json_answer(await _with_form(request, work))
 
 
 async def _with_form(
@@ -178,7 +186,12 @@ async def _health(request: Request, timing: Timing) -> Response:
 
 async def _openapi(request: Request, timing: Timing) -> Response:
     checked(request.query_params.multi_items(), ())
-    return Response(openapi.document(), media_type="application/json")
+    return reusable(request, Response(openapi.document(), media_type="application/json"))
+
+
+async def _docs(request: Request, timing: Timing) -> Response:
+    checked(request.query_params.multi_items(), ())
+    return reusable(request, HTMLResponse(docs.page(), headers=docs.headers()))
 
 
 ROUTES: dict[str, dict[str, Handler]] = {
@@ -188,46 +201,8 @@ ROUTES: dict[str, dict[str, Handler]] = {
     "/status": {"GET": _status},
     "/health": {"GET": _health},
     "/openapi.json": {"GET": _openapi},
+    "/docs": {"GET": _docs},
 }
-
-
-def _answered(request: Request, query: Query, answer: dict[str, Any]) -> Response:
-    if html.wants_page(request.headers.get("accept")):
-        site_url = _settings().site_url
-        timing = {"Server-Timing": server_timing(answer["timing_ms"])}
-        text = html.answer_page(query, answer, site_url)
-        return HTMLResponse(text, headers=timing | html.headers(site_url))
-    return _json(answer)
-
-
-def _json(answer: dict[str, Any]) -> Response:
-    return JSONResponse(answer, headers={"Server-Timing": server_timing(answer["timing_ms"])})
-
-
-def _problem(request: Request, problem: Problem) -> Response:
-    if html.wants_page(request.headers.get("accept")):
-        try:
-            site_url = _settings().site_url
-        except SettingsError:
-            site_url = ""
-        words = getattr(request.state, "words", request.query_params.get("q", ""))
-        text = html.problem_page(problem, words, site_url)
-        headers = {**problem.headers, **html.headers(site_url)}
-        return HTMLResponse(text, problem.status, headers=headers)
-    return JSONResponse(problem.body(), problem.status, problem.headers, MEDIA_TYPE)
-
-
-def _finished(request: Request, response: Response) -> Response:
-    """Add the headers of every response. For HEAD the server leaves out the body."""
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["Vary"] = "Accept"
-    try:
-        allowed = _settings().allowed_origins
-    except SettingsError:
-        allowed = (ANYONE,)  # the response is an error without details; let every page read it
-    for name, value in cors_headers(request.headers.get("origin"), allowed).items():
-        response.headers.append(name, value)
-    return response
 
 
 @functools.cache

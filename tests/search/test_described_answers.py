@@ -22,7 +22,8 @@ def assert_described(document, method, path, response):
     for header in described["headers"]:
         assert header.lower() in response.headers
     schema = described["content"][content_type]["schema"]
-    assert list(faults(document, schema, response.json(), is_whole=True)) == []
+    if content_type != "text/html":
+        assert list(faults(document, schema, response.json(), is_whole=True)) == []
 
 
 def test_answers_are_as_described(gallery, client, document):
@@ -39,6 +40,7 @@ def test_answers_are_as_described(gallery, client, document):
         ("GET", "/status", client.get("/status")),
         ("GET", "/health", client.get("/health")),
         ("GET", "/openapi.json", client.get("/openapi.json")),
+        ("GET", "/docs", client.get("/docs")),
     ]
     for method, path, response in asked:
         assert response.status_code == 200

@@ -48,9 +48,9 @@ def asked_alone(gallery, *paths):
     return statuses, set(modules)
 
 
-def test_health_openapi_and_refusals_load_nothing(gallery):
-    statuses, modules = asked_alone(gallery, "/health", "/openapi.json", "/?q=")
-    assert statuses == [200, 200, 400]
+def test_health_openapi_docs_and_refusals_load_nothing(gallery):
+    statuses, modules = asked_alone(gallery, "/health", "/openapi.json", "/docs", "/?q=")
+    assert statuses == [200, 200, 200, 400]
     assert not HEAVY & modules
 
 

@@ -113,7 +113,7 @@ def test_everything_that_is_sent_or_answered_has_an_example_that_is_right(docume
     ]
     for response in [*bodies.values(), *inline]:
         for body in response.get("content", {}).values():
-            if body["schema"] == {"type": "object"}:
+            if body["schema"] in ({"type": "object"}, {"type": "string"}):
                 continue
             assert examples_of(body)
             for example in examples_of(body):
@@ -145,7 +145,7 @@ def test_every_status_of_an_error_is_described_and_no_other(document):
         for status in node.get("responses", {})
     }
     # unknown paths and methods have no operation that could describe them
-    assert described - {200, 303} == {status for _, status in TABLE} - {405} | {500}
+    assert described - {200, 303, 304} == {status for _, status in TABLE} - {405} | {500}
 
 
 def test_every_reference_leads_somewhere_and_everything_is_referred_to(document):

@@ -153,9 +153,19 @@ def test_the_page_of_a_like_leads_on_too(client):
     assert len(Page(client.get(f"/{more}", headers=BROWSER)).all("img")) == 1
 
 
+def test_without_a_query_it_is_a_form_for_a_browser_and_an_error_for_a_program(client):
+    response = client.get("/", headers=BROWSER)
+    assert response.status_code == 200
+    page = Page(response)
+    assert "Type what you are looking for, or choose a picture." in page.text
+    assert page.all("form")
+    assert not [tag for tag, attributes in page.tags if attributes.get("role") == "alert"]
+    assert client.get("/").status_code == 400
+
+
 def test_an_error_is_a_page_with_its_status(client):
     for path, status, said in (
-        ("/", 400, "Type what you are looking for, or choose a picture."),
+        ("/?limit=3", 400, "Type what you are looking for, or choose a picture."),
         ("/?like=nobody.jpg", 404, "The photo 'nobody.jpg' is not in the index."),
         ("/nothing", 404, "Unknown path '/nothing'; allowed: /, "),
     ):

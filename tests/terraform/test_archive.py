@@ -47,7 +47,9 @@ def test_the_archive_has_the_entry_points_at_its_root_and_nothing_that_was_left_
 ) -> None:
     names = zipfile.ZipFile(archive).namelist()
     assert {"main.py", "requirements.txt", "search/main.py", "ingest/main.py"} <= set(names)
-    assert {PurePosixPath(name).suffix for name in names} == {".py", ".txt", ".json", ".html"}
+    assert {PurePosixPath(name).suffix for name in names} == {
+        *(".py", ".txt", ".json", ".html", ".css")
+    }
     assert not any("__pycache__" in name for name in names)
 
 

@@ -64,6 +64,11 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
     )
 
 
+def start_page(site_url: str) -> str:
+    """The form alone, for `/` without a query."""
+    return _page(title="Search your photos", words="", site=site_url, is_start=True)
+
+
 def problem_page(problem: Problem, words: str, site_url: str) -> str:
     """`words`: the text of the query, for the search field."""
     said = problem.detail[:1].upper() + problem.detail[1:]
@@ -75,7 +80,7 @@ def problem_page(problem: Problem, words: str, site_url: str) -> str:
 
 def _page(*, title: str, **values: Any) -> str:
     return _template().render(
-        {"problem": "", "is_demo": False, "title": shortened(title), **values}
+        {"problem": "", "is_start": False, "is_demo": False, "title": shortened(title), **values}
     )
 
 
