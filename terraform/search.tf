@@ -20,6 +20,7 @@ locals {
     CLIPSEARCH_MODEL           = "current"
     CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
     CLIPSEARCH_SITE_URL        = var.public_page ? local.site_url : ""
+    CLIPSEARCH_FETCH_URLS      = var.fetch_urls ? "1" : "0"
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
     GOOGLE_CLOUD_PROJECT       = var.project

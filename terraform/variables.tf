@@ -58,6 +58,13 @@ variable "email" {
   }
 }
 
+variable "fetch_urls" {
+  description = "true: search fetches pictures from public http(s) URLs that a request names (CLIPSEARCH_FETCH_URLS). With public = true, everybody can then make it load up to 20 MB from any public site."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "ingest" {
   description = "The size and the maximum of instances of the ingest function. One instance works on one event at a time, so a photo that ends the process affects no other event."
   type = object({

@@ -42,7 +42,8 @@ WITHIN = {
     "ingest/reconcile": ("clipsearch", "ingest/messages"),
     "search": ("clipsearch",),
     "search/engine": ("clipsearch",),
-    "search/http": ("clipsearch", "search/engine"),
+    "search/fetch": ("clipsearch",),
+    "search/http": ("clipsearch", "search/engine", "search/fetch"),
 }
 # These compare arrays. Like the index, they are imported inside functions only.
 NUMPY_AT_THE_TOP = ("clipsearch/index", "ingest/reconcile")

@@ -33,6 +33,7 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_MODEL": "current",
     "CLIPSEARCH_ALLOWED_ORIGINS": "*",
     "CLIPSEARCH_SITE_URL": "",
+    "CLIPSEARCH_FETCH_URLS": "0",
     "CLIPSEARCH_TOPIC": "",
     "CLIPSEARCH_DEAD_LETTERS": "",
     "GOOGLE_CLOUD_PROJECT": "",
@@ -54,6 +55,7 @@ class Settings:
     dead_letters: str = ""
     sign_as: str = ""
     site_url: str = ""
+    fetch_urls: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -73,6 +75,7 @@ class Settings:
             sign_as=_sign_as(values),
             dead_letters=_topic(values, "CLIPSEARCH_DEAD_LETTERS"),
             site_url=_site_url(values),
+            fetch_urls=_switch(values, "CLIPSEARCH_FETCH_URLS"),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)
@@ -140,6 +143,13 @@ def _origins(values: Mapping[str, str | None]) -> tuple[str, ...]:
         allowed = "'*' or origins such as https://example.org, separated by commas"
         raise SettingsError("CLIPSEARCH_ALLOWED_ORIGINS", value, allowed)
     return origins
+
+
+def _switch(values: Mapping[str, str | None], name: str) -> bool:
+    value = values[name] or "0"
+    if value not in ("0", "1"):
+        raise SettingsError(name, value, "1 (yes) or 0 (no)")
+    return value == "1"
 
 
 def _topic(values: Mapping[str, str | None], name: str) -> str:

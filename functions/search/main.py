@@ -7,6 +7,7 @@ needs search.engine.service imports it, in a thread of the pool.
 import functools
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import functions_framework.aio
@@ -20,12 +21,14 @@ from clipsearch.images.decode import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
 from search.engine.errors import BadQuery
+from search.engine.query import Query
 from search.engine.timing import Timing
 from search.http import docs, html, openapi
 from search.http.access_log import write_line
 from search.http.body import Arrivals
 from search.http.cors import ANYONE, preflight_headers
 from search.http.errors import UnknownPath, WrongMethod, problem_of
+from search.http.fetching import Fetching
 from search.http.form import FORM_OVERHEAD, check_content_type, parse_form
 from search.http.params import (
     MAX_IMAGES,
@@ -65,6 +68,7 @@ Handler = Callable[[Request, Timing], Awaitable[Response]]
 
 texts = Pool("texts", TEXT_WORKERS, PLACES)
 pictures = Pool("pictures", PICTURE_WORKERS, PLACES)
+fetching = Fetching()
 arrivals = Arrivals(MAX_BYTES + FORM_OVERHEAD, int(memory_limit() * BODIES_SHARE))
 _service_lock = threading.Lock()
 
@@ -109,24 +113,45 @@ async def _search_by_address(request: Request, timing: Timing) -> Response:
     if not request.query_params and wants_page(request):
         return start(_settings().site_url)
     query = query_of_get(request.query_params.multi_items())
+    if query.url is not None:
+        return await _search_by_url(request, query, timing)
     async with texts.place(request) as place:
         answer = await place.run(lambda: _service(timing).answer(query, timing))
     return answered(request, query, answer, _settings().site_url)
 
 
 async def _search_by_form(request: Request, timing: Timing) -> Response:
-    """Redirects a browser to the URL of its search, so that it becomes a link."""
-    is_for_page = wants_page(request)
 
-    def work(pairs: Pairs, images: list[bytes]) -> Response:
+    def work(pairs: Pairs, images: list[bytes]) -> Response | Query:
         query = query_of_post(pairs, *images)
-        service = _service(timing)
-        if is_for_page and query.cursor is None:
-            address = html.address_of(service.as_link(query, timing))
-            return Response(status_code=303, headers={"Location": address})
-        return answered(request, query, service.answer(query, timing), _settings().site_url)
+        return query if query.url is not None else _with_picture(request, query, timing)
 
-    return await _with_form(request, work)
+    found = await _with_form(request, work)
+    if isinstance(found, Query):  # its picture must be fetched first
+        return await _search_by_url(request, found, timing)
+    return found
+
+
+async def _search_by_url(request: Request, query: Query, timing: Timing) -> Response:
+    assert query.url is not None
+    is_allowed = _settings().fetch_urls
+    async with (
+        pictures.place(request) as place,
+        fetching.picture(query.url, is_allowed) as image,
+    ):
+        fetched = replace(query, url=None, image=image)
+        return await place.run(lambda: _with_picture(request, fetched, timing))
+
+
+def _with_picture(request: Request, query: Query, timing: Timing) -> Response:
+    """For a browser, the picture becomes part of a link: of the next page's, or of the address
+    to which a posted form redirects."""
+    service = _service(timing)
+    if wants_page(request) and query.cursor is None:
+        query = service.as_link(query, timing)
+        if request.method == "POST":
+            return Response(status_code=303, headers={"Location": html.address_of(query)})
+    return answered(request, query, service.answer(query, timing), _settings().site_url)
 
 
 async def _classify(request: Request, timing: Timing) -> Response:

@@ -76,6 +76,10 @@ def test_errors_are_as_described(
         ("POST", "/embed", client.post("/embed", files={"image": b"words"})),
         ("POST", "/", client.post_image(png("blue") + bytes(20_000_000))),
     ]
+    fetching = client_of(gallery, CLIPSEARCH_FETCH_URLS="1")
+    monkeypatch.setattr("search.fetch.network.resolve", lambda host, port: [])
+    asked.append(("GET", "/", fetching.get("/?url=http://photos.example")))
+    asked.append(("POST", "/", fetching.post(**form(("url", None, b"http://photos.example")))))
     index = gallery.environment.pop("CLIPSEARCH_INDEX")
     failing = client_of(gallery)
     asked += [("GET", "/", failing.get("/?q=red")), ("GET", "/status", failing.get("/status"))]
@@ -92,7 +96,7 @@ def test_errors_are_as_described(
         assert response.status_code >= 400
         assert_described(document, method, path, response)
     found = {response.status_code for _, _, response in asked}
-    assert found == {400, 404, 408, 413, 415, 422, 500, 503}
+    assert found == {400, 404, 408, 413, 415, 422, 424, 500, 503}
 
 
 def test_the_checker_finds_what_is_not_as_described(document, client):

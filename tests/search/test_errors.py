@@ -34,7 +34,7 @@ def assert_problem(response, status, said):
         ("q=%20%09", "q is empty"),
         ("like=", "like is empty"),
         ("q=red&like=red.jpg", "cannot be combined"),
-        ("q=red&colour=x", "unknown parameter 'colour'; allowed: q, like, picture, limit, cursor"),
+        ("q=red&colour=x", "unknown parameter 'colour'; allowed: q, like, picture, url, limit"),
         ("q=red&Q=blue", "unknown parameter 'Q'"),
         ("q=red&q=blue", "q is given more than once"),
         ("q=red&limit=3&limit=3", "limit is given more than once"),

@@ -52,8 +52,8 @@ def faults(document, schema, value, where="$", is_whole=False):
         elif word in ("minimum", "maximum"):
             if (value < wanted) if word == "minimum" else (value > wanted):
                 yield f"{where} is beyond the {word} {wanted}: {value!r}"
-        elif word in ("minLength", "minItems", "maxItems"):
-            if (len(value) > wanted) if word == "maxItems" else (len(value) < wanted):
+        elif word in ("minLength", "maxLength", "minItems", "maxItems"):
+            if (len(value) > wanted) if word.startswith("max") else (len(value) < wanted):
                 yield f"{where} breaks {word} {wanted}"
         elif word == "oneOf":
             found = [list(faults(document, choice, value, where, is_whole)) for choice in wanted]

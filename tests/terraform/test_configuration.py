@@ -29,6 +29,7 @@ NAMES = {  # examples, to check that the settings accept the composed values
     'join(",", var.allowed_origins)': "https://storage.googleapis.com",
     'var.public ? "" : google_service_account.search.email': ACCOUNT,
     'var.public_page ? local.site_url : ""': "https://storage.googleapis.com/my-site",
+    'var.fetch_urls ? "1" : "0"': "0",
     "google_pubsub_topic.dead_letters.id": "projects/my-project/topics/clipsearch-dead-letters",
     "var.project": "my-project",
     "google_pubsub_topic.maintenance.id": "projects/my-project/topics/clipsearch-maintenance",

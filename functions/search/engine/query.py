@@ -12,13 +12,14 @@ LIMIT_DEFAULT = 24
 class Query:
     """Words, a picture, or both; or `like` alone, the name of an indexed photo.
 
-    A picture is either `image`, the bytes of a file, or `picture`, its vector. `limit` and
-    `cursor` select the page of results.
+    A picture is either `image`, the bytes of a file, or `picture`, its vector, or at `url`, from
+    where it must be fetched before the search. `limit` and `cursor` select the page of results.
     """
 
     words: str | None = None
     image: bytes | None = None
     picture: Picture | None = None
+    url: str | None = None
     like: str | None = None
     limit: int = LIMIT_DEFAULT
     cursor: Cursor | None = None

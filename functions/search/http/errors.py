@@ -8,6 +8,7 @@ RequestError                the request is wrong (or, for Busy, comes at a bad t
 ├── TooLarge          413
 ├── WrongContentType  415
 └── Busy              503   too many requests are waiting; with Retry-After
+UrlNotAllowed is a 400. A site that fails is a 424 and not a 5xx, because a 5xx raises an alert.
 The engine raises BadQuery for a wrong parameter, also a 400. TABLE also has the errors of
 clipsearch: no such photo (404), an unreadable picture (413, 422), no model, index or storage (503).
 """
@@ -27,6 +28,7 @@ from clipsearch.errors import (
 )
 from clipsearch.text import MOST_SHOWN, shortened
 from search.engine.errors import BadQuery, detail_of
+from search.fetch.errors import SiteFailed, SiteTooSlow, UrlNotAllowed
 
 log = logging.getLogger("clipsearch")
 
@@ -94,6 +96,7 @@ class Problem:
 TABLE: tuple[tuple[type[Exception], int], ...] = (
     (BadQuery, 400),
     (BadRequest, 400),
+    (UrlNotAllowed, 400),
     (UnknownPath, 404),
     (PhotoNotIndexed, 404),
     (WrongMethod, 405),
@@ -102,6 +105,8 @@ TABLE: tuple[tuple[type[Exception], int], ...] = (
     (PhotoTooLarge, 413),
     (WrongContentType, 415),
     (UnreadablePhoto, 422),
+    (SiteFailed, 424),
+    (SiteTooSlow, 424),
     (Busy, 503),
     (NotReady, 503),
     (DamagedObject, 503),

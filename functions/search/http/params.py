@@ -12,8 +12,8 @@ LIMIT_MAX = 100
 
 NO_QUERY = "Type what you are looking for, or choose a picture."
 
-GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor")
-POST_PARAMETERS = ("q", "limit", "cursor")
+GET_PARAMETERS = ("q", "like", "picture", "url", "limit", "cursor")
+POST_PARAMETERS = ("q", "url", "limit", "cursor")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
@@ -21,14 +21,19 @@ MAX_IMAGES = 8  # for /classify, which decodes them one after the other in one t
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
-    """Parse `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadQuery."""
+    """Parse `GET /?q=…`, `?picture=…`, `?url=…`, q with one of them, or `?like=…`.
+
+    Raises BadQuery.
+    """
     values = checked(pairs, GET_PARAMETERS)
-    asked = [name for name in ("q", "picture", "like") if name in values]
+    asked = [name for name in ("q", "picture", "url", "like") if name in values]
     if "like" in asked and len(asked) > 1:
         raise BadQuery(f"{asked[0]} and like cannot be combined; use one of them")
+    if "picture" in asked and "url" in asked:
+        raise BadQuery("picture and url cannot be combined; use one of them")
     if not asked:
         raise BadQuery(
-            f"{NO_QUERY} API: set q, picture, or like (the name of an indexed photo), "
+            f"{NO_QUERY} API: set q, picture, url, or like (the name of an indexed photo), "
             "or post a picture as the field image of multipart/form-data."
         )
     for name in asked:
@@ -40,11 +45,13 @@ def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
 def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
     """Parse a posted form. `pairs`: its text fields and the parameters of the URL.
 
-    An empty q means no words, because browsers send every field of a form. Raises BadQuery.
+    An empty q or url means none, because browsers send every field of a form. Raises BadQuery.
     """
     query = _query(checked(pairs, POST_PARAMETERS), image)
-    if query.words is None and query.image is None:
-        raise BadQuery(f"{NO_QUERY} API: set the field q, image or both.")
+    if query.image is not None and query.url is not None:
+        raise BadQuery("image and url cannot be combined; send one of them")
+    if query.words is None and query.image is None and query.url is None:
+        raise BadQuery(f"{NO_QUERY} API: set the field q, image, url, or q with one of them.")
     return query
 
 
@@ -98,6 +105,7 @@ def _query(values: dict[str, str], image: bytes | None = None) -> Query:
         words=_words(values),
         image=image,
         picture=None if picture is None else decode_picture(picture),
+        url=values.get("url", "").strip() or None,
         like=values.get("like"),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
