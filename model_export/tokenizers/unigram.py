@@ -56,10 +56,12 @@ def read_siglip(files: TokenizerFiles) -> Tokenizer:
 
 def _unigram(files: TokenizerFiles) -> tuple[Tokenizer, bytes | None]:
     """The tokenizer in tokenizer.json without a normalizer, and the table of that."""
-    document = files.document("Unigram")
+    table = precompiled(files.document("Unigram"))
+    if table is not None:  # in tokenizer.json, the library panics if it is damaged
+        normalizers.Precompiled(table)
     tokenizer = Tokenizer.from_str(files.text(TOKENIZER_JSON))
     tokenizer.normalizer = None
-    return tokenizer, precompiled(document)
+    return tokenizer, table
 
 
 def _spaces(prefix: bool) -> pre_tokenizers.PreTokenizer:
