@@ -17,7 +17,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from clipsearch.model.variants import Padding
-from model_export.config import ConfigError, Family, ModelConfig, parse_config
+from model_export.config import ConfigError, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
 from model_export.padding import read_padding
@@ -71,8 +71,8 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
     # timm's repositories have both; their config.json describes timm's image tower alone
     is_openclip = openclip is not None and "model_type" not in document
     # What is small and may be missing comes before what is large.
-    tokenizer = read_tokenizer(folder, where, _family(document))
     if openclip is not None and is_openclip:
+        tokenizer = read_tokenizer(folder, where)
         raw = open_weights(folder, where, OPENCLIP_WEIGHTS)
         document, weights = openclip_names.translate(openclip, raw, where)
         config = _config(document, where)
@@ -80,20 +80,14 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
     else:
         if not document:
             raise BadCheckpoint(where, f"has no config.json and no {OPENCLIP_CONFIG}")
-        config = _config(document, where)
+        config = _config(document, where)  # first: it says whether this is a CLIP at all
+        tokenizer = read_tokenizer(folder, where, config.family)
         preprocessing = _preprocessing(folder, where)
         weights = as_in_transformers(config.family, open_weights(folder, where, WEIGHTS))
     check_names(weights, weight_shapes(config), where)
     padding = read_padding(folder, config, tokenizer, where)
     template = own_template(config.family)
     return Checkpoint(document, config, weights, tokenizer, preprocessing, padding, template)
-
-
-def _family(document: Mapping[str, Any]) -> Family:
-    """Of a model that is not known yet; parse_config refuses other families. OpenCLIP's models
-    have no model_type."""
-    named = document.get("model_type")
-    return next((family for family in FAMILIES if family == named), "clip")
 
 
 def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
@@ -108,6 +102,8 @@ def _preprocessing(folder: Path, where: str) -> Preprocessing:
         document = _json(folder, name, where)
         if document is not None and name == "processor_config.json":
             document = document.get("image_processor")
+            if not isinstance(document, dict | None):
+                raise BadCheckpoint(where, f"has a damaged {name}: image_processor is no object")
         if document is not None:
             break
     else:
@@ -121,8 +117,11 @@ def _preprocessing(folder: Path, where: str) -> Preprocessing:
 def _openclip_preprocessing(
     document: Mapping[str, Any], config: ModelConfig, where: str
 ) -> Preprocessing:
+    steps = document.get("preprocess_cfg") or {}
+    if not isinstance(steps, dict):
+        raise BadCheckpoint(where, f"has a damaged {OPENCLIP_CONFIG}: preprocess_cfg is no object")
     try:
-        return parse_openclip(document.get("preprocess_cfg") or {}, config.vision.image_size)
+        return parse_openclip(steps, config.vision.image_size)
     except UnsupportedPreprocessing as exc:
         raise BadCheckpoint(where, f"has preprocessing that is not supported: {exc}") from exc
 
@@ -134,7 +133,7 @@ def _json(folder: Path, name: str, where: str) -> dict[str, Any] | None:
         return None
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadCheckpoint(where, f"has a damaged {name}: {exc}") from exc
     if not isinstance(document, dict):
         raise BadCheckpoint(where, f"has a damaged {name}: it is no JSON object")

@@ -63,6 +63,8 @@ def download(weights: Weights, progress: Progress) -> str | None:
     url = hf_hub_url(weights.model, weights.name, revision=weights.revision)
     about = get_hf_file_metadata(url)
     etag = about.etag or ""
+    if not re.fullmatch(r"\w[\w.-]*", etag):  # it becomes the name of a file in the cache
+        raise HubError(f"{constants.ENDPOINT} names {weights} by {etag[:80]!a}, which is no ETag")
     blobs = Path(constants.HF_HUB_CACHE) / _folder(weights.model) / "blobs"
     blobs.mkdir(parents=True, exist_ok=True)
     expected = weights.sha256 or (etag if is_sha256(etag) else None)

@@ -171,7 +171,7 @@ def _is_openclip(folder: Path, names: Collection[str]) -> bool:
         return False
     try:
         return "model_type" not in json.loads((folder / CONFIG).read_bytes())
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return True
 
 
@@ -179,7 +179,7 @@ def _shards(index: Path) -> list[str]:
     """The files that the index of weights in several files names. HubError if it is none."""
     try:
         shards = sorted(set(json.loads(index.read_bytes())["weight_map"].values()))
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise HubError(f"{index} is not an index of weights") from exc
     if not all(isinstance(name, str) and Path(name).name == name for name in shards):
         raise HubError(f"{index} names files outside of its folder")

@@ -62,6 +62,8 @@ def options_of(
     out = (out or place_of(model, models)).expanduser().resolve()
     if foreign := foreign_files(out):
         raise UsageError(f"{out} holds what is no bundle, such as {foreign[0]}: choose another")
+    for folder_of_out in (out.parent, out):
+        _check_writable(folder_of_out, "--out")
     return Options(
         model=model,
         folder=folder,
@@ -85,8 +87,13 @@ def _bucket(url: str | None) -> Bucket | None:
     except ValueError as exc:
         raise UsageError(f"--to: {exc}") from exc
     if isinstance(bucket, FolderBucket):
-        there = next(path for path in (bucket.root, *bucket.root.parents) if path.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-            raise UsageError(f"--to: {there} is no folder that can be written")
+        _check_writable(bucket.root, "--to")
     next(bucket.list("models/current/"), None)
     return bucket
+
+
+def _check_writable(folder: Path, option: str) -> None:
+    """UsageError unless `folder` can be written, or made."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"{option}: {there} is no folder that can be written")

@@ -26,8 +26,11 @@ def read_padding(
         return None
     files = TokenizerFiles(folder, tokenizer_config(folder, where))
     kind = str(files.config.get("tokenizer_class") or SIGLIP).removesuffix("Fast")
-    token = files.token("pad_token", SIGLIP_PAD if kind == SIGLIP else OTHER_PAD)
-    number = tokenizer.token_to_id(token)
+    try:
+        token = files.token("pad_token", SIGLIP_PAD if kind == SIGLIP else OTHER_PAD)
+        number = tokenizer.token_to_id(token)
+    except (KeyError, ValueError) as exc:  # no content, or half of a surrogate pair
+        raise BadCheckpoint(where, "has a damaged tokenizer_config.json: pad_token") from exc
     if number is None:
         raise BadCheckpoint(where, f"pads texts with {token!r}, which its tokenizer does not know")
     return Padding(number, config.text.context)

@@ -105,7 +105,7 @@ def _kind(config: Mapping[str, Any]) -> str:
     found = "CLIP"
     for name in ("feature_extractor_type", "image_processor_type"):
         if (kind := config.get(name)) is not None:
-            if kind not in KINDS:
+            if not isinstance(kind, str) or kind not in KINDS:
                 supported = ", ".join(f"{one}ImageProcessor" for one in DEFAULTS)
                 raise UnsupportedPreprocessing(f"{name} {kind!r}; supported are {supported}")
             found = KINDS[kind]

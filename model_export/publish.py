@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from clipsearch.model.bundle import publish_bundle, publish_next
+from clipsearch.model.bundle import publish_bundle, publish_next, read_bundle
 from clipsearch.storage import Bucket
 
 
@@ -17,10 +17,11 @@ def publish(folder: Path, bucket: Bucket, switch_now: bool, say: Callable[[str],
         say(f"{bucket.url}: space {space} is current")
         return
     pointer = publish_next(folder, bucket, say)
-    if pointer.filling is None:
-        say(f"{bucket.url}: space {pointer.space} is current")
+    space = read_bundle(folder).bundle.space
+    if pointer.space == space:  # perhaps another one is being filled
+        say(f"{bucket.url}: space {space} is current")
         return
-    say(f"{bucket.url}: space {pointer.filling} is there; {pointer.space} answers until you switch")
+    say(f"{bucket.url}: space {space} is there; {pointer.space} answers until you switch")
     for step in ("reconcile --plan --space", "reconcile --space", "switch"):
-        say(f"  next: clipsearch {step} {pointer.filling} --index {bucket.url}")
+        say(f"  next: clipsearch {step} {space} --index {bucket.url}")
     say("  name the photos and thumbnails, too, by option or setting (docs/models.md)")

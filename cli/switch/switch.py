@@ -64,16 +64,19 @@ def go_back(index: Bucket) -> int:
 
 
 def _incomplete(options: Options) -> list[str]:
-    """Why the new index is not complete; few missing photos are indexed first."""
+    """Why the new index is not complete.
+
+    Few missing photos are indexed first, and photos that are gone are removed: the index of a
+    model that was neither current nor being filled has heard of no deletion."""
     plan = make_plan(options.to)
     missing = _missing(plan)
     say(f"{options.to.space}: {_covered(plan)}")
-    if not missing:
-        return []
-    if missing <= CAUGHT_UP and not options.plan_only:
+    if (missing or plan.orphans) and missing <= CAUGHT_UP and not options.plan_only:
         fill.begin(options.to)
         if not carry_out(options.to, plan)["pending"]:
             return []
+    if not missing:
+        return []
     return [
         f"{missing:,} of {plan.found.objects:,} photos are missing; fill the index with "
         f"clipsearch reconcile --space {options.to.space}"

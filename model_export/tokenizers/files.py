@@ -45,7 +45,7 @@ def precompiled(document: Mapping[str, Any]) -> bytes | None:
     """SentencePiece's table of characters in a tokenizer.json: which become which."""
     for step in _steps(document.get("normalizer")):
         if step.get("type") == "Precompiled":
-            return base64.b64decode(step["precompiled_charsmap"])
+            return base64.b64decode(step["precompiled_charsmap"], validate=True)
     return None
 
 

@@ -87,6 +87,6 @@ def tokenizer_config(folder: Path, where: str) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise BadCheckpoint(where, f"has a damaged tokenizer_config.json: {exc}") from exc
     return document if isinstance(document, dict) else {}

@@ -15,15 +15,20 @@ SPACE = "▁"
 def read_xlm_roberta(files: TokenizerFiles) -> Tokenizer:
     """XLMRobertaTokenizer: `<s> text </s>`."""
     tokenizer, table = _unigram(files)
+    start, end = files.token("bos_token", "<s>"), files.token("eos_token", "</s>")
+    steps: list[normalizers.Normalizer] = []
     if table is not None:
-        tokenizer.normalizer = normalizers.Precompiled(table)
+        steps.append(normalizers.Precompiled(table))
+    # A typed </s> is text. As a token it would hide the rest; so would <pad>, where it is masked.
+    for token in (start, end, files.token("pad_token", "<pad>")):
+        steps.append(normalizers.Replace(token, f"{token[:1]} {token[1:]}"))
+    tokenizer.normalizer = normalizers.Sequence(steps)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
             pre_tokenizers.WhitespaceSplit(),
             _spaces(bool(files.config.get("add_prefix_space", True))),
         ]
     )
-    start, end = files.token("bos_token", "<s>"), files.token("eos_token", "</s>")
     tokenizer.post_processor = processors.TemplateProcessing(
         single=[start, "$A", end], special_tokens=special(tokenizer, start, end)
     )
@@ -56,10 +61,12 @@ def read_siglip(files: TokenizerFiles) -> Tokenizer:
 
 def _unigram(files: TokenizerFiles) -> tuple[Tokenizer, bytes | None]:
     """The tokenizer in tokenizer.json without a normalizer, and the table of that."""
-    document = files.document("Unigram")
+    table = precompiled(files.document("Unigram"))
+    if table is not None:  # in tokenizer.json, the library panics if it is damaged
+        normalizers.Precompiled(table)
     tokenizer = Tokenizer.from_str(files.text(TOKENIZER_JSON))
     tokenizer.normalizer = None
-    return tokenizer, precompiled(document)
+    return tokenizer, table
 
 
 def _spaces(prefix: bool) -> pre_tokenizers.PreTokenizer:

@@ -1,4 +1,4 @@
-"""open_clip_config.json -> what config.json and preprocessor_config.json would say of the model.
+"""open_clip_config.json -> what config.json would say of the model.
 
 What is left out has the value that OpenCLIP gives it. A setting that transformers' CLIP has not
 is refused by its name.
@@ -16,8 +16,8 @@ IGNORED = {
     "model": {"custom_text", "init_logit_scale", "nonscalar_logit_scale", "output_dict"},
     "vision": {"patch_dropout", "output_tokens", "pos_embed_type", "attn_pooler_queries",
                "attn_pooler_heads", "timm_pool", "timm_proj", "timm_drop"},
-    "text": {"hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs", "output_tokens", "pad_id",
-             "eos_id", "hf_model_pretrained", "hf_proj_type", "hf_pooler_type"},
+    "text": {"hf_tokenizer_name", "tokenizer_mode", "output_tokens", "pad_id", "eos_id",
+             "hf_model_pretrained", "hf_proj_type", "hf_pooler_type"},
 }  # fmt: skip
 KNOWN = {
     "model": {"embed_dim", "quick_gelu", "vision_cfg", "text_cfg"},
@@ -28,10 +28,6 @@ KNOWN = {
 }  # fmt: skip
 # The one value of a setting that is supported.
 FIXED = {"pool_type": {"vision": "tok", "text": "argmax"}, "proj_type": {"text": "linear"}}
-
-RESAMPLE = {"bilinear": 2, "bicubic": 3}  # PIL.Image.Resampling
-OPENAI_MEAN = [0.48145466, 0.4578275, 0.40821073]
-OPENAI_STD = [0.26862954, 0.26130258, 0.27577711]
 
 
 def read_config(document: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -67,31 +63,6 @@ def read_config(document: Mapping[str, Any], where: str) -> dict[str, Any]:
             "eos_token_id": words - 1,
             "pad_token_id": 0,
         },
-    }
-
-
-def read_preprocessing(document: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """What transformers would have as preprocessor_config.json. BadCheckpoint."""
-    settings = document.get("preprocess_cfg") or {}
-    if not isinstance(settings, Mapping):
-        raise BadCheckpoint(where, "has a damaged open_clip_config.json: preprocess_cfg")
-    vision = _object(_object(document, "model_cfg", where), "vision_cfg", where)
-    image_size = vision.get("image_size", 224)
-    size = _number({"size": image_size, **settings}, "size", None, where)
-    mode, resample = settings.get("resize_mode", "shortest"), settings.get("interpolation")
-    square = {"height": size, "width": size}
-    if mode not in ("shortest", "squash"):
-        raise _unsupported(where, "resize_mode", mode, "shortest or squash")
-    if (resample or "bicubic") not in RESAMPLE:
-        raise _unsupported(where, "interpolation", resample, " or ".join(RESAMPLE))
-    return {
-        "do_resize": True,
-        "size": {"shortest_edge": size} if mode == "shortest" else square,
-        "do_center_crop": mode == "shortest",
-        "crop_size": square,
-        "resample": RESAMPLE[resample or "bicubic"],
-        "image_mean": settings.get("mean", OPENAI_MEAN),
-        "image_std": settings.get("std", OPENAI_STD),
     }
 
 

@@ -98,6 +98,8 @@ def _find(file: BinaryIO, entry: zipfile.ZipInfo, file_size: int) -> Record:
         raise Refused(f"its record {name} is compressed or encrypted")
     if entry.file_size != entry.compress_size or entry.header_offset < 0:
         raise Damaged(f"its record {name} has two sizes")
+    if entry.header_offset > file_size:  # 64 bits: more than seek() takes
+        raise Damaged(f"its record {name} lies behind the end of the file")
     file.seek(entry.header_offset)
     header = file.read(LOCAL_HEADER.size)
     if len(header) < LOCAL_HEADER.size:

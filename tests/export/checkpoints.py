@@ -8,10 +8,17 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from transformers import CLIPModel, CLIPProcessor, CLIPTokenizer
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPProcessor,
+    CLIPTextConfig,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from benchmarks.random_clip import MEAN, STD, clip_tokenizer
+from benchmarks.random_clip import MEAN, STD, TINY_VOCABULARY, clip_tokenizer
 
 TOP = {
     "text_model.embeddings.token_embedding.weight": "token_embedding.weight",
@@ -30,6 +37,33 @@ TOP = {
     "mlp.fc2": "mlp.c_proj",
     "self_attn.out_proj": "attn.out_proj",
 }
+
+
+def clip_with_heads_of_64() -> CLIPModel:
+    """OpenCLIP's vision towers have no others."""
+    torch.manual_seed(5)
+    text = CLIPTextConfig(
+        vocab_size=TINY_VOCABULARY,
+        hidden_size=32,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        max_position_embeddings=20,
+        bos_token_id=TINY_VOCABULARY - 2,
+        eos_token_id=TINY_VOCABULARY - 1,
+    )
+    vision = CLIPVisionConfig(
+        hidden_size=128,
+        intermediate_size=512,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=24,
+        patch_size=8,
+    )
+    config = CLIPConfig(
+        text_config=text.to_dict(), vision_config=vision.to_dict(), projection_dim=40
+    )
+    return CLIPModel(config).eval()
 
 
 def old_preprocessing(size: int) -> dict[str, Any]:

@@ -16,7 +16,14 @@ from model_export.preprocessing import (
     parse_openclip,
     parse_preprocessing,
 )
-from tests.export.checkpoints import change_json, old_preprocessing, save_new, save_old
+from tests.export.checkpoints import (
+    change_json,
+    clip_with_heads_of_64,
+    old_preprocessing,
+    save_new,
+    save_old,
+    save_openclip,
+)
 from tests.export.command import main
 
 
@@ -46,6 +53,33 @@ def test_another_kind_of_model_is_refused_by_name(checkpoint, refused, kind):
     line = refused(checkpoint)
     message = f"has a config.json that is not supported: model_type is {kind!r}"
     assert line.startswith(f"clipsearch: {checkpoint} {message}")
+
+
+def test_another_kind_of_model_is_named_before_what_it_lacks(checkpoint, refused):
+    change_json(checkpoint / "config.json", model_type="bert")
+    (checkpoint / "tokenizer.json").unlink()
+    assert "model_type is 'bert'; supported are" in refused(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "file", ["config.json", "tokenizer.json", "tokenizer_config.json", "processor_config.json"]
+)
+def test_json_that_is_too_deep_is_named(checkpoint, refused, file):
+    (checkpoint / file).write_text("[" * 100_000)
+    assert f"has a damaged {file.removesuffix('.json')}" in refused(checkpoint)
+
+
+@pytest.mark.parametrize("steps", [3, [], {"image_processor_type": []}], ids=str)
+def test_preprocessing_of_another_type_is_refused(checkpoint, refused, steps):
+    change_json(checkpoint / "processor_config.json", image_processor=steps)
+    line = refused(checkpoint)
+    assert "image_processor is no object" in line or "image_processor_type []" in line
+
+
+def test_openclips_preprocessing_of_another_type_is_refused(tmp_path, refused):
+    folder = save_openclip(tmp_path / "openclip", clip_with_heads_of_64())
+    change_json(folder / "open_clip_config.json", preprocess_cfg="bicubic")
+    assert "has a damaged open_clip_config.json: preprocess_cfg is no object" in refused(folder)
 
 
 @pytest.mark.parametrize(
@@ -249,6 +283,7 @@ def test_openclips_preprocessing_is_read(config, resize, resample):
         ({"interpolation": "random"}, "interpolation 'random'; it must be 'bicubic' or 'bilinear'"),
         ({"mode": "L"}, "mode 'L'; it must be 'RGB'"),
         ({"size": 256}, "size 256; the model's is 224"),
+        ({"size": [224, 336]}, "size [224, 336]; the model's is 224"),
     ],
     ids=str,
 )

@@ -112,3 +112,18 @@ def test_siglip_pads_with_the_token_of_its_tokenizer(saved, kind, padding, said)
     if not said:
         change_json(theirs.folder / "tokenizer_config.json", pad_token=None)
     assert theirs.load().padding == Padding(*padding)
+
+
+@pytest.mark.parametrize("kind", ["metaclip_2", "altclip", "chinese_clip", "siglip", "siglip2"])
+def test_a_typed_special_token_is_text(saved, kind):
+    tokenizer = saved(kind).load().tokenizer
+    tokenizer.encode_special_tokens = True
+    *_, end = tokenizer.encode("").ids
+    names = ("<s>", "</s>", "<pad>", "\uff1c/s\uff1e", "<eos>", "[CLS]", "[SEP]", "[PAD]")
+    special = {tokenizer.token_to_id(name) for name in names}
+    around = tokenizer.encode("").ids
+    for name in names:
+        ids = tokenizer.encode(f"a {name} dog").ids
+        inner = ids[len(around) - 1 : -1]
+        assert ids[-1] == end
+        assert not special.intersection(inner), name

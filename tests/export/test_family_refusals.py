@@ -109,3 +109,22 @@ def test_padding_that_the_tokenizer_does_not_know_is_refused(saved):
     change_json(theirs.folder / "tokenizer_config.json", pad_token="<nothing>")
     with pytest.raises(BadCheckpoint, match="pads texts with '<nothing>'"):
         theirs.load()
+
+
+@pytest.mark.parametrize("token", [{"lstrip": True}, "\ud800"], ids=["no content", "half a pair"])
+def test_a_padding_token_that_is_no_text_is_refused(saved, token):
+    theirs = saved("siglip")
+    change_json(theirs.folder / "tokenizer_config.json", pad_token=token)
+    with pytest.raises(BadCheckpoint, match=r"has a damaged tokenizer_config\.json: pad_token"):
+        theirs.load()
+
+
+@pytest.mark.parametrize("table", [-1, "", "{}", "anVuaw=="], ids=str)
+def test_a_damaged_table_of_characters_is_refused_without_a_panic(saved, capfd, table):
+    """The library would print a stack trace, and raise what no `except Exception` catches."""
+    theirs = saved("metaclip_2")
+    damaged = {"type": "Precompiled", "precompiled_charsmap": table}
+    change_json(theirs.folder / "tokenizer.json", normalizer=damaged)
+    with pytest.raises(BadCheckpoint, match="has a damaged tokenizer"):
+        theirs.load()
+    assert "panicked" not in capfd.readouterr().err

@@ -164,7 +164,7 @@ def wrong(hub, publish, tmp_path, capsys):
 
     def wrong(*arguments):
         out = tmp_path / "out"
-        code = main(["export", *map(str, arguments), "--out", str(out)])
+        code = main(["export", "--out", str(out), *map(str, arguments)])
         [line] = capsys.readouterr().err.splitlines()
         assert not (out / "model.json").exists()
         return code, line.removeprefix("clipsearch: ")
@@ -182,6 +182,11 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_downloaded(hub, w
     assert wrong(MODEL) == (
         2,
         f"{tmp_path / 'out'} holds what is no bundle, such as thesis.txt: choose another",
+    )
+    file = tmp_path / "out" / "thesis.txt"
+    assert wrong(MODEL, "--out", file / "bundle") == (
+        2,
+        f"--out: {file} is no folder that can be written",
     )
     assert hub.requests == []
 

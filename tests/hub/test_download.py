@@ -85,6 +85,16 @@ def _bytes(folder):
     return (folder / WEIGHTS).read_bytes()
 
 
+@pytest.mark.parametrize("etag", ["", "../../elsewhere", ".."])
+def test_an_etag_that_is_no_name_of_a_file_is_refused(hub, publish, get, tmp_path, etag):
+    publish(WEIGHTS)
+    hub.etag = etag
+    with pytest.raises(HubError, match="which is no ETag"):
+        get()
+    assert hub.sent == []
+    assert not list(tmp_path.rglob("elsewhere*"))
+
+
 def test_a_pinned_digest_counts_more_than_the_hubs(hub, publish, get, pin, left):
     publish(WEIGHTS)
     pin(COMMIT, model="ab" * 32)

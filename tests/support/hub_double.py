@@ -37,8 +37,9 @@ class HubDouble(HttpDouble):
 
     Of weights: `cuts` says after how many bytes each of the next answers breaks off, `lies` has
     the names of the files that have other bytes than their digest, `pause` is in seconds for each
-    64 KB. `has_ranges` and `has_digests` False: a poor mirror. `sent` lists (name, first byte,
-    bytes) of each answer, `tokens` (path, token) of each request with one.
+    64 KB. `has_ranges` and `has_digests` False: a poor mirror. `etag`, if set, is that of all
+    weights. `sent` lists (name, first byte, bytes) of each answer, `tokens` (path, token) of each
+    request with one.
     """
 
     def __init__(self) -> None:
@@ -51,6 +52,7 @@ class HubDouble(HttpDouble):
         self.pause = 0.0
         self.has_ranges = True
         self.has_digests = True
+        self.etag: str | None = None
         self.sent: list[tuple[str, int, int]] = []
         self.tokens: list[tuple[str, str]] = []
         super().__init__(_Handler)
@@ -91,6 +93,7 @@ class HubDouble(HttpDouble):
         if not name.endswith(IN_LFS):
             return 200, {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', **commit}, data
         etag = hashlib.sha256(data).hexdigest() if self.has_digests else f"no-digest-{len(data)}"
+        etag = etag if self.etag is None else self.etag
         linked = {"X-Linked-Etag": f'"{etag}"', "X-Linked-Size": str(len(data))}
         return 302, {"Location": f"{self.lfs_url}/{model}/{name}", **linked, **commit}, b""
 

@@ -4,6 +4,7 @@ import pytest
 
 from cli.reconcile import work
 from clipsearch.index.format.segments import segments_prefix
+from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.model.pointer import start_filling
 from tests.support.waiting import wait_for_a_tick
 
@@ -76,6 +77,19 @@ def test_what_came_since_the_fill_is_indexed_before_the_switch(filled):
     assert filled.switch() == 0
     assert filled.pointer() == (filled.new, None, filled.old)
     assert filled.indexed(filled.new) == filled.in_folder()
+
+
+def test_what_was_deleted_long_ago_is_removed_before_the_switch(filled, seen_at_once):
+    assert filled.switch() == 0
+    assert filled.reconcile() == 0
+    assert filled.pointer() == (filled.new, None, None)  # the old space hears of nothing now
+    wait_for_a_tick(filled.root)
+    (filled.photos / "0.jpg").unlink()
+    assert filled.reconcile() == 0
+    assert "0.jpg" in filled.indexed(filled.old)
+    assert filled.switch(filled.old) == 0
+    assert filled.pointer() == (filled.old, None, filled.new)
+    assert SnapshotReader(filled.index, filled.old).refresh().photos == 7
 
 
 def test_a_plan_of_the_switch_writes_nothing(filled, capsys):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from model_export.errors import BadCheckpoint
-from model_export.weights.openclip_config import read_config, read_preprocessing
+from model_export.weights.openclip_config import read_config
 
 # open_clip_config.json of a ViT-B/32
 VIT_B32: dict[str, Any] = {
@@ -24,20 +24,15 @@ VIT_B32: dict[str, Any] = {
             "layers": 12,
         },
     },
-    "preprocess_cfg": {
-        "mean": [0.5, 0.4, 0.3],
-        "std": [0.2, 0.25, 0.3],
-        "interpolation": "bicubic",
-        "resize_mode": "shortest",
-    },
 }
 
 
 def changed(part: str, **settings: Any) -> dict[str, Any]:
     document = copy.deepcopy(VIT_B32)
     model = document["model_cfg"]
-    {"model": model, "vision": model["vision_cfg"], "text": model["text_cfg"],
-     "preprocess": document["preprocess_cfg"]}[part].update(settings)  # fmt: skip
+    {"model": model, "vision": model["vision_cfg"], "text": model["text_cfg"]}[part].update(
+        settings
+    )
     return document
 
 
@@ -105,6 +100,7 @@ def test_a_square_in_two_numbers_and_settings_that_are_off_are_known():
         (changed("text", proj_bias=True), "proj_bias True; supported is false"),
         (changed("text", proj_type="none"), "proj_type 'none'; supported is 'linear'"),
         (changed("text", no_causal_mask=True), "no_causal_mask True"),
+        (changed("text", tokenizer_kwargs={"clean": "canonicalize"}), "tokenizer_kwargs {'clean'"),
         (changed("vision", no_ln_pre=True), "no_ln_pre True"),
         (changed("vision", image_size=[224, 336]), "image_size [224, 336]"),
         (changed("vision", width="768"), "width '768'; supported is a whole number above 0"),
@@ -120,30 +116,3 @@ def test_what_transformers_has_not_is_refused_by_name(document, reason):
     with pytest.raises(BadCheckpoint) as caught:
         read_config(document, "FOLDER")
     assert reason in str(caught.value)
-
-
-def test_preprocessing():
-    assert read_preprocessing(VIT_B32, "FOLDER") == {
-        "do_resize": True,
-        "size": {"shortest_edge": 224},
-        "do_center_crop": True,
-        "crop_size": {"height": 224, "width": 224},
-        "resample": 3,
-        "image_mean": [0.5, 0.4, 0.3],
-        "image_std": [0.2, 0.25, 0.3],
-    }
-    squashed = changed(
-        "preprocess", resize_mode="squash", interpolation="bilinear", size=[336, 336]
-    )
-    found = read_preprocessing(squashed, "FOLDER")
-    assert found["size"] == {"height": 336, "width": 336}
-    assert found["do_center_crop"] is False
-    assert found["resample"] == 2
-
-
-@pytest.mark.parametrize(
-    ("name", "value"), [("resize_mode", "longest"), ("interpolation", "random"), ("size", [2, 3])]
-)
-def test_preprocessing_that_is_not_followed_is_refused_by_name(name, value):
-    with pytest.raises(BadCheckpoint, match=name):
-        read_preprocessing(changed("preprocess", **{name: value}), "FOLDER")

@@ -221,6 +221,24 @@ def test_zip64_is_read(tmp_path):
     assert_equal(read(path), {"a": np.zeros(6, np.float32)})
 
 
+def test_a_place_of_64_bits_is_refused(file):
+    """Larger than what seek() takes."""
+    data = file.read_bytes()
+    begin = data.rindex(b"PK\x05\x06")
+    end = bytearray(data[begin:])
+    size, start = struct.unpack_from("<2I", end, 12)
+    directory = bytearray(data[start : start + size])
+    last = directory.rindex(b"PK\x01\x02")
+    struct.pack_into("<I", directory, last + 42, 0xFFFFFFFF)  # it follows in the extra field
+    extra = struct.pack("<2HQ", 1, 8, 2**64 - 1)
+    struct.pack_into("<H", directory, last + 30, len(extra))
+    (name,) = struct.unpack_from("<H", directory, last + 28)
+    directory = directory[: last + 46 + name] + extra
+    struct.pack_into("<I", end, 12, len(directory))
+    file.write_bytes(data[:start] + directory + end)
+    assert "lies behind the end of the file" in refusal(file)
+
+
 def test_what_is_no_file_of_torch_save_is_said_with_the_way_out(tmp_path):
     path = tmp_path / "ViT-B-32.pt"
     path.write_bytes(LEGACY + bytes(100))
