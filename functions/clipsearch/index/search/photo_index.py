@@ -12,7 +12,6 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -24,38 +23,31 @@ from clipsearch.errors import PhotoNotIndexed
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
 from clipsearch.index.reader.vector_queue import Plain, VectorQueue
+from clipsearch.index.search.combination import Balance, Combination, balances_of
 from clipsearch.index.search.flat_shard import FlatShard, Found, appended, pruned
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
 from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
+from clipsearch.index.search.state import State
 
 # Digits of a score. float32 holds 7. Rounding hides differences from the order of summation.
 DIGITS = 6
 # Extra candidates, to detect ties at the end of a page.
 SPARE = 4
+# More of them with unwanted terms, which push the best down.
+FACTOR_OF_UNWANTED = 4
 
 Scores = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 
 class Hit(NamedTuple):
-    """One search result; `score` is the cosine, rounded to 6 digits."""
+    """One search result; `score` is the cosine or that of a Combination, rounded to 6 digits."""
 
     name: str
     score: float
     generation: int
     width: int
     height: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _State:
-    catalogue: Catalogue
-    flat: Sequence[FlatShard]
-    quantized: Sequence[QuantizedShard]
-
-    @property
-    def all_shards(self) -> list[FlatShard | QuantizedShard]:
-        return [*self.quantized, *self.flat]
 
 
 class PhotoIndex:
@@ -70,7 +62,7 @@ class PhotoIndex:
         self._source = VectorQueue(era=-1)
         self._flat: Sequence[FlatShard] = ()  # built by update; searches use _state
         self._quantized: Sequence[QuantizedShard] = ()
-        self._state = _State(Catalogue.empty(), (), ())
+        self._state = State(Catalogue.empty(), (), ())
 
     def update(self, snapshot: Snapshot) -> None:
         """Switch to this snapshot, unless the index already has a newer one.
@@ -92,7 +84,7 @@ class PhotoIndex:
             self._take(source, live)
             self._flat = pruned(self._flat, live)
             self._quantized = pruned_quantized(self._quantized, live)
-            state = _State(snapshot.catalogue, self._flat, self._quantized)
+            state = State(snapshot.catalogue, self._flat, self._quantized)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index took vectors of the reader; use one per reader")
             self._state = state
@@ -108,11 +100,11 @@ class PhotoIndex:
 
     def search(
         self,
-        vector: npt.NDArray[np.float32],
+        wanted: npt.NDArray[np.float32] | Combination,
         limit: int,
         after: tuple[float, str] | None = None,
     ) -> list[Hit]:
-        """The `limit` photos most like `vector` (d,), by descending score, then by name.
+        """The `limit` photos most like a vector (d,) or terms, by descending score, then by name.
 
         `after`: score and name of the last hit of the previous page. Pages with `after` are exact.
         The first page may miss a photo if the index has packs. Its hits are in order, and the next
@@ -120,11 +112,17 @@ class PhotoIndex:
         Raises ValueError for an invalid vector or limit.
         """
         state = self._state
+        terms = wanted if isinstance(wanted, Combination) else None
+        vector = wanted.wanted if isinstance(wanted, Combination) else wanted
         query = _checked(state, vector, limit)
         k = limit + SPARE if after is None else 8 * limit  # one pass for the first few pages
+        if terms and len(terms.unwanted):
+            k *= FACTOR_OF_UNWANTED
         exactly = after is not None
         while True:
             scores, rows, unseen = self._candidates(state, query, k, exactly)
+            if terms and len(terms.unwanted):  # `unseen` stays a bound: penalties only lower
+                scores = (scores - state.penalties(terms, rows)).round(DIGITS) + 0.0
             certain = scores > unseen
             if after is not None:
                 certain &= _come_after(after, scores, rows, state.catalogue)
@@ -133,7 +131,7 @@ class PhotoIndex:
             k, exactly = 4 * k, True
 
     def _candidates(
-        self, state: _State, query: npt.NDArray[np.float32], k: int, exactly: bool
+        self, state: State, query: npt.NDArray[np.float32], k: int, exactly: bool
     ) -> tuple[Scores, Rows, float]:
         """Scores and rows of the best k of each shard, and an upper bound of all other scores.
 
@@ -175,13 +173,25 @@ class PhotoIndex:
         row = state.catalogue.row_of(name)
         if row is not None:
             for shard in state.all_shards:
-                vector = shard.vector_of(row)
-                if vector is not None:
-                    return vector
+                for vector in shard.vectors_of(np.array([row]))[1]:
+                    return np.array(vector)
         raise PhotoNotIndexed(name)
 
+    def combination(
+        self,
+        terms: npt.NDArray[np.float32],
+        weights: Sequence[float],
+        balances: Sequence[Balance] = (),
+    ) -> Combination:
+        """Several terms as one query of search().
 
-def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.float32]:
+        `terms` (t, d) of length 1 each, `weights` (t,), negative for unwanted terms. `balances`:
+        those of the page before, because the sample may have changed; by default of the sample.
+        """
+        return Combination.of(terms, weights, balances or balances_of(terms, self._state.sample))
+
+
+def _checked(state: State, vector: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.float32]:
     shards = state.all_shards
     expected = (shards[0].dimension,) if shards else vector.shape
     if vector.ndim != 1 or vector.shape != expected or not np.isfinite(vector).all():

@@ -89,10 +89,11 @@ class QuantizedShard:
         wanted = min(total, k + k * (total - self.live) // max(1, self.live))
         return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
-    def vector_of(self, row: int) -> Vectors | None:
-        """(d,), or None if the row is not here."""
-        places = np.flatnonzero(self.rows == row)
-        return self.vectors[places[0]].astype(np.float32) if len(places) else None
+    def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
+        """Which of `rows` (m,), ascending, are here: (j,) ascending and their vectors (j, d)."""
+        places = np.flatnonzero(np.isin(self.rows, rows))
+        places = places[np.argsort(self.rows[places])]
+        return self.rows[places], self.vectors[places].astype(np.float32)
 
 
 def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:
