@@ -26,7 +26,7 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision reconcile screenshot \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision bench-terms reconcile screenshot \
 	status switch upload clean
 
 help: ## list the commands
@@ -125,6 +125,9 @@ bench-decoding: $(VENV)/.dev ## measure memory and seconds of the worst photos o
 
 bench-precision: $(EXPORT)/.made ## compare 8 bits with fp32: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
+
+bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn scenes
+	@$(VENV)/bin/python -m benchmarks.terms $(ARGS)
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
