@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 
+import httpx
 import numpy as np
 import pytest
 
@@ -228,6 +229,13 @@ def test_json_has_its_content_type_and_no_parameters(client):
     assert_problem(post_json(client, large), 413, "the request is too large")
     document = base64.b64encode(b"%PDF-1.7" + bytes(30_000)).decode()
     assert_problem(post_json(client, {"terms": [{"picture": document}]}), 422, "a PDF document")
+
+
+def test_a_started_function_answers_json_with_and_without_a_picture(server):
+    encoded = base64.b64encode(png("red")).decode()
+    for terms in ([{"text": "red"}], [{"text": "red"}, {"picture": encoded}]):
+        response = httpx.post(f"{server}/search", json={"terms": terms}, timeout=60)
+        assert names(response)[0] == "red.jpg"
 
 
 def test_every_kind_of_term_may_be_repeated(client):
