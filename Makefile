@@ -25,8 +25,9 @@ export FROM SPLIT ANNOTATIONS IMAGES
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-precision bench-terms reconcile screenshot \
+.PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-models bench-precision \
+	bench-outliers bench-terms reconcile screenshot \
 	status switch upload clean
 
 help: ## list the commands
@@ -66,6 +67,9 @@ test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="test
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
+
+test-models: $(EXPORT)/.made ## compare models of full size with PyTorch, one at a time; minutes, 16 GB [MODEL=siglip-base]
+	$(EXPORT)/bin/python -m pytest -n 0 tests/export/full_size.py $${MODEL:+-k "$$MODEL"} $(ARGS)
 
 check: $(VENV)/.dev ## run ruff, the format check and mypy
 	$(VENV)/bin/ruff check .
@@ -123,8 +127,14 @@ bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of di
 bench-decoding: $(VENV)/.dev ## measure memory and seconds of the worst photos of each format (Linux)
 	@$(VENV)/bin/python -m benchmarks.decoding
 
+bench-models: $(VENV)/.dev ## measure the known models at full size, with random weights; 20 minutes, 6 GB of disk and memory [ARGS="--only ID …"] [ARGS=--record]
+	@$(VENV)/bin/python -m benchmarks.models $(ARGS)
+
 bench-precision: $(EXPORT)/.made ## compare 8 bits with fp32: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
+
+bench-outliers: $(EXPORT)/.made ## measure 8 bits with planted outlier channels: quality and speed
+	$(EXPORT)/bin/python -m benchmarks.outliers
 
 bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn scenes
 	@$(VENV)/bin/python -m benchmarks.terms $(ARGS)

@@ -23,7 +23,9 @@ MOST = 100  # photos of one answer
 )
 @click.argument("query", shell_complete=complete_files)
 @click.option("--and", "also", multiple=True, metavar="TEXT", help="Search by this text, too.")
-@click.option("--not", "unwanted", multiple=True, metavar="TEXT", help="Rank photos like this text lower.")
+@click.option(
+    "--not", "unwanted", multiple=True, metavar="TEXT", help="Rank photos like this text lower."
+)
 @click.option("--like", multiple=True, metavar="NAME", help="Search by this indexed photo, too.")
 @click.option(
     "-n",

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from clipsearch.errors import DamagedObject
 from clipsearch.images.preprocess import PREPROCESSING, READABLE
+from clipsearch.model.variants import CLIP, Variant, parse_variant
 
 FORMAT = 1
 MODEL_JSON = "model.json"
@@ -39,7 +40,8 @@ class Bundle:
     """The content of model.json.
 
     `files` maps file names to SHA-256 (hex), `sizes` to bytes. `text_direction` (dim,): the
-    component that all text vectors share; None in older bundles.
+    component that all text vectors share; None in older bundles. `logit_bias` is added to a cosine
+    times `logit_scale`; only SigLIP has one.
     """
 
     space: str
@@ -56,6 +58,8 @@ class Bundle:
     precision: Mapping[Tower, Precision]
     text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
+    variant: Variant = CLIP
+    logit_bias: float = 0.0
 
     def files_of(self, tower: Tower) -> list[str]:
         return [file for file in self.files if tower_of(file) == tower]
@@ -67,6 +71,7 @@ class Bundle:
             "name": self.name,
             "dim": self.dim,
             "logit_scale": self.logit_scale,
+            **({"logit_bias": self.logit_bias} if self.logit_bias else {}),
             "context_length": self.context_length,
             "image_size": self.image_size,
             "preprocessing": self.preprocessing,
@@ -78,6 +83,7 @@ class Bundle:
             },
             "precision": dict(self.precision),
             "text_direction": self.text_direction,
+            **self.variant.to_json(),
             "report": dict(self.report),
         }
         return json.dumps(document, indent=1).encode() + b"\n"
@@ -92,8 +98,9 @@ def space_of(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     preprocessing: int = PREPROCESSING,
+    variant: Variant = CLIP,
 ) -> str:
-    """Return the embedding space: 12 hex digits, a hash of all that determines a vector."""
+    """Return the embedding space: 12 hex digits, a hash of all that determines a photo's vector."""
     facts = {
         "files": dict(files),
         "dim": dim,
@@ -102,6 +109,7 @@ def space_of(
         "mean": list(mean),
         "std": list(std),
         "preprocessing": preprocessing,
+        **variant.facts(),
     }
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -134,6 +142,8 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             precision=dict(document["precision"]),
             text_direction=_direction(document.get("text_direction")),
             report=dict(document["report"]),
+            variant=parse_variant(document, int(document["context_length"])),
+            logit_bias=float(document.get("logit_bias", 0.0)),
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
             raise ValueError(f"wrong files {list(bundle.files)}")
@@ -142,6 +152,8 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         # not part of the space, so its hash does not cover them
         if not (math.isfinite(bundle.logit_scale) and bundle.logit_scale > 0):
             raise ValueError(f"logit_scale {bundle.logit_scale} is not a positive number")
+        if not math.isfinite(bundle.logit_bias):
+            raise ValueError(f"logit_bias {bundle.logit_bias} is not a number")
         if not all(bundle.precision[tower] in PRECISIONS for tower in TOWERS):
             given = ", ".join(bundle.precision.values())
             raise ValueError(f"precision {given}; supported: {', '.join(PRECISIONS)}")
@@ -162,6 +174,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         mean=bundle.mean,
         std=bundle.std,
         preprocessing=bundle.preprocessing,
+        variant=bundle.variant,
     )
     if space != bundle.space:
         raise DamagedObject(where, f"its space is {bundle.space!r}, its contents give {space!r}")

@@ -43,16 +43,19 @@ def classified(
     pictures = _of_images(images, model, timing)
     texts = [_of_words(label, model, timing) for label in labels]
     vectors = np.stack([text.vector for text in texts]).astype(np.float64)
-    per_image = model.encoder.logit_scale * (pictures @ vectors.T)
-    answer = [_ranked(labels, logits) for logits in per_image]
+    encoder = model.encoder
+    per_image = encoder.logit_scale * (pictures @ vectors.T) + encoder.logit_bias
+    sigmoid = encoder.bundle.variant.sigmoid
+    answer = [_ranked(labels, logits, sigmoid) for logits in per_image]
     return answer, any(text.truncated for text in texts)
 
 
-def _ranked(labels: list[str], logits: "NDArray[np.float64]") -> list[dict[str, Any]]:
+def _ranked(
+    labels: list[str], logits: "NDArray[np.float64]", sigmoid: bool
+) -> list[dict[str, Any]]:
     import numpy as np
 
-    odds = np.exp(logits - logits.max())
-    probabilities = odds / odds.sum()
+    probabilities = _sigmoid(logits) if sigmoid else _softmax(logits)
     return [
         {
             "label": labels[best],
@@ -61,6 +64,22 @@ def _ranked(labels: list[str], logits: "NDArray[np.float64]") -> list[dict[str, 
         }
         for best in np.argsort(-logits, kind="stable").tolist()
     ]
+
+
+def _softmax(logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    odds = np.exp(logits - logits.max())
+    shares: NDArray[np.float64] = odds / odds.sum()
+    return shares
+
+
+def _sigmoid(logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    # 1 / (1 + exp(-x)), but exp overflows
+    chances: NDArray[np.float64] = (1 + np.tanh(logits / 2)) / 2
+    return chances
 
 
 def _of_images(images: list[bytes], model: Model, timing: Timing) -> "NDArray[np.float32]":

@@ -34,15 +34,17 @@ class Page:
     next_cursor: str | None
 
 
-def fingerprint_of(query: Query, space: str) -> bytes:
+def fingerprint_of(query: Query, model: Model) -> bytes:
     """Identifies the terms with their weights, and the model. The weight of one term is no part."""
     terms = query.terms
-    if len(terms) == 1:
-        term = terms[0]
-        return fingerprint(space, term.text, term.like, *_pictures(term))
-    parts: list[str | bytes | None] = [space]
+    parts: list[str | bytes | None] = [model.space]
     for term in terms:
-        parts += [repr(float(term.weight)), term.text, term.like, *_pictures(term)]
+        weight = () if len(terms) == 1 else (repr(float(term.weight)),)
+        parts += [*weight, term.text, term.like, *_pictures(term)]
+    # models of one space may differ in their text template, which changes the order of results
+    template = model.encoder.bundle.variant.text_template
+    if template is not None and any(term.text is not None for term in terms):
+        parts.append(template)
     return fingerprint(*parts)
 
 

@@ -58,7 +58,7 @@ class Service:
         """
         with timing.phase("load"):
             model = self._keeper.model()
-        mark = fingerprint_of(query, model.space)
+        mark = fingerprint_of(query, model)
         if query.cursor is not None and query.cursor.fingerprint != mark:
             raise BadQuery(
                 "cursor belongs to another query or to an earlier model; search again without it"
