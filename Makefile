@@ -27,7 +27,7 @@ export CHECKPOINT_DISABLE := 1
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-models bench-precision \
-	bench-outliers reconcile screenshot \
+	bench-outliers bench-terms reconcile screenshot \
 	status switch upload clean
 
 help: ## list the commands
@@ -135,6 +135,9 @@ bench-precision: $(EXPORT)/.made ## compare 8 bits with fp32: quality, size, loa
 
 bench-outliers: $(EXPORT)/.made ## measure 8 bits with planted outlier channels: quality and speed
 	$(EXPORT)/bin/python -m benchmarks.outliers
+
+bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn scenes
+	@$(VENV)/bin/python -m benchmarks.terms $(ARGS)
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs

@@ -169,7 +169,7 @@ variable "search" {
     error_message = "search needs cpu = 1, 2 or 4, and memory_gib from 1 (with cpu = 4: from 2) to 4 times cpu."
   }
   validation {
-    # PLACES in functions/search/main.py; one picture more is answered 503
+    # PLACES in functions/search/resources.py; one picture more is answered 503
     condition     = var.search.concurrency >= 1 && var.search.concurrency <= 64
     error_message = "search.concurrency must be from 1 to 64: an instance holds at most 64 pictures at once, in work or waiting."
   }

@@ -238,7 +238,7 @@ run "more_at_once_than_search_keeps" {
   command = plan
 
   variables {
-    search = { concurrency = 65 } # functions/search/main.py: PLACES
+    search = { concurrency = 65 } # functions/search/resources.py: PLACES
   }
 
   expect_failures = [var.search]

@@ -135,8 +135,8 @@ class BlockedPictures:
 
 @pytest.fixture
 def blocked(client, monkeypatch):
-    blocked = BlockedPictures(sys.modules["search.main"].parse_form)
-    monkeypatch.setattr("search.main.parse_form", blocked)
+    blocked = BlockedPictures(sys.modules["search.forms"].parse_form)
+    monkeypatch.setattr("search.forms.parse_form", blocked)
     yield blocked
     blocked.free.set()
 
@@ -144,11 +144,11 @@ def blocked(client, monkeypatch):
 @pytest.fixture
 def one_thread(client, monkeypatch):
     pool = sys.modules["search.http.pool"].Pool("test", 1, 2)
-    monkeypatch.setattr("search.main.pictures", pool)
+    monkeypatch.setattr("search.resources.pictures", pool)
 
 
 def test_texts_are_answered_while_every_thread_for_pictures_is_blocked(client, blocked):
-    workers = sys.modules["search.main"].PICTURE_WORKERS
+    workers = sys.modules["search.resources"].PICTURE_WORKERS
 
     async def ask():
         async with client.session() as session:

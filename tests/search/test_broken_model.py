@@ -240,6 +240,6 @@ def test_a_successor_is_as_ready_as_the_model_before_and_no_more(
     point_to(successor)
     timing = client.get("/?q=blue").json()["timing_ms"]
     assert timing["encode"] > 0  # else it would have counted as loading
-    model = sys.modules["search.main"]._make_service()._keeper.model()
+    model = sys.modules["search.resources"]._make_service()._keeper.model()
     assert model.space == successor.space
     assert model.encoder.loaded == {"text"}

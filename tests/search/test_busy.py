@@ -9,7 +9,7 @@ import httpx
 from tests.support.pictures import picture
 from tests.support.waiting import wait_for
 
-# More pictures than the pool has places for (search.main.PLACES).
+# More pictures than the pool has places for (search.resources.PLACES).
 MANY = 100
 HEALTHS = 25
 PATIENCE = 300  # seconds
@@ -97,7 +97,9 @@ def test_words_wait_where_a_picture_is_turned_away(server):
 
 def test_too_many_words_are_told_to_come_again(client, monkeypatch):
     """All of them come while the first one loads the model."""
-    monkeypatch.setattr("search.main.texts", sys.modules["search.http.pool"].Pool("test", 1, 3))
+    monkeypatch.setattr(
+        "search.resources.texts", sys.modules["search.http.pool"].Pool("test", 1, 3)
+    )
 
     async def ask():
         async with client.session() as session:

@@ -33,6 +33,8 @@ def test_answers_are_as_described(gallery, client, document):
         ("GET", "/", client.get("/", params={"q": "blue " * 50})),
         ("GET", "/", client.get("/?like=blue.jpg")),
         ("POST", "/", client.post_image(png("blue"), q="red", limit=1)),
+        ("GET", "/", client.get("/?q=blue&not=red")),
+        ("POST", "/search", client.post("/search", json={"terms": [{"text": "blue"}]})),
         ("POST", "/classify", classify(client, png("blue"), "red", "blue " * 50)),
         ("POST", "/classify", classify(client, [png("blue")] * 8, "red", "blue " * 50)),
         ("GET", "/embed", client.get("/embed", params={"q": "blue " * 50})),
@@ -70,6 +72,9 @@ def test_errors_are_as_described(
         ("POST", "/", client.post(**form())),
         ("POST", "/", client.post(content=b"{}", headers={"Content-Type": "application/json"})),
         ("POST", "/", client.post_image(b"words")),
+        ("POST", "/search", client.post("/search", json={"terms": []})),
+        ("POST", "/search", client.post("/search", content=b"{}")),
+        ("POST", "/search", client.post("/search", json={"terms": [{"like": "nobody.jpg"}]})),
         ("POST", "/classify", classify(client, png("blue"), "red")),
         ("POST", "/classify", classify(client, b"words", "red", "blue")),
         ("GET", "/embed", client.get("/embed?q=")),
@@ -80,6 +85,8 @@ def test_errors_are_as_described(
     monkeypatch.setattr("search.fetch.network.resolve", lambda host, port: [])
     asked.append(("GET", "/", fetching.get("/?url=http://photos.example")))
     asked.append(("POST", "/", fetching.post(**form(("url", None, b"http://photos.example")))))
+    body = {"terms": [{"url": "http://photos.example"}]}
+    asked.append(("POST", "/search", fetching.post("/search", json=body)))
     index = gallery.environment.pop("CLIPSEARCH_INDEX")
     failing = client_of(gallery)
     asked += [("GET", "/", failing.get("/?q=red")), ("GET", "/status", failing.get("/status"))]
@@ -109,12 +116,12 @@ def test_the_checker_finds_what_is_not_as_described(document, client):
     assert list(faults(document, either, answer)) == []
     assert len(list(faults(document, either, answer, is_whole=True))) == 1
     assert len(list(faults(document, either, answer["index"]))) == 1
-    answer["results"][0]["score"] = 2
+    answer["results"][0]["width"] = -1
     del answer["results"][1]["url"]
     answer["index"]["photos"] = "four"
     assert sorted(faults(document, schema, answer, is_whole=True)) == [
         "$.index.photos is no integer: 'four'",
-        "$.results[0].score is beyond the maximum 1: 2",
+        "$.results[0].width is beyond the minimum 0: -1",
         "$.results[1] lacks url",
         "$.surprise is not described",
     ]

@@ -58,10 +58,10 @@ def names(answer):
 
 
 def test_it_searches_by_words_and_pages(client):
-    first = call(client, "search.search_by_words_or_name", q="blue", limit=3)
+    first = call(client, "search.search_by_words_or_name", q=["blue"], limit=3)
     assert first.results[0].name == "blue.jpg"
     assert first.index.photos == 4
-    rest = call(client, "search.search_by_words_or_name", q="blue", cursor=first.next_cursor)
+    rest = call(client, "search.search_by_words_or_name", q=["blue"], cursor=first.next_cursor)
     assert sorted(names(first) + names(rest)) == ["blue.jpg", "green.jpg", "red.jpg", "white.jpg"]
     assert rest.next_cursor is None
 
@@ -70,10 +70,23 @@ def test_it_searches_by_a_picture_with_fields_of_the_form(client):
     from clipsearch_client.models import Form
 
     answer = call(
-        client, "search.search_by_picture", body=Form(image=picture("red"), q="red", limit=2)
+        client, "search.search_by_picture", body=Form(image=picture("red"), q=["red"], limit=2)
     )
     assert names(answer)[0] == "red.jpg"
     assert len(answer.results) == 2
+
+
+def test_it_searches_by_several_terms(client):
+    from clipsearch_client.models import Form, Search, Term
+
+    place, terms = "search.search_by_words_or_name", {"q": ["red", "white"], "not_": ["blue"]}
+    by_address = call(client, place, **terms, weight="1,2,3")
+    assert by_address.results[0].similarity is None
+    by_form = call(client, "search.search_by_picture", body=Form(**terms, weight="1,2,3"))
+    weights = {"red": 1, "white": 2, "blue": -3}
+    search = Search(terms=[Term(text=text, weight=weight) for text, weight in weights.items()])
+    by_json = call(client, "search.search_by_terms", body=search)
+    assert by_address.results == by_form.results == by_json.results
 
 
 def test_it_classifies_one_picture_and_several(client):
@@ -101,7 +114,7 @@ def test_it_embeds_and_sees_what_was_cut(client):
     assert (short.truncated, long.truncated) == (UNSET, True)
     embedded = call(client, "model.embed_picture", body=EmbedForm(image=picture("blue")))
     assert len(embedded.embedding) == embedded.dim == short.dim
-    again = call(client, "search.search_by_words_or_name", picture=embedded.picture)
+    again = call(client, "search.search_by_words_or_name", picture=[embedded.picture])
     assert names(again)[0] == "blue.jpg"
 
 
@@ -114,7 +127,7 @@ def test_it_reads_the_state(client):
 def test_it_reads_problems(client):
     from clipsearch_client.models import Problem
 
-    problem = call(client, "search.search_by_words_or_name", q="red", limit=1000)
+    problem = call(client, "search.search_by_words_or_name", q=["red"], limit=1000)
     assert isinstance(problem, Problem)
     assert problem.status == 400
     assert "limit must be" in problem.detail

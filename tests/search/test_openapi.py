@@ -7,10 +7,11 @@ import pytest
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
 from clipsearch.version import __version__
-from search.engine.query import LIMIT_DEFAULT
+from search.engine.query import LIMIT_DEFAULT, MAX_TERMS
 from search.engine.status import FAILURES_SHOWN
 from search.http.body import GRACE, MAX_ARRIVAL, MIN_RATE
 from search.http.errors import TABLE
+from search.http.json_query import QUERY_KEYS, TERM_KEYS
 from search.http.params import (
     EMBED_PARAMETERS,
     GET_PARAMETERS,
@@ -59,9 +60,14 @@ def test_parameters_are_those_of_the_function(document):
     assert (labels["minItems"], labels["maxItems"]) == (MIN_LABELS, MAX_LABELS)
     limits = [document["components"]["parameters"]["limit"]["schema"]]
     limits.append(form_schema["properties"]["limit"])
+    assert schemas["Search"]["properties"].keys() == set(QUERY_KEYS)
+    assert schemas["Term"]["properties"].keys() == set(TERM_KEYS)
+    assert schemas["Search"]["properties"]["terms"]["maxItems"] == MAX_TERMS
+    limits.append(schemas["Search"]["properties"]["limit"])
     for limit in limits:
         assert (limit["minimum"], limit["maximum"]) == (1, LIMIT_MAX)
-    described = [document["components"]["parameters"]["limit"], form_schema["properties"]["limit"]]
+    described = [document["components"]["parameters"]["limit"]]
+    described += [schemas[name]["properties"]["limit"] for name in ("Form", "Search")]
     assert all(f"{LIMIT_DEFAULT} if absent" in limit["description"] for limit in described)
 
 
@@ -88,12 +94,12 @@ def test_pictures_are_files_and_constants_have_types(document):
             assert "enum" not in node or node["type"] == "string"
 
 
-def test_answers_may_grow_and_forms_may_not(document):
+def test_answers_may_grow_and_requests_may_not(document):
     schemas = document["components"]["schemas"]
-    forms = {name for name in schemas if name.endswith("Form")}
+    sent = {"Search", "Term", *(name for name in schemas if name.endswith("Form"))}
     for name, schema in schemas.items():
         closed = [node for node in walk(schema) if isinstance(node, dict)]
-        assert any("additionalProperties" in node for node in closed) == (name in forms), name
+        assert any("additionalProperties" in node for node in closed) == (name in sent), name
 
 
 def examples_of(described):
@@ -126,6 +132,8 @@ def test_everything_that_is_sent_or_answered_has_an_example_that_is_right(docume
                 parameter = resolved(document, parameter)
                 [example] = examples_of(parameter)
                 assert list(faults(document, parameter["schema"], example)) == []
+    search = document["paths"]["/search"]["post"]["requestBody"]["content"]["application/json"]
+    assert list(faults(document, search["schema"], search["example"])) == []
 
 
 def test_the_example_of_a_problem_has_its_status(document):

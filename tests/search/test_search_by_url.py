@@ -1,11 +1,13 @@
 """url=https://…: off by default, otherwise a search by the picture that is there."""
 
 import asyncio
+import base64
 import threading
 
 import pytest
 
 from tests.search.conftest import form
+from tests.search.test_errors import assert_problem
 from tests.search.test_page import Page
 from tests.support.pictures import png
 from tests.support.site_double import answers, internet
@@ -43,6 +45,7 @@ def test_by_default_nothing_is_fetched(gallery, client_of, web, monkeypatch, set
     for response in (
         client.get("/", params={"url": URL}),
         client.post(**form(("url", None, b"x"))),
+        client.post("/search", json={"terms": [{"url": URL}]}),
     ):
         assert response.status_code == 400
         assert "CLIPSEARCH_FETCH_URLS=1" in response.json()["detail"]
@@ -103,14 +106,58 @@ def test_what_is_wrong_is_said_with_its_status(client, web, url, status, said):
     assert said in response.json()["detail"]
 
 
-def test_two_pictures_are_refused(client, web):
-    for other in ({"like": "red.jpg"}, {"picture": "ggPHAAAA"}):
-        response = client.get("/", params={"url": URL} | other)
-        assert response.status_code == 400
-        assert "cannot be combined" in response.json()["detail"]
-    response = client.post_image(png("red"), url=URL)
-    assert response.status_code == 400
-    assert "image and url cannot be combined" in response.json()["detail"]
+@pytest.mark.parametrize(
+    "query",
+    [
+        "q=red&url={url}&not=green&weight=1,2,3",
+        "url={url}&like=red.jpg&weight=1,2",
+        "not=blue&picture={picture}&url={url}&weight=1,2,3",
+    ],
+)
+def test_it_is_a_term_like_a_picture_in_its_place(client, query):
+    picture = client.post("/embed", files={"image": png("blue")}).json()["picture"]
+    by_url = query.format(url=URL, picture=picture)
+    found = client.get(f"/?{by_url}")
+    by_picture = by_url.replace(f"url={URL}", f"picture={picture}")
+    assert scores(found) == pytest.approx(scores(client.get(f"/?{by_picture}")), abs=1e-3)
+    fields = [pair.split("=", 1) for pair in by_url.split("&")]
+    posted = client.post(**form(*((name, None, value.encode()) for name, value in fields)))
+    assert scores(posted) == scores(found)
+
+
+def scores(response):
+    assert response.status_code == 200, response.text
+    return {result["name"]: result["score"] for result in response.json()["results"]}
+
+
+@pytest.mark.parametrize("accept", ["*/*", BROWSER["Accept"]])
+def test_json_takes_a_url_wanted_or_not(client, accept):
+    def post(*terms):
+        body = {"terms": [{"text": "red"}, *terms]}
+        return client.post("/search", json=body, headers={"Accept": accept})
+
+    for weight in (2, -2):
+        by_url = post({"url": f" {URL}", "weight": weight})
+        by_file = post({"picture": base64.b64encode(png("blue")).decode(), "weight": weight})
+        assert by_url.status_code == 200, by_url.text
+        assert by_url.json()["results"] == by_file.json()["results"]
+
+
+def test_one_picture_file_or_one_url(client, web):
+    image = base64.b64encode(png("red")).decode()
+    with_file = {"terms": [{"url": URL}, {"picture": image}]}
+    for response in (
+        client.post_image(png("red"), url=URL),
+        client.post("/search", json=with_file),
+    ):
+        assert_problem(response, 400, "url and a picture file cannot be combined; send one of them")
+    for twice in (
+        client.get("/", params={"url": [URL, URL]}),
+        client.post("/search", json={"terms": [{"url": URL}, {"url": URL}]}),
+    ):
+        assert_problem(twice, 400, "url is given 2 times; give it once")
+    empty = client.post("/search", json={"terms": [{"url": " "}]})
+    assert_problem(empty, 400, "terms[0].url is empty")
     assert web.connected == []
 
 

@@ -51,11 +51,12 @@ def test_every_endpoint_with_a_text_uses_it(templated, client_of, usual):
     assert scores["red.jpg"] == pytest.approx(cosine, abs=1e-5)
 
 
-def test_a_cursor_of_another_template_is_refused(gallery, client_of, templated):
-    cursor = client_of(templated).get("/?q=red&limit=2").json()["next_cursor"]
-    page = client_of(templated).get("/", params={"q": "red", "limit": 2, "cursor": cursor})
-    assert page.status_code == 200
+@pytest.mark.parametrize("query", [{"q": "red"}, {"like": "red.jpg", "not": "blue"}], ids=str)
+def test_a_cursor_of_another_template_is_refused(gallery, client_of, templated, query):
+    cursor = client_of(templated).get("/", params={**query, "limit": 2}).json()["next_cursor"]
+    following = {**query, "limit": 2, "cursor": cursor}
+    assert client_of(templated).get("/", params=following).status_code == 200
     gallery.index.delete(f"models/{gallery.space}/{MODEL_JSON}")
     gallery.publish()
-    again = client_of(gallery).get("/", params={"q": "red", "limit": 2, "cursor": cursor})
+    again = client_of(gallery).get("/", params=following)
     assert_problem(again, 400, "cursor belongs to another query or to an earlier model")

@@ -15,7 +15,7 @@ from clipsearch.settings import SETTINGS, Settings
 from ingest.events import TYPES
 from ingest.maintenance import SPREAD_S
 from ingest.messages import PUBLISHED, parse_message
-from search.main import PLACES
+from search.resources import PLACES
 from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
 
 FUNCTIONS = "google_cloudfunctions2_function"

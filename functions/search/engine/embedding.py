@@ -9,34 +9,25 @@ from typing import TYPE_CHECKING, Any
 from clipsearch.errors import UnreadablePhoto
 from clipsearch.model.bundle import Tower
 from search.engine.model import Embedding, Model
-from search.engine.query import Query
+from search.engine.query import Term
 from search.engine.timing import Timing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Vector = NDArray[np.float32]
 
+def embedded(term: Term, model: Model, timing: Timing) -> Embedding:
+    """Encode a text or a picture.
 
-def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
-    """Encode words, a picture or both.
-
-    Words and a picture together give the normalised sum of their unit vectors, with equal weight.
     Raises BadQuery, UnreadablePhoto, DamagedObject, StorageError.
     """
-    picture = _of_picture(query, model, timing)
-    if query.words is None:
-        assert picture is not None
-        return Embedding(picture, False)
-    text = _of_words(query.words, model, timing)
-    if picture is None:
-        return text
-    import numpy as np
-
-    total = picture + text.vector
-    # the sum of opposite vectors has no direction; any result will do, but never divide by zero
-    return Embedding(total / max(float(np.linalg.norm(total)), 1e-6), text.truncated)
+    if term.text is not None:
+        return _of_words(term.text, model, timing)
+    if term.picture is not None:
+        return Embedding(term.picture.vector(model.space, model.encoder.dim), False)
+    assert term.image is not None
+    return Embedding(_of_images([term.image], model, timing)[0], False)
 
 
 def classified(
@@ -89,12 +80,6 @@ def _sigmoid(logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
     # 1 / (1 + exp(-x)), but exp overflows
     chances: NDArray[np.float64] = (1 + np.tanh(logits / 2)) / 2
     return chances
-
-
-def _of_picture(query: Query, model: Model, timing: Timing) -> "Vector | None":
-    if query.picture is not None:
-        return query.picture.vector(model.space, model.encoder.dim)
-    return None if query.image is None else _of_images([query.image], model, timing)[0]
 
 
 def _of_images(images: list[bytes], model: Model, timing: Timing) -> "NDArray[np.float32]":

@@ -5,15 +5,16 @@ from collections.abc import Collection, Iterable
 from clipsearch.text import plain
 from search.engine.cursor import decode_cursor
 from search.engine.errors import BadQuery, quoted
-from search.engine.picture import decode_picture
-from search.engine.query import LIMIT_DEFAULT, Query
+from search.engine.query import LIMIT_DEFAULT, Query, Term
+from search.http.terms import TERM_PARAMETERS, check, terms_of, weighted
 
 LIMIT_MAX = 100
 
 NO_QUERY = "Type what you are looking for, or choose a picture."
 
-GET_PARAMETERS = ("q", "like", "picture", "url", "limit", "cursor")
-POST_PARAMETERS = ("q", "url", "limit", "cursor")
+OTHERS = ("weight", "limit", "cursor")
+GET_PARAMETERS = (*TERM_PARAMETERS, *OTHERS)
+POST_PARAMETERS = GET_PARAMETERS  # fields of the form, or parameters of the URL
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
@@ -21,48 +22,31 @@ MAX_IMAGES = 8  # for /classify, which decodes them one after the other in one t
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
-    """Parse `GET /?q=…`, `?picture=…`, `?url=…`, q with one of them, or `?like=…`.
-
-    Raises BadQuery.
-    """
-    values = checked(pairs, GET_PARAMETERS)
-    asked = [name for name in ("q", "picture", "url", "like") if name in values]
-    if "like" in asked and len(asked) > 1:
-        raise BadQuery(f"{asked[0]} and like cannot be combined; use one of them")
-    if "picture" in asked and "url" in asked:
-        raise BadQuery("picture and url cannot be combined; use one of them")
-    if not asked:
-        raise BadQuery(
-            f"{NO_QUERY} API: set q, picture, url, or like (the name of an indexed photo), "
-            "or post a picture as the field image of multipart/form-data."
-        )
-    for name in asked:
-        if not (_words(values) if name == "q" else values[name].strip()):
-            raise BadQuery(f"{name} is empty")
-    return _query(values)
+    """Parse `GET /?q=…&not=…`. Raises BadQuery."""
+    given, values = _split(pairs)
+    return _query(terms_of(given), values)
 
 
 def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
-    """Parse a posted form. `pairs`: its text fields and the parameters of the URL.
+    """Parse a posted form. `pairs`: the parameters of the URL, then the text fields.
 
-    An empty q or url means none, because browsers send every field of a form. Raises BadQuery.
+    The picture is the last term. Ignores empty terms, because browsers send every field of a form.
+    Raises BadQuery.
     """
-    query = _query(checked(pairs, POST_PARAMETERS), image)
-    if query.image is not None and query.url is not None:
-        raise BadQuery("image and url cannot be combined; send one of them")
-    if query.words is None and query.image is None and query.url is None:
-        raise BadQuery(f"{NO_QUERY} API: set the field q, image, url, or q with one of them.")
-    return query
+    given, values = _split(pairs)
+    terms = terms_of(given, skip_empty=True)
+    return _query(terms if image is None else [*terms, Term(image=image)], values)
 
 
-def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
+def term_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Term:
     """Parse the words or the picture to embed. An empty q means no words. Raises BadQuery."""
-    words = _words(checked(pairs, EMBED_PARAMETERS))
+    given = checked(pairs, EMBED_PARAMETERS).get("q", "").strip()
+    words = given if plain(given) else None  # the model sees nothing of other texts
     if words is None and image is None:
         raise BadQuery("nothing to embed; set q (words), or post a picture as the field image")
     if words is not None and image is not None:
         raise BadQuery("q and image cannot be combined here; send one of them")
-    return Query(words=words, image=image)
+    return Term(text=words, image=image)
 
 
 def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -99,23 +83,27 @@ def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[
     return values
 
 
-def _query(values: dict[str, str], image: bytes | None = None) -> Query:
-    cursor, picture = values.get("cursor"), values.get("picture")
+def _split(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """The terms in their order, and the other parameters. Raises BadQuery."""
+    given = list(pairs)
+    checked([pair for pair in given if pair[0] not in GET_PARAMETERS], GET_PARAMETERS)
+    others = [pair for pair in given if pair[0] not in TERM_PARAMETERS]
+    return [pair for pair in given if pair[0] in TERM_PARAMETERS], checked(others, OTHERS)
+
+
+def _query(terms: list[Term], values: dict[str, str]) -> Query:
+    cursor = values.get("cursor")
+    if not terms:
+        raise BadQuery(
+            f"{NO_QUERY} API: set q, picture, url, or like (the name of an indexed photo), "
+            "or post a picture as the field image of multipart/form-data."
+        )
+    check(terms)
     return Query(
-        words=_words(values),
-        image=image,
-        picture=None if picture is None else decode_picture(picture),
-        url=values.get("url", "").strip() or None,
-        like=values.get("like"),
+        terms=weighted(terms, values.get("weight")),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
     )
-
-
-def _words(values: dict[str, str]) -> str | None:
-    """Return q as typed; None if nothing of it is visible to the model."""
-    words = values.get("q", "").strip()
-    return words if plain(words) else None
 
 
 def _limit(text: str) -> int:

@@ -68,6 +68,14 @@ class Catalogue:
         rows[known] = self._key_rows[at[known]]
         return rows
 
+    def sample(self, kind: Kind, size: int) -> npt.NDArray[np.int64]:
+        """The rows of up to `size` photos in the state `kind`, ascending.
+
+        Keys are hashes: the photos with the smallest keys are a sample, the same in every instance.
+        """
+        is_kind = self.rows.kinds[self._key_rows] == kind
+        return np.sort(self._key_rows[np.flatnonzero(is_kind)[:size]])
+
     def count(self, kind: Kind) -> int:
         """How many photos are in the state `kind`."""
         return int(np.count_nonzero(self.live & (self.rows.kinds == kind)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import faiss
@@ -57,13 +57,18 @@ class FlatShard:
         found = places[0] >= 0
         return scores[0][found], self.rows[places[0][found]]
 
-    def vector_of(self, row: int) -> Vectors | None:
-        """(d,), or None if the row is not here."""
-        place = int(np.searchsorted(self.rows, row))
-        if place == len(self.rows) or self.rows[place] != row:
-            return None
-        vector: Vectors = self.flat.reconstruct(place)
-        return vector
+    def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
+        """Which of `rows` (m,), ascending, are here: (j,) and their vectors (j, d)."""
+        places = np.searchsorted(self.rows, rows)
+        places[places == len(self.rows)] = 0
+        here = self.rows[places] == rows
+        return rows[here], self.vectors()[places[here]]
+
+    def blocks(self, size: int) -> Iterator[tuple[Rows, Vectors]]:
+        """All rows and their vectors, `size` at a time."""
+        vectors = self.vectors()
+        for begin in range(0, len(self.rows), size):
+            yield self.rows[begin : begin + size], vectors[begin : begin + size]
 
     def vectors(self) -> Vectors:
         """(m, d), a view of FAISS's memory, valid while this shard exists."""

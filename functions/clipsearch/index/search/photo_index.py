@@ -12,7 +12,6 @@ import itertools
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
@@ -24,38 +23,33 @@ from clipsearch.errors import PhotoNotIndexed
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
 from clipsearch.index.reader.vector_queue import Plain, VectorQueue
-from clipsearch.index.search.flat_shard import FlatShard, Found, appended, pruned
+from clipsearch.index.search.combination import Balance, Combination, balances_of
+from clipsearch.index.search.flat_shard import FlatShard, Found, Vectors, appended, pruned
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
 from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
+from clipsearch.index.search.state import State
 
 # Digits of a score. float32 holds 7. Rounding hides differences from the order of summation.
 DIGITS = 6
 # Extra candidates, to detect ties at the end of a page.
 SPARE = 4
+# More of them with unwanted terms, which push the best down. If MOST_CANDIDATES are not enough, all
+# photos are scored: "car, not car" has no good candidates.
+FACTOR_OF_UNWANTED = 4
+MOST_CANDIDATES = 4096
 
 Scores = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 
 class Hit(NamedTuple):
-    """One search result; `score` is the cosine, rounded to 6 digits."""
+    """One search result; `score` is the cosine or that of a Combination, rounded to 6 digits."""
 
     name: str
     score: float
     generation: int
     width: int
     height: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _State:
-    catalogue: Catalogue
-    flat: Sequence[FlatShard]
-    quantized: Sequence[QuantizedShard]
-
-    @property
-    def all_shards(self) -> list[FlatShard | QuantizedShard]:
-        return [*self.quantized, *self.flat]
 
 
 class PhotoIndex:
@@ -70,7 +64,7 @@ class PhotoIndex:
         self._source = VectorQueue(era=-1)
         self._flat: Sequence[FlatShard] = ()  # built by update; searches use _state
         self._quantized: Sequence[QuantizedShard] = ()
-        self._state = _State(Catalogue.empty(), (), ())
+        self._state = State(Catalogue.empty(), (), ())
 
     def update(self, snapshot: Snapshot) -> None:
         """Switch to this snapshot, unless the index already has a newer one.
@@ -92,7 +86,7 @@ class PhotoIndex:
             self._take(source, live)
             self._flat = pruned(self._flat, live)
             self._quantized = pruned_quantized(self._quantized, live)
-            state = _State(snapshot.catalogue, self._flat, self._quantized)
+            state = State(snapshot.catalogue, self._flat, self._quantized)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index took vectors of the reader; use one per reader")
             self._state = state
@@ -108,11 +102,11 @@ class PhotoIndex:
 
     def search(
         self,
-        vector: npt.NDArray[np.float32],
+        wanted: Vectors | Combination,
         limit: int,
         after: tuple[float, str] | None = None,
     ) -> list[Hit]:
-        """The `limit` photos most like `vector` (d,), by descending score, then by name.
+        """The `limit` photos most like a vector (d,) or terms, by descending score, then by name.
 
         `after`: score and name of the last hit of the previous page. Pages with `after` are exact.
         The first page may miss a photo if the index has packs. Its hits are in order, and the next
@@ -120,11 +114,18 @@ class PhotoIndex:
         Raises ValueError for an invalid vector or limit.
         """
         state = self._state
+        terms = wanted if isinstance(wanted, Combination) else None
+        vector = wanted.wanted if isinstance(wanted, Combination) else wanted
         query = _checked(state, vector, limit)
         k = limit + SPARE if after is None else 8 * limit  # one pass for the first few pages
+        if terms and len(terms.unwanted):
+            k *= FACTOR_OF_UNWANTED
         exactly = after is not None
         while True:
-            scores, rows, unseen = self._candidates(state, query, k, exactly)
+            if terms and len(terms.unwanted):
+                scores, rows, unseen = self._lowered(state, terms, query, k, exactly)
+            else:
+                scores, rows, unseen = self._candidates(state, query, k, exactly)
             certain = scores > unseen
             if after is not None:
                 certain &= _come_after(after, scores, rows, state.catalogue)
@@ -132,8 +133,18 @@ class PhotoIndex:
                 return _best(scores[certain], rows[certain], limit, state.catalogue)
             k, exactly = 4 * k, True
 
+    def _lowered(
+        self, state: State, terms: Combination, query: Vectors, k: int, exactly: bool
+    ) -> tuple[Scores, Rows, float]:
+        """Same as _candidates, with unwanted terms. They only lower, so the bound stays one."""
+        if k > MOST_CANDIDATES:
+            exact, rows = state.scores(terms)
+            return exact.astype(np.float64).round(DIGITS) + 0.0, rows, -np.inf
+        scores, rows, unseen = self._candidates(state, query, k, exactly)
+        return (scores - state.penalties(terms, rows)).round(DIGITS) + 0.0, rows, unseen
+
     def _candidates(
-        self, state: _State, query: npt.NDArray[np.float32], k: int, exactly: bool
+        self, state: State, query: Vectors, k: int, exactly: bool
     ) -> tuple[Scores, Rows, float]:
         """Scores and rows of the best k of each shard, and an upper bound of all other scores.
 
@@ -169,19 +180,31 @@ class PhotoIndex:
         """The shards that a search uses now; quantized shards come first."""
         return self._state.all_shards
 
-    def vector_of(self, name: str) -> npt.NDArray[np.float32]:
+    def vector_of(self, name: str) -> Vectors:
         """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""
         state = self._state
         row = state.catalogue.row_of(name)
         if row is not None:
             for shard in state.all_shards:
-                vector = shard.vector_of(row)
-                if vector is not None:
-                    return vector
+                for vector in shard.vectors_of(np.array([row]))[1]:
+                    return np.array(vector)
         raise PhotoNotIndexed(name)
 
+    def combination(
+        self,
+        terms: Vectors,
+        weights: Sequence[float],
+        balances: Sequence[Balance] = (),
+    ) -> Combination:
+        """Several terms as one query of search().
 
-def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.float32]:
+        `terms` (t, d) of length 1 each, `weights` (t,), negative for unwanted terms. `balances`:
+        those of the page before, because the sample may have changed; by default of the sample.
+        """
+        return Combination.of(terms, weights, balances or balances_of(terms, self._state.sample))
+
+
+def _checked(state: State, vector: Vectors, limit: int) -> Vectors:
     shards = state.all_shards
     expected = (shards[0].dimension,) if shards else vector.shape
     if vector.ndim != 1 or vector.shape != expected or not np.isfinite(vector).all():
@@ -191,7 +214,7 @@ def _checked(state: _State, vector: npt.NDArray[np.float32], limit: int) -> npt.
     return np.ascontiguousarray(vector, np.float32)
 
 
-def rounded(scores: npt.NDArray[np.float32]) -> Scores:
+def rounded(scores: Vectors) -> Scores:
     """Scores of any shape, rounded to DIGITS digits and limited to [-1, 1]."""
     # + 0.0 turns -0.0 into 0.0, which is equal but prints differently.
     exact: Scores = scores.astype(np.float64)

@@ -6,7 +6,7 @@ FlatShard has the same methods with exact search.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,10 +89,17 @@ class QuantizedShard:
         wanted = min(total, k + k * (total - self.live) // max(1, self.live))
         return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
-    def vector_of(self, row: int) -> Vectors | None:
-        """(d,), or None if the row is not here."""
-        places = np.flatnonzero(self.rows == row)
-        return self.vectors[places[0]].astype(np.float32) if len(places) else None
+    def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
+        """Which of `rows` (m,), ascending, are here: (j,) ascending and their vectors (j, d)."""
+        places = np.flatnonzero(np.isin(self.rows, rows))
+        places = places[np.argsort(self.rows[places])]
+        return self.rows[places], self.vectors[places].astype(np.float32)
+
+    def blocks(self, size: int) -> Iterator[tuple[Rows, Vectors]]:
+        """All rows, -1 for none, and their vectors, `size` at a time."""
+        for begin in range(0, len(self.rows), size):
+            part = slice(begin, begin + size)
+            yield self.rows[part], self.vectors[part].astype(np.float32)
 
 
 def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:
