@@ -31,8 +31,10 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
     "number": (int, float),
+    "boolean": bool,
     "null": type(None),
 }
+SAY_NOTHING_OF_NULL = ("required", "properties", "additionalProperties", "minimum", "maximum")
 # words of JSON Schema that say nothing about which values are right
 SILENT = {"description", "default", "format", "contentMediaType"}
 
@@ -56,11 +58,12 @@ def faults(document, schema, value, where="$"):
     """What is wrong with `value`; of JSON Schema it knows the words that the document uses."""
     schema = resolved(document, schema)
     for word, wanted in schema.items():
-        if value is None and word in ("required", "properties", "additionalProperties"):
-            continue  # they speak of objects; "type" says whether null will do
+        if value is None and word in SAY_NOTHING_OF_NULL:
+            continue  # they speak of objects and numbers; "type" says whether null will do
         if word == "type":
             types = [wanted] if isinstance(wanted, str) else wanted
-            if not any(isinstance(value, TYPES[t]) for t in types) or isinstance(value, bool):
+            is_odd = isinstance(value, bool) and "boolean" not in types
+            if not any(isinstance(value, TYPES[t]) for t in types) or is_odd:
                 yield f"{where} is no {wanted}: {value!r}"
                 return
         elif word == "enum":

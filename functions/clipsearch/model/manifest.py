@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from clipsearch.errors import DamagedObject
 from clipsearch.images.preprocess import PREPROCESSING, READABLE
+from clipsearch.matching import Matching, parse_matching
 
 FORMAT = 1
 MODEL_JSON = "model.json"
@@ -39,7 +40,8 @@ class Bundle:
     """The content of model.json.
 
     `files` maps file names to SHA-256 (hex), `sizes` to bytes. `text_direction` (dim,): the
-    component that all text vectors share; None in older bundles.
+    component that all text vectors share; None in older bundles. `matching`: which photos match a
+    query; None in older bundles.
     """
 
     space: str
@@ -56,6 +58,7 @@ class Bundle:
     precision: Mapping[Tower, Precision]
     text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
+    matching: Matching | None = None
 
     def files_of(self, tower: Tower) -> list[str]:
         return [file for file in self.files if tower_of(file) == tower]
@@ -78,6 +81,7 @@ class Bundle:
             },
             "precision": dict(self.precision),
             "text_direction": self.text_direction,
+            "matching": self.matching.to_json() if self.matching else None,
             "report": dict(self.report),
         }
         return json.dumps(document, indent=1).encode() + b"\n"
@@ -133,6 +137,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             sizes={file: int(entry["bytes"]) for file, entry in document["files"].items()},
             precision=dict(document["precision"]),
             text_direction=_direction(document.get("text_direction")),
+            matching=parse_matching(document.get("matching"), int(document["dim"])),
             report=dict(document["report"]),
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):

@@ -13,7 +13,7 @@ class Query:
     """Words, a picture, or both; or `like` alone, the name of an indexed photo.
 
     A picture is either `image`, the bytes of a file, or `picture`, its vector. `limit` and
-    `cursor` select the page of results.
+    `cursor` select the page of results. `min_match` ("good" or "maybe") leaves out worse matches.
     """
 
     words: str | None = None
@@ -22,3 +22,4 @@ class Query:
     like: str | None = None
     limit: int = LIMIT_DEFAULT
     cursor: Cursor | None = None
+    min_match: str | None = None

@@ -16,6 +16,7 @@ from clipsearch.storage import open_bucket
 from search.engine import embedding
 from search.engine.cursor import cursor_behind, encode_cursor, fingerprint
 from search.engine.errors import BadQuery, detail_of
+from search.engine.matches import UNKNOWN, Matches, matches_of
 from search.engine.model import Embedding, Model, ModelKeeper
 from search.engine.picture import as_picture
 from search.engine.query import Query
@@ -71,7 +72,14 @@ class Service:
         state, looked_for = _state_and_embedding(query, model, timing)
         with timing.phase("search"):
             hits, more = _search(query, looked_for, state)
-            results = self._results(hits)
+            matches = matches_of(query, model, looked_for.vector, state.index)
+            counted = None
+            if matches and query.cursor is None:
+                counted = matches.count(hits, state.snapshot.photos, query.like)
+            if matches and query.min_match:
+                kept = matches.least(hits, query.min_match)
+                hits, more = kept, more and len(kept) == len(hits)
+            results = self._results(hits, matches)
 
         next_cursor = None
         if more:
@@ -80,6 +88,7 @@ class Service:
         answer: dict[str, Any] = {
             "results": results,
             "next_cursor": next_cursor,
+            "matches": counted,
             "index": {
                 "model": model.encoder.name,
                 "space": model.space,
@@ -131,7 +140,7 @@ class Service:
             answer["picture"] = as_picture(model.space, found.vector).text()
         return _described(model, answer, found.truncated, timing)
 
-    def _results(self, hits: "list[Hit]") -> list[dict[str, Any]]:
+    def _results(self, hits: "list[Hit]", matches: Matches | None) -> list[dict[str, Any]]:
         names = [thumbnail_name(hit.name, hit.generation) for hit in hits]
         if self._signed is not None:
             addresses = self._signed.of(names)
@@ -146,6 +155,7 @@ class Service:
                 "similarity": round(100 * hit.score, 4),
                 "width": hit.width,
                 "height": hit.height,
+                **(matches.facts(hit.score) if matches else UNKNOWN),
             }
             for hit, address in zip(hits, addresses, strict=True)
         ]
@@ -217,4 +227,4 @@ def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hi
 def _fingerprint(query: Query, space: str) -> bytes:
     image = None if query.image is None else hashlib.sha256(query.image).digest()
     picture = None if query.picture is None else query.picture.numbers
-    return fingerprint(space, query.words, query.like, image, picture)
+    return fingerprint(space, query.words, query.like, image, picture, query.min_match)

@@ -43,7 +43,7 @@ def address_of(query: Query, cursor: str | None = None) -> str:
     picture = query.picture.text() if query.picture else None
     limit = None if query.limit == LIMIT_DEFAULT else str(query.limit)
     asked = {"q": query.words, "like": query.like, "picture": picture}
-    asked |= {"limit": limit, "cursor": cursor}
+    asked |= {"limit": limit, "min_match": query.min_match, "cursor": cursor}
     return "?" + urlencode({name: value for name, value in asked.items() if value})
 
 
@@ -59,6 +59,7 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
         has_picture=query.image is not None or query.picture is not None,
         truncated="truncated" in answer,
         results=answer["results"],
+        matches=answer["matches"],
         is_demo=answer["index"]["model"] == DEMO_MODEL,
         more=address_of(query, answer["next_cursor"]) if leads_on else "",
     )

@@ -12,8 +12,9 @@ LIMIT_MAX = 100
 
 NO_QUERY = "Type what you are looking for, or choose a picture."
 
-GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor")
-POST_PARAMETERS = ("q", "limit", "cursor")
+GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor", "min_match")
+POST_PARAMETERS = ("q", "limit", "cursor", "min_match")
+MIN_MATCHES = ("good", "maybe")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
@@ -101,6 +102,7 @@ def _query(values: dict[str, str], image: bytes | None = None) -> Query:
         like=values.get("like"),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
+        min_match=_min_match(values["min_match"]) if "min_match" in values else None,
     )
 
 
@@ -115,3 +117,9 @@ def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX):
         raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {quoted(text)}")
     return int(text)
+
+
+def _min_match(text: str) -> str:
+    if text not in MIN_MATCHES:
+        raise BadQuery(f"min_match must be {' or '.join(MIN_MATCHES)}, not {quoted(text)}")
+    return text
