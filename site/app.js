@@ -214,7 +214,8 @@ function add(answer) {
   more.hidden = !cursor;
   more.classList.add("unseen");
   say([...found(), answer.truncated ? " The text was too long and was cut." : ""]);
-  history.replaceState(shown.length <= MAX_REMEMBERED ? { ...answer, matches, results: shown } : null, "");
+  const remembered = { ...answer, matches, results: shown };
+  history.replaceState(shown.length <= MAX_REMEMBERED ? remembered : null, "");
   remember();
   atEnd.disconnect();
   if (cursor) atEnd.observe($("#end")); // reports at once if the end is near
@@ -222,12 +223,12 @@ function add(answer) {
 
 function found() {
   const { q, picture, like } = query;
-  if (matches?.count === 0) {
-    return [`Nothing matches well.${shown.length ? " Closest photos:" : ""}`];
-  }
-  const asked = q || like ? isolated(q || like) : [];
   const and = q && picture ? " and " : "";
-  return [counted(), ...asked, and, picture ? "your picture." : "."];
+  const asked = [...(q || like ? isolated(q || like) : []), and, picture ? "your picture" : ""];
+  if (matches?.count === 0) {
+    return ["Nothing matches ", ...asked, ` well.${shown.length ? " Closest photos:" : ""}`];
+  }
+  return [counted(), ...asked, "."];
 }
 
 function counted() {
