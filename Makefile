@@ -25,9 +25,10 @@ export FROM SPLIT ANNOTATIONS IMAGES
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-matching bench-precision \
-	reconcile screenshot status switch upload clean
+.PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-matching bench-models bench-precision \
+	bench-outliers bench-terms reconcile screenshot \
+	status switch upload clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="test
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
+
+test-models: $(EXPORT)/.made ## compare models of full size with PyTorch, one at a time; minutes, 16 GB [MODEL=siglip-base]
+	$(EXPORT)/bin/python -m pytest -n 0 tests/export/full_size.py $${MODEL:+-k "$$MODEL"} $(ARGS)
 
 check: $(VENV)/.dev ## run ruff, the format check and mypy
 	$(VENV)/bin/ruff check .
@@ -126,8 +130,17 @@ bench-matching: $(VENV)/.dev ## measure how well matches are told from others; 2
 bench-decoding: $(VENV)/.dev ## measure memory and seconds of the worst photos of each format (Linux)
 	@$(VENV)/bin/python -m benchmarks.decoding
 
+bench-models: $(VENV)/.dev ## measure the known models at full size, with random weights; 20 minutes, 6 GB of disk and memory [ARGS="--only ID …"] [ARGS=--record]
+	@$(VENV)/bin/python -m benchmarks.models $(ARGS)
+
 bench-precision: $(EXPORT)/.made ## compare 8 bits with fp32: quality, size, loading, speed
 	$(EXPORT)/bin/python -m benchmarks.precision
+
+bench-outliers: $(EXPORT)/.made ## measure 8 bits with planted outlier channels: quality and speed
+	$(EXPORT)/bin/python -m benchmarks.outliers
+
+bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn scenes
+	@$(VENV)/bin/python -m benchmarks.terms $(ARGS)
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs

@@ -27,6 +27,7 @@ COMMANDS = {
     "coco": "cli.coco.options",
     "evaluate": "cli.evaluate.options",
     "export": "cli.export",
+    "models": "cli.models",
 }
 
 

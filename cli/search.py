@@ -19,9 +19,14 @@ MOST = 100  # photos of one answer
 
 @click.command(
     short_help="Search by words or by a picture.",
-    epilog='Example: clipsearch search "a red car at night" -n 5',
+    epilog='Example: clipsearch search "a red car" --and snow --not night -n 5',
 )
 @click.argument("query", shell_complete=complete_files)
+@click.option("--and", "also", multiple=True, metavar="TEXT", help="Search by this text, too.")
+@click.option(
+    "--not", "unwanted", multiple=True, metavar="TEXT", help="Rank photos like this text lower."
+)
+@click.option("--like", multiple=True, metavar="NAME", help="Search by this indexed photo, too.")
 @click.option(
     "-n",
     "count",
@@ -33,14 +38,29 @@ MOST = 100  # photos of one answer
 @click.option("--paths", is_flag=True, help="Print only the photos' paths below their folder.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.option("--url", default=LOCAL, show_default=True, help="URL of the search.")
-def command(query: str, count: int, paths: bool, as_json: bool, url: str) -> None:
-    """Search by QUERY: words, or the path of a picture."""
+def command(
+    query: str,
+    also: tuple[str, ...],
+    unwanted: tuple[str, ...],
+    like: tuple[str, ...],
+    count: int,
+    paths: bool,
+    as_json: bool,
+    url: str,
+) -> None:
+    """Search by QUERY: words, or the path of a picture.
+
+    You may repeat --and, --not and --like: a search has up to 8 terms.
+    """
     picture = os.path.expanduser(query)
+    parameters = [("q", text) for text in also]
+    parameters += [("not", text) for text in unwanted] + [("like", name) for name in like]
+    parameters.append(("limit", str(count)))
     if os.path.isfile(picture):  # False, not an error, for words that cannot be a path
         kind, body = _form(Path(picture))
-        answer = ask(url, "", {"limit": count}, body, kind)
+        answer = ask(url, "", parameters, body, kind)
     else:
-        answer = ask(url, "", {"q": query, "limit": count})
+        answer = ask(url, "", [("q", query), *parameters])
     print(json.dumps(answer) if as_json else "\n".join(_lines(answer["results"], paths)))
 
 
@@ -49,7 +69,13 @@ def _lines(results: list[dict[str, Any]], only_paths: bool) -> list[str]:
         return [printable(result["name"]) for result in results]
     if not results:
         return ["No photos yet. Add some to the folder or bucket, then search again."]
-    return [f"{result['similarity']:5.1f}  {printable(result['name'])}" for result in results]
+    return [f"{_likeness(result)}  {printable(result['name'])}" for result in results]
+
+
+def _likeness(result: dict[str, Any]) -> str:
+    """The similarity; for several terms the score, because they have no similarity."""
+    similarity = result["similarity"]
+    return f"{result['score']:5.2f}" if similarity is None else f"{similarity:5.1f}"
 
 
 def _form(picture: Path) -> tuple[str, bytes]:

@@ -16,39 +16,51 @@ from typing import Any
 import numpy as np
 from tokenizers import Tokenizer
 
-from model_export.config import ConfigError, ModelConfig, parse_config
+from clipsearch.model.variants import Padding
+from model_export.config import ConfigError, Family, ModelConfig, parse_config
 from model_export.errors import BadCheckpoint
 from model_export.files import OPENCLIP_CONFIG, OPENCLIP_WEIGHTS, PREPROCESSORS, WEIGHTS
+from model_export.padding import read_padding
 from model_export.preprocessing import (
     Preprocessing,
     UnsupportedPreprocessing,
     parse_openclip,
     parse_preprocessing,
 )
-from model_export.tokenizer import read_tokenizer
-from model_export.towers.shapes import clip_shapes
+from model_export.text_template import own_template
+from model_export.tokenizers.read import read_tokenizer
+from model_export.towers.families import TOWERS, weight_shapes
 from model_export.weights import openclip as openclip_names
 from model_export.weights.folder import open_weights
 from model_export.weights.named_arrays import check_names
+from model_export.weights.renamed import as_in_transformers
 
-FAMILIES = ("clip",)  # whose towers can be written
+FAMILIES = tuple(TOWERS)  # whose towers can be written
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """`document` is the object in config.json, `config` what the towers need of it. `weights` have
-    the names of transformers' model; each is read when you ask for it."""
+    the names of transformers' model; each is read when you ask for it. `padding` None: nothing
+    after the end token is read. `text_template` None: texts stay as they are."""
 
     document: Mapping[str, Any]
     config: ModelConfig
     weights: Mapping[str, np.ndarray]
     tokenizer: Tokenizer
     preprocessing: Preprocessing
+    padding: Padding | None = None
+    text_template: str | None = None
 
     @property
     def logit_scale(self) -> float:
         """What a cosine is multiplied by; the checkpoint has its logarithm."""
-        return math.exp(float(self.weights["logit_scale"]))
+        return math.exp(self.weights["logit_scale"].item())
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added to that; 0 where a family has none."""
+        return self.weights["logit_bias"].item() if "logit_bias" in self.weights else 0.0
 
 
 def load_checkpoint(folder: Path, where: str) -> Checkpoint:
@@ -59,7 +71,7 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
     # timm's repositories have both; their config.json describes timm's image tower alone
     is_openclip = openclip is not None and "model_type" not in document
     # What is small and may be missing comes before what is large.
-    tokenizer = read_tokenizer(folder, where)
+    tokenizer = read_tokenizer(folder, where, _family(document))
     if openclip is not None and is_openclip:
         raw = open_weights(folder, where, OPENCLIP_WEIGHTS)
         document, weights = openclip_names.translate(openclip, raw, where)
@@ -70,19 +82,25 @@ def load_checkpoint(folder: Path, where: str) -> Checkpoint:
             raise BadCheckpoint(where, f"has no config.json and no {OPENCLIP_CONFIG}")
         config = _config(document, where)
         preprocessing = _preprocessing(folder, where)
-        weights = open_weights(folder, where, WEIGHTS)
-    check_names(weights, clip_shapes(config), where)
-    return Checkpoint(document, config, weights, tokenizer, preprocessing)
+        weights = as_in_transformers(config.family, open_weights(folder, where, WEIGHTS))
+    check_names(weights, weight_shapes(config), where)
+    padding = read_padding(folder, config, tokenizer, where)
+    template = own_template(config.family)
+    return Checkpoint(document, config, weights, tokenizer, preprocessing, padding, template)
+
+
+def _family(document: Mapping[str, Any]) -> Family:
+    """Of a model that is not known yet; parse_config refuses other families. OpenCLIP's models
+    have no model_type."""
+    named = document.get("model_type")
+    return next((family for family in FAMILIES if family == named), "clip")
 
 
 def _config(document: Mapping[str, Any], where: str) -> ModelConfig:
     try:
-        config = parse_config(document)
+        return parse_config(document)
     except ConfigError as exc:
         raise BadCheckpoint(where, f"has a config.json that is not supported: {exc}") from exc
-    if config.family not in FAMILIES:
-        raise BadCheckpoint(where, f"is a {config.family}; supported are {', '.join(FAMILIES)}")
-    return config
 
 
 def _preprocessing(folder: Path, where: str) -> Preprocessing:

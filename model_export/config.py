@@ -37,7 +37,8 @@ class TowerConfig:
 @dataclass(frozen=True, slots=True)
 class TextConfig(TowerConfig):
     """`positions` counts the rows of the position table, the first `skipped` of which no token
-    uses. `end_id` is set where `pooling` is "end", `pad_id` where positions depend on it."""
+    uses. `end_id` is set where `pooling` is "end", `pad_id` where no token looks at padding.
+    `types` of tokens are told apart. `projection`: AltCLIP's width between its two projections."""
 
     vocabulary: int
     positions: int
@@ -45,6 +46,8 @@ class TextConfig(TowerConfig):
     pooling: TextPooling
     end_id: int | None
     pad_id: int | None
+    types: int = 0
+    projection: int | None = None
 
     @property
     def context(self) -> int:
@@ -111,7 +114,8 @@ def _family(model_type: object) -> Family:
 
 def _text(values: _Values, family: Family) -> TextConfig:
     pooling: TextPooling = "first"
-    end_id = pad_id = None
+    end_id = pad_id = projection = None
+    skipped = types = 0
     if family == "siglip":
         pooling = "last"
     elif family in ("clip", "metaclip_2"):
@@ -121,10 +125,12 @@ def _text(values: _Values, family: Family) -> TextConfig:
         # https://github.com/huggingface/transformers/pull/24773
         if family == "clip" and end_id == LEGACY_END:
             pooling, end_id = "highest", None
-    elif family == "altclip":
-        pad_id = values.count("pad_token_id", least=0)
-    # RoBERTa counts positions from the number of the padding token on.
-    skipped = 0 if pad_id is None else pad_id + 1
+    else:
+        pad_id, types = values.count("pad_token_id", least=0), values.count("type_vocab_size")
+    if family == "altclip":
+        assert pad_id is not None
+        # RoBERTa counts positions from the number of the padding token on.
+        skipped, projection = pad_id + 1, values.count("project_dim")
     return TextConfig(
         **values.tower(),
         vocabulary=values.count("vocab_size"),
@@ -133,6 +139,8 @@ def _text(values: _Values, family: Family) -> TextConfig:
         pooling=pooling,
         end_id=end_id,
         pad_id=pad_id,
+        types=types,
+        projection=projection,
     )
 
 

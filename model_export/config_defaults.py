@@ -47,6 +47,8 @@ TEXT: dict[str, dict[str, Any]] = {
         "max_position_embeddings": 512,
         "hidden_act": "gelu",
         "layer_norm_eps": 1e-12,
+        "pad_token_id": 0,
+        "type_vocab_size": 2,
     },
     "altclip": {
         "vocab_size": 250002,
@@ -58,6 +60,8 @@ TEXT: dict[str, dict[str, Any]] = {
         "hidden_act": "gelu",
         "layer_norm_eps": 1e-5,
         "pad_token_id": 1,
+        "type_vocab_size": 1,
+        "project_dim": 768,
     },
 }
 VISION: dict[str, dict[str, Any]] = {

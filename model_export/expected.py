@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from clipsearch.model.variants import Variant
 from clipsearch.text import plain
 from model_export.checkpoint import Checkpoint
 from model_export.errors import UnsupportedModel
@@ -28,11 +29,13 @@ FORMATS = {"1": "PNG", "L": "JPEG", "RGB": "JPEG", "CMYK": "JPEG"}  # otherwise 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The samples and what the checkpoint makes of them; computed once for all precisions."""
+    """The samples and what the checkpoint makes of them; computed once for all precisions.
+
+    `sentences` are without the text template, `tokens` and `text` with it."""
 
     sentences: list[str]
     photos: list[bytes]
-    tokens: np.ndarray
+    tokens: list[list[int]]
     squares: np.ndarray
     text: np.ndarray
     image: np.ndarray
@@ -47,10 +50,14 @@ def expect(checkpoint: Checkpoint, count: int | None = None) -> Expected:
     drawn = _spread([*(sample.image for sample in pictures()), *more], count)
     photos = [_encoded(image) for image in drawn]
     images = [opened(photo) for photo in photos]
-    size = checkpoint.preprocessing.size
-    tokens = reference_tokens(checkpoint.tokenizer, sentences, checkpoint.config.text.context)
-    squares = np.stack([reference_square(image, size) for image in images])
-    text, image = reference_text(checkpoint, sentences), reference_image(checkpoint, images)
+    steps = checkpoint.preprocessing
+    variant = Variant(text_template=checkpoint.text_template)
+    worded = [variant.in_template(sentence) for sentence in sentences]
+    tokens = reference_tokens(checkpoint.tokenizer, worded, checkpoint.config.text.context)
+    squares = np.stack(
+        [reference_square(image, steps.size, steps.resize, steps.resample) for image in images]
+    )
+    text, image = reference_text(checkpoint, worded), reference_image(checkpoint, images)
     for name, vectors in (("text", text), ("image", image)):
         if not np.isfinite(vectors).all():
             raise UnsupportedModel(f"the checkpoint gives no numbers for the {name} samples")

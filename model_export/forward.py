@@ -117,10 +117,10 @@ def _bert_text(model: ModelConfig, w: Weights, ids: np.ndarray, seen: np.ndarray
 
 def _bert_positions(c: TextConfig, ids: np.ndarray) -> np.ndarray:
     """(T,), or in RoBERTa (N, T): padding has its own position and is not counted."""
-    if c.pad_id is None:
+    if not c.skipped:
         return np.arange(ids.shape[1])
     real = ids != c.pad_id
-    return np.cumsum(real, 1) * real + c.pad_id
+    return np.cumsum(real, 1) * real + c.skipped - 1
 
 
 def _image(model: ModelConfig, w: Weights, pixels: np.ndarray) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""Checkpoints of the Hugging Face hub whose bytes are known, and the names that people use.
+"""Checkpoints of the Hugging Face hub that are known, and the names that people use.
 
-A pinned revision never changes: whoever asks for the id today or in a year gets the same model.
-The revisions and the digests were compared in several public sources that name both. None, or a
-weights file that is not named, is not known here: the newest revision then counts, and the digest
+facts.py says what is published about them. A pinned revision never changes: whoever asks for the
+id today or in a year gets the same model. The revisions and the digests were compared in several
+public sources that name both. Without a revision the newest one counts; without a digest, the one
 that the hub itself gives (see hub.py).
 """
 
@@ -91,6 +91,8 @@ KNOWN = {
                 ),
             },
         ),
+        Known("google/siglip-base-patch16-256-multilingual", "SigLIP"),
+        Known("google/siglip2-base-patch32-256", "SigLIP 2"),
         Known(
             "google/siglip2-base-patch16-224",
             "SigLIP 2",
@@ -101,6 +103,18 @@ KNOWN = {
                 ),
             },
         ),
+        Known(
+            "google/siglip2-so400m-patch14-384",
+            "SigLIP 2",
+            "e8e487298228002f3d8a82e0cd5c8ea9c567f57f",
+        ),
+        Known("facebook/metaclip-2-worldwide-b32", "MetaCLIP 2"),
+        Known(
+            "OFA-Sys/chinese-clip-vit-base-patch16",
+            "Chinese-CLIP",
+            "36e679e65c2a2fead755ae21162091293ad37834",
+        ),
+        Known("BAAI/AltCLIP", "AltCLIP"),
     )
 }
 

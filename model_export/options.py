@@ -1,28 +1,27 @@
-"""What the command line of `make export` asks for, checked before anything heavy is imported."""
+"""The options of an export, checked before anything heavy is imported."""
 
 from __future__ import annotations
 
-import argparse
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import NoReturn
 
-from clipsearch.model.manifest import PRECISIONS, TOWERS, Precision, Tower
+from clipsearch.model.manifest import TOWERS, Precision, Tower
 from clipsearch.storage import Bucket, open_bucket
 from clipsearch.storage.local import FolderBucket
 from model_export.errors import UsageError
 from model_export.exported import MODELS, checkpoint_folder, foreign_files, place_of
 from model_export.known import hub_id
+from model_export.text_template import asked_template
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`folder` is the checkpoint's, None if `model` is an id of the hub; `bucket` is where the
-    bundle goes, besides `out`. `switch_now`: the bundle becomes current there at once. `precision`
-    of the towers for which one was asked."""
+    """`folder` is the checkpoint's, None if `model` is an id of the hub. The bundle goes to `out`
+    and, if given, `bucket`; with `switch_now` it becomes current there at once. `precision` has
+    the towers for which you asked for one. `quick`: compare a few samples only."""
 
     model: str
     folder: Path | None
@@ -30,45 +29,8 @@ class Options:
     bucket: Bucket | None
     switch_now: bool
     precision: dict[Tower, Precision]
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
-def parse_options(arguments: list[str]) -> Options:
-    """The options in `arguments`; UsageError for what cannot work, StorageError if the bucket
-    cannot be reached."""
-    parser = _Parser(
-        prog="python -m model_export",
-        description="Export a CLIP checkpoint to a verified ONNX bundle.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("model", help="an id of the Hugging Face hub, or a folder in that layout")
-    parser.add_argument("--out", type=Path, help="folder of the bundle (default: build/models/…)")
-    parser.add_argument("--to", metavar="URL", help="index bucket to put it into: gs:// or file://")
-    parser.add_argument(
-        "--switch-now",
-        action="store_true",
-        help="make it current at once, although its index may be empty",
-    )
-    parser.add_argument("--precision", choices=PRECISIONS, help="of both towers")
-    for tower in TOWERS:
-        parser.add_argument(
-            f"--{tower}-precision",
-            choices=PRECISIONS,
-            help="of this tower (default: int8, or fp32 if that would lose too much)",
-        )
-    given = parser.parse_args(arguments)
-    return options_of(
-        given.model,
-        given.to,
-        given.out,
-        given.precision,
-        {tower: getattr(given, f"{tower}_precision") for tower in TOWERS},
-        switch_now=given.switch_now,
-    )
+    quick: bool
+    text_template: str | None
 
 
 def options_of(
@@ -79,6 +41,8 @@ def options_of(
     precisions: Mapping[Tower, Precision | None] = MappingProxyType({}),
     models: Path = MODELS,
     switch_now: bool = False,
+    quick: bool = False,
+    text_template: str | None = None,
 ) -> Options:
     """Checked. `models` is where bundles lie that have no `out`. UsageError for what cannot work,
     StorageError if the bucket cannot be reached."""
@@ -86,6 +50,11 @@ def options_of(
         raise UsageError("which model? MODEL takes an id of the Hugging Face hub, or a folder")
     if switch_now and not to:
         raise UsageError("--switch-now needs --to, the index bucket of the model")
+    if text_template is not None:
+        try:
+            asked_template(text_template)
+        except ValueError as exc:
+            raise UsageError(f"--text-template: {exc}") from exc
     folder = checkpoint_folder(model)
     if folder and not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
@@ -102,6 +71,8 @@ def options_of(
         precision={
             tower: chosen for tower in TOWERS if (chosen := precisions.get(tower) or precision)
         },
+        quick=quick,
+        text_template=text_template,
     )
 
 

@@ -15,6 +15,7 @@ def table(report: Mapping[str, Any]) -> str:
     lines = [_row("", "text", "image")]
     lines += [
         _row("precision", *(tower["precision"] for tower in towers)),
+        _row("matrices in 8 bits", *(_in_8_bits(tower) for tower in towers)),
         _row("inputs equal", *(_equal(tower) for tower in towers)),
         _row("in fp32: greatest difference", *(_exact(tower) for tower in towers)),
         _row("greatest difference", *(f"{tower['max_difference']:.1e}" for tower in towers)),
@@ -35,13 +36,31 @@ def table(report: Mapping[str, Any]) -> str:
             f"{LABELS[name]}: {found['overlap']:.1%} of the first {found['top']} of "
             f"{found['pictures']} are the checkpoint's, over {found['queries']} queries"
         )
+    lines += [line for name in TOWERS for line in _in_fp32(name, report[name])]
     if "logit_scale" in report:
-        lines.append(f"logit scale: {report['logit_scale']:.4f}")
+        bias = f", bias {report['logit_bias']:.4f}" if report.get("logit_bias") else ""
+        lines.append(f"logit scale: {report['logit_scale']:.4f}{bias}")
     return "\n".join(lines)
 
 
 def _row(label: str, *cells: str) -> str:
     return (f"{label:30}" + "".join(f"{cell:>14}" for cell in cells)).rstrip()
+
+
+def _in_8_bits(tower: Mapping[str, Any]) -> str:
+    found = tower.get("eight_bits")
+    if not found:
+        return "none" if tower["precision"] == "fp32" else ""
+    return f"{found['matrices'] - len(found['in_fp32'])} of {found['matrices']}"
+
+
+def _in_fp32(name: str, tower: Mapping[str, Any]) -> list[str]:
+    """The matrices that stay in fp32, and why."""
+    found = tower.get("eight_bits", {}).get("in_fp32", {})
+    if not found:
+        return []
+    reasons = ", ".join(f"{matrix} ({noise:.3f})" for matrix, noise in found.items())
+    return [f"{name}: in fp32, for the noise that each adds in 8 bits: {reasons}"]
 
 
 def _equal(tower: Mapping[str, Any]) -> str:

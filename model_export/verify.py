@@ -31,7 +31,7 @@ MAX_DIFFERENCE = 1e-4
 LEAST_COSINE = {"fp32": 0.999999, "int8": 0.95}
 MOST_NOISE = {"fp32": 0.01, "int8": 0.25}
 LEAST_OVERLAP = {"fp32": 0.99, "int8": 0.8}
-LOGIT_SCALE = 1e-6  # relative
+LOGITS = 1e-6  # relative: scale and bias
 
 INPUTS: dict[Tower, str] = {"text": "tokens_equal", "image": "pixels_equal"}
 
@@ -57,24 +57,25 @@ def verify_exact(folder: Path, expected: Expected) -> dict[str, Any]:
 def verify(folder: Path, checkpoint: Checkpoint, expected: Expected) -> dict[str, Any]:
     """Compare the bundle in `folder`; returns the report.
 
-    Raises NotEqual when tokens or pixels differ at all, or vectors, ranking or logit scale too
-    much.
+    Raises NotEqual when tokens or pixels differ at all, or vectors, ranking, logit scale or bias
+    too much.
     """
     encoder = Encoder.from_folder(folder)
     report = _verify(encoder, expected)
-    theirs = checkpoint.logit_scale
-    report["logit_scale"] = encoder.logit_scale
-    if not math.isclose(encoder.logit_scale, theirs, rel_tol=LOGIT_SCALE):
-        raise NotEqual(
-            [f"logit scale: {encoder.logit_scale}, the checkpoint's is {theirs}"], report
-        )
+    report |= {"logit_scale": encoder.logit_scale, "logit_bias": encoder.logit_bias}
+    for name in ("logit_scale", "logit_bias"):
+        ours, theirs = report[name], getattr(checkpoint, name)
+        if not math.isclose(ours, theirs, rel_tol=LOGITS):
+            raise NotEqual(
+                [f"{name.replace('_', ' ')}: {ours}, the checkpoint's is {theirs}"], report
+            )
     report["bytes"] = dict(encoder.bundle.sizes)
     return report
 
 
 def _verify(encoder: Encoder, expected: Expected) -> dict[str, Any]:
     precision = encoder.bundle.precision
-    text, image = encoder.encode_text(expected.sentences).vectors, _image_vectors(encoder, expected)
+    text, image = _text_vectors(encoder, expected), _image_vectors(encoder, expected)
     report = {
         "text": {
             "precision": precision["text"],
@@ -153,11 +154,19 @@ def _ranking_problems(report: dict[str, Any]) -> list[str]:
 
 def _equal_tokens(encoder: Encoder, expected: Expected) -> int:
     rows, _ = encoder.tokenize(expected.sentences)
-    length = encoder.bundle.context_length
-    padded = [row + row[-1:] * (length - len(row)) for row in rows]
-    return sum(
-        row == reference for row, reference in zip(padded, expected.tokens.tolist(), strict=True)
-    )
+    return sum(row == reference for row, reference in zip(rows, expected.tokens, strict=True))
+
+
+def _text_vectors(encoder: Encoder, expected: Expected) -> np.ndarray:
+    """Half of the texts alone, as `search` encodes them; the rest in batches, which are padded.
+    Both halves have short texts and long ones."""
+    by_length = sorted(range(len(expected.tokens)), key=lambda i: len(expected.tokens[i]))
+    alone, together = by_length[::2], by_length[1::2]
+    vectors = np.empty((len(by_length), encoder.dim), np.float32)
+    vectors[together] = encoder.encode_text([expected.sentences[i] for i in together]).vectors
+    for number in alone:
+        vectors[number] = encoder.encode_text([expected.sentences[number]]).vectors[0]
+    return vectors
 
 
 def _image_vectors(encoder: Encoder, expected: Expected) -> np.ndarray:

@@ -22,12 +22,16 @@ from clipsearch.images.preprocess import PREPROCESSING
 from clipsearch.matching import default_matching
 from clipsearch.model.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.model.manifest import Precision, tower_of
+from clipsearch.model.variants import Variant
 from model_export.checkpoint import Checkpoint
 from model_export.checks import check_sizes, start_and_end
+from model_export.eight_bits.recipe import write_in_eight_bits
 from model_export.expected import expect
 from model_export.text_direction import text_direction
+from model_export.text_template import asked_template
 from model_export.timing import load_seconds, speed
-from model_export.towers.clip import export_image, export_text
+from model_export.towers.families import export_image, export_text
+from model_export.towers.plan import Precisions, of_tower
 from model_export.verify import verify, verify_exact
 
 
@@ -39,15 +43,21 @@ def export_bundle(
     precision: Mapping[Tower, Precision],
     samples: int | None = None,
     source: Mapping[str, str] | None = None,
+    text_template: str | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> Bundle:
     """Write a verified bundle into `folder` and return it; its report is in `Bundle.report`.
 
     `samples`: how many texts and pictures are compared; None: all, and the bundle is timed.
     `source` says in the report where the model is from; `say` gets a line for each step.
+    `text_template`: the sentence that texts are put into; None: the family's own, "{}": none.
+    ValueError if it is not a sentence with one "{}".
     A bundle that is already in `folder` is replaced. It stays as it is if this raises:
     UnsupportedModel, or NotEqual when the result is too far from the checkpoint.
     """
+    if text_template is not None:
+        asked = asked_template(text_template)
+        checkpoint = dataclasses.replace(checkpoint, text_template=asked)
     start_and_end(checkpoint)  # refused before the long work
     check_sizes(checkpoint)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -56,6 +66,7 @@ def export_bundle(
         expected = expect(checkpoint, samples)
         say("writing both towers in fp32, to compare them with the checkpoint")
         new = Path(temporary) / "fp32"
+        matrices: dict[Tower, dict[str, Any]] = {}
         bundle = write_bundle(checkpoint, new, name, dict.fromkeys(precision, "fp32"))
         exact = verify_exact(new, expected)
         if precision != bundle.precision:
@@ -63,12 +74,22 @@ def export_bundle(
                 f"writing the image tower in {precision['image']}, "
                 f"the text tower in {precision['text']}"
             )
-            new = Path(temporary) / "bundle"
-            bundle = write_bundle(checkpoint, new, name, precision)
+            exact_folder, new = new, Path(temporary) / "bundle"
+            written = write_in_eight_bits(
+                checkpoint,
+                exact_folder,
+                new,
+                precision,
+                lambda changed, folder, plans: write_bundle(changed, folder, name, plans),
+                quick=samples is not None,
+                say=say,
+            )
+            bundle, matrices = written.bundle, written.report
         say("comparing the result")
         report = verify(new, checkpoint, expected)
         for tower in precision:
             report[tower]["fp32_max_difference"] = exact[tower]["max_difference"]
+            report[tower] |= {"eight_bits": matrices[tower]} if tower in matrices else {}
         if samples is None:
             report |= {"load_seconds": load_seconds(new), "speed": speed(new)}
         report |= {"source": dict(source or {}), "versions": _versions()}
@@ -79,7 +100,7 @@ def export_bundle(
 
 
 def write_bundle(
-    checkpoint: Checkpoint, folder: Path, name: str, precision: Mapping[Tower, Precision]
+    checkpoint: Checkpoint, folder: Path, name: str, precision: Mapping[Tower, Precisions]
 ) -> Bundle:
     """Into a new folder; without a report and not compared."""
     folder.mkdir()
@@ -96,6 +117,13 @@ def write_bundle(
         "preprocessing": PREPROCESSING,
         "mean": steps.mean,
         "std": steps.std,
+        "variant": Variant(
+            checkpoint.config.family,
+            steps.resize,
+            steps.resample,
+            checkpoint.padding,
+            checkpoint.text_template,
+        ),
     }
     files = sorted(path.name for path in folder.iterdir())
     digests = {file: _sha256(folder / file) for file in files}
@@ -104,9 +132,10 @@ def write_bundle(
         name=name,
         **facts,
         logit_scale=checkpoint.logit_scale,
+        logit_bias=checkpoint.logit_bias,
         files=digests,
         sizes={file: (folder / file).stat().st_size for file in files},
-        precision=dict(precision),
+        precision={tower: of_tower(precision[tower]) for tower in precision},
         text_direction=None,  # comes when the towers are there, as the report does
         report={},
         matching=default_matching(checkpoint.logit_scale),

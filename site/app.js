@@ -274,7 +274,7 @@ function card(result) {
   showIn(image, result);
   const name = item.querySelector(".name");
   name.textContent = name.title = result.name;
-  item.querySelector(".similarity").textContent = result.similarity.toFixed(1);
+  item.querySelector(".similarity").textContent = result.similarity?.toFixed(1) ?? "";
   like.setAttribute("aria-label", `More like this: ${result.name}`);
   leadTo(like, { like: result.name });
   return item;
@@ -293,7 +293,9 @@ function view(number) {
   full.onload = () => shown[viewed] === result && (image.src = result.url);
   full.src = result.url;
   $("#viewed").textContent = result.name;
-  viewer.querySelector(".similarity").textContent = `Similarity ${result.similarity.toFixed(1)}`;
+  const { similarity } = result; // null for words with a picture
+  viewer.querySelector(".similarity").textContent =
+    similarity === null ? "" : `Similarity ${similarity.toFixed(1)}`;
   viewer.querySelector("a").href = result.url;
   $("#copied").textContent = "";
   if (number > shown.length - 4 && cursor && !running) searchMore();

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from http.client import HTTPException, HTTPResponse
 from typing import Any, cast
 from urllib.parse import urlencode, urlsplit
@@ -17,7 +18,11 @@ SECONDS = 60.0  # a cold start loads the index
 
 
 def ask(
-    url: str, path: str, parameters: dict[str, Any] | None = None, body: bytes = b"", kind: str = ""
+    url: str,
+    path: str,
+    parameters: Sequence[tuple[str, str]] = (),
+    body: bytes = b"",
+    kind: str = "",
 ) -> dict[str, Any]:
     """The JSON answer to GET, or to POST of `body` with the content type `kind`.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from cli import ROOT
 from cli.common.command import PREFIX
 from cli.common.errors import RunError, UsageError
-from cli.common.output import say
+from cli.common.output import is_quiet, say
 from model_export.errors import UsageError as NotExportable
 from model_export.exported import checkpoint_folder, is_current, place_of
 from model_export.known import hub_id
@@ -54,7 +54,9 @@ def export_once(checkpoint: str, bundle: Path) -> None:
         say(f"model: {checkpoint}, as exported to {bundle}")
         return
     say(f"model: {checkpoint} is exported to {bundle} first (once)")
-    command = [sys.executable, "-m", "cli", "export", checkpoint, "--out", str(bundle)]
+    command = [sys.executable, "-m", "cli", "export", checkpoint, "--quick", "--out", str(bundle)]
+    if is_quiet():
+        command.append("--quiet")
     code, said = _outcome(command)
     if code:
         raise RunError(

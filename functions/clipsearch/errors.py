@@ -115,6 +115,21 @@ class NoModel(NotReady):
         super().__init__(what)
 
 
+class ModelDiffers(ClipsearchError):
+    """The bucket has the model with the text template `theirs`, and `ours` was to be published."""
+
+    def __init__(self, name: str, ours: str | None, theirs: str | None) -> None:
+        self.name, self.ours, self.theirs = name, ours, theirs
+        super().__init__(
+            f"the model is already in the bucket with {_template(theirs)}, and this one has "
+            f"{_template(ours)}; delete the object {name!r}, publish again, then restart search"
+        )
+
+
+def _template(template: str | None) -> str:
+    return "no text template" if template is None else f"the text template {template!r}"
+
+
 class PhotoNotIndexed(ClipsearchError):
     """The photo `name` has no vector in the index."""
 

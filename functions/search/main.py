@@ -34,13 +34,14 @@ from search.http.errors import (
     problem_of,
 )
 from search.http.form import FORM_OVERHEAD, check_content_type, parse_form
+from search.http.json_query import check_json, query_of_json
 from search.http.params import (
     MAX_IMAGES,
     checked,
     labels_of,
-    query_of_embed,
     query_of_get,
     query_of_post,
+    term_of_embed,
 )
 from search.http.pool import Pool
 
@@ -121,6 +122,27 @@ async def _search_by_form(request: Request, timing: Timing) -> Response:
     return await _with_form(request, work)
 
 
+async def _search_by_json(request: Request, timing: Timing) -> Response:
+    """Uses the threads for pictures only if the search has one."""
+    checked(request.query_params.multi_items(), ())
+    check_json(request.headers)
+    too_large = f"the request is too large; a search may have at most {MAX_BYTES:,} bytes"
+    async with texts.place(request) as place, arrivals.body(request, too_large) as body:
+
+        def parse() -> Query:
+            with body:  # frees the body
+                return query_of_json(body.getvalue())
+
+        def work() -> dict[str, Any]:
+            return _service(timing).answer(query, timing)
+
+        query = await place.run(parse)
+        if all(term.image is None for term in query.terms):
+            return _json(await place.run(work))
+        async with pictures.place(request) as other:
+            return _json(await other.run(work))
+
+
 async def _classify(request: Request, timing: Timing) -> Response:
     def work(pairs: Pairs, images: list[bytes]) -> dict[str, Any]:
         labels = labels_of(pairs)
@@ -132,14 +154,14 @@ async def _classify(request: Request, timing: Timing) -> Response:
 
 
 async def _embed_by_address(request: Request, timing: Timing) -> Response:
-    query = query_of_embed(request.query_params.multi_items())
+    term = term_of_embed(request.query_params.multi_items())
     async with texts.place(request) as place:
-        return _json(await place.run(lambda: _service(timing).embed(query, timing)))
+        return _json(await place.run(lambda: _service(timing).embed(term, timing)))
 
 
 async def _embed_by_form(request: Request, timing: Timing) -> Response:
     def work(pairs: Pairs, images: list[bytes]) -> dict[str, Any]:
-        return _service(timing).embed(query_of_embed(pairs, *images), timing)
+        return _service(timing).embed(term_of_embed(pairs, *images), timing)
 
     return _json(await _with_form(request, work))
 
@@ -160,7 +182,8 @@ async def _with_form(
             with body:  # frees the body: else a picture is in memory twice during the work
                 fields, images = parse_form(request.headers, body, most_images)
             pairs = [*request.query_params.multi_items(), *fields]
-            request.state.words = dict(pairs).get("q", "")  # for the error page
+            # for the error page
+            request.state.words = " ".join(value for name, value in pairs if name == "q")
             return work(pairs, images)
 
         return await place.run(parse_and_work)
@@ -183,6 +206,7 @@ async def _openapi(request: Request, timing: Timing) -> Response:
 
 ROUTES: dict[str, dict[str, Handler]] = {
     "/": {"GET": _search_by_address, "POST": _search_by_form},
+    "/search": {"POST": _search_by_json},
     "/classify": {"POST": _classify},
     "/embed": {"GET": _embed_by_address, "POST": _embed_by_form},
     "/status": {"GET": _status},

@@ -7,6 +7,7 @@ figures to build/bench/demo-model.json.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from clipsearch.model.bundle import read_bundle
 from clipsearch.model.encoder import Encoder
 from model_export.demo import BUNDLE
 from model_export.demo.captions import Facts
@@ -30,6 +32,7 @@ from model_export.demo.scenes import (
     held_out,
     random_scene,
 )
+from model_export.text_template import asked_template
 
 DESCRIPTIONS = 1_000
 GALLERY = 5_000
@@ -108,6 +111,17 @@ def precision_at_5(
     return float(np.mean(precisions))
 
 
+def opened(folder: Path, text_template: str | None) -> Encoder:
+    """The bundle in a folder; with another text template than its own, if it is not None."""
+    local = read_bundle(folder)
+    if text_template is None:
+        return Encoder(local)
+    template = asked_template(text_template)
+    variant = dataclasses.replace(local.bundle.variant, text_template=template)
+    bundle = dataclasses.replace(local.bundle, variant=variant)
+    return Encoder(dataclasses.replace(local, bundle=bundle))
+
+
 def evaluate(encoder: Encoder) -> dict[str, float]:
     rng = np.random.default_rng(SEED)
     scenes = held_out_scenes(DESCRIPTIONS, rng)
@@ -146,8 +160,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, default=BUNDLE)
     parser.add_argument("--output", type=Path, default=Path("build/bench/demo-model.json"))
+    parser.add_argument("--text-template", help='such as "a photo of {}"; {}: none')
     arguments = parser.parse_args()
-    encoder = Encoder.from_folder(arguments.bundle)
+    encoder = opened(arguments.bundle, arguments.text_template)
     figures = evaluate(encoder)
     print(f"{encoder.name}, space {encoder.space}, {encoder.dim} dimensions")
     for key, value in figures.items():

@@ -1,5 +1,6 @@
 """A tower of a checkpoint -> an ONNX graph, node by node.
 
-`clip` writes the two towers, from the layers in `layers` and the matrices in `linear`; `graph`
-writes the files. Everything takes named numpy arrays.
+`families` says which file writes the towers of a family: `clip`, `siglip` or `bert`, from the
+layers in `layers` and the matrices in `linear`. `graph` writes the files. Everything takes named
+numpy arrays.
 """

@@ -1,4 +1,4 @@
-"""CLIP's two towers as ONNX graphs, from a checkpoint's named arrays.
+"""CLIP's two towers as ONNX graphs, from a checkpoint's named arrays; MetaCLIP 2 has the same.
 
     image.onnx  pixels uint8 (N, S, S, 3) RGB         -> embedding float32 (N, D), length 1
     text.onnx   input_ids int64 (N, T), T <= context  -> embedding float32 (N, D), length 1
@@ -20,11 +20,11 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
-from clipsearch.model.manifest import Precision
-from model_export.config import ModelConfig
+from model_export.config import ModelConfig, VisionConfig
 from model_export.towers.graph import Graph
 from model_export.towers.layers import Layers
 from model_export.towers.linear import linear, linear_on_bytes, table
+from model_export.towers.plan import Precisions
 
 Weights = Mapping[str, np.ndarray]
 
@@ -37,21 +37,16 @@ def export_image(
     path: Path,
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write image.onnx and image.onnx.data. Only the batch may vary."""
     vision = config.vision
-    size, patch, side, width = vision.image_size, vision.patch_size, vision.side, vision.width
+    size, width = vision.image_size, vision.width
     with Graph("image", path) as g:
         layers = Layers(g, vision, weights, "vision_model.", precision)
-        # (N, S, S, 3) -> (N, side * side, patch * patch * 3): a row for each patch
-        x = g.add("Reshape", "pixels", g.ints(-1, side, patch, side, patch * 3))
-        x = g.add("Transpose", x, perm=[0, 1, 3, 2, 4])
-        x = g.add("Reshape", x, g.ints(-1, side * side, patch * patch * 3))
-        embeddings = "vision_model.embeddings."
-        kernel, bias = patch_kernel(weights[f"{embeddings}patch_embedding.weight"], mean, std)
-        x = linear_on_bytes(g, "patches", x, kernel, bias, precision)
+        x = patches(g, vision, weights, mean, std, precision)
 
+        embeddings = "vision_model.embeddings."
         positions = weights[f"{embeddings}position_embedding.weight"]
         x = g.add("Add", x, g.weight("positions", positions[1:]))
         start = positions[:1] + weights[f"{embeddings}class_embedding"]
@@ -76,7 +71,7 @@ def export_text(
     path: Path,
     start_token: int,
     end_token: int,
-    precision: Precision,
+    precision: Precisions,
 ) -> None:
     """Write text.onnx and text.onnx.data. Batch and length may vary."""
     with Graph("text", path) as g:
@@ -102,6 +97,29 @@ def export_text(
         )
 
 
+def patches(
+    g: Graph,
+    vision: VisionConfig,
+    weights: Weights,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    precision: Precisions,
+) -> str:
+    """The embeddings (N, side * side, width) of the patches, without positions."""
+    patch, side = vision.patch_size, vision.side
+    name, x, whole = "vision_model.embeddings.patch_embedding", "pixels", side * patch
+    if whole != vision.image_size:  # a convolution does not read the pixels behind it
+        x = g.add("Slice", x, g.ints(0, 0), g.ints(whole, whole), g.ints(1, 2))
+    # (N, S, S, 3) -> (N, side * side, patch * patch * 3): a row for each patch
+    x = g.add("Reshape", x, g.ints(-1, side, patch, side, patch * 3))
+    x = g.add("Transpose", x, perm=[0, 1, 3, 2, 4])
+    x = g.add("Reshape", x, g.ints(-1, side * side, patch * patch * 3))
+    kernel, bias = patch_kernel(weights[f"{name}.weight"], mean, std)
+    if f"{name}.bias" in weights:
+        bias = bias + weights[f"{name}.bias"]
+    return linear_on_bytes(g, "patches", x, kernel, bias, precision)
+
+
 def patch_kernel(
     kernel: np.ndarray, mean: tuple[float, ...], std: tuple[float, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -113,7 +131,11 @@ def patch_kernel(
     return rows.reshape(-1, rows.shape[3]).astype(np.float32), bias.astype(np.float32)
 
 
-def finish(g: Graph, x: str, projection: np.ndarray) -> None:
+def finish(g: Graph, x: str, projection: np.ndarray, bias: np.ndarray | None = None) -> None:
     """The projection (D, width), in fp32, to a vector of length 1: the graph's output."""
-    x = linear(g, "projection", x, projection.T, None, "fp32")
+    unit(g, linear(g, "projection", x, projection.T, bias, "fp32"))
+
+
+def unit(g: Graph, x: str) -> None:
+    """A vector of length 1: the graph's output."""
     g.output(g.add("LpNormalization", x, axis=-1, p=2), "embedding")

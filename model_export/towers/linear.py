@@ -10,16 +10,18 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
-from clipsearch.model.manifest import Precision
 from model_export.towers.graph import MATRICES, MICROSOFT, TABLES, Graph
+from model_export.towers.plan import Precisions, precision_of
+
+ROWS = 1 << 15  # of a table at once
 
 
 def linear(
-    g: Graph, name: str, x: str, weight: np.ndarray, bias: np.ndarray | None, precision: Precision
+    g: Graph, name: str, x: str, weight: np.ndarray, bias: np.ndarray | None, precision: Precisions
 ) -> str:
     """x @ weight + bias, for x (…, in) and weight (in, out), both float32."""
     bias_name = "" if bias is None else g.weight(f"{name}.bias", bias)
-    if precision == "fp32":
+    if precision_of(name, precision) == "fp32":
         y = g.add("MatMul", x, g.weight(f"{name}.weight", weight, MATRICES))
         return g.add("Add", y, bias_name) if bias_name else y
     values, scale = quantize_columns(weight)
@@ -28,10 +30,10 @@ def linear(
 
 
 def linear_on_bytes(
-    g: Graph, name: str, x: str, weight: np.ndarray, bias: np.ndarray, precision: Precision
+    g: Graph, name: str, x: str, weight: np.ndarray, bias: np.ndarray, precision: Precisions
 ) -> str:
     """x @ weight + bias for x (…, in) uint8: in 8 bits the activations are exact."""
-    if precision == "fp32":
+    if precision_of(name, precision) == "fp32":
         return linear(g, name, g.add("Cast", x, to=TensorProto.FLOAT), weight, bias, precision)
     values, scale = quantize_columns(weight)
     # 128 as zero: the sums stay small, and with them what rounding the weights costs.
@@ -42,14 +44,26 @@ def linear_on_bytes(
     return g.add("Add", y, g.weight(f"{name}.bias", bias + 128 * weight.sum(0)))
 
 
-def table(g: Graph, name: str, values: np.ndarray, rows: str, precision: Precision) -> str:
+def table(g: Graph, name: str, values: np.ndarray, rows: str, precision: Precisions) -> str:
     """The named rows of a table; in 8 bits each row has its own scale."""
-    if precision == "fp32":
+    if precision_of(name, precision) == "fp32":
         return g.add("Gather", g.weight(name, values, TABLES), rows)
-    scale = np.maximum(np.abs(values).max(1, keepdims=True), 1e-12) / 127
-    small = np.rint(values / scale).astype(np.int8)
+    small, scale = quantize_rows(values)
     y = g.add("Cast", g.add("Gather", g.weight(name, small, TABLES), rows), to=TensorProto.FLOAT)
     return g.add("Mul", y, g.add("Gather", g.weight(f"{name}.scale", scale), rows))
+
+
+def quantize_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, width) float32 -> int8 of the same shape and a scale (rows, 1).
+
+    By parts: the table of a model for all languages has 900,000 rows."""
+    small = np.empty(values.shape, np.int8)
+    scale = np.empty((len(values), 1), np.float32)
+    for start in range(0, len(values), ROWS):
+        rows = slice(start, start + ROWS)
+        scale[rows] = np.maximum(np.abs(values[rows]).max(1, keepdims=True), 1e-12) / 127
+        small[rows] = np.rint(values[rows] / scale[rows])
+    return small, scale
 
 
 def quantize_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -58,10 +72,18 @@ def quantize_columns(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Processors without VNNI add the products of two neighbouring rows in 16 bits, cutting what
     does not fit (onnxruntime's quantization guide, "When and why do I need to try U8S8"). So
     no two neighbours of one sign come to more than 128: 255 * 128 fits, and every processor
-    gives the same vector. It costs half a bit; the usual way out, 7-bit weights, costs one.
+    gives the same products. It costs half a bit; the usual way out, 7-bit weights, costs one.
+    Whole vectors differ by about 0.003 between processors: their sums in fp32 round differently,
+    which moves some activations to the next of their 256 steps.
     """
+    scale = column_scales(weight)
+    return np.rint(weight / scale).astype(np.int8), scale
+
+
+def column_scales(weight: np.ndarray) -> np.ndarray:
+    """(in, out) -> (out,) float32: the step of each column in 8 bits."""
     even = np.pad(weight, ((0, len(weight) % 2), (0, 0)))
     up, down = np.maximum(even, 0), np.maximum(-even, 0)
     pairs = np.maximum(up[::2] + up[1::2], down[::2] + down[1::2]).max(0)
-    scale = np.maximum(np.maximum(np.abs(weight).max(0), pairs), 1e-12) / 127
-    return np.rint(weight / scale).astype(np.int8), scale.astype(np.float32)
+    scale: np.ndarray = np.maximum(np.maximum(np.abs(weight).max(0), pairs), 1e-12) / 127
+    return scale.astype(np.float32)

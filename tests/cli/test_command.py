@@ -88,9 +88,10 @@ def search(monkeypatch):
     results = [
         {"name": "two\x1b.jpg", "similarity": 27.04, "url": "http://here/photos/two%1B.jpg"},
         {"name": "b c.jpg", "similarity": 9.5, "url": "http://here/photos/b%20c.jpg"},
+        {"name": "d.jpg", "similarity": None, "score": 1.234567, "url": "http://here/d.jpg"},
     ]
 
-    def ask(url, path, parameters=None, body=b"", kind=""):
+    def ask(url, path, parameters=(), body=b"", kind=""):
         asked.append((url, path, parameters, body, kind))
         return {"results": results}
 
@@ -101,20 +102,29 @@ def search(monkeypatch):
 def test_search_by_words(said, search):
     code, out, _ = said("search", "two cats", "-n", "2")
     assert code == 0
-    assert out == " 27.0  two\\u001b.jpg\n  9.5  b c.jpg\n"
-    assert search == [("http://127.0.0.1:8081", "", {"q": "two cats", "limit": 2}, b"", "")]
+    assert out == " 27.0  two\\u001b.jpg\n  9.5  b c.jpg\n 1.23  d.jpg\n"
+    parameters = [("q", "two cats"), ("limit", "2")]
+    assert search == [("http://127.0.0.1:8081", "", parameters, b"", "")]
+
+
+def test_search_by_several_terms(said, search):
+    options = ("--not", "night", "--and", "snow", "--like", "a b.jpg", "--and", "ice")
+    assert said("search", "two cats", *options)[0] == 0
+    [(_, _, parameters, _, _)] = search
+    texts = [("q", "two cats"), ("q", "snow"), ("q", "ice"), ("not", "night")]
+    assert parameters == [*texts, ("like", "a b.jpg"), ("limit", "10")]
 
 
 def test_search_prints_paths_or_json(said, search):
-    assert said("search", "cats", "--paths")[1] == "two\\u001b.jpg\nb c.jpg\n"
+    assert said("search", "cats", "--paths")[1] == "two\\u001b.jpg\nb c.jpg\nd.jpg\n"
     assert json.loads(said("search", "cats", "--json")[1])["results"][1]["name"] == "b c.jpg"
 
 
 def test_search_by_a_picture(said, search, tmp_path):
     picture = tmp_path / "a.jpg"
     picture.write_bytes(jpeg())
-    assert said("search", picture, "-n", "3")[0] == 0
+    assert said("search", picture, "-n", "3", "--not", "night")[0] == 0
     [(_, _, parameters, body, kind)] = search
-    assert parameters == {"limit": 3}
+    assert parameters == [("not", "night"), ("limit", "3")]
     assert kind.startswith("multipart/form-data; boundary=")
     assert jpeg() in body

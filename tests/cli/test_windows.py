@@ -1,4 +1,7 @@
-"""Windows: `search` and `status` need nothing that is missing there; others refuse in one line."""
+"""Windows: `search`, `status` and `models` need nothing that is missing there.
+
+The other commands refuse in one line.
+"""
 
 import json
 import subprocess
@@ -69,9 +72,10 @@ def test_search_works_there():
     assert json.loads(done.stdout)["results"][0]["name"] == "a.jpg"
 
 
-def test_every_help_works_there():
+@pytest.mark.parametrize("argument", ["--help", "models"])
+def test_help_and_the_models_are_printed_there(argument):
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_POSIX, "--help"],
+        [sys.executable, "-c", WITHOUT_POSIX, argument],
         cwd=ROOT,
         capture_output=True,
         text=True,

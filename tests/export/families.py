@@ -72,8 +72,11 @@ def tiny_metaclip_2(act: str = "quick_gelu", **text: Any) -> MetaClip2Model:
     return _model(MetaClip2Model, MetaClip2Config, text, {"hidden_act": act}, projection_dim=40)
 
 
-def tiny_siglip(act: str = "gelu_pytorch_tanh", **vision: Any) -> SiglipModel:
-    text = {**_tokens("siglip"), "hidden_act": act, "projection_size": VISION["hidden_size"]}
+def tiny_siglip(
+    act: str = "gelu_pytorch_tanh", vocab_size: int = VOCABULARY, **vision: Any
+) -> SiglipModel:
+    size = {"vocab_size": vocab_size, "projection_size": VISION["hidden_size"]}
+    text = {**_tokens("siglip"), "hidden_act": act, **size}
     return _model(SiglipModel, SiglipConfig, text, {"hidden_act": act, **vision})
 
 

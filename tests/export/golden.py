@@ -24,7 +24,7 @@ import transformers
 from benchmarks.random_clip import MEAN, STD, clip_tokenizer, tiny_clip
 from clipsearch.model.manifest import PRECISIONS, TOWERS
 from model_export import ROOT
-from model_export.reference import as_viewed, reference_tokens
+from model_export.reference import as_viewed, padded_tokens, reference_tokens
 from model_export.samples import pictures, texts
 from model_export.write_bundle import export_bundle
 from tests.export.models import checkpoint_of
@@ -82,7 +82,8 @@ def write_encoder(folder: Path) -> None:
             precision=dict.fromkeys(TOWERS, precision),
         )
         print(json.dumps(dict(bundle.report), indent=1))
-    ids = reference_tokens(tokenizer, texts(), bundle.context_length)
+    rows = reference_tokens(tokenizer, texts(), bundle.context_length)
+    ids = padded_tokens(rows, bundle.context_length)
     images = [as_viewed(sample.image) for sample in pictures()]
     pixels = image_processor(bundle.image_size, MEAN, STD)(images=images, return_tensors="pt")
     np.savez_compressed(

@@ -11,9 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from benchmarks.random_clip import MEAN, STD, tiny_clip
-from model_export.__main__ import main
-from model_export.preprocessing import UnsupportedPreprocessing, parse_preprocessing
+from model_export.preprocessing import (
+    UnsupportedPreprocessing,
+    parse_openclip,
+    parse_preprocessing,
+)
 from tests.export.checkpoints import change_json, old_preprocessing, save_new, save_old
+from tests.export.command import main
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def test_another_kind_of_model_is_refused_by_name(checkpoint, refused, kind):
     change_json(checkpoint / "config.json", model_type=kind)
     line = refused(checkpoint)
     message = f"has a config.json that is not supported: model_type is {kind!r}"
-    assert line.startswith(f"export: {checkpoint} {message}")
+    assert line.startswith(f"clipsearch: {checkpoint} {message}")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,7 @@ def test_another_kind_of_model_is_refused_by_name(checkpoint, refused, kind):
 def test_a_missing_file_is_named(checkpoint, refused, files, message):
     for file in files:
         (checkpoint / file).unlink()
-    assert f"export: {checkpoint} {message}" in refused(checkpoint)
+    assert f"clipsearch: {checkpoint} {message}" in refused(checkpoint)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_a_missing_file_is_named(checkpoint, refused, files, message):
 def test_a_file_that_is_cut_off_is_named(checkpoint, refused, file, message):
     data = (checkpoint / file).read_bytes()
     (checkpoint / file).write_bytes(data[: len(data) // 2])
-    assert f"export: {checkpoint} {message}" in refused(checkpoint)
+    assert f"clipsearch: {checkpoint} {message}" in refused(checkpoint)
 
 
 def test_a_pytorch_file_that_is_cut_off_is_named(tmp_path, refused):
@@ -107,7 +111,9 @@ def test_weights_that_do_not_fit_are_refused(checkpoint, refused, change, messag
     change(weights)
     save_file(weights, checkpoint / "model.safetensors", {"format": "pt"})
     line = refused(checkpoint)
-    assert line == (f"export: {checkpoint} has weights that do not fit its config.json: {message}")
+    assert line == (
+        f"clipsearch: {checkpoint} has weights that do not fit its config.json: {message}"
+    )
 
 
 def test_more_layers_in_the_configuration_than_in_the_weights_are_refused(checkpoint, refused):
@@ -149,10 +155,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(checkpoint, capsys, tmp_pat
 def test_what_cannot_be_asked_for_is_one_line(checkpoint, refused, tmp_path):
     assert "there is no folder /none/such" in refused(Path("/none/such"), code=2)
     assert "--to: 'ftp://x' is not file://" in refused(checkpoint, "--to", "ftp://x", code=2)
+    said = refused(checkpoint, "--text-template", "a photo", code=2)
+    assert said.startswith("clipsearch: --text-template: ")
     file = checkpoint / "config.json"
     said = f"--to: {file} is no folder that can be written"
     assert said in refused(checkpoint, "--to", (file / "index").as_uri(), code=2)
-    assert "invalid choice: 'fp16'" in refused(checkpoint, "--precision", "fp16", code=2)
+    assert "'fp16' is not one of 'fp32', 'int8'" in refused(
+        checkpoint, "--precision", "fp16", code=2
+    )
 
 
 def test_a_folder_with_other_things_is_not_written_into(checkpoint, capsys):
@@ -183,11 +193,13 @@ def test_the_old_and_the_new_form_say_the_same():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"resample": 2}, "resample 2; it must be 3"),
-        ({"size": {"height": 24, "width": 24}}, "size {'height': 24, 'width': 24}; it must be N"),
+        ({"resample": 1}, "resample 1; it must be 2 (bilinear) or 3 (bicubic)"),
+        ({"resample": [3]}, "resample [3]; it must be 2"),
+        ({"size": {"height": 24, "width": 20}}, "size {'height': 24, 'width': 20}; it must be N"),
+        ({"size": {"longest_edge": 24}}, "size {'longest_edge': 24}; it must be N"),
         ({"size": {"shortest_edge": 28}}, "size 28 and crop_size 24; they must be equal"),
         ({"crop_size": {"height": 24, "width": 20}}, "crop_size {'height': 24, 'width': 20}"),
-        ({"do_center_crop": False}, "do_center_crop is False"),
+        ({"do_center_crop": False}, "do_center_crop is False with size 24"),
         ({"do_normalize": False}, "do_normalize is False"),
         ({"do_convert_rgb": False}, "do_convert_rgb is False"),
         ({"rescale_factor": 1.0}, "rescale_factor 1.0; it must be 1/255"),
@@ -195,7 +207,11 @@ def test_the_old_and_the_new_form_say_the_same():
         ({"image_std": None}, "image_std None; it must be three numbers"),
         ({"image_std": [0.5, 0.0, 0.5]}, "image_std [0.5, 0.0, 0.5]; it must be above 0"),
         ({"feature_extractor_type": "ViTFeatureExtractor"}, "'ViTFeatureExtractor'"),
-        ({"image_processor_type": "SiglipImageProcessor"}, "'SiglipImageProcessor'"),
+        (
+            {"image_processor_type": "BlipImageProcessor"},
+            "image_processor_type 'BlipImageProcessor'; supported are CLIPImageProcessor, "
+            "ChineseCLIPImageProcessor, SiglipImageProcessor",
+        ),
         ({"do_pad": True}, "do_pad True is not known here"),
     ],
     ids=str,
@@ -208,5 +224,35 @@ def test_preprocessing_that_is_not_ours_is_refused_by_name(change, message):
 
 def test_preprocessing_that_is_not_ours_is_refused_by_the_command(tmp_path, refused):
     folder = save_old(tmp_path / "old", tiny_clip())
-    change_json(folder / "preprocessor_config.json", resample=2)
-    assert "has preprocessing that is not supported: resample 2" in refused(folder)
+    change_json(folder / "preprocessor_config.json", resample=0)
+    assert "has preprocessing that is not supported: resample 0" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    ("config", "resize", "resample"),
+    [
+        ({}, "crop", "bicubic"),
+        ({"resize_mode": "squash", "interpolation": "bilinear"}, "squash", "bilinear"),
+        ({"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}, "squash", "bicubic"),
+    ],
+    ids=["OpenAI's", "squashed", "SigLIP's"],
+)
+def test_openclips_preprocessing_is_read(config, resize, resample):
+    steps = parse_openclip(config, 224)
+    assert (steps.size, steps.resize, steps.resample) == (224, resize, resample)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"resize_mode": "longest"}, "resize_mode 'longest'; it must be 'shortest' or 'squash'"),
+        ({"interpolation": "random"}, "interpolation 'random'; it must be 'bicubic' or 'bilinear'"),
+        ({"mode": "L"}, "mode 'L'; it must be 'RGB'"),
+        ({"size": 256}, "size 256; the model's is 224"),
+    ],
+    ids=str,
+)
+def test_openclips_preprocessing_that_is_not_ours_is_refused(config, message):
+    with pytest.raises(UnsupportedPreprocessing) as error:
+        parse_openclip(config, 224)
+    assert message in str(error.value)

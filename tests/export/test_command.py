@@ -10,8 +10,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTokenizer, CLIPVisionConfig
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from benchmarks.random_clip import CLIP_VOCABULARY, MEAN, STD, clip_tokenizer, tiny_clip, vit_b32
+from benchmarks.random_clip import CLIP_VOCABULARY, clip_tokenizer, tiny_clip, vit_b32
 from clipsearch.model.bundle import FILES, current_space, read_bundle
 from clipsearch.model.encoder import Encoder
 from clipsearch.model.pointer import current_pointer
@@ -19,10 +20,10 @@ from clipsearch.storage.gcs import GcsBucket
 from clipsearch.storage.local import FolderBucket
 from clipsearch.text import plain
 from model_export import ROOT
-from model_export.__main__ import main
+from model_export.checkpoint import load_checkpoint
 from model_export.exported import is_current
-from model_export.preprocessing import Preprocessing
 from tests.export.checkpoints import save_new, save_old
+from tests.export.command import main
 
 
 def other_clip() -> CLIPModel:
@@ -56,7 +57,7 @@ def other_clip() -> CLIPModel:
 
 def run(*arguments: object) -> tuple[int, str, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "model_export", *map(str, arguments)],
+        [sys.executable, "-m", "cli", "export", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -126,6 +127,23 @@ def with_an_outlier() -> CLIPModel:
     return model
 
 
+def test_a_unit_out_of_scale_does_not_cost_the_tower_its_8_bits(tmp_path, capsys):
+    checkpoint = save_new(tmp_path / "outlier", with_an_outlier())
+    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 0
+    bundle = read_bundle(tmp_path / "out").bundle
+    assert bundle.precision == {"image": "int8", "text": "int8"}
+    assert bundle.report["image"]["noise"] < 0.1
+    assert "matrices in 8 bits" in capsys.readouterr().out
+
+
+@pytest.fixture
+def without_remedies(monkeypatch):
+    """8 bits as they are: no smoothing, and no matrix by itself in fp32."""
+    monkeypatch.setattr("model_export.eight_bits.recipe.smooth", lambda *_: {})
+    monkeypatch.setattr("model_export.eight_bits.recipe.BOUND", 10)
+
+
+@pytest.mark.usefixtures("without_remedies")
 def test_a_tower_that_8_bits_would_spoil_stays_in_fp32(tmp_path, capsys):
     checkpoint = save_new(tmp_path / "outlier", with_an_outlier())
     assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 0
@@ -135,6 +153,7 @@ def test_a_tower_that_8_bits_would_spoil_stays_in_fp32(tmp_path, capsys):
     assert "once more, with fp32 for: image" in capsys.readouterr().out
 
 
+@pytest.mark.usefixtures("without_remedies")
 def test_8_bits_that_were_asked_for_and_spoil_a_tower_are_refused(tmp_path, capsys):
     checkpoint = save_new(tmp_path / "outlier", with_an_outlier())
     out = tmp_path / "out"
@@ -232,14 +251,14 @@ def test_a_broken_export_is_a_table_and_one_line(tmp_path, monkeypatch, capsys):
     assert not out.exists()
 
 
-def test_preprocessing_that_was_misread_is_refused(tmp_path, monkeypatch, capsys):
-    """transformers reads the same file by itself."""
-    checkpoint = save_old(tmp_path / "tiny", tiny_clip())
-    monkeypatch.setattr(
-        "model_export.checkpoint.parse_preprocessing", lambda config: Preprocessing(24, STD, MEAN)
+@pytest.mark.parametrize("save", [save_new, save_old])
+def test_preprocessing_is_read_as_transformers_reads_it(tmp_path, save):
+    folder = save(tmp_path / "tiny", tiny_clip())
+    ours = load_checkpoint(folder, "tiny").preprocessing
+    theirs = CLIPImageProcessorPil.from_pretrained(folder)
+    assert (ours.size, ours.mean, ours.std) == (
+        *(theirs.size["shortest_edge"], tuple(theirs.image_mean), tuple(theirs.image_std)),
     )
-    assert main([str(checkpoint), "--out", str(tmp_path / "out")]) == 1
-    assert "image in fp32: a value differs by" in capsys.readouterr().err
 
 
 # --- tokens -------------------------------------------------------------------------------

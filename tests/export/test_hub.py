@@ -11,9 +11,9 @@ import pytest
 
 from benchmarks.random_clip import tiny_clip
 from clipsearch.model.bundle import read_bundle
-from model_export.__main__ import main
 from model_export.exported import is_current
 from tests.export.checkpoints import change_json, save_new, save_old
+from tests.export.command import main
 from tests.support.hub_double import COMMIT, HubDouble, hub_of_this_process
 
 MODEL = "someone/tiny-clip"
@@ -43,7 +43,7 @@ def refused(hub, capsys, tmp_path):
         assert main([model, "--out", str(out)]) == 1
         assert not out.exists()
         [line] = capsys.readouterr().err.splitlines()
-        return line.removeprefix("export: ")
+        return line.removeprefix("clipsearch: ")
 
     return run
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,10 +11,35 @@ from PIL import Image
 from benchmarks.random_clip import MEAN, STD
 from clipsearch.images.decode import decode_photo
 from clipsearch.images.preprocess import preprocess
+from model_export.preprocessing import parse_preprocessing
 from model_export.reference import as_viewed, reference_square
 from model_export.samples import MODES, in_mode, pictures, texture
-from tests.export.transformers_reference import image_processor
+from tests.export.transformers_reference import image_processor, processor_of
 from tests.support.pictures import encoded, turning
+
+SQUARE = {"size": {"height": 24, "width": 24}}
+CROPPED = {"size": {"shortest_edge": 24}, "crop_size": {"height": 24, "width": 24}}
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    "SigLIP": {"image_processor_type": "SiglipImageProcessorPil", **SQUARE, "resample": 3},
+    "SigLIP 2": {
+        "image_processor_type": "SiglipImageProcessorPil",
+        **SQUARE,
+        "resample": 2,
+        "do_convert_rgb": None,
+    },
+    "Chinese-CLIP, squashed": {
+        "image_processor_type": "ChineseCLIPImageProcessorPil",
+        **SQUARE,
+        "do_center_crop": False,
+    },
+    "Chinese-CLIP, cropped": {"image_processor_type": "ChineseCLIPImageProcessorPil", **CROPPED},
+    "CLIP, bilinear": {"image_processor_type": "CLIPImageProcessorPil", **CROPPED, "resample": 2},
+    "CLIP, squashed and cropped": {
+        "image_processor_type": "CLIPImageProcessorPil",
+        **CROPPED,
+        **SQUARE,
+    },
+}
 
 
 def reference(image: Image.Image, size: int) -> np.ndarray:
@@ -61,3 +88,34 @@ def test_a_photo_with_an_exif_orientation_is_the_upright_picture(orientation):
     data = encoded(image, exif=turning(orientation))
     ours = np.asarray(decode_photo(data, 64).square)
     np.testing.assert_array_equal(ours, reference(upright, 64))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_preprocessing_that_is_read_gives_transformers_pixels(name):
+    document = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, **DOCUMENTS[name]}
+    steps = parse_preprocessing(document)
+    processor = processor_of({**document, "do_convert_rgb": True})
+    rng = np.random.default_rng(12)
+    sides = rng.integers(1, 400, (40, 2)).tolist()
+    drawn = [in_mode(rng, str(rng.choice(MODES)), width, height) for width, height in sides]
+    # several strips (raster.py); very flat and very high ones
+    drawn += [texture(rng, width, height) for width, height in ((900, 700), (3000, 9), (9, 3000))]
+    for image in [*drawn, *(sample.image for sample in pictures())]:
+        view = as_viewed(image)
+        pixels = processor(images=[view], do_rescale=False, do_normalize=False)["pixel_values"][0]
+        theirs = np.moveaxis(np.asarray(pixels), 0, 2)
+        message = f"{image.mode} {image.size}"
+        ours = preprocess(view, steps.size, steps.resize, steps.resample)
+        np.testing.assert_array_equal(ours, theirs, err_msg=message)
+        checked = reference_square(image, steps.size, steps.resize, steps.resample)
+        np.testing.assert_array_equal(checked, theirs, err_msg=message)
+
+
+def test_a_photo_is_squashed_while_it_is_decoded_as_a_picture_is():
+    upright = texture(np.random.default_rng(3), 201, 134)
+    data = encoded(upright.transpose(Image.Transpose.ROTATE_90), exif=turning(6))
+    ours = np.asarray(decode_photo(data, 64, resize="squash", resample="bilinear").square)
+    theirs = processor_of(
+        {**DOCUMENTS["SigLIP 2"], "size": {"height": 64, "width": 64}, "do_convert_rgb": True}
+    )(images=[upright], do_rescale=False, do_normalize=False)["pixel_values"][0]
+    np.testing.assert_array_equal(ours, np.moveaxis(np.asarray(theirs), 0, 2))

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from transformers import CLIPModel
+from transformers.image_processing_backends import PilBackend
+from transformers.models.chinese_clip.image_processing_pil_chinese_clip import (
+    ChineseCLIPImageProcessorPil,
+)
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+
+PROCESSORS: dict[str, type[PilBackend]] = {
+    processor.__name__: processor
+    for processor in (CLIPImageProcessorPil, ChineseCLIPImageProcessorPil, SiglipImageProcessorPil)
+}
 
 
 def image_processor(
@@ -18,6 +30,11 @@ def image_processor(
         image_mean=list(mean),
         image_std=list(std),
     )
+
+
+def processor_of(document: dict[str, Any]) -> PilBackend:
+    """transformers' preprocessing for the object in a preprocessor_config.json."""
+    return PROCESSORS[document["image_processor_type"]](**document)
 
 
 def torch_text(model: CLIPModel, ids: np.ndarray) -> np.ndarray:

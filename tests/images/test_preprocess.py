@@ -53,3 +53,11 @@ def test_cropping_first_gives_the_same_picture(monkeypatch):
     whole = preprocess(image, 24)
     monkeypatch.setattr("clipsearch.images.preprocess.MAX_RESIZED_PIXELS", 0)
     assert np.abs(preprocess(image, 24).astype(int) - whole).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(500, 700), (40_000, 3), (3, 40_000), (5, 7)])
+@pytest.mark.parametrize("resample", ["bicubic", "bilinear"])
+def test_a_squashed_picture_is_pillows_resize_of_the_whole(size, resample):
+    image = texture(np.random.default_rng(4), *size)
+    whole = image.resize((24, 24), Image.Resampling[resample.upper()])
+    np.testing.assert_array_equal(preprocess(image, 24, "squash", resample), np.asarray(whole))

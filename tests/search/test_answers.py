@@ -33,19 +33,6 @@ def test_a_picture_is_turned_upright_first(gallery, client):
     assert (best["name"], best["score"]) == ("upright.png", 1.0)
 
 
-def scores(response):
-    return {result["name"]: result["score"] for result in response.json()["results"]}
-
-
-def test_words_and_a_picture_count_alike(client):
-    """The vector asked for is the normalised sum, so its cosines are those of the sum."""
-    picture, words = scores(client.post_image(png("red"))), scores(client.get("/?q=blue"))
-    both = scores(client.post_image(png("red"), q="blue"))
-    lengths = {both[name] / (picture[name] + words[name]) for name in both}
-    assert max(lengths) - min(lengths) < 1e-4
-    assert set(list(both)[:2]) == {"red.jpg", "blue.jpg"}
-
-
 def test_words_of_a_form_without_a_picture_are_words(client):
     """A browser sends the file field that was left alone as an empty file without a name."""
     alone = client.post(**form(("q", None, b"blue"), ("image", "", b"")))

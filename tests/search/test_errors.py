@@ -33,10 +33,22 @@ def assert_problem(response, status, said):
         ("q=", "q is empty"),
         ("q=%20%09", "q is empty"),
         ("like=", "like is empty"),
-        ("q=red&like=red.jpg", "cannot be combined"),
-        ("q=red&colour=x", "unknown parameter 'colour'; allowed: q, like, picture, limit, cursor"),
+        ("q=red&like=", "like is empty"),
+        ("q=red&not=%20", "not is empty"),
+        ("not=red&unlike=red.jpg", "all terms are unwanted"),
+        ("&".join(["q=red"] * 9), "the search has 9 terms; give 1 to 8"),
+        ("q=red&not=blue&weight=1", "weight has 1 numbers for 2 terms"),
+        ("q=red&weight=1,2", "weight has 2 numbers for 1 terms"),
+        ("q=red&weight=", "weight is ''; it must be a number from 0.01 to 100"),
+        ("q=red&not=blue&weight=1,0", "weight is '0'"),
+        ("q=red&not=blue&weight=1,-1", "weight is '-1'"),
+        ("q=red&not=blue&weight=nan,1", "weight is 'nan'"),
+        ("q=red&not=blue&weight=1,inf", "weight is 'inf'"),
+        ("q=red&not=blue&weight=1,1e2", "weight is '1e2'"),
+        ("q=red&not=blue&weight=1,%D9%A3", "weight is '٣'"),
+        ("q=red&weight=1&weight=1", "weight is given more than once"),
+        ("q=red&colour=x", "unknown parameter 'colour'; allowed: q, not, like, unlike, picture"),
         ("q=red&Q=blue", "unknown parameter 'Q'"),
-        ("q=red&q=blue", "q is given more than once"),
         ("q=red&limit=3&limit=3", "limit is given more than once"),
         ("q=red&limit=0", "limit must be a whole number from 1 to 100, not '0'"),
         ("q=red&limit=101", "not '101'"),
@@ -82,9 +94,10 @@ def test_a_cursor_of_another_picture_is_a_400(client):
         ([], "Type what you are looking for"),
         ([("q", None, b" ")], "Type what you are looking for"),
         ([("q", None, b" "), ("image", "", b"")], "Type what you are looking for"),
-        ([("q", None, b"red"), ("like", None, b"red.jpg")], "unknown parameter 'like'"),
+        ([("q", None, b"red"), ("label", None, b"blue")], "unknown parameter 'label'"),
+        ([("not", None, b"red")], "all terms are unwanted"),
+        ([("q", None, b"red"), ("not", None, b" "), ("weight", None, b"1,2")], "for 1 terms"),
         ([("q", None, b"red"), ("limit", None, b"0")], "limit must be"),
-        ([("q", None, b"red"), ("q", None, b"blue")], "q is given more than once"),
         ([("image", None, b"text")], "it must be a file"),
         ([("photo", "a.jpg", b"data")], "unknown file 'photo'; allowed: image"),
         ([("image", "a.jpg", b"1"), ("image", "b.jpg", b"2")], "image is given more than once"),
@@ -95,8 +108,8 @@ def test_a_bad_form_is_a_400(client, fields, said):
 
 
 def test_a_parameter_in_address_and_form_is_given_twice(client):
-    response = client.post("/?q=red", files={"image": png("red")}, data={"q": "red"})
-    assert_problem(response, 400, "q is given more than once")
+    response = client.post("/?limit=1", files={"image": png("red")}, data={"limit": "1"})
+    assert_problem(response, 400, "limit is given more than once")
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,7 @@ def test_words_and_a_picture_are_not_judged(demo):
     assert {(r["match"], r["confidence"]) for r in answer["results"]} == {(None, None)}
     refused = client.post_image(photo(RED_CARS[0], 9), q="at night", min_match="good")
     assert refused.status_code == 400
-    assert "not for both together" in refused.json()["detail"]
+    assert "min_match works for one term, not for several" in refused.json()["detail"]
 
 
 def test_an_older_model_answers_null(demo, tmp_path):
@@ -148,6 +148,9 @@ def test_min_match_leaves_out_worse_ones_and_changes_nothing_else(demo):
         assert answer["results"] == [r for r in whole if r["match"] in allowed]
         assert answer["next_cursor"] is None
         assert answer["matches"]["count"] == 4
+        terms = {"terms": [{"text": "a red car"}], "limit": 20, "min_match": least}
+        posted = client.post("/search", json=terms).json()
+        assert posted["results"] == answer["results"]
     refused = client.get("/?q=car&min_match=best")
     assert refused.status_code == 400
     assert "min_match must be good or maybe, not 'best'" in refused.json()["detail"]

@@ -1,5 +1,8 @@
 """POST /classify and /embed: what the model makes of a picture or a text, without any index."""
 
+import dataclasses
+import math
+import shutil
 import sys
 
 import httpx
@@ -7,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.search.conftest import classify, form
+from clipsearch.model.bundle import MODEL_JSON, read_bundle, space_of
+from clipsearch.model.variants import Padding, Variant
+from tests.search.conftest import Gallery, classify, form
 from tests.search.test_errors import MEGABYTES_20, assert_problem
 from tests.support.function_server import PATIENCE
 from tests.support.pictures import encoded, jpeg, png, turning
@@ -54,6 +59,31 @@ def test_logits_are_those_of_the_encoder_and_probabilities_their_softmax(
         assert entry["logit"] == pytest.approx(logit, abs=1e-3)
         assert entry["probability"] == pytest.approx(probability, abs=1e-4)
     assert sum(entry["probability"] for entry in answer["labels"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_siglip_gives_each_label_a_probability_of_its_own(tiny_bundle, tmp_path, client_of):
+    folder = shutil.copytree(tiny_bundle, tmp_path / "siglip")
+    bundle = read_bundle(folder).bundle
+    variant = Variant("siglip", padding=Padding(1, 4))  # the tiny model reads no padding
+    facts = {name: getattr(bundle, name) for name in ("dim", "context_length", "image_size")}
+    space = space_of(bundle.files, mean=bundle.mean, std=bundle.std, variant=variant, **facts)
+    siglip = dataclasses.replace(
+        bundle, space=space, variant=variant, logit_scale=20.0, logit_bias=-9.5
+    )
+    (folder / MODEL_JSON).write_bytes(siglip.to_json())
+    gallery = Gallery(tmp_path / "gallery", folder)
+    gallery.publish()
+
+    labels = ["red", "green", "a photo of the red", "black"]
+    answer = classify(client_of(gallery), png((200, 30, 90)), *labels).json()["labels"]
+    image = gallery.encoder.decode(png((200, 30, 90))).square
+    cosines = gallery.encoder.encode_image([image]) @ gallery.encoder.encode_text(labels).vectors.T
+    wanted = dict(zip(labels, (20 * cosines[0] - 9.5).tolist(), strict=True))
+    for entry in answer:
+        logit = wanted[entry["label"]]
+        assert entry["logit"] == pytest.approx(logit, abs=1e-3)
+        assert entry["probability"] == pytest.approx(1 / (1 + math.exp(-logit)), abs=1e-5)
+    assert [entry["label"] for entry in answer] == sorted(labels, key=lambda label: -wanted[label])
 
 
 def test_a_hundred_labels_are_answered_and_may_stand_in_the_address(model_client):

@@ -7,10 +7,11 @@ import pytest
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
 from clipsearch.version import __version__
-from search.engine.query import LIMIT_DEFAULT
+from search.engine.query import LIMIT_DEFAULT, MAX_TERMS
 from search.engine.status import FAILURES_SHOWN
 from search.http.body import GRACE, MAX_ARRIVAL, MIN_RATE
 from search.http.errors import TABLE
+from search.http.json_query import QUERY_KEYS, TERM_KEYS
 from search.http.params import (
     EMBED_PARAMETERS,
     GET_PARAMETERS,
@@ -150,6 +151,10 @@ def test_parameters_are_those_of_the_function(document):
     assert (labels["minItems"], labels["maxItems"]) == (MIN_LABELS, MAX_LABELS)
     limits = [document["components"]["parameters"]["limit"]["schema"]]
     limits.append(form_schema["properties"]["limit"])
+    assert schemas["Search"]["properties"].keys() == set(QUERY_KEYS)
+    assert schemas["Term"]["properties"].keys() == set(TERM_KEYS)
+    assert schemas["Search"]["properties"]["terms"]["maxItems"] == MAX_TERMS
+    limits.append(schemas["Search"]["properties"]["limit"])
     for limit in limits:
         assert (limit["minimum"], limit["maximum"]) == (1, LIMIT_MAX)
         assert limit["default"] == LIMIT_DEFAULT
@@ -206,6 +211,8 @@ def test_answers_are_as_described(gallery, client, document):
         ("GET", "/", client.get("/?like=blue.jpg")),
         ("GET", "/", client.get("/?q=blue", headers={"Accept": "text/html"})),
         ("POST", "/", client.post_image(png("blue"), q="red", limit=1)),
+        ("GET", "/", client.get("/?q=blue&not=red")),
+        ("POST", "/search", client.post("/search", json={"terms": [{"text": "blue"}]})),
         ("POST", "/classify", classify(client, png("blue"), "red", "blue " * 50)),
         ("POST", "/classify", classify(client, [png("blue")] * 8, "red", "blue " * 50)),
         ("GET", "/embed", client.get("/embed", params={"q": "blue " * 50})),
@@ -243,6 +250,9 @@ def test_errors_are_as_described(
         ("POST", "/", client.post(**form())),
         ("POST", "/", client.post(content=b"{}", headers={"Content-Type": "application/json"})),
         ("POST", "/", client.post_image(b"words")),
+        ("POST", "/search", client.post("/search", json={"terms": []})),
+        ("POST", "/search", client.post("/search", content=b"{}")),
+        ("POST", "/search", client.post("/search", json={"terms": [{"like": "nobody.jpg"}]})),
         ("POST", "/classify", classify(client, png("blue"), "red")),
         ("POST", "/classify", classify(client, b"words", "red", "blue")),
         ("GET", "/embed", client.get("/embed?q=")),
@@ -276,12 +286,12 @@ def test_the_checker_finds_what_is_not_as_described(document, client):
     assert list(faults(document, either, answer)) == []
     answer["surprise"] = 1
     assert len(list(faults(document, either, answer))) == 1
-    answer["results"][0]["score"] = 2
+    answer["results"][0]["width"] = -1
     del answer["results"][1]["url"]
     answer["index"]["photos"] = "four"
     assert sorted(faults(document, schema, answer)) == [
         "$.index.photos is no integer: 'four'",
-        "$.results[0].score is beyond the maximum 1: 2",
+        "$.results[0].width is beyond the minimum 0: -1",
         "$.results[1] lacks url",
         "$.surprise is not described",
     ]

@@ -131,6 +131,29 @@ def test_words_and_a_picture_are_one_form(client):
 SITE = "https://storage.googleapis.com/my-site"
 
 
+def test_the_page_of_several_terms_names_them_and_leads_on(client):
+    query = "q=red&not=blue&like=white.jpg&unlike=green.jpg&weight=2,2,2,2"
+    first = client.get(f"/?{query}&limit=1", headers=BROWSER)
+    page = Page(first)
+    liked = "1 photo like “red” and “white.jpg”, not like “blue” or “green.jpg”."
+    assert liked in page.text
+    assert page.all("input")[0]["value"] == "red"
+    score = client.get(f"/?{query}&limit=1").json()["results"][0]["score"]
+    assert f"{score:.1f} More like this" in page.text
+    [more] = [link["href"] for link in page.all("a") if link.get("rel") == "next"]
+    second = client.get("/" + more, headers=BROWSER)
+    assert second.status_code == 200
+    assert Page(second).all("img")[0]["alt"] != page.all("img")[0]["alt"]
+
+
+def test_a_form_with_several_terms_leads_to_their_address(client):
+    parts = [("q", None, b"red"), ("not", None, b"blue"), ("weight", None, b"1,3,2")]
+    response, where = follow(client, *parts, ("image", "a.png", png("white")))
+    assert where.startswith("?q=red&not=blue&picture=")
+    assert where.endswith("&weight=1.0%2C3.0%2C2.0")
+    assert "like “red” and your picture, not like “blue”." in Page(response).text
+
+
 def test_it_has_the_stylesheet_of_the_site_and_leads_back_to_it(gallery, client_of):
     client = client_of(gallery, CLIPSEARCH_SITE_URL=SITE)
     for path in ("/?q=blue", "/?q="):

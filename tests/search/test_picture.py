@@ -66,11 +66,6 @@ def test_anything_else_is_a_400(client, picture):
     assert_problem(client.get(f"/?picture={picture}"), 400, "picture")
 
 
-def test_it_goes_with_words_and_not_with_like(client):
-    response = client.get("/?like=red.jpg&picture=AAAA")
-    assert_problem(response, 400, "picture and like cannot be combined")
-
-
 def test_a_vector_comes_back_as_it_was_but_for_its_last_digits():
     vector = unit(512)
     text = as_picture(SPACE, vector).text()

@@ -44,21 +44,22 @@ def instances(empty_gallery, tmp_path, tiny_bundle, client_of):
     return make
 
 
-def parts(clients, limit):
+def parts(clients, limit, **query):
     """The names of each part of the answer, the clients taking turns."""
     page = {}
     for client in itertools.cycle(clients):
-        answer = client.get("/", params={"q": "blue", "limit": limit, **page}).json()
+        answer = client.get("/", params={**query, "limit": limit, **page}).json()
         yield [result["name"] for result in answer["results"]]
         if answer["next_cursor"] is None:
             return
         page = {"cursor": answer["next_cursor"]}
 
 
+@pytest.mark.parametrize("query", [{"q": "blue"}, {"q": ["blue", "red"], "not": "white"}], ids=str)
 @pytest.mark.parametrize("limit", [7, 100])
 @pytest.mark.parametrize("spread", [1.5e-2, 1e-1], ids=["close together", "apart"])
-def test_every_photo_comes_once(instances, spread, limit):
-    found = list(parts(instances(spread), limit))
+def test_every_photo_comes_once(instances, spread, limit, query):
+    found = list(parts(instances(spread), limit, **query))
     assert [len(part) for part in found[:-1]] == [limit] * (len(found) - 1)
     names = list(itertools.chain(*found))
     assert len(names) == len(set(names)) == PHOTOS
@@ -69,5 +70,5 @@ def test_where_too_many_are_as_alike_the_order_alone_does(instances):
     assert PHOTOS > MAX_GIVEN
     client, _ = instances(0)
     for limit in (7, 100):
-        names = list(itertools.chain(*parts([client], limit)))
+        names = list(itertools.chain(*parts([client], limit, q="blue")))
         assert names == [f"{n:03}.jpg" for n in range(PHOTOS)]

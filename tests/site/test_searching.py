@@ -65,6 +65,18 @@ def test_words_find_photos_with_name_similarity_and_link(page, stub, gallery):
     is_there(page.locator("#results img"))
 
 
+def test_photos_without_a_similarity_are_shown_without_one(page, stub, gallery):
+    """As for words with a picture, which are two terms."""
+    results = [gallery.result("boat.jpg", 1.5), gallery.result("car.jpg", 0.5)]
+    stub.answers["GET q=boat"] = answer(*({**one, "similarity": None} for one in results))
+    search(page, "boat")
+    says(page, "2 photos like “boat”.")
+    expect(cards(page).first.locator(".similarity")).to_have_text("")
+    photo(cards(page).first).click()
+    expect(page.locator("dialog")).to_contain_text("boat.jpg")
+    expect(page.locator("dialog .similarity")).to_have_text("")
+
+
 def test_who_begins_to_type_wakes_the_models_half_for_texts_once(page, stub):
     page.get_by_label("Search your photos").type("boat")
     says(page, "500 photos can be searched.")

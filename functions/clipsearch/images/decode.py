@@ -16,7 +16,16 @@ from clipsearch.images import avif_and_heic, colour, jpeg, png, tiff, webp_gif_b
 from clipsearch.images.kinds import format_of
 from clipsearch.images.memory import decoders_budget
 from clipsearch.images.picture import Header, Pixels
-from clipsearch.images.preprocess import PREPROCESSING, Square, on_white, split, to_rgb
+from clipsearch.images.preprocess import (
+    PREPROCESSING,
+    Fit,
+    Resample,
+    Resize,
+    Square,
+    on_white,
+    split,
+    to_rgb,
+)
 from clipsearch.images.raster import Raster, resized
 from clipsearch.images.thumbnails import thumbnail_target
 
@@ -55,7 +64,13 @@ class Photo:
     height: int
 
 
-def decode_photo(data: bytes, image_size: int, preprocessing: int = PREPROCESSING) -> Photo:
+def decode_photo(
+    data: bytes,
+    image_size: int,
+    preprocessing: int = PREPROCESSING,
+    resize: Resize = "crop",
+    resample: Resample = "bicubic",
+) -> Photo:
     """Decode a JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC, detected by content.
 
     Waits until this process has enough memory (memory.decoders_budget).
@@ -70,7 +85,8 @@ def decode_photo(data: bytes, image_size: int, preprocessing: int = PREPROCESSIN
         header = _read_header(kind, data, image_size, preprocessing)
         _check(header, kind)
         with decoders_budget().lent(header.memory):
-            return _reduced(header, header.load(), image_size, preprocessing)
+            fit = Fit(image_size, resize, resample)
+            return _reduced(header, header.load(), fit, preprocessing)
     except (MemoryError, UnreadablePhoto):
         raise
     except Exception as exc:  # decoders raise anything from OSError to struct.error and KeyError
@@ -131,14 +147,14 @@ def _said(exc: Exception) -> str:
     return f": {text}" if text and is_sentence and is_plain else ""
 
 
-def _reduced(header: Header, pixels: Pixels, image_size: int, preprocessing: int) -> Photo:
+def _reduced(header: Header, pixels: Pixels, fit: Fit, preprocessing: int) -> Photo:
     # The decoder's size may differ from the header's. If it scales, only the header has the size.
     width, height = pixels.size if pixels.scale == 1 else (header.width, header.height)
     covered = width / pixels.scale, height / pixels.scale
     shown = Raster(pixels.crop, _finish(pixels), pixels.size, covered, pixels.orientation)
     if pixels.orientation > 4:
         width, height = height, width
-    square, small = Square(width, height, image_size), thumbnail_target(width, height)
+    square, small = Square(width, height, fit), thumbnail_target(width, height)
     seen = shown if preprocessing > 1 else replace(shown, finish=to_rgb)
     if square.is_cropped_first:
         [thumbnail] = resized(shown, [small])

@@ -2,13 +2,16 @@
 
     RGB -> Resize(shorter side = size, bicubic, antialiased) -> CenterCrop(size) -> uint8
 
+Other families squash the picture instead (SiglipImageProcessor), or resize bilinearly.
+
 Scaling to [0, 1] and normalising are part of image.onnx (model_export).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, floor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from clipsearch.images.raster import Raster, Target, resized
 
@@ -24,17 +27,33 @@ if TYPE_CHECKING:
 PREPROCESSING = 2
 READABLE = (1, 2)
 
+# crop: the shorter side gets the size, and the middle is cut out. squash: both sides get it.
+Resize = Literal["crop", "squash"]
+Resample = Literal["bicubic", "bilinear"]
+
 # If resizing would give more pixels than this (1 x 100,000 photo), crop first.
 MAX_RESIZED_PIXELS = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How the encoder wants pictures: squares of `size` pixels."""
+
+    size: int
+    resize: Resize = "crop"
+    resample: Resample = "bicubic"
 
 
 class Square:
     """Size and crop that turn `width` x `height` pixels into the encoder's square input."""
 
-    def __init__(self, width: int, height: int, size: int) -> None:
+    def __init__(self, width: int, height: int, fit: Fit) -> None:
         from PIL import Image
 
-        if width <= height:
+        size = fit.size
+        if fit.resize == "squash":
+            across, down = size, size
+        elif width <= height:
             across, down = size, size * height // width
         else:
             across, down = size * width // height, size
@@ -43,7 +62,8 @@ class Square:
         left, top = (across - size) // 2, (down - size) // 2
         self.size = size
         self.crop: Box = (left, top, left + size, top + size)
-        self.target = Target(across, down, Image.Resampling.BICUBIC)
+        filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+        self.target = Target(across, down, filters[fit.resample])
         self.is_cropped_first = across * down > MAX_RESIZED_PIXELS
 
     def cropped(self, raster: Raster) -> Image.Image:
@@ -58,12 +78,14 @@ class Square:
         return raster.part(outer).resize((self.size, self.size), self.target.resample, inner)
 
 
-def preprocess(image: Image.Image, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def preprocess(
+    image: Image.Image, size: int, resize: Resize = "crop", resample: Resample = "bicubic"
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Preprocess an upright picture of any size and mode. Returns (size, size, 3) uint8, RGB."""
     import numpy as np
 
     raster = Raster(image.crop, to_rgb, image.size, image.size)
-    square = Square(*image.size, size)
+    square = Square(*image.size, Fit(size, resize, resample))
     if square.is_cropped_first:
         return np.asarray(square.cropped(raster))
     return np.asarray(resized(raster, [square.target])[0].crop(square.crop))

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from clipsearch.errors import (
     DamagedObject,
+    ModelDiffers,
     NoModel,
     ObjectExists,
     ObjectNotFound,
@@ -174,7 +175,7 @@ def publish_bundle(
 
     `say` gets a line for each file before its upload. model.json is uploaded last and only then
     becomes current, so readers never see half a bundle. Raises NoModel, DamagedObject,
-    StorageError.
+    StorageError, and ModelDiffers if the bucket has the space with another text template.
     """
     local = read_bundle(folder)
     space = local.bundle.space
@@ -190,10 +191,16 @@ def publish_bundle(
             # model.json may differ in its report; the other files must be equal.
             if file != MODEL_JSON:
                 raise DamagedObject(name, "the bucket has a different file of this name") from None
-            load_bundle(bucket, space)
+            _check_template(local.bundle, load_bundle(bucket, space).bundle, name)
     if make_current:
         pointer.make_current(bucket, space)
     return space
+
+
+def _check_template(ours: Bundle, theirs: Bundle, name: str) -> None:
+    """Raise ModelDiffers if the published bundle has another text template."""
+    if ours.variant.text_template != theirs.variant.text_template:
+        raise ModelDiffers(name, ours.variant.text_template, theirs.variant.text_template)
 
 
 def publish_next(

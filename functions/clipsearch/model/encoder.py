@@ -54,9 +54,9 @@ class TextEmbedding:
 
 @dataclass(frozen=True, slots=True)
 class Logits:
-    """`per_image` (N, M), `per_text` (M, N) float32: cosines times the model's logit scale.
+    """`per_image` (N, M), `per_text` (M, N) float32: cosines times the logit scale, plus the bias.
 
-    They equal logits_per_image and logits_per_text of CLIPModel in transformers. `truncated[i]`:
+    They equal logits_per_image and logits_per_text of the model in transformers. `truncated[i]`:
     whether text i was cut to the model's context.
     """
 
@@ -79,7 +79,8 @@ class Encoder:
         """
         self._source = source
         threads = 1 if side_by_side else cpus()
-        self._text = _Lazy(lambda: _load(source, "text", TextTower))
+        variant = source.bundle.variant
+        self._text = _Lazy(lambda: _load(source, "text", lambda at: TextTower(at, variant)))
         self._image = _Lazy(lambda: _load(source, "image", lambda at: ImageTower(at, threads)))
 
     @classmethod
@@ -120,11 +121,23 @@ class Encoder:
 
     def decode(self, data: bytes) -> Photo:
         """Decode a photo for this encoder. Raises PhotoTooLarge, UnreadablePhoto."""
-        return decode_photo(data, self.image_size, self.bundle.preprocessing)
+        bundle = self.bundle
+        return decode_photo(
+            data,
+            bundle.image_size,
+            bundle.preprocessing,
+            bundle.variant.resize,
+            bundle.variant.resample,
+        )
 
     @property
     def logit_scale(self) -> float:
         return self.bundle.logit_scale
+
+    @property
+    def logit_bias(self) -> float:
+        """What is added to a cosine times the scale; 0 for all families but SigLIP."""
+        return self.bundle.logit_bias
 
     @property
     def loaded(self) -> set[Tower]:
@@ -133,11 +146,17 @@ class Encoder:
         return {tower for tower, lazy in towers.items() if lazy.value is not None}
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
-        """Return (tokens of each text with start and end, whether each text was cut)."""
+        """Return (tokens of each text with start and end, whether each text was cut).
+
+        Each text is put into the model's text template first, if it has one.
+        """
         return self._text.get().tokenize(texts, self.bundle.context_length)
 
     def encode_text(self, texts: Sequence[str]) -> TextEmbedding:
-        """Encode texts. Texts beyond the model's context are cut and flagged."""
+        """Encode texts, in the model's text template if it has one.
+
+        Texts beyond the model's context are cut and flagged.
+        """
         rows, truncated = self.tokenize(texts) if texts else ([], [])
         import numpy as np  # already imported during the download
 
@@ -165,17 +184,22 @@ class Encoder:
     def _encode_part(self, images: Sequence[Image.Image]) -> Floats:
         import numpy as np
 
-        pixels = np.stack([preprocess(image, self.image_size) for image in images])
+        size, variant = self.image_size, self.bundle.variant
+        pixels = np.stack(
+            [preprocess(image, size, variant.resize, variant.resample) for image in images]
+        )
         return self._image.get().encode(pixels)
 
     def logits(self, images: Sequence[Image.Image], texts: Sequence[str]) -> Logits:
         """Score each of N pictures against each of M texts.
 
         A softmax over a row of `per_image` is the probability of each text, if exactly one is
-        right.
+        right. With SigLIP the sigmoid of a logit is the probability of that text alone
+        (`bundle.variant.sigmoid`).
         """
         text = self.encode_text(texts)
-        per_image = self.logit_scale * (self.encode_image(images) @ text.vectors.T)
+        cosines = self.encode_image(images) @ text.vectors.T
+        per_image = self.logit_scale * cosines + self.logit_bias
         return Logits(per_image, per_image.T, text.truncated)
 
     def _batch(self, tower: Tower) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from clipsearch.errors import DamagedObject
 from clipsearch.images.preprocess import PREPROCESSING, READABLE
 from clipsearch.matching import Matching, parse_matching
+from clipsearch.model.variants import CLIP, Variant, parse_variant
 
 FORMAT = 1
 MODEL_JSON = "model.json"
@@ -41,7 +42,8 @@ class Bundle:
 
     `files` maps file names to SHA-256 (hex), `sizes` to bytes. `text_direction` (dim,): the
     component that all text vectors share; None in older bundles. `matching`: which photos match a
-    query; None in older bundles.
+    query; None in older bundles. `logit_bias` is added to a cosine times `logit_scale`; only SigLIP
+    has one.
     """
 
     space: str
@@ -59,6 +61,8 @@ class Bundle:
     text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
     matching: Matching | None = None
+    variant: Variant = CLIP
+    logit_bias: float = 0.0
 
     def files_of(self, tower: Tower) -> list[str]:
         return [file for file in self.files if tower_of(file) == tower]
@@ -70,6 +74,7 @@ class Bundle:
             "name": self.name,
             "dim": self.dim,
             "logit_scale": self.logit_scale,
+            **({"logit_bias": self.logit_bias} if self.logit_bias else {}),
             "context_length": self.context_length,
             "image_size": self.image_size,
             "preprocessing": self.preprocessing,
@@ -82,6 +87,7 @@ class Bundle:
             "precision": dict(self.precision),
             "text_direction": self.text_direction,
             "matching": self.matching.to_json() if self.matching else None,
+            **self.variant.to_json(),
             "report": dict(self.report),
         }
         return json.dumps(document, indent=1).encode() + b"\n"
@@ -96,8 +102,9 @@ def space_of(
     mean: tuple[float, ...],
     std: tuple[float, ...],
     preprocessing: int = PREPROCESSING,
+    variant: Variant = CLIP,
 ) -> str:
-    """Return the embedding space: 12 hex digits, a hash of all that determines a vector."""
+    """Return the embedding space: 12 hex digits, a hash of all that determines a photo's vector."""
     facts = {
         "files": dict(files),
         "dim": dim,
@@ -106,6 +113,7 @@ def space_of(
         "mean": list(mean),
         "std": list(std),
         "preprocessing": preprocessing,
+        **variant.facts(),
     }
     canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
@@ -139,6 +147,8 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             text_direction=_direction(document.get("text_direction")),
             matching=parse_matching(document.get("matching"), int(document["dim"])),
             report=dict(document["report"]),
+            variant=parse_variant(document, int(document["context_length"])),
+            logit_bias=float(document.get("logit_bias", 0.0)),
         )
         if not set(FILES) <= set(bundle.files) or not all(map(tower_of, bundle.files)):
             raise ValueError(f"wrong files {list(bundle.files)}")
@@ -147,6 +157,8 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         # not part of the space, so its hash does not cover them
         if not (math.isfinite(bundle.logit_scale) and bundle.logit_scale > 0):
             raise ValueError(f"logit_scale {bundle.logit_scale} is not a positive number")
+        if not math.isfinite(bundle.logit_bias):
+            raise ValueError(f"logit_bias {bundle.logit_bias} is not a number")
         if not all(bundle.precision[tower] in PRECISIONS for tower in TOWERS):
             given = ", ".join(bundle.precision.values())
             raise ValueError(f"precision {given}; supported: {', '.join(PRECISIONS)}")
@@ -167,6 +179,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
         mean=bundle.mean,
         std=bundle.std,
         preprocessing=bundle.preprocessing,
+        variant=bundle.variant,
     )
     if space != bundle.space:
         raise DamagedObject(where, f"its space is {bundle.space!r}, its contents give {space!r}")

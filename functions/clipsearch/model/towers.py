@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.cpus import cpus
+from clipsearch.model.variants import CLIP, Variant
 from clipsearch.text import plain
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ class ImageTower:
 class TextTower:
     """Tokenizes texts and encodes tokens as vectors."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variant: Variant = CLIP) -> None:
+        """`variant`: the text template and the padding."""
+        self._variant = variant
         with ThreadPoolExecutor(1, "clipsearch-text") as pool:
             session = pool.submit(_session, folder / "text.onnx", cpus())
             self._tokenizer = _tokenizer(folder / "tokenizer.json")
@@ -43,8 +46,13 @@ class TextTower:
     def tokenize(
         self, texts: Sequence[str], context_length: int
     ) -> tuple[list[list[int]], list[bool]]:
-        """Return (tokens of each text with start and end, whether each text was cut)."""
-        encodings = self._tokenizer.encode_batch([plain(text) for text in texts])
+        """Return (tokens of each text with start and end, whether each text was cut).
+
+        A family without a start token has only the end token. A cut text keeps its end token.
+        """
+        encodings = self._tokenizer.encode_batch(
+            [self._variant.in_template(plain(text)) for text in texts]
+        )
         rows = [encoding.ids for encoding in encodings]
         truncated = [len(row) > context_length for row in rows]
         rows = [
@@ -57,9 +65,15 @@ class TextTower:
         """Token lists -> (N, D)."""
         import numpy as np
 
-        # The tower is causal and pools at the first end token, so later tokens have no effect. A
-        # batch is padded with end tokens, up to its longest text.
-        ids = np.full((len(rows), max(map(len, rows))), rows[0][-1], np.int64)
+        length = max(map(len, rows))
+        padding = self._variant.padding
+        if padding is None:
+            # A causal tower pools at the first end token, so later tokens have no effect.
+            token = rows[0][-1]
+        else:
+            # Without a length, the tower masks the token.
+            token, length = padding.token, max(length, padding.length or 0)
+        ids = np.full((len(rows), length), token, np.int64)
         for i, row in enumerate(rows):
             ids[i, : len(row)] = row
         vectors: Floats = self._session.run(None, {"input_ids": ids})[0]

@@ -17,6 +17,7 @@ from search.engine.errors import BadQuery, quoted
 
 _HEAD = struct.Struct(">d8sB")  # score, fingerprint, len(given); then given and the name in UTF-8
 _GIVEN = struct.Struct(">f4s")  # score, digest of the name
+_BALANCE = struct.Struct(">ff")
 
 # The largest difference between two scores of one photo. float16 changes a score by 0.00018 if
 # one number dominates the vector, as in CLIP; else by a tenth of that.
@@ -25,6 +26,7 @@ TOLERANCE = 2e-4
 MAX_GIVEN = 150
 
 Given = tuple[float, bytes]  # score, digest of the name
+Balances = tuple[tuple[float, float], ...]  # mean and spread of each term, as float32
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,15 @@ class Cursor:
     """`fingerprint` (8 bytes) identifies the query and the space of the cursor.
 
     `given`: returned photos that the next page could repeat; empty if there are too many.
+    `balances`: those of a search with several terms. The next page needs them, because they follow
+    from a sample of the library, which may change.
     """
 
     score: float
     name: str
     fingerprint: bytes
     given: tuple[Given, ...] = ()
+    balances: Balances = ()
 
     @property
     def after(self) -> tuple[float, str]:
@@ -53,7 +58,12 @@ def _digest(name: str) -> bytes:
     return hashlib.sha256(name.encode()).digest()[:4]
 
 
-def cursor_behind(hits: Sequence[tuple[float, str]], before: Cursor | None, mark: bytes) -> Cursor:
+def cursor_behind(
+    hits: Sequence[tuple[float, str]],
+    before: Cursor | None,
+    mark: bytes,
+    balances: Balances = (),
+) -> Cursor:
     """The cursor after `hits`, the non-empty page that followed `before`."""
     score, name = hits[-1]
     seam = score + 2 * TOLERANCE  # above this, any other instance has more than score + TOLERANCE
@@ -61,7 +71,7 @@ def cursor_behind(hits: Sequence[tuple[float, str]], before: Cursor | None, mark
     if before is not None and before.score <= seam:
         earlier = [(its, other) for its, other in before.given if its <= seam]
         given = earlier + given if before.given else []
-    return Cursor(score, name, mark, tuple(given) if len(given) <= MAX_GIVEN else ())
+    return Cursor(score, name, mark, tuple(given) if len(given) <= MAX_GIVEN else (), balances)
 
 
 def fingerprint(*parts: str | bytes | None) -> bytes:
@@ -77,23 +87,36 @@ def encode_cursor(cursor: Cursor) -> str:
     """Encode `cursor` in characters that need no escaping in a URL."""
     head = _HEAD.pack(cursor.score, cursor.fingerprint, len(cursor.given))
     given = b"".join(_GIVEN.pack(*photo) for photo in cursor.given)
-    data = head + given + cursor.name.encode()
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    text = _encoded(head + given + cursor.name.encode())
+    if not cursor.balances:
+        return text
+    return f"{text}.{_encoded(b''.join(_BALANCE.pack(*pair) for pair in cursor.balances))}"
 
 
 def decode_cursor(text: str) -> Cursor:
     """The inverse of encode_cursor. Raises BadQuery if `text` does not come from it."""
+    first, _, second = text.partition(".")
     try:
-        data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        data = _decoded(first)
         score, mark, count = _HEAD.unpack_from(data)
         end = _HEAD.size + count * _GIVEN.size
         given = tuple(_GIVEN.iter_unpack(data[_HEAD.size : end]))
         name = data[end:].decode()
+        balances = tuple(_BALANCE.iter_unpack(_decoded(second)))
     except (ValueError, struct.error) as error:
         raise _bad(text) from error
-    if not math.isfinite(score) or not name:
+    is_finite = all(math.isfinite(mean) and 0 < spread < math.inf for mean, spread in balances)
+    if not math.isfinite(score) or not name or not is_finite:
         raise _bad(text)
-    return Cursor(score, name, mark, given)
+    return Cursor(score, name, mark, given, balances)
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _decoded(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def _bad(text: str) -> BadQuery:

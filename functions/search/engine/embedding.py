@@ -9,34 +9,25 @@ from typing import TYPE_CHECKING, Any
 from clipsearch.errors import UnreadablePhoto
 from clipsearch.model.bundle import Tower
 from search.engine.model import Embedding, Model
-from search.engine.query import Query
+from search.engine.query import Term
 from search.engine.timing import Timing
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Vector = NDArray[np.float32]
 
+def embedded(term: Term, model: Model, timing: Timing) -> Embedding:
+    """Encode a text or a picture.
 
-def embedded(query: Query, model: Model, timing: Timing) -> Embedding:
-    """Encode words, a picture or both.
-
-    Words and a picture together give the normalised sum of their unit vectors, with equal weight.
     Raises BadQuery, UnreadablePhoto, DamagedObject, StorageError.
     """
-    picture = _of_picture(query, model, timing)
-    if query.words is None:
-        assert picture is not None
-        return Embedding(picture, False)
-    text = _of_words(query.words, model, timing)
-    if picture is None:
-        return text
-    import numpy as np
-
-    total = picture + text.vector
-    # the sum of opposite vectors has no direction; any result will do, but never divide by zero
-    return Embedding(total / max(float(np.linalg.norm(total)), 1e-6), text.truncated)
+    if term.text is not None:
+        return _of_words(term.text, model, timing)
+    if term.picture is not None:
+        return Embedding(term.picture.vector(model.space, model.encoder.dim), False)
+    assert term.image is not None
+    return Embedding(_of_images([term.image], model, timing)[0], False)
 
 
 def classified(
@@ -52,16 +43,19 @@ def classified(
     pictures = _of_images(images, model, timing)
     texts = [_of_words(label, model, timing) for label in labels]
     vectors = np.stack([text.vector for text in texts]).astype(np.float64)
-    per_image = model.encoder.logit_scale * (pictures @ vectors.T)
-    answer = [_ranked(labels, logits) for logits in per_image]
+    encoder = model.encoder
+    per_image = encoder.logit_scale * (pictures @ vectors.T) + encoder.logit_bias
+    sigmoid = encoder.bundle.variant.sigmoid
+    answer = [_ranked(labels, logits, sigmoid) for logits in per_image]
     return answer, any(text.truncated for text in texts)
 
 
-def _ranked(labels: list[str], logits: "NDArray[np.float64]") -> list[dict[str, Any]]:
+def _ranked(
+    labels: list[str], logits: "NDArray[np.float64]", sigmoid: bool
+) -> list[dict[str, Any]]:
     import numpy as np
 
-    odds = np.exp(logits - logits.max())
-    probabilities = odds / odds.sum()
+    probabilities = _sigmoid(logits) if sigmoid else _softmax(logits)
     return [
         {
             "label": labels[best],
@@ -72,10 +66,20 @@ def _ranked(labels: list[str], logits: "NDArray[np.float64]") -> list[dict[str, 
     ]
 
 
-def _of_picture(query: Query, model: Model, timing: Timing) -> "Vector | None":
-    if query.picture is not None:
-        return query.picture.vector(model.space, model.encoder.dim)
-    return None if query.image is None else _of_images([query.image], model, timing)[0]
+def _softmax(logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    odds = np.exp(logits - logits.max())
+    shares: NDArray[np.float64] = odds / odds.sum()
+    return shares
+
+
+def _sigmoid(logits: "NDArray[np.float64]") -> "NDArray[np.float64]":
+    import numpy as np
+
+    # 1 / (1 + exp(-x)), but exp overflows
+    chances: NDArray[np.float64] = (1 + np.tanh(logits / 2)) / 2
+    return chances
 
 
 def _of_images(images: list[bytes], model: Model, timing: Timing) -> "NDArray[np.float32]":

@@ -3,28 +3,23 @@
 Imported on the first search, not with main.py (see search.engine.state).
 """
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from clipsearch.errors import NotReady
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search.engine import embedding
-from search.engine.cursor import cursor_behind, encode_cursor, fingerprint
 from search.engine.errors import BadQuery, detail_of
 from search.engine.matches import UNKNOWN, Matches, matches_of
-from search.engine.model import Embedding, Model, ModelKeeper
+from search.engine.model import Model, ModelKeeper
 from search.engine.picture import as_picture
-from search.engine.query import Query
-from search.engine.state import State
+from search.engine.query import Query, Term
+from search.engine.searching import Page, fingerprint_of, page_of, state_and_embeddings
 from search.engine.timing import Timing
 
 if TYPE_CHECKING:
-    from clipsearch.index.search.photo_index import Hit
     from search.engine.signing import SignedAddresses
     from search.engine.status import StatusReader
 
@@ -64,30 +59,25 @@ class Service:
         """
         with timing.phase("load"):
             model = self._keeper.model()
-        mark = _fingerprint(query, model.space)
+        mark = fingerprint_of(query, model)
         if query.cursor is not None and query.cursor.fingerprint != mark:
             raise BadQuery(
                 "cursor belongs to another query or to an earlier model; search again without it"
             )
-        state, looked_for = _state_and_embedding(query, model, timing)
+        state, found = state_and_embeddings(query, model, timing)
         with timing.phase("search"):
-            hits, more = _search(query, looked_for, state)
-            matches = matches_of(query, model, looked_for.vector, state.index)
+            vectors = [one.vector for one in found]
+            page = page_of(query, vectors, state, mark)
+            matches = matches_of(query, model, vectors, state.index)
             counted = None
             if matches and query.cursor is None:
-                counted = matches.count(hits, state.snapshot.photos, query.like)
+                counted = matches.count(page.hits, state.snapshot.photos)
             if matches and query.min_match:
-                kept = matches.least(hits, query.min_match)
-                hits, more = kept, more and len(kept) == len(hits)
-            results = self._results(hits, matches)
-
-        next_cursor = None
-        if more:
-            given = [(hit.score, hit.name) for hit in hits]
-            next_cursor = encode_cursor(cursor_behind(given, query.cursor, mark))
+                page = page.first(len(matches.least(page.hits, query.min_match)))
+            results = self._results(page, matches, is_cosine=len(found) == 1)
         answer: dict[str, Any] = {
             "results": results,
-            "next_cursor": next_cursor,
+            "next_cursor": page.next_cursor,
             "matches": counted,
             "index": {
                 "model": model.encoder.name,
@@ -97,21 +87,20 @@ class Service:
             },
             "timing_ms": timing.milliseconds(),
         }
-        if looked_for.truncated:
+        if any(one.truncated for one in found):
             answer["truncated"] = True
         return answer
 
     def as_link(self, query: Query, timing: Timing) -> Query:
-        """Return the same query with `picture` in place of `image`.
+        """Return the same query with `picture` in place of each `image`.
 
         Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
         """
-        if query.image is None:
+        if all(term.image is None for term in query.terms):
             return query
         with timing.phase("load"):
             model = self._keeper.model()
-        vector = embedding.embedded(Query(image=query.image), model, timing).vector
-        return replace(query, image=None, picture=as_picture(model.space, vector))
+        return replace(query, terms=tuple(_as_link(t, model, timing) for t in query.terms))
 
     def classify(self, images: list[bytes], labels: list[str], timing: Timing) -> dict[str, Any]:
         """Return the JSON of `/classify`, for one picture or several.
@@ -125,23 +114,25 @@ class Service:
         answer = rows[0] if len(rows) == 1 else {"images": rows}
         return _described(model, answer, truncated, timing)
 
-    def embed(self, query: Query, timing: Timing) -> dict[str, Any]:
+    def embed(self, term: Term, timing: Timing) -> dict[str, Any]:
         """Return the JSON of `/embed`.
 
         Raises UnreadablePhoto, NoModel, DamagedObject, StorageError.
         """
         with timing.phase("load"):
             model = self._keeper.model()
-        found = embedding.embedded(query, model, timing)
+        found = embedding.embedded(term, model, timing)
         # nine digits represent a float32 exactly
         numbers = [float(f"{value:.9g}") for value in found.vector.tolist()]
         answer: dict[str, Any] = {"embedding": numbers, "dim": len(numbers)}
-        if query.image is not None:
+        if term.image is not None:
             answer["picture"] = as_picture(model.space, found.vector).text()
         return _described(model, answer, found.truncated, timing)
 
-    def _results(self, hits: "list[Hit]", matches: Matches | None) -> list[dict[str, Any]]:
-        names = [thumbnail_name(hit.name, hit.generation) for hit in hits]
+    def _results(
+        self, page: Page, matches: Matches | None, is_cosine: bool
+    ) -> list[dict[str, Any]]:
+        names = [thumbnail_name(hit.name, hit.generation) for hit in page.hits]
         if self._signed is not None:
             addresses = self._signed.of(names)
         else:
@@ -151,13 +142,13 @@ class Service:
                 "name": hit.name,
                 "url": f"{self._settings.photos_url}/{quote(hit.name)}",
                 "thumbnail_url": address,
-                "score": hit.score,
-                "similarity": round(100 * hit.score, 4),
+                "score": score,
+                "similarity": round(100 * score, 4) if is_cosine else None,
                 "width": hit.width,
                 "height": hit.height,
                 **(matches.facts(hit.score) if matches else UNKNOWN),
             }
-            for hit, address in zip(hits, addresses, strict=True)
+            for hit, score, address in zip(page.hits, page.scores, addresses, strict=True)
         ]
 
 
@@ -181,50 +172,8 @@ def _described(
     return answer | {"truncated": True} if truncated else answer
 
 
-def _state_and_embedding(query: Query, model: Model, timing: Timing) -> tuple[State, Embedding]:
-    """Return the index and the query vector.
-
-    A cold start loads encoder and index at the same time. If both fail, raises the error of the
-    index.
-    """
-    if query.like is not None:
-        state = _indexed(model, timing)
-        return state, Embedding(state.index.vector_of(query.like), False)
-    if model.keeper.is_loaded:
-        state = _indexed(model, timing)
-        return state, embedding.embedded(query, model, timing)
-    with ThreadPoolExecutor(1, "search-encoder") as beside:
-        encoding = beside.submit(embedding.embedded, query, model, Timing())
-        state = _indexed(model, timing)
-        with timing.phase("load"):
-            return state, encoding.result()
-
-
-def _indexed(model: Model, timing: Timing) -> State:
-    with timing.phase("load"):
-        state = model.keeper.state()
-    state.check()
-    if not state.has_index:
-        raise NotReady("an index of photos")
-    return state
-
-
-def _search(query: Query, looked_for: Embedding, state: State) -> tuple[list["Hit"], bool]:
-    """Return (the hits of this page, whether another page follows).
-
-    The photo of `like` is never among its own results.
-    """
-    cursor = query.cursor
-    # one extra hit shows whether a page follows, another replaces the photo of `like`
-    count = query.limit + 2 + (len(cursor.given) if cursor else 0)
-    hits = state.index.search(looked_for.vector, count, cursor.after if cursor else None)
-    others = [hit for hit in hits if hit.name != query.like]
-    if cursor:
-        others = [hit for hit in others if not cursor.has_given(hit.name)]
-    return others[: query.limit], len(others) > query.limit
-
-
-def _fingerprint(query: Query, space: str) -> bytes:
-    image = None if query.image is None else hashlib.sha256(query.image).digest()
-    picture = None if query.picture is None else query.picture.numbers
-    return fingerprint(space, query.words, query.like, image, picture, query.min_match)
+def _as_link(term: Term, model: Model, timing: Timing) -> Term:
+    if term.image is None:
+        return term
+    vector = embedding.embedded(term, model, timing).vector
+    return replace(term, image=None, picture=as_picture(model.space, vector))

@@ -15,7 +15,7 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from clipsearch.text import shortened
-from search.engine.query import LIMIT_DEFAULT, Query
+from search.engine.query import LIMIT_DEFAULT, Query, Term
 from search.http.errors import Problem
 
 DEMO_MODEL = "clipsearch-demo"  # knows drawn scenes only
@@ -40,23 +40,41 @@ def wants_page(accept: str | None) -> bool:
 
 def address_of(query: Query, cursor: str | None = None) -> str:
     """Return the relative URL of `query`, which must have no `image`."""
-    picture = query.picture.text() if query.picture else None
-    limit = None if query.limit == LIMIT_DEFAULT else str(query.limit)
-    asked = {"q": query.words, "like": query.like, "picture": picture}
-    asked |= {"limit": limit, "min_match": query.min_match, "cursor": cursor}
-    return "?" + urlencode({name: value for name, value in asked.items() if value})
+    asked = [_as_parameter(term) for term in query.terms]
+    weights = [abs(term.weight) for term in query.terms]
+    if set(weights) != {1}:
+        asked.append(("weight", ",".join(map(str, weights))))
+    if query.limit != LIMIT_DEFAULT:
+        asked.append(("limit", str(query.limit)))
+    if query.min_match:
+        asked.append(("min_match", query.min_match))
+    if cursor:
+        asked.append(("cursor", cursor))
+    return "?" + urlencode(asked)
+
+
+def _as_parameter(term: Term) -> tuple[str, str]:
+    if term.text is not None:
+        return ("q" if term.is_wanted else "not"), term.text
+    if term.like is not None:
+        return ("like" if term.is_wanted else "unlike"), term.like
+    return "picture", term.picture.text() if term.picture else ""
 
 
 def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
     """`answer`: the JSON of the same search."""
     # the next page for a posted picture needs the picture again, so it has no link
-    leads_on = answer["next_cursor"] and query.image is None
+    has_image = any(term.image is not None for term in query.terms)
+    leads_on = answer["next_cursor"] and not has_image
+    named = [(term.text or term.like, term.is_wanted) for term in query.terms]
+    names = [name for name, is_wanted in named if name and is_wanted]
     return _page(
-        title=query.words or query.like or "a picture",
-        words=query.words or "",
+        title=" and ".join(names) or "a picture",
+        words=" ".join(query.texts),
         site=site_url,
-        names=[name for name in (query.words, query.like) if name],
-        has_picture=query.image is not None or query.picture is not None,
+        names=names,
+        unwanted=[name for name, is_wanted in named if name and not is_wanted],
+        has_picture=any(not name for name, _ in named),
         truncated="truncated" in answer,
         results=answer["results"],
         matches=answer["matches"],

@@ -5,15 +5,16 @@ from collections.abc import Collection, Iterable
 from clipsearch.text import plain
 from search.engine.cursor import decode_cursor
 from search.engine.errors import BadQuery, quoted
-from search.engine.picture import decode_picture
-from search.engine.query import LIMIT_DEFAULT, Query
+from search.engine.query import LIMIT_DEFAULT, Query, Term
+from search.http.terms import TERM_PARAMETERS, check, terms_of, weighted
 
 LIMIT_MAX = 100
 
 NO_QUERY = "Type what you are looking for, or choose a picture."
 
-GET_PARAMETERS = ("q", "like", "picture", "limit", "cursor", "min_match")
-POST_PARAMETERS = ("q", "limit", "cursor", "min_match")
+OTHERS = ("weight", "limit", "cursor", "min_match")
+GET_PARAMETERS = (*TERM_PARAMETERS, *OTHERS)
+POST_PARAMETERS = GET_PARAMETERS  # fields of the form, or parameters of the URL
 MIN_MATCHES = ("good", "maybe")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
@@ -22,41 +23,31 @@ MAX_IMAGES = 8  # for /classify, which decodes them one after the other in one t
 
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
-    """Parse `GET /?q=…`, `?picture=…`, both, or `?like=…`. Raises BadQuery."""
-    values = checked(pairs, GET_PARAMETERS)
-    asked = [name for name in ("q", "picture", "like") if name in values]
-    if "like" in asked and len(asked) > 1:
-        raise BadQuery(f"{asked[0]} and like cannot be combined; use one of them")
-    if not asked:
-        raise BadQuery(
-            f"{NO_QUERY} API: set q, picture, or like (the name of an indexed photo), "
-            "or post a picture as the field image of multipart/form-data."
-        )
-    for name in asked:
-        if not (_words(values) if name == "q" else values[name].strip()):
-            raise BadQuery(f"{name} is empty")
-    return _query(values)
+    """Parse `GET /?q=…&not=…`. Raises BadQuery."""
+    given, values = _split(pairs)
+    return _query(terms_of(given), values)
 
 
 def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
-    """Parse a posted form. `pairs`: its text fields and the parameters of the URL.
+    """Parse a posted form. `pairs`: the parameters of the URL, then the text fields.
 
-    An empty q means no words, because browsers send every field of a form. Raises BadQuery.
+    The picture is the last term. Ignores empty terms, because browsers send every field of a form.
+    Raises BadQuery.
     """
-    query = _query(checked(pairs, POST_PARAMETERS), image)
-    if query.words is None and query.image is None:
-        raise BadQuery(f"{NO_QUERY} API: set the field q, image or both.")
-    return query
+    given, values = _split(pairs)
+    terms = terms_of(given, skip_empty=True)
+    return _query(terms if image is None else [*terms, Term(image=image)], values)
 
 
-def query_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
+def term_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Term:
     """Parse the words or the picture to embed. An empty q means no words. Raises BadQuery."""
-    words = _words(checked(pairs, EMBED_PARAMETERS))
+    given = checked(pairs, EMBED_PARAMETERS).get("q", "").strip()
+    words = given if plain(given) else None  # the model sees nothing of other texts
     if words is None and image is None:
         raise BadQuery("nothing to embed; set q (words), or post a picture as the field image")
     if words is not None and image is not None:
         raise BadQuery("q and image cannot be combined here; send one of them")
-    return Query(words=words, image=image)
+    return Term(text=words, image=image)
 
 
 def labels_of(pairs: Iterable[tuple[str, str]]) -> list[str]:
@@ -93,23 +84,28 @@ def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[
     return values
 
 
-def _query(values: dict[str, str], image: bytes | None = None) -> Query:
-    cursor, picture = values.get("cursor"), values.get("picture")
+def _split(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
+    """The terms in their order, and the other parameters. Raises BadQuery."""
+    given = list(pairs)
+    checked([pair for pair in given if pair[0] not in GET_PARAMETERS], GET_PARAMETERS)
+    others = [pair for pair in given if pair[0] not in TERM_PARAMETERS]
+    return [pair for pair in given if pair[0] in TERM_PARAMETERS], checked(others, OTHERS)
+
+
+def _query(terms: list[Term], values: dict[str, str]) -> Query:
+    cursor = values.get("cursor")
+    if not terms:
+        raise BadQuery(
+            f"{NO_QUERY} API: set q, picture, or like (the name of an indexed photo), "
+            "or post a picture as the field image of multipart/form-data."
+        )
+    check(terms)
     return Query(
-        words=_words(values),
-        image=image,
-        picture=None if picture is None else decode_picture(picture),
-        like=values.get("like"),
+        terms=weighted(terms, values.get("weight")),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
-        min_match=_min_match(values["min_match"]) if "min_match" in values else None,
+        min_match=min_match_of(values.get("min_match")),
     )
-
-
-def _words(values: dict[str, str]) -> str | None:
-    """Return q as typed; None if nothing of it is visible to the model."""
-    words = values.get("q", "").strip()
-    return words if plain(words) else None
 
 
 def _limit(text: str) -> int:
@@ -119,7 +115,8 @@ def _limit(text: str) -> int:
     return int(text)
 
 
-def _min_match(text: str) -> str:
-    if text not in MIN_MATCHES:
+def min_match_of(text: str | None) -> str | None:
+    """Raises BadQuery."""
+    if text is not None and text not in MIN_MATCHES:
         raise BadQuery(f"min_match must be {' or '.join(MIN_MATCHES)}, not {quoted(text)}")
     return text

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipsearch.index.search import state
+from clipsearch.index.search import photo_index, state
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
 from tests.index import packed
@@ -63,9 +63,15 @@ def assert_ranked(found: list[tuple[str, float]], right: dict[str, float]) -> No
 
 @pytest.mark.usefixtures("_shard_size")
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 60), weights, st.integers(1, 20), st.integers(0, 1000))
+@given(
+    st.integers(1, 60),
+    weights,
+    st.integers(1, 20),
+    st.integers(0, 1000),
+    st.sampled_from([8, 4096]),
+)
 def test_scores_and_pages_are_those_of_brute_force(
-    count: int, given: Weights, limit: int, seed: int
+    count: int, given: Weights, limit: int, seed: int, most: int
 ) -> None:
     vectors = random_units(count, DIMENSION, seed)
     photos = {f"{i}.jpg": vector for i, vector in enumerate(vectors)}
@@ -74,7 +80,10 @@ def test_scores_and_pages_are_those_of_brute_force(
     library.add(*entries[: count // 2], failure("broken"), photo("gone", 1, vectors[0]))
     library.add(*entries[count // 2 :], tombstone("gone", 2))
     terms = random_units(len(given), DIMENSION, seed + 1)
-    assert_ranked(scores(library.index, terms, given, limit), expected(photos, terms, given))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(photo_index, "MOST_CANDIDATES", most)
+        found = scores(library.index, terms, given, limit)
+    assert_ranked(found, expected(photos, terms, given))
 
 
 def test_the_sample_is_the_same_whatever_the_order_of_uploads(
@@ -137,3 +146,11 @@ def test_a_packed_library_is_paged_as_brute_force_ranks_it(
     first = packed_index.search(query, 20)
     assert len({hit.name for hit in first} & set(best[:20])) >= 18  # codes may miss a few
     assert_ranked(scores(packed_index, terms, given, 1500), right)
+
+
+def test_a_term_that_is_wanted_and_not_ranks_all_photos(packed_index: PhotoIndex) -> None:
+    photos = {f"{i:05}": vector for i, vector in enumerate(packed.VECTORS)}
+    terms = np.repeat(packed.texts(1), 2, axis=0)
+    right = expected(photos, terms, (1, -2))
+    found = packed_index.search(packed_index.combination(terms, (1, -2)), 20)
+    assert {hit.name for hit in found} <= set(sorted(right, key=lambda n: -right[n])[:40])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import faiss
@@ -63,6 +63,12 @@ class FlatShard:
         places[places == len(self.rows)] = 0
         here = self.rows[places] == rows
         return rows[here], self.vectors()[places[here]]
+
+    def blocks(self, size: int) -> Iterator[tuple[Rows, Vectors]]:
+        """All rows and their vectors, `size` at a time."""
+        vectors = self.vectors()
+        for begin in range(0, len(self.rows), size):
+            yield self.rows[begin : begin + size], vectors[begin : begin + size]
 
     def vectors(self) -> Vectors:
         """(m, d), a view of FAISS's memory, valid while this shard exists."""

@@ -24,7 +24,7 @@ from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
 from clipsearch.index.reader.vector_queue import Plain, VectorQueue
 from clipsearch.index.search.combination import Balance, Combination, balances_of
-from clipsearch.index.search.flat_shard import FlatShard, Found, appended, pruned
+from clipsearch.index.search.flat_shard import FlatShard, Found, Vectors, appended, pruned
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
 from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
 from clipsearch.index.search.state import State
@@ -33,8 +33,10 @@ from clipsearch.index.search.state import State
 DIGITS = 6
 # Extra candidates, to detect ties at the end of a page.
 SPARE = 4
-# More of them with unwanted terms, which push the best down.
+# More of them with unwanted terms, which push the best down. If MOST_CANDIDATES are not enough, all
+# photos are scored: "car, not car" has no good candidates.
 FACTOR_OF_UNWANTED = 4
+MOST_CANDIDATES = 4096
 
 Scores = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -100,7 +102,7 @@ class PhotoIndex:
 
     def search(
         self,
-        wanted: npt.NDArray[np.float32] | Combination,
+        wanted: Vectors | Combination,
         limit: int,
         after: tuple[float, str] | None = None,
     ) -> list[Hit]:
@@ -120,9 +122,10 @@ class PhotoIndex:
             k *= FACTOR_OF_UNWANTED
         exactly = after is not None
         while True:
-            scores, rows, unseen = self._candidates(state, query, k, exactly)
-            if terms and len(terms.unwanted):  # `unseen` stays a bound: penalties only lower
-                scores = (scores - state.penalties(terms, rows)).round(DIGITS) + 0.0
+            if terms and len(terms.unwanted):
+                scores, rows, unseen = self._lowered(state, terms, query, k, exactly)
+            else:
+                scores, rows, unseen = self._candidates(state, query, k, exactly)
             certain = scores > unseen
             if after is not None:
                 certain &= _come_after(after, scores, rows, state.catalogue)
@@ -130,8 +133,18 @@ class PhotoIndex:
                 return _best(scores[certain], rows[certain], limit, state.catalogue)
             k, exactly = 4 * k, True
 
+    def _lowered(
+        self, state: State, terms: Combination, query: Vectors, k: int, exactly: bool
+    ) -> tuple[Scores, Rows, float]:
+        """Same as _candidates, with unwanted terms. They only lower, so the bound stays one."""
+        if k > MOST_CANDIDATES:
+            exact, rows = state.scores(terms)
+            return exact.astype(np.float64).round(DIGITS) + 0.0, rows, -np.inf
+        scores, rows, unseen = self._candidates(state, query, k, exactly)
+        return (scores - state.penalties(terms, rows)).round(DIGITS) + 0.0, rows, unseen
+
     def _candidates(
-        self, state: State, query: npt.NDArray[np.float32], k: int, exactly: bool
+        self, state: State, query: Vectors, k: int, exactly: bool
     ) -> tuple[Scores, Rows, float]:
         """Scores and rows of the best k of each shard, and an upper bound of all other scores.
 
@@ -167,7 +180,7 @@ class PhotoIndex:
         """The shards that a search uses now; quantized shards come first."""
         return self._state.all_shards
 
-    def vector_of(self, name: str) -> npt.NDArray[np.float32]:
+    def vector_of(self, name: str) -> Vectors:
         """The vector (d,) of an indexed photo; raises PhotoNotIndexed."""
         state = self._state
         row = state.catalogue.row_of(name)
@@ -185,7 +198,7 @@ class PhotoIndex:
 
     def combination(
         self,
-        terms: npt.NDArray[np.float32],
+        terms: Vectors,
         weights: Sequence[float],
         balances: Sequence[Balance] = (),
     ) -> Combination:
@@ -197,7 +210,7 @@ class PhotoIndex:
         return Combination.of(terms, weights, balances or balances_of(terms, self._state.sample))
 
 
-def _checked(state: State, vector: npt.NDArray[np.float32], limit: int) -> npt.NDArray[np.float32]:
+def _checked(state: State, vector: Vectors, limit: int) -> Vectors:
     shards = state.all_shards
     expected = (shards[0].dimension,) if shards else vector.shape
     if vector.ndim != 1 or vector.shape != expected or not np.isfinite(vector).all():
@@ -207,7 +220,7 @@ def _checked(state: State, vector: npt.NDArray[np.float32], limit: int) -> npt.N
     return np.ascontiguousarray(vector, np.float32)
 
 
-def rounded(scores: npt.NDArray[np.float32]) -> Scores:
+def rounded(scores: Vectors) -> Scores:
     """Scores of any shape, rounded to DIGITS digits and limited to [-1, 1]."""
     # + 0.0 turns -0.0 into 0.0, which is equal but prints differently.
     exact: Scores = scores.astype(np.float64)

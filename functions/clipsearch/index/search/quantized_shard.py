@@ -6,7 +6,7 @@ FlatShard has the same methods with exact search.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -98,6 +98,12 @@ class QuantizedShard:
         places = np.flatnonzero(is_asked[self.rows])
         places = places[np.argsort(self.rows[places])]
         return self.rows[places], self.vectors[places].astype(np.float32)
+
+    def blocks(self, size: int) -> Iterator[tuple[Rows, Vectors]]:
+        """All rows, -1 for none, and their vectors, `size` at a time."""
+        for begin in range(0, len(self.rows), size):
+            part = slice(begin, begin + size)
+            yield self.rows[part], self.vectors[part].astype(np.float32)
 
 
 def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:

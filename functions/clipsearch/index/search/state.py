@@ -40,6 +40,18 @@ class State:
         found = [shard.vectors_of(rows)[1] for shard in self.all_shards]
         return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
 
+    def scores(self, combination: Combination) -> tuple[npt.NDArray[np.float32], Rows]:
+        """Scores (n,) and rows (n,) of all photos, without FAISS."""
+        live = self.catalogue.live
+        scores, found = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
+        for shard in self.all_shards:
+            for rows, vectors in shard.blocks(BLOCK):
+                counts = (rows >= 0) & live[rows]
+                told = vectors @ combination.wanted - combination.penalties(vectors)
+                scores.append(told[counts])
+                found.append(rows[counts])
+        return np.concatenate(scores), np.concatenate(found)
+
     def penalties(self, combination: Combination, rows: Rows) -> npt.NDArray[np.float32]:
         """What unwanted terms take from the scores of `rows` (m,): (m,)."""
         result = np.zeros(len(rows), np.float32)

@@ -1,63 +1,45 @@
-"""A CLIP checkpoint -> a verified ONNX bundle: `make export`, or
-
-python -m model_export openai/clip-vit-base-patch32 [--out FOLDER] [--to gs://…|file://…]
-"""
+"""An export as `clipsearch export` asks for it: fetch, read, write, verify and publish."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from clipsearch.errors import ClipsearchError
 from clipsearch.model.manifest import TOWERS
-from model_export.errors import ExportError, UsageError
+from model_export.errors import ExportError
 from model_export.exported import SOURCE, source_of
-from model_export.options import Options, parse_options
+from model_export.options import Options
 from model_export.publish import publish
 
 if TYPE_CHECKING:
     from clipsearch.model.bundle import Bundle
     from model_export.checkpoint import Checkpoint
 
-START = time.monotonic()
+Say = Callable[[str], None]
+
+QUICK_SAMPLES = 8  # texts, and as many pictures
 
 
-def main(arguments: list[str]) -> int:
-    """The exit code: 0, 1 where the export failed, 2 where it cannot be asked for."""
-    try:
-        options = parse_options(arguments)
-        export_and_publish(options)
-    except UsageError as error:
-        return _fail(error, 2)
-    except (ExportError, ClipsearchError) as error:
-        return _fail(error, 1)
-    except OSError as error:  # such as a full disk
-        place = error.filename or options.out
-        return _fail(f"{place}: {error.strerror or error}", 1)
-    except KeyboardInterrupt:
-        return _fail("stopped", 130)
-    return 0
+def export_and_publish(options: Options, say: Say, show: Say) -> None:
+    """Write the bundle into `options.out` and, if asked for, into the bucket.
 
-
-def export_and_publish(options: Options) -> None:
-    """Write the bundle into `options.out` and, if asked for, into the bucket. ExportError, OSError,
+    `say` gets a line for each step, `show` the lines of the report. Raises ExportError, OSError,
     ClipsearchError."""
-    bundle = export(options)
+    bundle = export(options, say, show)
     if options.bucket:
         size = sum(bundle.sizes.values())
         say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
         publish(options.out, options.bucket, options.switch_now, say)
 
 
-def export(options: Options) -> Bundle:
+def export(options: Options, say: Say, show: Say) -> Bundle:
     """Write the bundle into `options.out`. ExportError, OSError."""
     say(f"exporting {options.model} to {options.out}")
-    source = source_of(options.model)  # before it is read: what changes later is news
+    source = source_of(options.model)  # before it is read, so that later changes are seen
     revision = {}
     folder = options.folder
-    # Slow to import, so not before it is known that there is something to do.
+    # Imported late: they are slow, and the options may be wrong.
     if folder is None:
         from model_export.hub import fetch
 
@@ -67,16 +49,18 @@ def export(options: Options) -> Bundle:
     from model_export.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(folder, options.model)
-    bundle = _export(options, checkpoint, {"model": _name(options), **revision})
+    bundle = _export(options, checkpoint, {"model": _name(options), **revision}, say, show)
     (options.out / SOURCE).write_text(json.dumps(source, indent=1) + "\n")
     from model_export.report import table
 
-    print(table(bundle.report), flush=True)
+    show(table(bundle.report))
     say(f"{options.out}: space {bundle.space}, {sum(bundle.sizes.values()) / 1e6:.1f} MB")
     return bundle
 
 
-def _export(options: Options, checkpoint: Checkpoint, source: dict[str, str]) -> Bundle:
+def _export(
+    options: Options, checkpoint: Checkpoint, source: dict[str, str], say: Say, show: Say
+) -> Bundle:
     """In 8 bits, unless something else was asked for or they would lose too much."""
     from model_export.errors import UnsupportedModel
     from model_export.report import table
@@ -91,13 +75,15 @@ def _export(options: Options, checkpoint: Checkpoint, source: dict[str, str]) ->
                 options.out,
                 name=_name(options),
                 precision=precision,
+                samples=QUICK_SAMPLES if options.quick else None,
+                text_template=options.text_template,
                 source=source,
                 say=say,
             )
         except UnsupportedModel as exc:
             raise ExportError(f"{options.model} is not supported: {exc}") from exc
         except NotEqual as exc:
-            print(table(exc.report), flush=True)
+            show(table(exc.report))
             coarse = [tower for tower in exc.coarse if tower not in options.precision]
             if not coarse:
                 raise ExportError(f"{exc}; no bundle was written") from exc
@@ -107,18 +93,5 @@ def _export(options: Options, checkpoint: Checkpoint, source: dict[str, str]) ->
 
 
 def _name(options: Options) -> str:
-    """Of the model, for people; a path of this machine is nobody's business."""
+    """The model's name for people, without a path of this machine."""
     return options.folder.name if options.folder else options.model
-
-
-def say(line: str) -> None:
-    print(f"{time.monotonic() - START:6.1f} s  {line}", flush=True)
-
-
-def _fail(message: object, code: int) -> int:
-    print(f"export: {message}", file=sys.stderr)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

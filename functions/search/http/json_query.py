@@ -1,0 +1,131 @@
+"""Parses the JSON body of POST /search."""
+
+import json
+from base64 import b64decode
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from clipsearch.errors import UnreadablePhoto
+from clipsearch.images.kinds import FIRST_BYTES, format_of
+from clipsearch.text import plain
+from search.engine.cursor import decode_cursor
+from search.engine.errors import BadQuery, quoted
+from search.engine.picture import decode_picture
+from search.engine.query import LIMIT_DEFAULT, Query, Term
+from search.http.errors import BadRequest, WrongContentType
+from search.http.params import LIMIT_MAX, NO_QUERY, min_match_of
+from search.http.terms import LEAST_WEIGHT, MOST_WEIGHT, check
+
+JSON_TYPE = "application/json"
+QUERY_KEYS = ("terms", "limit", "cursor", "min_match")
+TERM_KINDS = ("text", "like", "picture")
+TERM_KEYS = (*TERM_KINDS, "weight")
+# Bytes. A longer picture is a file: the vector of a model has at most a few thousand numbers.
+LONGEST_VECTOR = 20_000
+
+
+def check_json(headers: Mapping[str, str]) -> None:
+    """Raises WrongContentType."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != JSON_TYPE:
+        raise WrongContentType(f"post the search as {JSON_TYPE}")
+
+
+def query_of_json(data: bytes) -> Query:
+    """Raises BadRequest if `data` is no JSON, else BadQuery."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from error
+    body = _object(value, "the body", QUERY_KEYS)
+    given = body.get("terms")
+    if not isinstance(given, list):
+        raise BadQuery("terms must be a list of terms")
+    if not given:
+        raise BadQuery(f"{NO_QUERY} API: terms is empty; give a text, like or picture.")
+    terms = tuple(_term(term, f"terms[{number}]") for number, term in enumerate(given))
+    check(terms)
+    limit, cursor = body.get("limit", LIMIT_DEFAULT), body.get("cursor")
+    least = body.get("min_match")
+    if type(limit) is not int or not 1 <= limit <= LIMIT_MAX:
+        raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {_shown(limit)}")
+    return Query(
+        terms=terms,
+        limit=limit,
+        cursor=None if cursor is None else decode_cursor(_text(cursor, "cursor")),
+        min_match=None if least is None else min_match_of(_text(least, "min_match")),
+    )
+
+
+def _term(value: Any, where: str) -> Term:
+    term = _object(value, where, TERM_KEYS)
+    kinds = [kind for kind in TERM_KINDS if kind in term]
+    if len(kinds) != 1:
+        raise BadQuery(f"{where} must have exactly one of {', '.join(TERM_KINDS)}")
+    weight, kind = _weight(term.get("weight", 1), where), kinds[0]
+    text = _text(term[kind], f"{where}.{kind}")
+    if not (plain(text) if kind == "text" else text.strip()):
+        raise BadQuery(f"{where}.{kind} is empty")
+    match kind:
+        case "text":
+            return Term(text=text.strip(), weight=weight)
+        case "like":
+            return Term(like=text, weight=weight)
+        case _:
+            return _picture(text, where, weight)
+
+
+def _picture(text: str, where: str, weight: float) -> Term:
+    """A file in base64, with or without line breaks, or the picture of an answer of /embed."""
+    joined = text.replace("\n", "").replace("\r", "")
+    try:
+        data = b64decode(joined, validate=True)
+    except ValueError:
+        data = b""
+    if len(data) > LONGEST_VECTOR or _is_picture(data):
+        return Term(image=data, weight=weight)
+    try:
+        return Term(picture=decode_picture(joined), weight=weight)
+    except BadQuery as error:
+        raise BadQuery(
+            f"{where}.picture is neither a picture file in base64 nor the picture of an answer of "
+            "POST /embed"
+        ) from error
+
+
+def _is_picture(data: bytes) -> bool:
+    try:
+        return bool(format_of(data[:FIRST_BYTES]))
+    except UnreadablePhoto:
+        return False
+
+
+def _weight(value: Any, where: str) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not LEAST_WEIGHT <= abs(value) <= MOST_WEIGHT:  # nan, too
+        raise BadQuery(
+            f"{where}.weight must be a number from {LEAST_WEIGHT} to {MOST_WEIGHT}, "
+            f"or from -{MOST_WEIGHT} to -{LEAST_WEIGHT} if unwanted, not {_shown(value)}"
+        )
+    return float(value)
+
+
+def _text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise BadQuery(f"{where} must be a string, not {_shown(value)}")
+    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+        raise BadQuery(f"{where} has half of a surrogate pair; send valid Unicode")
+    return value
+
+
+def _object(value: Any, where: str, allowed: Collection[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise BadQuery(f"{where} must be an object, not {_shown(value)}")
+    for name in value:
+        if name not in allowed:
+            known = ", ".join(allowed)
+            raise BadQuery(f"{where} has the unknown key {quoted(name)}; allowed: {known}")
+    return value
+
+
+def _shown(value: Any) -> str:
+    return quoted(json.dumps(value))

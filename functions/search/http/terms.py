@@ -1,0 +1,79 @@
+"""Parses the terms of a search in a URL or a form: q, not, like, unlike, picture and weight."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from clipsearch.text import plain
+from search.engine.errors import BadQuery, quoted
+from search.engine.picture import decode_picture
+from search.engine.query import MAX_TERMS, Term
+
+# Parameters that hold a term each; each is repeatable.
+TERM_PARAMETERS = ("q", "not", "like", "unlike", "picture")
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100
+_WEIGHT = re.compile(r"\d+(\.\d+)?|\.\d+", re.ASCII)
+
+
+def terms_of(pairs: Sequence[tuple[str, str]], skip_empty: bool = False) -> list[Term]:
+    """One term for each pair, in their order. Raises BadQuery.
+
+    `skip_empty`: for forms, because browsers send every field.
+    """
+    terms = []
+    for name, value in pairs:
+        is_text = name in ("q", "not")
+        if not (plain(value) if is_text else value.strip()):
+            if skip_empty:
+                continue
+            raise BadQuery(f"{name} is empty")
+        terms.append(_term(name, value.strip() if is_text else value))
+    return terms
+
+
+def _term(name: str, value: str) -> Term:
+    match name:
+        case "q":
+            return Term(text=value)
+        case "not":
+            return Term(text=value, weight=-1.0)
+        case "like":
+            return Term(like=value)
+        case "unlike":
+            return Term(like=value, weight=-1.0)
+        case _:
+            return Term(picture=decode_picture(value))
+
+
+def weighted(terms: Sequence[Term], text: str | None) -> tuple[Term, ...]:
+    """The terms with the weights of the parameter `weight`. Raises BadQuery."""
+    if text is None:
+        return tuple(terms)
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if not (_WEIGHT.fullmatch(part) and LEAST_WEIGHT <= float(part) <= MOST_WEIGHT):
+            raise BadQuery(
+                f"weight is {quoted(part)}; it must be a number from {LEAST_WEIGHT} to "
+                f"{MOST_WEIGHT}, or several, separated by commas"
+            )
+    if len(parts) != len(terms):
+        raise BadQuery(
+            f"weight has {len(parts)} numbers for {len(terms)} terms; give one for each term, "
+            "in the order of the terms"
+        )
+    numbers = [float(part) for part in parts]
+    return tuple(
+        replace(term, weight=number if term.is_wanted else -number)
+        for term, number in zip(terms, numbers, strict=True)
+    )
+
+
+def check(terms: Sequence[Term]) -> None:
+    """Raises BadQuery for too many terms, or only unwanted ones."""
+    if len(terms) > MAX_TERMS:
+        raise BadQuery(f"the search has {len(terms)} terms; give 1 to {MAX_TERMS}")
+    if not any(term.is_wanted for term in terms):
+        raise BadQuery(
+            "all terms are unwanted; add what you are looking for: "
+            "a text, an indexed photo or a picture"
+        )
