@@ -74,6 +74,12 @@ def test_matches_are_good_and_others_are_not(demo):
         assert least <= result["confidence"] <= 1
 
 
+def test_a_longer_text_has_a_higher_threshold(demo):
+    client = demo(*RED_CARS, *NO_CARS)
+    assert good(asked(client, q="two red cars in the snow")) == ["003.png"]
+    assert sorted(good(asked(client, q="a car in the snow"))) == ["001.png", "003.png"]
+
+
 @pytest.mark.parametrize("words", [*NONSENSE, "a pink umbrella"])
 def test_where_nothing_matches_the_closest_are_still_there(demo, words):
     answer = asked(demo(*RED_CARS, *NO_CARS), q=words, limit=5)
