@@ -26,7 +26,7 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-models bench-precision \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-matching bench-models bench-precision \
 	bench-outliers bench-terms reconcile screenshot \
 	status switch upload clean
 
@@ -123,6 +123,9 @@ bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 
 bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
+
+bench-matching: $(VENV)/.dev ## measure how well matches are told from others; 2 minutes [ARGS="--photos 12000"]
+	@$(VENV)/bin/python -m benchmarks.matching $(ARGS)
 
 bench-decoding: $(VENV)/.dev ## measure memory and seconds of the worst photos of each format (Linux)
 	@$(VENV)/bin/python -m benchmarks.decoding

@@ -19,6 +19,7 @@ import tokenizers
 from tokenizers import Tokenizer
 
 from clipsearch.images.preprocess import PREPROCESSING
+from clipsearch.matching import default_matching
 from clipsearch.model.bundle import MODEL_JSON, Bundle, Tower, read_bundle, space_of
 from clipsearch.model.manifest import Precision, tower_of
 from clipsearch.model.variants import Variant
@@ -137,6 +138,7 @@ def write_bundle(
         precision={tower: of_tower(precision[tower]) for tower in precision},
         text_direction=None,  # comes when the towers are there, as the report does
         report={},
+        matching=default_matching(checkpoint.logit_scale),
     )
     (folder / MODEL_JSON).write_bytes(bundle.to_json())
     return bundle

@@ -28,6 +28,7 @@ let query = {}; // the search on the page: q, picture or like
 let shown = []; // the results on the page, in order
 let cursor = null; // of the next page of results
 let welcome = ""; // the status line when there is no search
+let matches = null; // {count, estimated} of the first page's answer; null if unknown
 let viewed = 0; // index in `shown` of the photo in the viewer
 const previews = new Map(); // picture (as in the URL) → {url, name}, for pictures chosen here
 
@@ -192,6 +193,7 @@ function searchMore() {
 
 function clear() {
   shown = [];
+  matches = null;
   cursor = null;
   results.replaceChildren();
 }
@@ -207,11 +209,13 @@ function add(answer) {
   const fresh = answer.results.filter((result) => !names.has(result.name));
   results.append(...fresh.map(card));
   shown.push(...fresh);
+  matches ??= answer.matches; // later pages have null
   cursor = answer.next_cursor;
   more.hidden = !cursor;
   more.classList.add("unseen");
   say([...found(), answer.truncated ? " The text was too long and was cut." : ""]);
-  history.replaceState(shown.length <= MAX_REMEMBERED ? { ...answer, results: shown } : null, "");
+  const remembered = { ...answer, matches, results: shown };
+  history.replaceState(shown.length <= MAX_REMEMBERED ? remembered : null, "");
   remember();
   atEnd.disconnect();
   if (cursor) atEnd.observe($("#end")); // reports at once if the end is near
@@ -219,10 +223,20 @@ function add(answer) {
 
 function found() {
   const { q, picture, like } = query;
-  const photos = shown.length === 1 ? "1 photo" : `${shown.length || "No"} photos`;
-  const asked = q || like ? isolated(q || like) : [];
   const and = q && picture ? " and " : "";
-  return [`${photos} like `, ...asked, and, picture ? "your picture." : "."];
+  const asked = [...(q || like ? isolated(q || like) : []), and, picture ? "your picture" : ""];
+  if (matches?.count === 0) {
+    return ["Nothing matches ", ...asked, ` well.${shown.length ? " Closest photos:" : ""}`];
+  }
+  return [counted(), ...asked, "."];
+}
+
+function counted() {
+  if (!matches) {
+    return shown.length === 1 ? "1 photo like " : `${shown.length || "No"} photos like `;
+  }
+  const number = `${matches.estimated ? "About " : ""}${matches.count.toLocaleString("en")}`;
+  return `${number} good ${matches.count === 1 ? "match" : "matches"} for `;
 }
 
 const atEnd = new IntersectionObserver(([end]) => {

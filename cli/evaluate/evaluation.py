@@ -16,12 +16,14 @@ from cli.common.output import result, say
 from cli.evaluate.captions import Captioned, read_captions
 from cli.evaluate.demo import PREFIX, make_demo_set
 from cli.evaluate.library import Library, open_library
+from cli.evaluate.matching import Judged, fit_matching, measure_matching, write_matching
 from cli.evaluate.measure import measure, rows_of
 from cli.evaluate.options import Options
 from cli.evaluate.over_http import ask_over_http
 from cli.evaluate.packing import packed
 from cli.evaluate.page import page
 from cli.evaluate.report import text
+from clipsearch.matching import default_matching
 from clipsearch.storage import open_bucket
 
 
@@ -68,11 +70,26 @@ def _chosen(captioned: Captioned, library: Library, options: Options) -> Caption
 def _measured(
     library: Library, captioned: Captioned, index: str, options: Options
 ) -> dict[str, Any]:
+    def judge(judged: Judged) -> dict[str, Any] | None:
+        return _judged(library, judged, options)
+
     if not options.packed:
-        figures = measure(library, captioned, options.only_captioned)
+        figures = measure(library, captioned, options.only_captioned, judge)
         return figures | {"over_http": ask_over_http(library, index, captioned.texts)}
     with tempfile.TemporaryDirectory(prefix="clipsearch-") as folder:
-        return measure(packed(library, Path(folder)), captioned, options.only_captioned)
+        return measure(packed(library, Path(folder)), captioned, options.only_captioned, judge)
+
+
+def _judged(library: Library, judged: Judged, options: Options) -> dict[str, Any] | None:
+    """The figures of matches; None for a model without the numbers. Fits them with --fit."""
+    bundle = library.model.encoder.bundle
+    matching = bundle.matching
+    if options.fit and options.captions:
+        start = matching or default_matching(bundle.logit_scale)
+        matching = fit_matching(library, judged, start, options.captions.name)
+        write_matching(open_bucket(options.index), library, matching)
+        say(f"numbers for matches written to model.json of space {bundle.space}")
+    return measure_matching(library, judged, matching) if matching else None
 
 
 def _write(figures: dict[str, Any], out: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,15 @@ import numpy as np
 from cli.evaluate.asking import DEPTH, Asked, ask
 from cli.evaluate.captions import Captioned
 from cli.evaluate.library import Library
+from cli.evaluate.matching import Judged
 from cli.evaluate.published import PUBLISHED
 from cli.evaluate.recall import NOWHERE, Ranks, exact_ranks, overlap, ranks_of_any, recall
 
 KS = (1, 5, 10)
 OVERLAPS = (10, 20)
 CURVE = range(1, 11)
+
+Judge = Callable[[Judged], dict[str, Any] | None]  # the figures of matches
 
 
 def rows_of(captioned: Captioned, library: Library) -> Ranks:
@@ -23,7 +27,9 @@ def rows_of(captioned: Captioned, library: Library) -> Ranks:
     return np.array([place.get(name, -1) for name in captioned.names], np.int64)
 
 
-def measure(library: Library, captioned: Captioned, only_captioned: bool) -> dict[str, Any]:
+def measure(
+    library: Library, captioned: Captioned, only_captioned: bool, judge: Judge
+) -> dict[str, Any]:
     """Photos that are not indexed count as not found. `only_captioned`: others are skipped."""
     rows = rows_of(captioned, library)
     indexed = np.flatnonzero(rows >= 0)
@@ -59,6 +65,7 @@ def measure(library: Library, captioned: Captioned, only_captioned: bool) -> dic
         "recall": {way: {str(k): recall(found, k) for k in KS} for way, found in ranks.items()},
         "curves": {way: [recall(found, k) for k in CURVE] for way, found in ranks.items()},
         "overlap": _overlap(asked, vectors),
+        "matching": judge(Judged(captioned.texts, asked.vectors, right, vectors)),
         "published": [published.as_dict() for published in PUBLISHED],
     }
 

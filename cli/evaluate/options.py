@@ -39,6 +39,7 @@ class Options:
     only_indexed: bool
     only_captioned: bool
     packed: bool
+    fit: bool
     out: Path
 
 
@@ -63,6 +64,7 @@ class Options:
 @click.option("--only-indexed", is_flag=True, help="Leave out photos that are not indexed.")
 @click.option("--only-captioned", is_flag=True, help="Search among the captioned photos only.")
 @click.option("--packed", is_flag=True, help="Search a copy that is quantized like a large index.")
+@click.option("--fit", is_flag=True, help="Fit the model's numbers for matches to the captions.")
 @click.option("--others", type=Number(0), default=0, help="More pictures for the demo world.")
 @click.option(
     "--out",
@@ -96,6 +98,8 @@ def _of_demo(given: SimpleNamespace) -> Options:
     for name in ("index", "photos", "prefix", "space"):
         if getattr(given, name):
             raise UsageError(f"--{name} needs --captions with the captions of those photos")
+    if given.fit:
+        raise UsageError("--fit needs --captions; the demo model's numbers are already fitted")
     count = given.count or DEMO_COUNT
     if max(count, given.others) > DEMO_MOST:
         raise UsageError(f"--count and --others may be {DEMO_MOST:,} at most without --captions")
@@ -113,6 +117,7 @@ def _options(given: SimpleNamespace, captions: Path | None, index: str, count: i
         only_indexed=given.only_indexed,
         only_captioned=given.only_captioned,
         packed=given.packed,
+        fit=given.fit,
         out=given.out.expanduser().resolve(),
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from cli.evaluate.measure import KS
 from cli.evaluate.plot import plot
 from cli.evaluate.published import SOURCE
+from cli.evaluate.reliability import reliability_plot
 from cli.evaluate.report import (
     NOTE,
     WAYS,
@@ -66,8 +67,19 @@ index <code>{escape(figures["index"])}</code>, captions
 <p class="key">{keys}<br>Hollow and faint: published.</p>
 {_table("Published", published_rows(figures))}
 <p>{escape(SOURCE)}. {escape(NOTE)}</p>
+{_reliability(figures["matching"])}
 </html>
 """
+
+
+def _reliability(matching: dict[str, Any] | None) -> str:
+    if matching is None:
+        return ""
+    return (
+        "<h2>How far you can trust the confidence</h2>\n"
+        "<p>First pages of all captions. On the line, a confidence is what it says. Larger dots "
+        f"are more photos.</p>\n{reliability_plot(matching['calibration'])}"
+    )
 
 
 def _table(caption: str, rows: list[Row]) -> str:

@@ -84,6 +84,7 @@ def sentences(figures: dict[str, Any]) -> Iterator[str]:
         f"{figures['overlap']['10']:.4f} of the best 10, {figures['overlap']['20']:.4f} of the "
         "best 20."
     )
+    yield from _matching(figures["matching"])
     if "over_http" in figures:
         yield (
             f"Over HTTP, GET /?q=: {figures['over_http']['same']} of "
@@ -91,6 +92,19 @@ def sentences(figures: dict[str, Any]) -> Iterator[str]:
         )
     if figures["damaged"]:
         yield f"Damaged and left out: {'; '.join(figures['damaged'])}."
+
+
+def _matching(found: dict[str, Any] | None) -> Iterator[str]:
+    if found is None:
+        yield "Matches: unknown, because model.json has no numbers for them; --fit makes them."
+        return
+    numbers = f"fitted to {found['fitted']}" if found["fitted"] else "defaults; --fit fits them"
+    yield (
+        f"Matches ({numbers}): F1 {found['f1']:.3f} over all captions, {found['f1_mean']:.3f} on "
+        f"average; calibration error {found['calibration']['error']:.3f}; "
+        f"“nothing matches well” for {found['nothing']:.1%}. Only a caption's own photo counts as "
+        "right, so real matches are better."
+    )
 
 
 def how_searched(figures: dict[str, Any]) -> str:

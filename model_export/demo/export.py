@@ -15,6 +15,7 @@ from clipsearch.model.manifest import Precision
 from model_export.checkpoint import Checkpoint
 from model_export.config import parse_config
 from model_export.demo import BUNDLE, WEIGHTS
+from model_export.demo.matching import fit_demo, write_matching
 from model_export.demo.preprocessing import IMAGE_SIZE, MEAN, STD
 from model_export.preprocessing import Preprocessing
 from model_export.weights.folder import open_weights
@@ -48,6 +49,7 @@ def demo_checkpoint() -> Checkpoint:
 
 
 if __name__ == "__main__":
-    written = export_demo(BUNDLE)
+    export_demo(BUNDLE)
+    written = write_matching(BUNDLE, fit_demo(BUNDLE))
     size = sum(written.sizes.values())
     print(f"{BUNDLE}: space {written.space}, {size / 1e6:.1f} MB")

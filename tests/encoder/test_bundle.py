@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
 import pytest
 
 from clipsearch.errors import DamagedObject, NoModel, StorageError
+from clipsearch.matching import Matching, Rule
 from clipsearch.model.bundle import (
     FILES,
     MODEL_JSON,
@@ -171,6 +173,12 @@ def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder)
         publish_bundle(folder, bucket)
 
 
+def matching(**change):
+    """The field of model.json, with a change in the numbers for texts."""
+    rule = {"slope": 10.0, "offset": 0.2}
+    return {"text": {**rule, **change}, "picture": rule, "fitted": ""}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -193,6 +201,12 @@ def test_other_bytes_under_the_same_name_in_the_bucket_are_found(bucket, folder)
         ({"text_direction": [1e300] * 40}, "text_direction is not a direction"),
         ({"text_direction": [10**400] * 40}, "not a model.json"),
         ({"text_direction": 7}, "not a model.json"),
+        ({"matching": 7}, "not a model.json"),
+        ({"matching": {"text": {"slope": 1, "offset": 0}}}, "not a model.json"),
+        ({"matching": matching(slope=0)}, "slope 0.0, shift 0.0; must be > 0"),
+        ({"matching": matching(shift=-1)}, "shift -1.0; must be > 0 and >= 0"),
+        ({"matching": matching(offset=float("nan"))}, "a number that is not finite"),
+        ({"matching": matching(direction=[1.0])}, "direction has 1 numbers, not"),
     ],
     ids=str,
 )
@@ -201,6 +215,18 @@ def test_a_model_json_that_is_not_that_of_its_space_is_refused(folder, change, m
     (folder / MODEL_JSON).write_text(json.dumps({**document, **change}))
     with pytest.raises(DamagedObject, match=message):
         read_bundle(folder)
+
+
+def test_numbers_for_matches_are_optional_and_no_part_of_the_space(folder):
+    bundle = read_bundle(folder).bundle
+    assert bundle.matching is None  # as in bundles of before
+    text = Rule(100.0, 0.2, 0.03, (0.5,) * bundle.dim)
+    numbers = Matching(text, Rule(25.0, 0.85), "captions.json")
+    for wanted in (numbers, None):
+        changed = dataclasses.replace(bundle, matching=wanted)
+        (folder / MODEL_JSON).write_bytes(changed.to_json())
+        assert read_bundle(folder).bundle == changed
+        assert changed.space == bundle.space
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ def test_only_others_than_the_first_are_indexed(library, said):
         (["--others", "-1"], "--others is '-1'; it must be a whole number of 0 or more"),
         (["--index", "gs://somewhere"], "--index needs --captions"),
         (["--prefix", "coco/"], "--prefix needs --captions"),
+        (["--fit"], "--fit needs --captions"),
         (["--captions", __file__, "--others", "5"], "--others is for the demo world"),
         (["--captions", __file__, "--photos", "gs://x"], "name the index of gs://x with --index"),
         (["--captions", __file__, "--index", "gs://X!"], "--index cannot be used: 'gs://X!'"),

@@ -21,7 +21,10 @@ def test_a_browser_shows_table_and_plot_and_asks_for_nothing_else(demo):
         found = [f"{recall['text_to_image'][k]:.3f}" for k in ("1", "5", "10")]
         assert rows[1] == ["text to image, through search", *found]
         assert ["text to image, ViT-B/32, LAION-2B", "0.393", "0.654", "0.756"] in rows
-        assert page.get_by_role("img").get_attribute("aria-labelledby") == "plot-title"
+        titles = [img.get_attribute("aria-labelledby") for img in page.get_by_role("img").all()]
+        assert titles == ["plot-title", "reliability-title"]
+        bins = figures_in(demo)["matching"]["calibration"]["bins"]
+        assert page.locator("svg[aria-labelledby=reliability-title] circle").count() == len(bins)
         assert page.locator("svg polyline").count() == 3 + 4
         left, right = page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"

@@ -13,6 +13,7 @@ import torch
 from tokenizers import Tokenizer, processors
 
 from benchmarks.random_clip import tiny_clip
+from clipsearch.matching import default_matching
 from clipsearch.model.bundle import FILES, MODEL_JSON, publish_bundle, read_bundle
 from clipsearch.model.encoder import Encoder
 from clipsearch.storage.local import FolderBucket
@@ -130,6 +131,13 @@ def test_model_json_tells_the_direction_that_texts_share(export, model, tmp_path
         features = [model.get_text_features(torch.tensor(row)).pooler_output for row in rows]
     expected = torch.nn.functional.normalize(torch.cat(features)).mean(dim=0).numpy()
     np.testing.assert_allclose(direction, expected, atol=1e-4)
+
+
+def test_model_json_has_default_numbers_for_matches_from_the_logit_scale(export, model):
+    bundle = export(model)
+    assert bundle.matching == default_matching(bundle.logit_scale)
+    assert bundle.matching.text.offset == pytest.approx(5 / bundle.logit_scale)
+    assert bundle.matching.fitted == ""
 
 
 # --- where a text ends --------------------------------------------------------------------

@@ -229,7 +229,7 @@ def test_dark_is_dark_and_light_is_light(open_page):
 
 def test_with_a_phone_the_whole_stack_is_searched(visit):
     page = visit(f"?q={WORDS}", **PHONE)
-    says(page, re.compile("photos like"))
+    says(page, re.compile("good matches for"))
     assert len(names(page)) >= 24
     photo(cards(page).first).tap()
     expect(page.get_by_role("dialog")).to_be_visible()

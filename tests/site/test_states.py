@@ -89,6 +89,25 @@ def test_no_photo_is_said_and_leaves_nothing_of_the_last_answer(page, stub, gall
     expect(page.locator("#more")).to_be_hidden()
 
 
+def test_the_number_of_good_matches_is_said_and_stays_on_later_pages(page, stub, gallery):
+    for count, estimated, line in (
+        (1, False, "1 good match for “boat”."),
+        (2, False, "2 good matches for “boat”."),
+        (12345, True, "About 12,345 good matches for “boat”."),
+        (0, False, "Nothing matches “boat” well. Closest photos:"),
+    ):
+        matches = {"count": count, "estimated": estimated}
+        first = answer(gallery.result("1.jpg", 0.3), next_cursor="n", matches=matches)
+        stub.answers["GET q=boat"] = first
+        stub.answers["GET q=boat&cursor=n"] = answer(gallery.result("2.jpg", 0.2), matches=None)
+        search(page, "boat")
+        expect(cards(page)).to_have_count(2)
+        says(page, line)
+        stub.answers["GET q=car"] = answer(gallery.result("3.jpg", 0.2), matches=None)
+        search(page, "car")
+        says(page, "1 photo like “car”.")  # of a model without the numbers
+
+
 def test_busy_is_said_and_asked_again_after_what_retry_after_says(page, stub, gallery):
     page.clock.install()
     busy = problem(503, "too many requests are waiting", **{"Retry-After": "1000"})

@@ -24,7 +24,12 @@ from tests.support.pictures import encoded
 from tests.support.running_stack import get
 from tests.support.waiting import PATIENCE, wait_for
 
-PHOTOS = re.compile(r"^\d+ photos like ")
+# What the page says above results of the demo model, and for a photo.
+SAID = r"^\s*(\d+ photos like|\d+ good match(es)? for|Nothing matches)\s+"
+PHOTOS = re.compile(SAID)
+LIKE_A_PHOTO = re.compile(SAID + r"“[\w.-]+\.jpg”")
+OF_WORDS = re.compile(SAID + f"“{WORDS}”")
+OF_A_PICTURE = re.compile(SAID + "your picture")
 ALL = DRAWN + len(HOSTILE)
 
 
@@ -55,7 +60,7 @@ def test_back_and_forward_show_each_search_again_without_asking(visit):
     second = found(page)
     assert first[:24] != second[:24]
     similar(cards(page).nth(3)).click()
-    says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
+    says(page, LIKE_A_PHOTO)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.go_back()
@@ -77,7 +82,7 @@ def test_who_comes_back_from_an_original_finds_answer_and_place_as_they_were(vis
     page = visit(f"?q={WORDS}")
     found(page)
     cards(page).nth(20).scroll_into_view_if_needed()
-    expect(page.locator("#status")).to_contain_text(re.compile("48|72|75"))
+    expect(cards(page)).not_to_have_count(24)
     before = names(page)
     place = page.evaluate("scrollY")
     assert place > 0
@@ -97,7 +102,7 @@ def test_going_back_leads_to_the_place_and_the_photo_that_was_left(visit):
     place = page.evaluate("scrollY")
     similar(cards(page).nth(60)).focus()
     page.keyboard.press("Enter")
-    says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
+    says(page, LIKE_A_PHOTO)
     assert page.evaluate("scrollY") == 0
     cards(page).nth(12).scroll_into_view_if_needed()
     second = page.evaluate("scrollY")
@@ -107,7 +112,7 @@ def test_going_back_leads_to_the_place_and_the_photo_that_was_left(visit):
     assert abs(page.evaluate("scrollY") - place) < 5
     expect(photo(cards(page).nth(60))).to_be_focused()
     page.go_forward()
-    says(page, re.compile(r"^\d+ photos like “[\w.-]+\.jpg”"))
+    says(page, LIKE_A_PHOTO)
     assert abs(page.evaluate("scrollY") - second) < 5
 
 
@@ -133,7 +138,7 @@ def test_a_search_by_picture_is_a_link_too(visit, stack):
     page = visit()
     data = mushrooms(1)
     choose(page, as_file(data, "mine.jpg", "image/jpeg"))
-    says(page, re.compile("like your picture"))
+    says(page, OF_A_PICTURE)
     first = found(page)
     assert first[0] == HOSTILE[1]
     expect(cards(page).first).to_contain_text("100.0")
@@ -146,7 +151,7 @@ def test_a_search_by_picture_is_a_link_too(visit, stack):
     says(page, re.compile("“at night” and your picture"))
     assert found(page)[:24] != first[:24]
     page.go_back()
-    says(page, re.compile("like your picture"))
+    says(page, OF_A_PICTURE)
     expect(page.get_by_text("mine.jpg")).to_be_visible()
 
 
@@ -168,7 +173,7 @@ def test_a_picture_scaled_down_finds_what_the_whole_one_finds(visit, stack):
     page = visit()
     with page.expect_request(re.compile("/embed")) as sent:
         choose(page, as_file(data, "large.jpg", "image/jpeg"))
-    says(page, re.compile("like your picture"))
+    says(page, OF_A_PICTURE)
     assert sent.value.sizes()["requestBodySize"] < 200_000 < len(data)
     whole = stack.results_like(data)
     assert names(page)[:5] == [result["name"] for result in whole[:5]]
@@ -194,7 +199,7 @@ def test_a_hostile_name_is_a_name(visit, name):
     expect(page.locator("#viewer img")).to_have_js_property("src", original)
     expect(page.locator("#viewer img")).to_have_js_property("naturalWidth", 480)
     page.get_by_role("dialog").get_by_role("button", name="More like this").click()
-    says(page, re.compile(r"photos like “"))
+    says(page, PHOTOS)
     assert page.locator("#status bdi").text_content() == name
     assert name not in found(page)
     assert page.title().startswith(" ".join(name.split())[:40])
@@ -313,7 +318,7 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     page.get_by_label("Search your photos").fill(WORDS)
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{stack.search}?q={WORDS.replace(' ', '+')}")
-    expect(page.locator("#status")).to_have_text(f"24 photos like “{WORDS}”.")
+    expect(page.locator("#status")).to_have_text(OF_WORDS)
     expect(page.locator("#results li")).to_have_count(24)
     assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") == here
     grid = page.locator("#results").evaluate("e => getComputedStyle(e).display")
@@ -323,10 +328,10 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     page.get_by_role("link", name="More", exact=True).click()
     expect(page.locator("#results li")).to_have_count(24)
     page.get_by_role("link", name="More like this").first.click()
-    expect(page.locator("#status")).to_contain_text("24 photos like “")
+    expect(page.locator("#status")).to_have_text(PHOTOS)
     page.locator("input[type=file]").set_input_files(as_file(mushrooms(1), "m.jpg", "image/jpeg"))
     page.get_by_role("button", name="Search", exact=True).click()
-    expect(page.locator("#status")).to_have_text("24 photos like your picture.")
+    expect(page.locator("#status")).to_have_text(OF_A_PICTURE)
     expect(page.locator("#results .name").first).to_have_text(HOSTILE[1])
     assert "?picture=" in page.url
     first = set(page.locator("#results .name").all_text_contents())

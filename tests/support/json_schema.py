@@ -9,6 +9,7 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "null": type(None),
     "boolean": bool,
 }
+SAY_NOTHING_OF_NULL = ("required", "properties", "additionalProperties", "minimum", "maximum")
 # words of JSON Schema that say nothing about which values are right
 SILENT = {"description", "examples", "format", "contentMediaType"}
 
@@ -37,8 +38,8 @@ def faults(document, schema, value, where="$", is_whole=False):
     if is_whole and "properties" in schema and value is not None:
         yield from unknown(schema, value, where)
     for word, wanted in schema.items():
-        if value is None and word in ("required", "properties", "additionalProperties"):
-            continue  # they speak of objects; "type" says whether null will do
+        if value is None and word in SAY_NOTHING_OF_NULL:
+            continue  # they speak of objects and numbers; "type" says whether null will do
         if word == "type":
             types = [wanted] if isinstance(wanted, str) else wanted
             if not any(isinstance(value, TYPES[t]) for t in types) or (

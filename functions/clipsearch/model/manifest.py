@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from clipsearch.errors import DamagedObject
 from clipsearch.images.preprocess import PREPROCESSING, READABLE
+from clipsearch.matching import Matching, parse_matching
 from clipsearch.model.variants import CLIP, Variant, parse_variant
 
 FORMAT = 1
@@ -40,8 +41,9 @@ class Bundle:
     """The content of model.json.
 
     `files` maps file names to SHA-256 (hex), `sizes` to bytes. `text_direction` (dim,): the
-    component that all text vectors share; None in older bundles. `logit_bias` is added to a cosine
-    times `logit_scale`; only SigLIP has one.
+    component that all text vectors share; None in older bundles. `matching`: which photos match a
+    query; None in older bundles. `logit_bias` is added to a cosine times `logit_scale`; only SigLIP
+    has one.
     """
 
     space: str
@@ -58,6 +60,7 @@ class Bundle:
     precision: Mapping[Tower, Precision]
     text_direction: tuple[float, ...] | None
     report: Mapping[str, Any]
+    matching: Matching | None = None
     variant: Variant = CLIP
     logit_bias: float = 0.0
 
@@ -83,6 +86,7 @@ class Bundle:
             },
             "precision": dict(self.precision),
             "text_direction": self.text_direction,
+            "matching": self.matching.to_json() if self.matching else None,
             **self.variant.to_json(),
             "report": dict(self.report),
         }
@@ -141,6 +145,7 @@ def parse_bundle(data: bytes, where: str) -> Bundle:
             sizes={file: int(entry["bytes"]) for file, entry in document["files"].items()},
             precision=dict(document["precision"]),
             text_direction=_direction(document.get("text_direction")),
+            matching=parse_matching(document.get("matching"), int(document["dim"])),
             report=dict(document["report"]),
             variant=parse_variant(document, int(document["context_length"])),
             logit_bias=float(document.get("logit_bias", 0.0)),

@@ -33,12 +33,14 @@ class Term:
 class Query:
     """1 to MAX_TERMS terms, at least one of them wanted, at most one with a `url`.
 
-    `limit` and `cursor` select the page of results.
+    `limit` and `cursor` select the page of results. `min_match` ("good" or "maybe") leaves out
+    worse matches.
     """
 
     terms: tuple[Term, ...]
     limit: int = LIMIT_DEFAULT
     cursor: Cursor | None = None
+    min_match: str | None = None
 
     @property
     def texts(self) -> list[str]:

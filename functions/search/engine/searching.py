@@ -33,11 +33,22 @@ class Page:
     scores: list[float]
     next_cursor: str | None
 
+    def first(self, count: int) -> "Page":
+        """The first hits of the page. If any are cut off, no page follows."""
+        if count == len(self.hits):
+            return self
+        return Page(self.hits[:count], self.scores[:count], None)
+
 
 def fingerprint_of(query: Query, model: Model) -> bytes:
-    """Identifies the terms with their weights, and the model. The weight of one term is no part."""
+    """Identifies the terms with their weights, min_match and the model.
+
+    The weight of one term is no part.
+    """
     terms = query.terms
     parts: list[str | bytes | None] = [model.space]
+    if query.min_match is not None:
+        parts.append(query.min_match)
     for term in terms:
         weight = () if len(terms) == 1 else (repr(float(term.weight)),)
         parts += [*weight, term.text, term.like, *_pictures(term)]

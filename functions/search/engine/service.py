@@ -12,6 +12,7 @@ from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search.engine import embedding
 from search.engine.errors import BadQuery, detail_of
+from search.engine.matches import UNKNOWN, Matches, matches_of
 from search.engine.model import Model, ModelKeeper
 from search.engine.picture import as_picture
 from search.engine.query import Query, Term
@@ -65,11 +66,19 @@ class Service:
             )
         state, found = state_and_embeddings(query, model, timing)
         with timing.phase("search"):
-            page = page_of(query, [one.vector for one in found], state, mark)
-            results = self._results(page, is_cosine=len(found) == 1)
+            vectors = [one.vector for one in found]
+            page = page_of(query, vectors, state, mark)
+            matches = matches_of(query, model, vectors, state.index)
+            counted = None
+            if matches and query.cursor is None:
+                counted = matches.count(page.hits, state.snapshot.photos)
+            if matches and query.min_match:
+                page = page.first(len(matches.least(page.hits, query.min_match)))
+            results = self._results(page, matches, is_cosine=len(found) == 1)
         answer: dict[str, Any] = {
             "results": results,
             "next_cursor": page.next_cursor,
+            "matches": counted,
             "index": {
                 "model": model.encoder.name,
                 "space": model.space,
@@ -120,7 +129,9 @@ class Service:
             answer["picture"] = as_picture(model.space, found.vector).text()
         return _described(model, answer, found.truncated, timing)
 
-    def _results(self, page: Page, is_cosine: bool) -> list[dict[str, Any]]:
+    def _results(
+        self, page: Page, matches: Matches | None, is_cosine: bool
+    ) -> list[dict[str, Any]]:
         names = [thumbnail_name(hit.name, hit.generation) for hit in page.hits]
         if self._signed is not None:
             addresses = self._signed.of(names)
@@ -135,6 +146,7 @@ class Service:
                 "similarity": round(100 * score, 4) if is_cosine else None,
                 "width": hit.width,
                 "height": hit.height,
+                **(matches.facts(hit.score) if matches else UNKNOWN),
             }
             for hit, score, address in zip(page.hits, page.scores, addresses, strict=True)
         ]

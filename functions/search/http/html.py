@@ -46,6 +46,8 @@ def address_of(query: Query, cursor: str | None = None) -> str:
         asked.append(("weight", ",".join(map(str, weights))))
     if query.limit != LIMIT_DEFAULT:
         asked.append(("limit", str(query.limit)))
+    if query.min_match:
+        asked.append(("min_match", query.min_match))
     if cursor:
         asked.append(("cursor", cursor))
     return "?" + urlencode(asked)
@@ -74,6 +76,7 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
         has_picture=any(not name for name, _ in named),
         truncated="truncated" in answer,
         results=answer["results"],
+        matches=answer["matches"],
         is_demo=answer["index"]["model"] == DEMO_MODEL,
         more=address_of(query, answer["next_cursor"]) if leads_on else "",
     )

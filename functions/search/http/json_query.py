@@ -13,11 +13,11 @@ from search.engine.errors import BadQuery, quoted
 from search.engine.picture import decode_picture
 from search.engine.query import LIMIT_DEFAULT, Query, Term
 from search.http.errors import BadRequest, WrongContentType
-from search.http.params import LIMIT_MAX, NO_QUERY
+from search.http.params import LIMIT_MAX, NO_QUERY, min_match_of
 from search.http.terms import LEAST_WEIGHT, MOST_WEIGHT, check
 
 JSON_TYPE = "application/json"
-QUERY_KEYS = ("terms", "limit", "cursor")
+QUERY_KEYS = ("terms", "limit", "cursor", "min_match")
 TERM_KINDS = ("text", "like", "picture", "url")
 TERM_KEYS = (*TERM_KINDS, "weight")
 # Bytes. A longer picture is a file: the vector of a model has at most a few thousand numbers.
@@ -45,12 +45,14 @@ def query_of_json(data: bytes) -> Query:
     terms = tuple(_term(term, f"terms[{number}]") for number, term in enumerate(given))
     check(terms)
     limit, cursor = body.get("limit", LIMIT_DEFAULT), body.get("cursor")
+    least = body.get("min_match")
     if type(limit) is not int or not 1 <= limit <= LIMIT_MAX:
         raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {_shown(limit)}")
     return Query(
         terms=terms,
         limit=limit,
         cursor=None if cursor is None else decode_cursor(_text(cursor, "cursor")),
+        min_match=None if least is None else min_match_of(_text(least, "min_match")),
     )
 
 

@@ -12,9 +12,10 @@ LIMIT_MAX = 100
 
 NO_QUERY = "Type what you are looking for, or choose a picture."
 
-OTHERS = ("weight", "limit", "cursor")
+OTHERS = ("weight", "limit", "cursor", "min_match")
 GET_PARAMETERS = (*TERM_PARAMETERS, *OTHERS)
 POST_PARAMETERS = GET_PARAMETERS  # fields of the form, or parameters of the URL
+MIN_MATCHES = ("good", "maybe")
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
@@ -103,6 +104,7 @@ def _query(terms: list[Term], values: dict[str, str]) -> Query:
         terms=weighted(terms, values.get("weight")),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
+        min_match=min_match_of(values.get("min_match")),
     )
 
 
@@ -111,3 +113,10 @@ def _limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= LIMIT_MAX):
         raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {quoted(text)}")
     return int(text)
+
+
+def min_match_of(text: str | None) -> str | None:
+    """Raises BadQuery."""
+    if text is not None and text not in MIN_MATCHES:
+        raise BadQuery(f"min_match must be {' or '.join(MIN_MATCHES)}, not {quoted(text)}")
+    return text

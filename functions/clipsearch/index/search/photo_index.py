@@ -190,6 +190,12 @@ class PhotoIndex:
                     return np.array(vector)
         raise PhotoNotIndexed(name)
 
+    @property
+    def sample(self) -> npt.NDArray[np.float32]:
+        """(n, d): vectors of up to SAMPLE photos, the same in every instance; all of a small
+        library."""
+        return self._state.sample
+
     def combination(
         self,
         terms: Vectors,

@@ -91,7 +91,11 @@ class QuantizedShard:
 
     def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
         """Which of `rows` (m,), ascending, are here: (j,) ascending and their vectors (j, d)."""
-        places = np.flatnonzero(np.isin(self.rows, rows))
+        # A table: np.isin sorts, which takes 200 ms for a million rows. The last place is for -1.
+        last = max(rows.max(initial=-1), self.rows.max(initial=-1))
+        is_asked = np.zeros(last + 2, bool)
+        is_asked[rows] = True
+        places = np.flatnonzero(is_asked[self.rows])
         places = places[np.argsort(self.rows[places])]
         return self.rows[places], self.vectors[places].astype(np.float32)
 
