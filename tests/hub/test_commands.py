@@ -203,7 +203,8 @@ def test_what_the_hub_does_not_give_is_one_line(hub, wrong):
 
 def test_an_export_that_is_stopped_may_take_away_what_it_has_begun(tmp_path):
     export = """
-import pathlib, sys, time
+import pathlib, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 begun = pathlib.Path(sys.argv[1])
 begun.touch()
 try:
@@ -213,8 +214,9 @@ except KeyboardInterrupt:
     begun.unlink()
 """
     start = """
-import sys
+import signal, sys
 from cli.run.model import _outcome
+signal.signal(signal.SIGINT, signal.default_int_handler)
 _outcome([sys.executable, "-c", *sys.argv[1:]])
 """
     begun = tmp_path / "begun"

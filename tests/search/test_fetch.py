@@ -7,6 +7,7 @@ import time
 import pytest
 
 from clipsearch.errors import PhotoTooLarge
+from search.fetch import network
 from search.fetch.errors import SiteFailed, SiteTooSlow, UrlNotAllowed
 from search.fetch.fetch import MAX_REDIRECTS, fetch
 from tests.support.site_double import PUBLIC, answers, internet, redirects, says
@@ -19,8 +20,8 @@ PICTURE = b"a picture" * 1000
 def web(monkeypatch):
     with internet() as found:
         found.pages["/a.jpg"] = answers(PICTURE)
-        monkeypatch.setattr("search.fetch.network.resolve", found.resolve)
-        monkeypatch.setattr("search.fetch.network.connect", found.connect)
+        monkeypatch.setattr(network, "resolve", found.resolve)
+        monkeypatch.setattr(network, "connect", found.connect)
         yield found
 
 
@@ -49,7 +50,7 @@ def test_it_gets_the_bytes_and_tells_the_site_nothing(web, monkeypatch):
 def test_an_address_that_is_not_public_gets_no_connection(host, monkeypatch):
     """With the resolver of the system."""
     connected = []
-    monkeypatch.setattr("search.fetch.network.connect", lambda *args: connected.append(args))
+    monkeypatch.setattr(network, "connect", lambda *args: connected.append(args))
     with pytest.raises(UrlNotAllowed):
         fetch(f"http://{host}/a.jpg")
     assert connected == []
@@ -66,14 +67,14 @@ def test_so_does_a_name_that_leads_there(web, addresses):
 def test_a_name_is_resolved_once_and_the_checked_address_is_used(web, monkeypatch):
     """DNS rebinding: the second answer is another one."""
     given = iter([[PUBLIC], ["127.0.0.1"]])
-    monkeypatch.setattr("search.fetch.network.resolve", lambda host, port: next(given))
+    monkeypatch.setattr(network, "resolve", lambda host, port: next(given))
     assert fetch(URL) == PICTURE
     assert web.connected == [(PUBLIC, 80)]
 
 
 def test_a_name_that_rebinds_before_a_redirect_is_checked_again(web, monkeypatch):
     given = iter([[PUBLIC], ["127.0.0.1"]])
-    monkeypatch.setattr("search.fetch.network.resolve", lambda host, port: next(given))
+    monkeypatch.setattr(network, "resolve", lambda host, port: next(given))
     web.pages["/old.jpg"] = redirects("/a.jpg")
     with pytest.raises(UrlNotAllowed, match="not public"):
         fetch("http://photos.example/old.jpg")

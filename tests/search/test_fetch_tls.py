@@ -50,8 +50,8 @@ def web(monkeypatch, certificate):
         found.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         found.tls.load_cert_chain(certificate)
         found.pages["/a.jpg"] = answers(b"a picture")
-        monkeypatch.setattr("search.fetch.network.resolve", found.resolve)
-        monkeypatch.setattr("search.fetch.network.connect", found.connect)
+        monkeypatch.setattr(network, "resolve", found.resolve)
+        monkeypatch.setattr(network, "connect", found.connect)
         network.tls.cache_clear()
         yield found
         network.tls.cache_clear()

@@ -86,7 +86,7 @@ class Bundle:
             },
             "precision": dict(self.precision),
             "text_direction": self.text_direction,
-            "matching": self.matching.to_json() if self.matching else None,
+            **({"matching": self.matching.to_json()} if self.matching else {}),
             **self.variant.to_json(),
             "report": dict(self.report),
         }
