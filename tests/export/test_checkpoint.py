@@ -181,7 +181,7 @@ def test_a_disk_that_takes_no_more_is_one_line(checkpoint, refused):
 
 def test_a_folder_that_cannot_be_written_is_one_line(checkpoint, capsys, tmp_path):
     (tmp_path / "file").write_text("")
-    assert main([str(checkpoint), "--out", str(tmp_path / "file" / "out")]) == 1
+    assert main([str(checkpoint), "--out", str(tmp_path / "file" / "out")]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert str(tmp_path / "file") in line
 
