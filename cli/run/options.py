@@ -26,6 +26,7 @@ DEMO_SUGGESTIONS = (
     "three yellow stars",
     "a house in the snow",
 )
+EXAMPLE = "a dog on a beach"  # a search for photos that we do not know
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
 
 from tqdm import tqdm
 
@@ -62,9 +63,9 @@ class Report:
             self._say_outcomes(delivered, failures_only=False)
         self._say_trouble()
 
-    def ready(self, page: str, search: str) -> None:
+    def ready(self, page: str, search: str, example: str) -> None:
         """Searches are answered. Photos may still be waiting to be indexed."""
-        say(f"try:   curl '{search}?q=two+blue+mushrooms'")
+        say(f"try:   curl '{search}?q={quote_plus(example)}'")
         say(f"ready: {page}")
 
     def fed(self, options: Options) -> None:

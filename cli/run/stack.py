@@ -35,7 +35,7 @@ from cli.demo_photos import draw_demo_photos
 from cli.run.changes import SETTLED_AFTER_US, FolderChanges
 from cli.run.feeder import Feeder
 from cli.run.model import export_once
-from cli.run.options import Options
+from cli.run.options import EXAMPLE, Options
 from cli.run.page import SITE, policy, site_files
 from cli.run.report import Report, known_generations
 from cli.run.schedule import Schedule
@@ -117,7 +117,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     report = Report(reader, feeder, ingest.log)
     ends.callback(report.close)
     page = f"http://{HOST}:{options.port}"
-    report.ready(page, search.url)
+    report.ready(page, search.url, (*options.suggestions, EXAMPLE)[0])
     if options.has_browser and sys.stdout.isatty():
         webbrowser.open(page)
     dirty = _watch(options.photos, stop)
