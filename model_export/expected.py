@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -20,7 +19,7 @@ from model_export.reference import (
     reference_text,
     reference_tokens,
 )
-from model_export.samples import pictures, texts, texture
+from model_export.samples import pictures, spread, texts, texture
 
 MORE_PICTURES = 16  # for the ranking, besides the samples
 
@@ -44,10 +43,10 @@ class Expected:
 def expect(checkpoint: Checkpoint, count: int | None = None) -> Expected:
     """Run the reference over the samples, or over `count` texts and `count` pictures of them.
     UnsupportedModel if it has no numbers for them."""
-    sentences = _spread([plain(text) for text in texts()], count)
+    sentences = spread([plain(text) for text in texts()], count)
     rng = np.random.default_rng(1)
     more = [texture(rng, 160, 120) for _ in range(MORE_PICTURES)]
-    drawn = _spread([*(sample.image for sample in pictures()), *more], count)
+    drawn = spread([*(sample.image for sample in pictures()), *more], count)
     photos = [_encoded(image) for image in drawn]
     images = [opened(photo) for photo in photos]
     steps = checkpoint.preprocessing
@@ -62,13 +61,6 @@ def expect(checkpoint: Checkpoint, count: int | None = None) -> Expected:
         if not np.isfinite(vectors).all():
             raise UnsupportedModel(f"the checkpoint gives no numbers for the {name} samples")
     return Expected(sentences, photos, tokens, squares, text, image)
-
-
-def _spread(samples: list[Any], count: int | None) -> list[Any]:
-    """`count` of the samples, evenly spread; all for None."""
-    if count is None:
-        return samples
-    return [samples[round(i)] for i in np.linspace(0, len(samples) - 1, count)]
 
 
 def _encoded(image: Image.Image) -> bytes:

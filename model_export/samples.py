@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -43,6 +44,9 @@ TEXTS = (
     "supercalifragilisticexpialidocious" * 3,
     "e\u0301 and \u00e9",  # the same letter, composed and not
 )
+
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +113,10 @@ def photo(rng: np.random.Generator, width: int, height: int, quality: int = 90) 
     out = io.BytesIO()
     image.save(out, "JPEG", quality=quality)
     return out.getvalue()
+
+
+def spread(items: list[Item], count: int | None) -> list[Item]:
+    """`count` of the items, evenly spread; all of them for None, or if there are fewer."""
+    if count is None or count >= len(items):
+        return items
+    return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]

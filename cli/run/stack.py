@@ -38,6 +38,7 @@ from cli.run.model import export_once
 from cli.run.options import EXAMPLE, Options
 from cli.run.page import SITE, policy, site_files
 from cli.run.report import Report, known_generations
+from cli.run.same_folder import check_not_emptied, check_same, identity_of
 from cli.run.schedule import Schedule
 from cli.run.static import StaticServer
 from cli.run.switches import Switches
@@ -121,7 +122,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     if options.has_browser and sys.stdout.isatty():
         webbrowser.open(page)
     dirty = _watch(options.photos, stop)
-    identity = _identity(options.photos)
+    identity = identity_of(options.photos)
     schedule = Schedule()
     switches = Switches(index)
     is_first_look = True
@@ -129,12 +130,12 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     is_fed = False
     while not stop.wait(TICK_SECONDS):
         check_alive(functions)
-        _check_same(options.photos, identity)
+        check_same(options.photos, identity)
         if dirty.is_set() or time.monotonic() >= next_look:
             dirty.clear()
             events = changes.look(SETTLED_AFTER_US if is_fed else 0)
-            _check_same(options.photos, identity)  # again: it may have been unplugged meanwhile
-            _check_emptied(options, changes, len(events), 0 if is_first_look else GONE_AT_ONCE)
+            check_same(options.photos, identity)  # again: it may have been unplugged meanwhile
+            check_not_emptied(options, changes, len(events), 0 if is_first_look else GONE_AT_ONCE)
             is_first_look = False
             soon = SETTLED_AFTER_US / 1e6
             next_look = time.monotonic() + (soon if changes.unsettled else LOOK_AT_LEAST_EVERY)
@@ -184,42 +185,6 @@ def _start_static(options: Options) -> StaticServer:
         return StaticServer(HOST, options.port, folders, generated, policy(search_url))
     except OSError as error:  # taken since check_port
         raise port_error(options.port, "page", error) from error
-
-
-def _identity(photos: Path) -> tuple[int, int]:
-    """Device and inode: another folder in its place, such as a mount point, has others."""
-    try:
-        status = photos.stat()
-    except OSError as error:
-        raise RunError(
-            f"the photos folder {photos} is gone; start again when it is back"
-        ) from error
-    return status.st_dev, status.st_ino
-
-
-def _check_same(photos: Path, identity: tuple[int, int]) -> None:
-    """RunError if the folder was replaced: a drive was unplugged, and no photo was deleted."""
-    if _identity(photos) != identity:
-        raise RunError(
-            f"the photos folder {photos} was replaced by another folder; "
-            "if its drive was unplugged, plug it in and start again"
-        )
-
-
-def _check_emptied(options: Options, changes: FolderChanges, gone: int, allowed: int) -> None:
-    """RunError if the folder is empty and the index knows more than `allowed` photos of it.
-
-    A drive that is not mounted looks like an empty folder. All its photos would be deleted from
-    the index, and indexed again later. At the start this looks the same as a user who deleted all
-    photos, so `allowed` is 0. Later _check_same detects most such drives. Some mounts keep their
-    identity and lose their content; a user who deletes the last photos by hand deletes fewer.
-    """
-    if not changes.seen and gone > allowed:
-        raise RunError(
-            f"the photos folder {options.photos} is empty, but the index knows {gone} photos of "
-            "it; if its drive is not mounted, mount it and start again; if you deleted all "
-            f"photos, remove {options.state} and start again"
-        )
 
 
 def _watch(photos: Path, stop: threading.Event) -> threading.Event:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -22,20 +22,18 @@ LONGEST = 40  # words: more than most queries have
 # The inputs of one run of a tower; a batch of one, as 8 bits have it.
 Feed: TypeAlias = dict[str, np.ndarray]
 
-Item = TypeVar("Item")
-
 
 def feeds(folder: Path, tower: Tower, count: int | None = None) -> list[Feed]:
     """The inputs of `tower` of the bundle in `folder`: `count` of the samples, evenly spread, or
     all of them for None."""
     encoder = Encoder.from_folder(folder)
     if tower == "text":
-        rows, _ = encoder.tokenize(_spread(sentences(), count))
+        rows, _ = encoder.tokenize(samples.spread(sentences(), count))
         padding = encoder.bundle.variant.padding
         if padding and padding.length:
             rows = [row + [padding.token] * (padding.length - len(row)) for row in rows]
         return [{"input_ids": np.array([row], np.int64)} for row in rows]
-    squares = (preprocess(image, encoder.image_size) for image in _spread(pictures(), count))
+    squares = (preprocess(image, encoder.image_size) for image in samples.spread(pictures(), count))
     return [{"pixels": np.asarray(square)[None]} for square in squares]
 
 
@@ -63,9 +61,3 @@ def _scenes(rng: np.random.Generator) -> list[Scene]:
         if not held_out(scene):
             scenes.append(scene)
     return scenes
-
-
-def _spread(items: list[Item], count: int | None) -> list[Item]:
-    if count is None or count >= len(items):
-        return items
-    return [items[round(i)] for i in np.linspace(0, len(items) - 1, count)]
