@@ -17,6 +17,7 @@ from tqdm import tqdm
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import Commit, publish_commit
 from clipsearch.index.format.entries import Entries, Kind, key_of
+from clipsearch.index.format.facts import no_facts
 from clipsearch.index.format.quantizer import FORMAT
 from clipsearch.index.format.segments import new_segment_name, segment_bytes, segment_path
 from clipsearch.storage.local import FolderBucket
@@ -107,6 +108,7 @@ def entries(begin: int, vectors: Vectors) -> Entries:
         vectors=vectors,
         reasons=np.zeros(0, np.uint8),
         reason_ends=np.zeros(0, np.int64),
+        facts=no_facts(count),
     )
 
 

@@ -16,6 +16,7 @@ from clipsearch.index.compaction import build_packs, run
 from clipsearch.index.compaction.build_packs import EXACT_LIMIT, GROWTH, WORTH_PACKING
 from clipsearch.index.format.commits import Commit, newest_commit, publish_commit
 from clipsearch.index.format.entries import Entries, Kind, key_of
+from clipsearch.index.format.facts import no_facts
 from clipsearch.index.format.segments import (
     new_segment_name,
     read_segment,
@@ -188,6 +189,7 @@ def many(count: int, seed: int) -> Entries:
         vectors=random_units(count, DIMENSION, seed),
         reasons=np.zeros(0, np.uint8),
         reason_ends=np.zeros(0, np.int64),
+        facts=no_facts(count),
     )
 
 

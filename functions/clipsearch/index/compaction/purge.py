@@ -154,6 +154,7 @@ def _bare(entries: Entries) -> Entries:
         generations=entries.generations,
         kinds=entries.kinds,
         times=entries.times,
+        facts=entries.facts,
     )
 
 

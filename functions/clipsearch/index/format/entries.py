@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from clipsearch.index.format.facts import Facts, Known, facts_rows
 from clipsearch.index.format.packed_texts import concat_ends, pack, take_packed, unpack
 
 Array = npt.NDArray[Any]
@@ -44,7 +45,8 @@ class Entry:
     """One fact about one generation of one photo, as written by ingest.
 
     `width`, `height`: pixels of the upright photo, 0 if unknown. `time_us`: when the entry was
-    written, µs since 1970. `vector`: (d,) float32 of length 1, only for kind VECTOR.
+    written, µs since 1970. `vector`: (d,) float32 of length 1, only for kind VECTOR. `facts`: None
+    if nothing is known, which reconcile fills in for a vector.
     Only for kind FAILURE: `reason`, why the photo cannot be indexed, and `cause`, a Cause or the
     version of the decoder that failed.
     """
@@ -58,6 +60,7 @@ class Entry:
     vector: npt.NDArray[np.float32] | None = None
     reason: str | None = None
     cause: int = Cause.UNKNOWN
+    facts: Facts | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -90,6 +93,7 @@ class Entries:
     vectors: npt.NDArray[np.float32]  # (v, d)
     reasons: npt.NDArray[np.uint8]
     reason_ends: npt.NDArray[np.int64]  # (f,)
+    facts: Array  # (n,) of FACTS
 
     def __len__(self) -> int:
         return len(self.generations)
@@ -114,6 +118,7 @@ class Entries:
             vectors=np.stack(vectors).astype(np.float32) if vectors else _no_vectors(),
             reasons=reasons,
             reason_ends=reason_ends,
+            facts=facts_rows([e.facts for e in entries]),
         )
 
     @classmethod
@@ -135,6 +140,7 @@ class Entries:
             vectors=np.concatenate(vectors) if vectors else _no_vectors(),
             reasons=np.concatenate([p.reasons for p in parts]),
             reason_ends=concat_ends([p.reason_ends for p in parts]),
+            facts=np.concatenate([p.facts for p in parts]),
         )
 
     def take(self, keep: npt.NDArray[np.bool_]) -> Entries:
@@ -158,6 +164,7 @@ class Entries:
             vectors=self.vectors[kept_vectors] if len(self.vectors) else self.vectors,
             reasons=reasons,
             reason_ends=reason_ends,
+            facts=self.facts[keep],
         )
 
     def without_vectors(self) -> Entries:
@@ -219,9 +226,11 @@ class Entries:
     def _precedence(self) -> tuple[Array, ...]:
         """The merge rule: the columns that decide between entries about one photo, in order.
 
-        The time decides only between attempts on one generation, such as a retried failure.
+        Facts and time decide only between entries about one generation: one with facts wins over
+        one without, which an older version wrote, and a retried failure over the one before.
         """
-        return self.generations, self.kinds, self.times
+        has_facts = self.facts["flags"] & np.uint8(Known.LOOKED)
+        return self.generations, self.kinds, has_facts, self.times
 
 
 def key_of(name: str) -> tuple[int, int]:

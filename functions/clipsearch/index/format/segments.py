@@ -1,7 +1,7 @@
 """Segments: write-once objects with the entries of one space, as plain .npz (no pickle).
 
 `numpy.load(file, allow_pickle=False)` reads one. The arrays are the columns of Entries, `format`
-and `space`.
+and `space`. `facts` may be absent.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import numpy.typing as npt
 
 from clipsearch.errors import DamagedObject
 from clipsearch.index.format.entries import Entries, Entry, Kind
+from clipsearch.index.format.facts import as_facts
 from clipsearch.index.format.npz import arrays_of
 from clipsearch.storage import Bucket
 
 FORMAT = 1
-_COLUMNS = tuple(f.name for f in fields(Entries))
+_COLUMNS = tuple(f.name for f in fields(Entries) if f.name != "facts")
 _EMPTY = Entries.from_entries([])  # has the expected dtypes and numbers of dimensions
 
 
@@ -66,6 +67,7 @@ def segment_bytes(space: str, entries: Entries, **more: Any) -> bytes:
     """The .npz file; `more`: additional arrays."""
     columns = {column: getattr(entries, column) for column in _COLUMNS}
     file = io.BytesIO()
+    columns["facts"] = entries.facts
     np.savez(file, format=np.int32(FORMAT), space=np.str_(space), **columns, **more)
     return file.getvalue()
 
@@ -82,7 +84,11 @@ def entries_of(path: str, space: str, data: bytes) -> Entries:
 def entries_in(path: str, space: str, arrays: dict[str, npt.NDArray[Any]]) -> Entries:
     """The columns in `arrays`, verified except for the number of vectors; raises DamagedObject."""
     _check_header(path, space, arrays)
-    entries = Entries(**{column: arrays[column] for column in _COLUMNS})
+    try:
+        facts = as_facts(arrays.get("facts"), len(arrays["generations"]))
+    except (ValueError, TypeError) as error:
+        raise DamagedObject(path, str(error)) from error
+    entries = Entries(facts=facts, **{column: arrays[column] for column in _COLUMNS})
     fault = _fault(entries)
     if fault:
         raise DamagedObject(path, fault)
