@@ -27,7 +27,9 @@ resource "google_cloudfunctions2_function" "ingest" {
     timeout_seconds                  = 540 # below Pub/Sub's deadline of ten minutes (deliveries.tf)
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.ingest.email
-    environment_variables            = local.environment
+    environment_variables = merge(local.environment, {
+      CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0"
+    })
   }
 
   depends_on = [

@@ -85,6 +85,13 @@ variable "ingest" {
   }
 }
 
+variable "keep_places" {
+  description = "true: ingest keeps the place where a photo was taken, if its file has one (CLIPSEARCH_KEEP_PLACES). Places are personal: whoever may search can then see where you live and travel. The next reconcile adds the places of indexed photos, or removes them."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "name" {
   description = "The prefix of every resource's name. Another prefix is another deployment in the same project."
   type        = string

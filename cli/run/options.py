@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ DEMO_SUGGESTIONS = (
     "a house in the snow",
 )
 EXAMPLE = "a dog on a beach"  # a search for photos that we do not know
+# Settings that a person may give in the environment; all others follow from the options.
+SWITCHES = ("CLIPSEARCH_FETCH_URLS", "CLIPSEARCH_KEEP_PLACES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Options:
     """All paths are absolute.
 
     `demo_count` pictures are drawn into `photos`; 0 for the user's own folder. `checkpoint`, if
-    any, is exported into `model` first.
+    any, is exported into `model` first. `switches`: settings of the environment.
     """
 
     photos: Path
@@ -45,6 +48,7 @@ class Options:
     port: int
     suggestions: tuple[str, ...]
     has_browser: bool = True
+    switches: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def search_port(self) -> int:
@@ -133,7 +137,16 @@ def options_of(
         port=port,
         suggestions=_suggestions(suggestions, photos is None),
         has_browser=browser,
+        switches=_switches(os.environ),
     )
+
+
+def _switches(environ: Mapping[str, str]) -> dict[str, str]:
+    given = {name: environ[name] for name in SWITCHES if name in environ}
+    for name, value in given.items():
+        if value not in ("0", "1", ""):
+            raise UsageError(f"{name} is {value!r}; it must be 1 (yes) or 0 (no)")
+    return given
 
 
 def _suggestions(given: str | None, is_demo: bool) -> tuple[str, ...]:

@@ -164,6 +164,7 @@ def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
         "CLIPSEARCH_PHOTOS_URL": f"{site}/photos",
         "CLIPSEARCH_THUMBNAILS_URL": f"{site}/thumbnails",
         "CLIPSEARCH_SITE_URL": site,
+        **options.switches,
     }
     functions: list[Function] = []
     ends.callback(end_functions, functions)

@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_ALLOWED_ORIGINS": "*",
     "CLIPSEARCH_SITE_URL": "",
     "CLIPSEARCH_FETCH_URLS": "0",
+    "CLIPSEARCH_KEEP_PLACES": "0",
     "CLIPSEARCH_TOPIC": "",
     "CLIPSEARCH_DEAD_LETTERS": "",
     "GOOGLE_CLOUD_PROJECT": "",
@@ -56,6 +57,7 @@ class Settings:
     sign_as: str = ""
     site_url: str = ""
     fetch_urls: bool = False
+    keep_places: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -76,6 +78,7 @@ class Settings:
             dead_letters=_topic(values, "CLIPSEARCH_DEAD_LETTERS"),
             site_url=_site_url(values),
             fetch_urls=_switch(values, "CLIPSEARCH_FETCH_URLS"),
+            keep_places=_switch(values, "CLIPSEARCH_KEEP_PLACES"),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)

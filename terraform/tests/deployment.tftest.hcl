@@ -203,6 +203,23 @@ run "idle_costs_little" {
   }
 }
 
+run "places_are_kept_by_ingest_only" {
+  command = plan
+
+  variables {
+    keep_places = true
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.ingest.service_config[0].environment_variables["CLIPSEARCH_KEEP_PLACES"] == "1"
+    error_message = "keep_places must reach ingest."
+  }
+  assert {
+    condition     = !can(google_cloudfunctions2_function.search.service_config[0].environment_variables["CLIPSEARCH_KEEP_PLACES"])
+    error_message = "search reads no places from files."
+  }
+}
+
 run "everybody_is_not_a_searcher" {
   command = plan
 

@@ -37,6 +37,7 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_ALLOWED_ORIGINS": "https://example.org, http://localhost:8080",
         "CLIPSEARCH_SITE_URL": "https://storage.googleapis.com/my-site/",
         "CLIPSEARCH_FETCH_URLS": "1",
+        "CLIPSEARCH_KEEP_PLACES": "1",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
@@ -55,6 +56,7 @@ def test_every_setting_can_be_set() -> None:
         dead_letters="projects/my-project/topics/dead-letters",
         site_url="https://storage.googleapis.com/my-site",
         fetch_urls=True,
+        keep_places=True,
     )
 
 
@@ -104,6 +106,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org/", "'*' or origins"),
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org,*", "'*' or origins"),
         ("CLIPSEARCH_FETCH_URLS", "yes", "1 (yes) or 0 (no)"),
+        ("CLIPSEARCH_KEEP_PLACES", "true", "1 (yes) or 0 (no)"),
         ("CLIPSEARCH_TOPIC", "maintenance", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_DEAD_LETTERS", "letters", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_TOPIC", "projects/p/topics/t/x", "projects/PROJECT/topics/TOPIC"),

@@ -105,11 +105,24 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
 
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
-    names = set(SETTINGS)
+    names = set(SETTINGS) - {"CLIPSEARCH_KEEP_PLACES"}
     assert set(configuration.locals["environment"]) == names | {"ORT_DISABLE_TELEMETRY"}
     assert configuration.locals["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
-    for function in configuration.all(FUNCTIONS).values():
-        assert function["service_config"][0]["environment_variables"] == "${local.environment}"
+    given = {
+        name: function["service_config"][0]["environment_variables"]
+        for name, function in configuration.all(FUNCTIONS).items()
+    }
+    keep_places = 'CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0"'
+    assert given == {
+        "search": "${local.environment}",
+        # only ingest reads places from files
+        "ingest": f"${{merge(local.environment, {{{keep_places}}})}}",
+    }
+
+
+def test_places_are_kept_only_if_somebody_says_so(configuration: Configuration) -> None:
+    assert configuration.variables["keep_places"]["default"] is False
+    assert "personal" in configuration.variables["keep_places"]["description"]
 
 
 def test_the_settings_take_what_the_functions_get(configuration: Configuration) -> None:
