@@ -142,6 +142,9 @@ bench-outliers: $(EXPORT)/.made ## measure 8 bits with planted outlier channels:
 bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn scenes
 	@$(VENV)/bin/python -m benchmarks.terms $(ARGS)
 
+bench-look: $(VENV)/.dev ## measure which hash tells near-duplicates from other pictures [ARGS="--scenes 300"]
+	@$(VENV)/bin/python -m benchmarks.look $(ARGS)
+
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 

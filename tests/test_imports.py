@@ -28,6 +28,7 @@ FUNCTIONS = ROOT / "functions"
 WITHIN = {
     "clipsearch": ("clipsearch/storage",),
     "clipsearch/images": (),
+    "clipsearch/images/facts": ("clipsearch/images",),
     "clipsearch/index": ("clipsearch/storage",),
     "clipsearch/index/format": ("clipsearch/storage",),
     "clipsearch/index/reader": ("clipsearch/index/format", "clipsearch/storage"),

@@ -216,14 +216,14 @@ def _result(entry: Entry, is_lost: bool) -> Result:
 
 def _write_thumbnail(name: str, at: int, data: bytes, services: Services) -> None:
     """`at` is the generation of the entry; `search` builds the thumbnail's name from it."""
-    path = thumbnails.thumbnail_name(name, at)
+    path = thumbnails.thumbnail_name(name, at, thumbnails.THUMBNAIL)
     # Another release of the image library may have encoded the same picture differently.
     with suppress(ObjectExists):
         services.thumbnails.create(path, data, thumbnails.CONTENT_TYPE, FOR_EVER)
 
 
 def _remove_thumbnail(name: str, at: int, services: Services) -> None:
-    services.thumbnails.delete(thumbnails.thumbnail_name(name, at))
+    services.thumbnails.delete(thumbnails.thumbnail_name(name, at, thumbnails.THUMBNAIL))
 
 
 def _entry(name: str, at: int, kind: Kind, **facts: Any) -> Entry:

@@ -64,8 +64,11 @@ def test_it_holds_no_metadata():
 
 
 def test_a_name_follows_from_photo_and_generation_and_says_nothing_of_them():
-    names = {thumbnail_name(*photo) for photo in (("a", 1), ("a", 2), ("a1", 1), ("b", 1))}
-    assert len(names) == 4
+    photos = ("a", 1), ("a", 2), ("a1", 1), ("b", 1)
+    names = {thumbnail_name(*photo, version) for photo in photos for version in (1, 2, 3)}
+    assert len(names) == 12
     assert all(re.fullmatch(r"[0-9a-f]{32}\.webp", name) for name in names)
-    # the page and the index rely on it: it may never change
-    assert thumbnail_name("größe/ça.jpg", 1) == "876e439a43e9ceb137163d1791d79127.webp"
+    # the page and the index rely on them: they may never change
+    for version in (0, 1):
+        assert thumbnail_name("größe/ça.jpg", 1, version) == "876e439a43e9ceb137163d1791d79127.webp"
+    assert thumbnail_name("größe/ça.jpg", 1, 2) == "bdfbb89e317ebfe081455ffdc8b4c039.webp"

@@ -13,7 +13,7 @@ import pytest
 from functions_framework import create_app
 
 from cli.run.feeder import Event
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
@@ -198,7 +198,7 @@ class Cloud:
         return {entries.name(row): entries.reason(row) for row in rows if entries.reason(row)}
 
     def has_thumbnail(self, event):
-        name = thumbnail_name(event.name, event.generation)
+        name = thumbnail_name(event.name, event.generation, THUMBNAIL)
         return name in self.thumbnail_names()
 
     def thumbnail_names(self):

@@ -3,7 +3,7 @@
 import pytest
 
 from cli.run.feeder import Event
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from tests.ingest.conftest import upload
 from tests.support.gcs_double import LOST
 from tests.support.pictures import jpeg
@@ -22,7 +22,7 @@ def test_a_photo_below_the_prefix_comes_and_goes(cloud, storage):
     event = upload(storage, "2024/a b.jpg")
     assert send(cloud, event) == 200
     assert cloud.photos_found() == {"2024/a b.jpg": event.generation}
-    name = f"thumbnails/{thumbnail_name('2024/a b.jpg', event.generation)}"
+    name = f"thumbnails/{thumbnail_name('2024/a b.jpg', event.generation, THUMBNAIL)}"
     thumbnail = storage.get("my-site", name, {})
     assert thumbnail.content_type == "image/webp"
     assert thumbnail.cache_control == "public, max-age=31536000, immutable"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from clipsearch.errors import ObjectNotFound
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import read_segment, segments_prefix
 from clipsearch.model.encoder import Encoder
@@ -99,7 +99,7 @@ def test_each_upload_costs_one_segment_whatever_is_there(cloud):
 def test_a_thumbnail_is_made_and_goes_with_the_photo(cloud):
     [event] = cloud.put("a.jpg", jpeg("red", (900, 600)))
     cloud.send(event)
-    data = cloud.thumbnails.read(thumbnail_name("a.jpg", event.generation))
+    data = cloud.thumbnails.read(thumbnail_name("a.jpg", event.generation, THUMBNAIL))
     (cloud.root / "thumbnail.webp").write_bytes(data)
     with Image.open(cloud.root / "thumbnail.webp") as thumbnail:
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (320, 213))
@@ -122,7 +122,7 @@ def test_a_thumbnail_left_by_a_killed_attempt_goes_when_the_photo_is_gone(cloud)
     [event] = cloud.put("a.jpg", jpeg())
     [deleted] = cloud.delete("a.jpg")
     cloud.send(deleted)
-    cloud.thumbnails.create(thumbnail_name("a.jpg", event.generation), b"left over")
+    cloud.thumbnails.create(thumbnail_name("a.jpg", event.generation, THUMBNAIL), b"left over")
     cloud.send(event)
     assert cloud.thumbnail_names() == set()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from tests.support.iam_double import IamDouble
 
@@ -41,7 +41,7 @@ def test_cloud_storage_opens_the_addresses_for_a_while(gallery, client_of, iam):
     generations = {entries.name(row): int(entries.generations[row]) for row in range(len(entries))}
     for name, address in found.items():
         assert address.startswith("https://storage.googleapis.com/my-thumbnails/some/")
-        thumbnail = thumbnail_name(name, generations[name])
+        thumbnail = thumbnail_name(name, generations[name], THUMBNAIL)
         assert iam.opens(address) == f"my-thumbnails/some/{thumbnail}"
         assert iam.opens(address, datetime.now(UTC) + timedelta(minutes=59))
         assert iam.opens(address, datetime.now(UTC) + timedelta(minutes=61)) is None

@@ -10,6 +10,7 @@ from typing import Any
 from clipsearch.images.buffer import Buffer
 from clipsearch.images.colour import SRGB, Meaning
 from clipsearch.images.exif import orientation_of
+from clipsearch.images.isobmff import MAX_BOXES, Box, boxes, first_box
 from clipsearch.images.picture import Header, Pixels
 
 # Peak bytes per pixel, measured (docs/decoding.md). HEIC: by chroma subsampling, for 8 bits a
@@ -17,8 +18,6 @@ from clipsearch.images.picture import Header, Pixels
 HEIC_MEMORY = {420: (5.0, 8.0), 422: (8.5, 13.5), 444: (9.5, 15.5)}
 AVIF_MEMORY = 10.0, 14.0
 HEIC_ALPHA, AVIF_ALPHA = 2.5, 4.0
-
-MAX_BOXES = 1000
 
 
 def read_heic(data: bytes) -> Header:
@@ -64,8 +63,9 @@ def read_avif(data: bytes) -> Header:
 def _has_many_bits(data: bytes) -> bool:
     """Whether any picture of the file has more than 8 bits a channel (AV1-ISOBMFF, 2.3: av1C)."""
     try:
-        boxes = _boxes(_first(_first(_first(memoryview(data), b"meta")[4:], b"iprp"), b"ipco"))
-        return any(kind == b"av1C" and content[2] & 0x40 for kind, content in boxes)
+        properties = first_box(first_box(memoryview(data), b"meta")[4:], b"iprp")
+        found = boxes(first_box(properties, b"ipco"))
+        return any(box.kind == b"av1C" and box.content[2] & 0x40 for box in found)
     except (IndexError, StopIteration):
         return True
 
@@ -87,7 +87,7 @@ def _coded_meaning(data: bytes) -> Meaning:
     ISO 14496-12: 8.11.4 pitm, 8.11.14 iprp; 12.1.5 colr.
     """
     try:
-        for kind, content in _primary_properties(memoryview(data)):
+        for kind, content, _ in _primary_properties(memoryview(data)):
             if kind == b"colr" and bytes(content[:4]) == b"nclx":
                 return Meaning.of_codes(*struct.unpack(">HH", content[4:8]))
     except (struct.error, IndexError, StopIteration):
@@ -95,15 +95,15 @@ def _coded_meaning(data: bytes) -> Meaning:
     return SRGB
 
 
-def _primary_properties(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    meta = _first(data, b"meta")[4:]  # a full box: version and flags
-    primary = _first(meta, b"pitm")
+def _primary_properties(data: memoryview) -> Iterator[Box]:
+    meta = first_box(data, b"meta")[4:]  # a full box: version and flags
+    primary = first_box(meta, b"pitm")
     item = int.from_bytes(primary[4 : 6 if primary[0] == 0 else 8], "big")
-    properties = _first(meta, b"iprp")
-    boxes = list(_boxes(_first(properties, b"ipco")))
-    for index in _associated(_first(properties, b"ipma"), item):
-        if 1 <= index <= len(boxes):
-            yield boxes[index - 1]
+    properties = first_box(meta, b"iprp")
+    found = list(boxes(first_box(properties, b"ipco")))
+    for index in _associated(first_box(properties, b"ipma"), item):
+        if 1 <= index <= len(found):
+            yield found[index - 1]
 
 
 def _associated(ipma: memoryview, item: int) -> Iterator[int]:
@@ -120,24 +120,3 @@ def _associated(ipma: memoryview, item: int) -> Iterator[int]:
             for i in range(at, at + numbers * size, size):
                 yield int.from_bytes(ipma[i : i + size], "big") & mask
         at += numbers * size
-
-
-def _first(data: memoryview, kind: bytes) -> memoryview:
-    return next(content for name, content in _boxes(data) if name == kind)
-
-
-def _boxes(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
-    """Yield (kind, content) of the consecutive boxes in `data`."""
-    at = 0
-    for _ in range(MAX_BOXES):
-        if at + 8 > len(data):
-            return
-        size, kind = struct.unpack_from(">I4s", data, at)
-        begin = at + 8
-        if size == 1:
-            size, begin = struct.unpack_from(">Q", data, begin)[0], begin + 8
-        end = len(data) if size == 0 else at + size
-        if end < begin:
-            return
-        yield kind, data[begin:end]
-        at = end

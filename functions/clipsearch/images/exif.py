@@ -14,16 +14,24 @@ ORIENTATION = 0x0112  # EXIF 2.3, 4.6.4 A
 # field type -> (bytes of one value, struct format); other types are skipped
 _TYPES = {1: (1, "B"), 2: (1, "c"), 3: (2, "H"), 4: (4, "I"), 13: (4, "I"), 16: (8, "Q")}
 _TYPES[18] = (8, "Q")
+# Bytes of one value, of these types and of those without a format above.
+_SIZES = {6: 1, 7: 1, 8: 2, 5: 8, 9: 4, 10: 8, 11: 4, 12: 8, 17: 8}
+_SIZES |= {kind: size for kind, (size, _) in _TYPES.items()}
 MAX_VALUES = 4096  # per tag; the tags in use have a few
+MAX_TAGS = 65_536  # numbers of 16 bits, each at most once
 
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The integers of each tag, the offset of this directory, and of the next (0: none)."""
+    """The integers of each tag, the offset of this directory, and of the next (0: none).
+
+    `spans`: where the values of each tag begin and end. They may lie outside of the data.
+    """
 
     at: int
     tags: dict[int, tuple[int, ...]] = field(default_factory=dict)
     next: int = 0
+    spans: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     def first(self, tag: int, default: int = 0) -> int:
         values = self.tags.get(tag)
@@ -57,28 +65,36 @@ class TagReader:
         count_form, entry_size, offset_form = ("Q", 20, "Q") if self.is_big else ("H", 12, "I")
         count = self._unpack(count_form, at)
         start = at + struct.calcsize(count_form)
-        if start + count * entry_size > len(self._data):
+        if count > MAX_TAGS or start + count * entry_size > len(self._data):
             raise ValueError(f"{count} tags at {at} of {len(self._data)} bytes")
         tags: dict[int, tuple[int, ...]] = {}
+        spans: dict[int, tuple[int, int]] = {}
         for entry in range(start, start + count * entry_size, entry_size):
             tag = self._unpack("H", entry)
             if tag in self._wanted and tag not in tags:
-                tags[tag] = self._values(entry, offset_form)
+                spans[tag] = self._span(entry, offset_form)
+                tags[tag] = self._values(entry, offset_form, spans[tag][0])
         end = start + count * entry_size
         # real EXIF often ends without the offset of the next directory
         following = end + struct.calcsize(offset_form) <= len(self._data)
-        return Directory(at, tags, self._unpack(offset_form, end) if following else 0)
+        return Directory(at, tags, self._unpack(offset_form, end) if following else 0, spans)
 
-    def _values(self, at: int, offset_form: str) -> tuple[int, ...]:
+    def _span(self, at: int, offset_form: str) -> tuple[int, int]:
+        """`at`: the offset of an entry."""
+        kind = self._unpack("H", at + 2)
+        size = _SIZES.get(kind, 0) * self._unpack(offset_form, at + 4)
+        width = struct.calcsize(offset_form)
+        begin = at + 4 + width
+        if size > width:
+            begin = self._unpack(offset_form, begin)
+        return begin, begin + size
+
+    def _values(self, at: int, offset_form: str, where: int) -> tuple[int, ...]:
         kind = self._unpack("H", at + 2)
         count = self._unpack(offset_form, at + 4)
         if kind not in _TYPES or not 0 < count <= MAX_VALUES:
             return ()
         size, form = _TYPES[kind]
-        width = struct.calcsize(offset_form)
-        where = at + 4 + width
-        if size * count > width:
-            where = self._unpack(offset_form, where)
         if where + size * count > len(self._data):
             return ()
         found = struct.unpack_from(f"{self.order}{count}{form}", self._data, where)

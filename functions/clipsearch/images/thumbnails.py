@@ -11,17 +11,23 @@ from clipsearch.images.raster import Target
 if TYPE_CHECKING:
     from PIL import Image
 
+# The version that ingest writes. Increase it when thumbnails change, so that browsers get new ones.
+THUMBNAIL = 1
 LONGER_SIDE = 320
 QUALITY = 80
 CONTENT_TYPE = "image/webp"
 
 
-def thumbnail_name(photo_name: str, generation: int) -> str:
-    """Derive the name from photo and generation.
+def thumbnail_name(photo_name: str, generation: int, version: int) -> str:
+    """Derive the name from photo, generation and version of the thumbnail (0: unknown).
 
-    So browsers can cache a thumbnail forever, and `search` needs no look-up.
+    So browsers can cache a thumbnail forever, and `search` needs no look-up. The names of versions
+    0 and 1 are those of releases without versions.
     """
-    digest = hashlib.sha256(f"{photo_name}\0{generation}".encode())
+    parts = [photo_name, str(generation)]
+    if version > 1:
+        parts.append(str(version))
+    digest = hashlib.sha256("\0".join(parts).encode())
     return f"{digest.hexdigest()[:32]}.webp"
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search.engine import embedding
@@ -132,7 +132,7 @@ class Service:
     def _results(
         self, page: Page, matches: Matches | None, is_cosine: bool
     ) -> list[dict[str, Any]]:
-        names = [thumbnail_name(hit.name, hit.generation) for hit in page.hits]
+        names = [thumbnail_name(hit.name, hit.generation, THUMBNAIL) for hit in page.hits]
         if self._signed is not None:
             addresses = self._signed.of(names)
         else:

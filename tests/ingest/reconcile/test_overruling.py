@@ -1,7 +1,7 @@
 """Photos with older times than what the index holds of them."""
 
 from cli.run.feeder import Event
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from tests.index.making import tombstone
@@ -23,7 +23,7 @@ def test_a_photo_that_came_back_with_its_old_time_is_found_again(cloud, tmp_path
     [(name, generation)] = cloud.photos_found().items()
     assert name == "album/a.jpg"
     assert generation > event.generation
-    assert cloud.thumbnail_names() == {thumbnail_name(name, generation)}
+    assert cloud.thumbnail_names() == {thumbnail_name(name, generation, THUMBNAIL)}
     before = cloud.segments()
     assert cloud.reconcile() == 200  # and that is that
     assert cloud.segments() == before

@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cli.run.feeder import Event
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reconcile_log import CoverageReader
@@ -48,7 +48,7 @@ def test_lost_events_of_every_kind_are_repaired(cloud):
     }
     assert "JPEG" in cloud.reasons()["broken.jpg"]
     assert cloud.thumbnail_names() == {
-        thumbnail_name(event.name, event.generation) for event in (kept, new, missing)
+        thumbnail_name(event.name, event.generation, THUMBNAIL) for event in (kept, new, missing)
     }
     assert cloud.counts() == (4, 3, 1, 0)
 
@@ -213,7 +213,7 @@ def test_whatever_happened_before_the_index_ends_as_the_bucket(cloud, steps, bog
     assert set(cloud.known()) == set(cloud.in_bucket())
     for name, generation in cloud.known().items():
         assert generation >= cloud.in_bucket()[name]
-    found = {thumbnail_name(*photo) for photo in cloud.photos_found().items()}
+    found = {thumbnail_name(name, at, THUMBNAIL) for name, at in cloud.photos_found().items()}
     assert found <= cloud.thumbnail_names()
     before = cloud.segments()
     assert cloud.reconcile() == 200
