@@ -1,4 +1,4 @@
-"""The indexing pipeline: read, decode, thumbnail, embed, write, look again.
+"""The indexing pipeline: read, decode, thumbnail, facts (prepare.py), embed, write, look again.
 
 A single photo is a batch of one. A batch becomes one segment and reads nothing of the index. So the
 work of an upload does not grow with the index (invariant 10). The merge rule makes repetitions
@@ -7,31 +7,23 @@ harmless (invariant 2). Import this inside functions only.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from clipsearch.cpus import cpus
-from clipsearch.errors import ObjectExists, ObjectNotFound, PhotoRefused, UnreadablePhoto
-from clipsearch.images import thumbnails
+from clipsearch.errors import ObjectNotFound, PhotoRefused
 from clipsearch.index.format.entries import Cause, Entry, Kind
 from clipsearch.index.format.segments import write_segment
-from clipsearch.model.encoder import MAX_BATCH, Encoder
+from clipsearch.model.encoder import Encoder
 from clipsearch.telemetry import Timing
 from ingest.messages import Wanted
-from ingest.read_photo import cause_of, check_storage_answers, read_photo
+from ingest.pool import request_pool
+from ingest.prepare import Prepared, prepared
+from ingest.read_photo import cause_of, check_storage_answers
 from ingest.services import Services
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-REQUESTS_AT_ONCE = 8  # storage answers in tens of ms, and its client pools 10 connections
-FOR_EVER = "public, max-age=31536000, immutable"  # a new generation gets a new name
+from ingest.stored_thumbnails import remove_thumbnail
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +32,6 @@ class Result:
 
     outcome: str
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A decoded photo: `square` for the encoder, or an error, or neither if the photo is gone.
-
-    A batch waits in memory in this form, so it lacks the larger picture of the thumbnail.
-    """
-
-    photo: Wanted
-    square: Image.Image | None = None
-    width: int = 0
-    height: int = 0
-    error: UnreadablePhoto | None = None
 
 
 def index_photos(
@@ -70,7 +48,7 @@ def index_photos(
     """
     entries: list[Entry] = []
     refused: list[tuple[str, PhotoRefused]] = []
-    for batch in _prepared(photos, services, encoder, timing):
+    for batch in prepared(photos, services, encoder, timing):
         with timing.phase("encode"):
             entries += _entries(batch, encoder)
         refused += [(p.photo.name, p.error) for p in batch if isinstance(p.error, PhotoRefused)]
@@ -97,8 +75,8 @@ def remove_photos(
     """
     for space in spaces:
         write_segment(services.index, space, [tombstone(*photo) for photo in photos])
-    with _pool() as pool:
-        list(pool.map(lambda photo: _remove_thumbnail(photo[0], photo[1], services), photos))
+    with request_pool() as pool:
+        list(pool.map(lambda photo: remove_thumbnail(photo[0], photo[1], services), photos))
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -117,52 +95,13 @@ def tombstone(name: str, at: int) -> Entry:
     return _entry(name, at, Kind.TOMBSTONE)
 
 
-def _prepared(
-    photos: Sequence[Wanted], services: Services, encoder: Encoder, timing: Timing
-) -> Iterator[list[_Prepared]]:
-    """Read and decode the photos and write their thumbnails; yields batches for the encoder."""
-    # One decode a core; clipsearch.images.memory limits the memory.
-    decoding = threading.BoundedSemaphore(cpus())
-
-    def prepare(photo: Wanted) -> _Prepared:
-        try:
-            with timing.phase("read"):
-                data = read_photo(photo.name, photo.generation, photo.size, services.photos)
-        except ObjectNotFound:
-            return _Prepared(photo)
-        except UnreadablePhoto as error:
-            return _Prepared(photo, error=_bare(error))
-        try:
-            with decoding:
-                with timing.phase("decode"):
-                    decoded = encoder.decode(data)
-                with timing.phase("thumbnail"):
-                    thumbnail = thumbnails.make_thumbnail(decoded.thumbnail)
-        except UnreadablePhoto as error:
-            return _Prepared(photo, error=_bare(error))
-        with timing.phase("thumbnail"):
-            _write_thumbnail(photo.name, photo.at, thumbnail, services)
-        return _Prepared(photo, decoded.square, decoded.width, decoded.height)
-
-    with _pool() as pool:
-        futures = [pool.submit(prepare, photo) for photo in photos]
-        for begin in range(0, len(futures), MAX_BATCH):
-            yield [future.result() for future in futures[begin : begin + MAX_BATCH]]
-
-
-def _bare(error: UnreadablePhoto) -> UnreadablePhoto:
-    """Drop the traceback: its frames hold the bytes and the pixels of the photo."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
-
-
-def _entries(batch: Sequence[_Prepared], encoder: Encoder) -> Iterator[Entry]:
+def _entries(batch: Sequence[Prepared], encoder: Encoder) -> Iterator[Entry]:
     vectors = iter(encoder.encode_image([p.square for p in batch if p.square]))
-    for prepared in batch:
-        photo, error = prepared.photo, prepared.error
-        if prepared.square:
-            size = {"width": prepared.width, "height": prepared.height}
-            yield _entry(photo.name, photo.at, Kind.VECTOR, vector=next(vectors), **size)
+    for one in batch:
+        photo, error = one.photo, one.error
+        if one.square:
+            known = {"width": one.width, "height": one.height, "facts": one.facts}
+            yield _entry(photo.name, photo.at, Kind.VECTOR, vector=next(vectors), **known)
         elif error:
             yield failure(photo.name, photo.at, error.reason, cause_of(error))
         else:  # the generation is gone for good; the reconcile must not wait for it
@@ -187,13 +126,13 @@ def _look_again(
 
     def is_lost(photo: Wanted, entry: Entry) -> bool:
         if photo.known and photo.known != photo.at:
-            _remove_thumbnail(photo.name, photo.known, services)
+            remove_thumbnail(photo.name, photo.known, services)
         lost = entry.kind == Kind.VECTOR and not _is_there(photo, services)
         if lost or entry.kind == Kind.TOMBSTONE:
-            _remove_thumbnail(photo.name, photo.at, services)
+            remove_thumbnail(photo.name, photo.at, services)
         return lost
 
-    with _pool() as pool:
+    with request_pool() as pool:
         return list(pool.map(is_lost, photos, entries))
 
 
@@ -214,28 +153,5 @@ def _result(entry: Entry, is_lost: bool) -> Result:
     return Result("failed", str(entry.reason))
 
 
-def _write_thumbnail(name: str, at: int, data: bytes, services: Services) -> None:
-    """`at` is the generation of the entry; `search` builds the thumbnail's name from it."""
-    path = thumbnails.thumbnail_name(name, at, thumbnails.THUMBNAIL)
-    # Another release of the image library may have encoded the same picture differently.
-    with suppress(ObjectExists):
-        services.thumbnails.create(path, data, thumbnails.CONTENT_TYPE, FOR_EVER)
-
-
-def _remove_thumbnail(name: str, at: int, services: Services) -> None:
-    services.thumbnails.delete(thumbnails.thumbnail_name(name, at, thumbnails.THUMBNAIL))
-
-
-def _entry(name: str, at: int, kind: Kind, **facts: Any) -> Entry:
-    return Entry(name, at, kind, time_us=time.time_ns() // 1000, **facts)
-
-
-@contextmanager
-def _pool() -> Iterator[ThreadPoolExecutor]:
-    """A pool for storage requests. After an error it starts no more of them."""
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "clipsearch-photos") as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+def _entry(name: str, at: int, kind: Kind, **more: Any) -> Entry:
+    return Entry(name, at, kind, time_us=time.time_ns() // 1000, **more)

@@ -26,9 +26,9 @@ def test_a_place_for_decoding_is_free_again_before_the_thumbnail_is_uploaded(clo
     for colour in ("red", "green", "blue"):
         cloud.put(f"{colour}.jpg", jpeg(colour))
     assert cloud.client
-    import ingest.indexing  # the instance's own
+    import ingest.prepare  # the instance's own
 
-    monkeypatch.setattr(ingest.indexing, "cpus", lambda: 1)
+    monkeypatch.setattr(ingest.prepare, "cpus", lambda: 1)
     monkeypatch.setattr(Encoder, "decode", decode)
     cloud.services.thumbnails = HookedBucket(cloud.thumbnails, before=wait)
     assert cloud.reconcile() == 200

@@ -6,6 +6,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING
 
+from clipsearch.errors import UnreadablePhoto
 from clipsearch.images.raster import Target
 
 if TYPE_CHECKING:
@@ -49,3 +50,14 @@ def make_thumbnail(image: Image.Image) -> bytes:
     out = io.BytesIO()
     image.save(out, "WEBP", quality=QUALITY, method=4)
     return out.getvalue()
+
+
+def read_pixels(data: bytes) -> Image.Image:
+    """Decode a thumbnail that make_thumbnail encoded, to RGB. Raises UnreadablePhoto."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data), formats=["WEBP"]) as image:
+            return image.convert("RGB")
+    except (OSError, ValueError) as error:  # what Pillow raises for damaged WebP
+        raise UnreadablePhoto(f"damaged thumbnail: {error}") from error

@@ -1,0 +1,20 @@
+"""Threads for storage requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+REQUESTS_AT_ONCE = 8  # storage answers in tens of ms, and its client pools 10 connections
+
+
+@contextmanager
+def request_pool() -> Iterator[ThreadPoolExecutor]:
+    """A pool for storage requests. After an error it starts no more of them."""
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "clipsearch-photos") as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
