@@ -21,12 +21,14 @@ from ingest.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`may_empty`: all photos may be removed from the index."""
+    """`may_empty`: all photos may be removed from the index. `keeps_places`: as the setting says;
+    None without it, which leaves places as they are."""
 
     services: Services
     space: str
     plan_only: bool
     may_empty: bool
+    keeps_places: bool | None = None
 
 
 def _bucket_option(name: str) -> Callable[[Any], Any]:
@@ -64,7 +66,9 @@ def options_of(
     """UsageError for anything that cannot work. NoModel, StorageError."""
     settings = _settings({"photos": photos, "index": index, "thumbnails": thumbnails}, space)
     services = Services(settings)
-    return Options(services, services.model.space(), plan, empty)
+    # The deployment may have another value than this machine's default.
+    keeps_places = settings.keep_places if f"{PREFIX}KEEP_PLACES" in os.environ else None
+    return Options(services, services.model.space(), plan, empty, keeps_places)
 
 
 def _settings(given: dict[str, str | None], space: str | None) -> Settings:

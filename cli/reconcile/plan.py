@@ -16,6 +16,7 @@ from clipsearch.index.reconcile_log import Pending
 from ingest.messages import MAX_PHOTOS, Wanted
 from ingest.read_photo import read_photo
 from ingest.reconcile.comparison import Comparison
+from ingest.reconcile.lacking import lacking_photos
 from ingest.reconcile.run import LISTED_AT_ONCE, batches
 
 MEASURED = 8  # photos
@@ -39,6 +40,7 @@ class Plan:
     orphans: int
     photos: int  # to index
     bytes: int
+    to_fill: int  # photos that lack facts
     sample: tuple[Wanted, ...]
 
     def report(self, options: Options) -> tuple[dict[str, Any], str]:
@@ -58,6 +60,7 @@ class Plan:
             "outdated": self.found.outdated,
             "failed_before": self.found.tried_again,
             "to_remove": self.orphans,
+            "to_fill": self.to_fill,
             "seconds_here": self.photos * seconds,
             "dollars_in_the_cloud": sum(_dollars(self, seconds)) if self.photos else 0.0,
         }
@@ -65,12 +68,13 @@ class Plan:
 
     def summary(self) -> str:
         found = self.found
+        filling = f"; facts of {self.to_fill:,} photos to fill in" if self.to_fill else ""
         return (
             f"{found.objects:,} objects are there, {found.indexed:,} of them indexed, "
             f"{found.failed:,} failed, {found.skipped:,} skipped; to index: "
             f"{self.photos:,} ({found.missing:,} missing, {found.outdated:,} outdated, "
             f"{found.tried_again:,} failed before), {self.bytes / 1e6:,.1f} MB; "
-            f"to remove: {self.orphans:,}"
+            f"to remove: {self.orphans:,}{filling}"
         )
 
 
@@ -92,7 +96,8 @@ def make_plan(options: Options) -> Plan:
             f"{services.photos.url} is empty, but the index knows {orphans} photos of it; if its "
             "drive is not mounted, mount it; if you deleted all photos, add --empty"
         )
-    return Plan(found, orphans, photos, total, tuple(sample))
+    lacks = lacking_photos(known.catalogue, options.keeps_places) & found.is_current
+    return Plan(found, orphans, photos, total, int(lacks.sum()), tuple(sample))
 
 
 def _seconds_per_photo(options: Options, sample: Sequence[Wanted]) -> float:

@@ -15,8 +15,9 @@ from clipsearch.errors import StorageError
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import CoverageReader
 from clipsearch.telemetry import Timing
+from ingest.fill_facts import fill_facts
 from ingest.indexing import index_photos, remove_photos
-from ingest.messages import Index, Message, Reconcile, Remove
+from ingest.messages import Fill, Index, Message, Reconcile, Remove
 from ingest.reconcile import run
 
 TROUBLED_AT_ONCE = 3  # consecutive messages with storage errors: then the rest stays pending, too
@@ -24,28 +25,44 @@ FAILURES_SHOWN = 100
 
 
 class Here:
-    """Does the work of each message at once. Photos with storage errors stay pending."""
+    """Does the work of each message at once. Photos with storage errors stay pending, or keep
+    lacking facts. `filled`: photos whose facts were filled in."""
 
     keeps = False
 
-    def __init__(self, options: Options, shown: tqdm[Any]) -> None:
-        self._services = options.services
-        self._bar = shown
+    def __init__(self, options: Options, indexing: tqdm[Any], filling: tqdm[Any]) -> None:
+        self._options = options
+        self._indexing, self._filling = indexing, filling
         self._troubled = 0
+        self.filled = 0
 
     def send(self, message: Message) -> None:
-        if self._troubled >= TROUBLED_AT_ONCE or not isinstance(message, Index | Remove):
+        if self._troubled >= TROUBLED_AT_ONCE:
             return
         try:
-            if isinstance(message, Index):
-                encoder = self._services.model.encoder()
-                index_photos(message.photos, self._services, encoder, Timing(), self._bar.update)
-            else:
-                remove_photos(message.photos, (message.space,), self._services)
+            self._carry_out(message)
             self._troubled = 0
         except StorageError as error:
             self._troubled += 1
-            warn(f"{len(message.photos)} photos stay pending: {error}")
+            if isinstance(message, Index | Remove):
+                warn(f"{len(message.photos)} photos stay pending: {error}")
+            else:
+                warn(f"some photos keep lacking facts: {error}")
+
+    def _carry_out(self, message: Message) -> None:
+        services = self._options.services
+        match message:
+            case Index():
+                encoder = services.model.encoder()
+                index_photos(message.photos, services, encoder, Timing(), self._indexing.update)
+            case Remove():
+                remove_photos(message.photos, (message.space,), services)
+            case Fill():
+                update = self._filling.update
+                done = fill_facts(message, services, self._options.keeps_places, progress=update)
+                self.filled += done.count
+                for name, reason in sorted(done.unreadable.items())[:FAILURES_SHOWN]:
+                    warn(f"facts cannot be read: {name}: {reason}")
 
     def flush(self) -> None:
         pass
@@ -69,14 +86,18 @@ def carry_out(options: Options, plan: Plan) -> dict[str, Any]:
     """Do it and say what is in the index; returns the same as figures."""
     say(plan.summary())
     services = options.services
-    with bar("indexing", total=plan.photos) as shown:
-        here = Here(options, shown)
+    with (
+        bar("indexing", total=plan.photos) as indexing,
+        bar("filling in facts", total=plan.to_fill) as filling,
+    ):
+        here = Here(options, indexing, filling)
         message = Reconcile(options.space)
-        run.reconcile(services.photos, services.index, message, here, float("inf"))
-    return _report(options)
+        never, keeps_places = float("inf"), options.keeps_places
+        run.reconcile(services.photos, services.index, message, here, never, keeps_places)
+    return _report(options, here.filled)
 
 
-def _report(options: Options) -> dict[str, Any]:
+def _report(options: Options, filled: int) -> dict[str, Any]:
     index = options.services.index
     coverage = CoverageReader(index, options.space).newest()
     snapshot = SnapshotReader(index, options.space, keep_vectors=False).refresh()
@@ -94,6 +115,7 @@ def _report(options: Options) -> dict[str, Any]:
     say(
         f"{coverage.objects} objects, {snapshot.photos} indexed, {failed} failed, "
         f"{snapshot.skipped} skipped, {pending} pending"
+        f"{f'; facts of {filled} photos filled in' if filled else ''}"
     )
     return {
         "objects": coverage.objects,
@@ -101,5 +123,6 @@ def _report(options: Options) -> dict[str, Any]:
         "failed": failed,
         "skipped": snapshot.skipped,
         "pending": pending,
+        "filled": filled,
         "failures": failures,
     }

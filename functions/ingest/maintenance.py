@@ -20,9 +20,10 @@ from clipsearch.model.pointer import current_space
 from clipsearch.telemetry import Timing
 from ingest.answer import Answer
 from ingest.events import Refused
+from ingest.fill_facts import fill_facts
 from ingest.indexing import index_photos, remove_photos, summary
-from ingest.messages import Compact, Index, Message, Reconcile, Remove, to_json
-from ingest.pubsub import Topic
+from ingest.messages import Compact, Fill, Index, Message, Reconcile, Remove, to_json
+from ingest.publisher import Publisher
 from ingest.reconcile.run import reconcile
 from ingest.reconcile.settle import settle
 from ingest.retries import limited
@@ -32,11 +33,11 @@ from ingest.services import Services
 # new photos wait that long for a person who runs everything on one machine.
 SPREAD_S = 240.0
 ALONE_S = 45.0
+FILL_ALONE_S = 20.0  # at least, for facts, however long the rest took
 # One upload in 64 merges about 64 small segments. So the average cost of an upload does not depend
 # on the size of the index.
 ONE_IN = 64
 BESIDE_S = 2.0  # of an event's time, at most
-PUBLISHED_AT_ONCE = 20  # messages of at most 200 KB; Pub/Sub takes 10 MB
 
 _log = logging.getLogger("clipsearch")
 
@@ -75,6 +76,9 @@ def perform(message: Message, services: Services, timing: Timing) -> Answer:
                 _check_space(message.space, services)
             remove_photos(message.photos, (message.space, *(message.beside or ())), services)
             return Answer("removed", f"photos with their thumbnails: {len(message.photos)}")
+        case Fill():
+            _check_space(message.space, services)
+            return _fill(message, services)
 
 
 def compact_now_and_then(services: Services) -> None:
@@ -117,26 +121,6 @@ def reconcile_after_switch(services: Services) -> None:
         _log.warning("the reconcile after a switch of the model waits for its schedule: %s", error)
 
 
-class Publisher:
-    """Publishes the messages to Pub/Sub, which spreads them over instances."""
-
-    keeps = True
-
-    def __init__(self, topic: Topic) -> None:
-        self._topic = topic
-        self._waiting: list[bytes] = []
-
-    def send(self, message: Message) -> None:
-        self._waiting.append(to_json(message))
-        if len(self._waiting) == PUBLISHED_AT_ONCE:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._waiting:
-            self._topic.publish(self._waiting)
-        self._waiting = []
-
-
 class Alone:
     """Carries out the messages at once, until `deadline` (time.monotonic())."""
 
@@ -144,13 +128,27 @@ class Alone:
 
     def __init__(self, services: Services, timing: Timing, deadline: float) -> None:
         self._services, self._timing, self._deadline = services, timing, deadline
+        self._is_filling = False
         self.left = 0  # photos that were not done in time
 
     def send(self, message: Message) -> None:
-        if isinstance(message, Index | Remove) and time.monotonic() > self._deadline:
+        if isinstance(message, Fill):
+            self._fill(message)
+        elif isinstance(message, Index | Remove) and time.monotonic() > self._deadline:
             self.left += len(message.photos)
         else:
             perform(message, self._services, self._timing)
+
+    def _fill(self, message: Fill) -> None:
+        if not self._is_filling:
+            self._deadline = max(self._deadline, time.monotonic() + FILL_ALONE_S)
+            self._is_filling = True
+        seconds = self._deadline - time.monotonic()
+        if seconds < 0:
+            self.left += len(message.rows)
+            return
+        keeps_places = self._services.settings.keep_places
+        self.left += len(fill_facts(message, self._services, keeps_places, seconds).left)
 
     def flush(self) -> None:
         pass
@@ -180,13 +178,14 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
         _check_space(message.space, services)
     else:
         message = replace(message, space=services.model.pointer(at_once=True).space)
-    now = time.monotonic()
+    now, keeps_places = time.monotonic(), services.settings.keep_places
+    photos, index = services.photos, services.index
     if services.topic is not None:
         publisher = Publisher(services.topic)
-        found = reconcile(services.photos, services.index, message, publisher, now + SPREAD_S)
+        found = reconcile(photos, index, message, publisher, now + SPREAD_S, keeps_places)
     else:
         alone = Alone(services, timing, now + ALONE_S)
-        found = reconcile(services.photos, services.index, message, alone, float("inf"))
+        found = reconcile(photos, index, message, alone, float("inf"), keeps_places)
         if alone.left:
             raise Unfinished(f"reconcile: time is up, {alone.left} photos are left")
     settle(services.index, message.space)
@@ -194,6 +193,16 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
         return _done("reconcile", "this part was done before")
     waiting = found.missing + found.outdated
     return _done("reconcile", found, objects=found.objects, pending=waiting)
+
+
+def _fill(message: Fill, services: Services) -> Answer:
+    seconds = SPREAD_S if services.topic else ALONE_S
+    filled = fill_facts(message, services, services.settings.keep_places, seconds)
+    if filled.left and services.topic is None:
+        raise Unfinished(f"fill: time is up, {len(filled.left)} photos are left")
+    if filled.left and services.topic is not None:
+        services.topic.publish([to_json(replace(message, rows=tuple(filled.left)))])
+    return _done("fill", filled)
 
 
 def _done(action: str, detail: object, **facts: Any) -> Answer:

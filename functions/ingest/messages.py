@@ -9,6 +9,7 @@ https://github.com/googleapis/google-cloudevents/blob/main/proto/google/events/c
     {"action": "reconcile", "space", "run", "part", "after"}    continues where a part ended
     {"action": "index", "space", "photos": [[name, generation, size, at, known], …]}
     {"action": "remove", "space", "photos": [[name, at], …]}
+    {"action": "fill", "space", "segment", "rows": [row, …]}
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ PUBLISHED = "google.cloud.pubsub.topic.v1.messagePublished"
 # most 20 MB. Pub/Sub delivers a message again after ten minutes.
 MAX_PHOTOS = 256
 MAX_REMOVED = 1000
+MAX_FILLED = 16_000
 MAX_PHOTO_BYTES = 250_000_000
 MAX_JSON_BYTES = 140_000
 
@@ -87,7 +89,16 @@ class Remove:
     beside: tuple[str, ...] | None = None
 
 
-Message = Compact | Reconcile | Index | Remove
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """Entries that lack facts: `rows` of the segment named `segment`."""
+
+    space: str
+    segment: str
+    rows: tuple[int, ...]
+
+
+Message = Compact | Reconcile | Index | Remove | Fill
 
 
 def message_of(event: PhotoEvent, space: str, beside: tuple[str, ...] = ()) -> Index | Remove:
@@ -120,6 +131,9 @@ def to_json(message: Message) -> bytes:
     elif isinstance(message, Index):
         photos: list[Any] = [[p.name, p.generation, p.size, p.at, p.known] for p in message.photos]
         document = {"action": "index", "space": message.space, "photos": photos}
+    elif isinstance(message, Fill):
+        document = {"action": "fill", "space": message.space}
+        document |= {"segment": message.segment, "rows": message.rows}
     else:
         photos = [list(photo) for photo in message.photos]
         document = {"action": "remove", "space": message.space, "photos": photos}
@@ -171,11 +185,24 @@ def _remove(document: Mapping[str, Any]) -> Remove:
     return Remove(_match(document, "space", "[0-9a-f]{12}"), photos)
 
 
+def _fill(document: Mapping[str, Any]) -> Fill:
+    _check_keys(document, "space", "segment", "rows")
+    rows = document["rows"]
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_FILLED:
+        raise Refused(f"rows must be a list of 1 to {MAX_FILLED} rows")
+    return Fill(
+        space=_match(document, "space", "[0-9a-f]{12}"),
+        segment=_match(document, "segment", r"[0-9a-f]{16}-[0-9a-f]{12}\.npz"),
+        rows=tuple(_number(row, 2**31 - 1) for row in rows),
+    )
+
+
 _PARSERS: dict[str, Callable[[Mapping[str, Any]], Message]] = {
     "compact": _compact,
     "reconcile": _reconcile,
     "index": _index,
     "remove": _remove,
+    "fill": _fill,
 }
 
 

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from ingest.events import Refused
 from ingest.messages import (
+    MAX_FILLED,
     MAX_PHOTOS,
     Compact,
+    Fill,
     Index,
     Reconcile,
     Remove,
@@ -24,6 +26,7 @@ from tests.support.pubsub_double import event_of
 
 SPACE = "0123456789ab"
 RUN = "00063b4e5f6a7b8c-0123456789ab"
+SEGMENT = f"{RUN}.npz"
 PHOTO = ["a.jpg", 5, 100, 5, 0]
 
 names = st.text(min_size=1, max_size=20).filter(
@@ -43,6 +46,12 @@ messages = st.one_of(
         Remove,
         st.just(SPACE),
         st.lists(st.tuples(names, numbers), min_size=1, max_size=3).map(tuple),
+    ),
+    st.builds(
+        Fill,
+        st.just(SPACE),
+        st.just(SEGMENT),
+        st.lists(st.integers(0, 2**31 - 1), min_size=1, max_size=3).map(tuple),
     ),
 )
 
@@ -108,6 +117,23 @@ BAD |= {
 }
 
 
+def fill(rows, segment=SEGMENT):
+    return encoded({"action": "fill", "space": SPACE, "segment": segment, "rows": rows})
+
+
+BAD |= {
+    "a segment that is none": (fill([0], "../x.npz"), "segment '../x.npz' must have the form"),
+    "no rows": (fill([]), "rows must be a list of 1 to"),
+    "rows that are no list": (fill("0"), "rows must be a list of 1 to"),
+    "too many rows": (fill([0] * (MAX_FILLED + 1)), "rows must be a list of 1 to"),
+    "a negative row": (fill([-1]), "-1 must be a number"),
+    "a row without a segment": (
+        encoded({"action": "fill", "space": SPACE, "rows": [0]}),
+        "'fill' must have action, space, segment, rows",
+    ),
+}
+
+
 @pytest.mark.parametrize("case", BAD)
 def test_what_is_wrong_is_said(case):
     data, what = BAD[case]
@@ -132,4 +158,11 @@ def test_a_message_for_another_model_is_acknowledged(cloud, caplog):
     assert cloud.tell({"action": "index", "space": "0" * 12, "photos": [photo]}) == 200
     assert "for model 000000000000" in caplog.text
     assert cloud.tell({"action": "remove", "space": "0" * 12, "photos": [["a.jpg", 1]]}) == 200
+    fill_ = {"action": "fill", "space": "0" * 12, "segment": SEGMENT, "rows": [0]}
+    assert cloud.tell(fill_) == 200
     assert list(cloud.index.list("000000000000/")) == []
+
+
+def test_a_fill_with_all_its_rows_fits_into_an_event():
+    _, body = event_of(to_json(Fill(SPACE, SEGMENT, tuple(range(MAX_FILLED)))))
+    assert len(parse_message(body).rows) == MAX_FILLED

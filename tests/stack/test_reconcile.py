@@ -285,6 +285,7 @@ def test_json_of_the_plan_and_of_the_result(buckets):
     plan = run(*command(folder, "--plan", "--json"))
     figures = json.loads(plan.stdout)
     assert (figures["objects"], figures["to_index"], figures["to_remove"]) == (3, 3, 0)
+    assert figures["to_fill"] == 0
     assert figures["seconds_here"] > 0
     assert figures["dollars_in_the_cloud"] > 0
     assert known(index, space) == {}
@@ -292,7 +293,8 @@ def test_json_of_the_plan_and_of_the_result(buckets):
     done = run(*command(folder, "--json"))
     figures = json.loads(done.stdout)
     [failure] = figures.pop("failures")
-    assert figures == {"objects": 3, "indexed": 2, "failed": 1, "skipped": 0, "pending": 0}
+    counts = {"objects": 3, "indexed": 2, "failed": 1, "skipped": 0, "pending": 0, "filled": 0}
+    assert figures == counts
     assert failure["name"] == "broken.jpg"
     assert done.stderr.splitlines()[-1] == "3 objects, 2 indexed, 1 failed, 0 skipped, 0 pending"
 

@@ -33,10 +33,14 @@ class Comparison:
     """
 
     def __init__(self, catalogue: Catalogue, before: Pending) -> None:
-        """`before`: photos that an earlier run published and the index does not know yet."""
-        self._catalogue = catalogue
+        """`before`: photos that an earlier run published and the index does not know yet.
+
+        `is_current`, (n,) by row of `catalogue`: photos that were listed as the index has them.
+        """
+        self.catalogue = catalogue
         self._before = _Published(before)
         self._is_seen = np.zeros(len(catalogue.live), bool)
+        self.is_current = np.zeros(len(catalogue.live), bool)
         self._pending: list[Pending] = []
         self.objects = self.indexed = self.failed = self.skipped = self.tried_again = 0
         self.missing = self.outdated = self.orphaned = 0
@@ -53,11 +57,13 @@ class Comparison:
         failures that may have passed."""
         keys = np.array([key_of(stat.name) for stat in stats], np.uint64).reshape(-1, 2)
         generations = np.array([stat.generation for stat in stats], np.int64)
-        known, kinds, causes = self._known(keys)
+        rows = self.catalogue.rows_of(keys)
+        known, kinds, causes = self._known(rows)
         is_same = known == generations
         for i in np.flatnonzero(known > generations).tolist():
             is_same[i] = stands_for(int(known[i]), stats[i].generation)
         is_indexed = is_same & (kinds == Kind.VECTOR)
+        self.is_current[rows[is_indexed]] = True
         is_failed = is_same & (kinds == Kind.FAILURE)
         is_skipped = is_failed & (causes == Cause.SKIPPED)
         # The same version of the decoder fails again.
@@ -85,8 +91,8 @@ class Comparison:
         """(name, generation in the index) of the photos and failures that were in no batch.
 
         Only names greater than `after` and not greater than `end` ("": no limit)."""
-        rows = self._catalogue.rows
-        is_orphan = self._catalogue.live & (rows.kinds != Kind.TOMBSTONE) & ~self._is_seen
+        rows = self.catalogue.rows
+        is_orphan = self.catalogue.live & (rows.kinds != Kind.TOMBSTONE) & ~self._is_seen
         for row in np.flatnonzero(is_orphan).tolist():
             name = rows.name(row)
             encoded = name.encode()
@@ -98,22 +104,21 @@ class Comparison:
         return Pending.concat(self._pending)
 
     def _known(
-        self, keys: npt.NDArray[np.uint64]
+        self, rows: npt.NDArray[np.int64]
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int32]]:
-        """The state in the index of `keys` (m, 2): generation, kind and cause, (m,) each.
+        """The state in the index at `rows` (m,): generation, kind and cause, (m,) each.
 
-        Without an entry they are 0, 255 and 0. The cause is that of a failure.
+        Without an entry (row -1) they are 0, 255 and 0. The cause is that of a failure.
         """
-        rows = self._catalogue.rows_of(keys)
         is_known = rows >= 0
         rows = rows[is_known]
         self._is_seen[rows] = True
-        generations = np.zeros(len(keys), np.int64)
-        kinds = np.full(len(keys), 255, np.uint8)
-        generations[is_known] = self._catalogue.rows.generations[rows]
-        kinds[is_known] = self._catalogue.rows.kinds[rows]
-        causes = np.zeros(len(keys), np.int32)
-        causes[is_known] = self._catalogue.rows.widths[rows]
+        generations = np.zeros(len(is_known), np.int64)
+        kinds = np.full(len(is_known), 255, np.uint8)
+        generations[is_known] = self.catalogue.rows.generations[rows]
+        kinds[is_known] = self.catalogue.rows.kinds[rows]
+        causes = np.zeros(len(is_known), np.int32)
+        causes[is_known] = self.catalogue.rows.widths[rows]
         return generations, kinds, causes
 
     def _not_on_its_way(

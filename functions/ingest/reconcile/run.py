@@ -1,8 +1,9 @@
 """Makes the index equal to the photos bucket, whatever happened before (invariant 6).
 
-It lists the bucket once and sends the work as messages of bounded size. Other instances do it,
-through Pub/Sub, or this process (maintenance.py), or a person's machine (cli/reconcile). A run may
-be repeated, and killed anywhere: the next one finds what is left.
+It lists the bucket once and sends the work as messages of bounded size; at the end also for photos
+that lack facts. Other instances do it, through Pub/Sub, or this process (maintenance.py), or a
+person's machine (cli/reconcile). A run may be repeated, and killed anywhere: the next one finds
+what is left.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from ingest.messages import (
     Wanted,
 )
 from ingest.reconcile.comparison import Comparison
+from ingest.reconcile.lacking import fills, lacking_photos
 from ingest.reconcile.witness import Witness
 
 T = TypeVar("T")
@@ -61,19 +63,25 @@ class Sender(Protocol):
 
 
 def reconcile(
-    photos: Bucket, index: Bucket, message: Reconcile, sender: Sender, deadline: float
+    photos: Bucket,
+    index: Bucket,
+    message: Reconcile,
+    sender: Sender,
+    deadline: float,
+    keeps_places: bool | None,
 ) -> Comparison | None:
     """Compare one part of the bucket with the index of `message.space`, and write the record.
 
-    After `deadline` (time.monotonic()) it sends a message that continues with the rest. Returns
-    the comparison, or None if this part was done before. Raises StorageError, DamagedObject, and
-    what `sender` raises.
+    After `deadline` (time.monotonic()) it sends a message that continues with the rest.
+    `keeps_places`: as in format/fill.py. Returns the comparison, or None if this part was done
+    before. Raises StorageError, DamagedObject, and what `sender` raises.
     """
     space, run = message.space, message.run or new_run()
+    reader = SnapshotReader(index, space, keep_vectors=False)
     done = read_part(index, space, run, message.part) if message.run else None
     comparison = None
     if done is None:
-        comparison, part = _compare(photos, index, message, sender, deadline)
+        comparison, part = _compare(photos, index, reader, message, sender, deadline)
         done = write_part(index, space, run, message.part, part)
     if done.end:
         sender.send(Reconcile(space, run, message.part + 1, done.end))
@@ -82,16 +90,25 @@ def reconcile(
         if done.damaged:
             _discard_damaged(index, space)
         delete_old_runs(index, space)
+        if comparison is None or lacking_photos(comparison.catalogue, keeps_places).any():
+            for fill in fills(index, space, reader.refresh().catalogue, keeps_places):
+                sender.send(fill)
+            sender.flush()
     return comparison
 
 
 def _compare(
-    photos: Bucket, index: Bucket, message: Reconcile, sender: Sender, deadline: float
+    photos: Bucket,
+    index: Bucket,
+    reader: SnapshotReader,
+    message: Reconcile,
+    sender: Sender,
+    deadline: float,
 ) -> tuple[Comparison, Part]:
     started = time.time_ns() // 1000
     space, after, end = message.space, message.after, ""
     # Read the index before the bucket: see Comparison.
-    known = SnapshotReader(index, space, keep_vectors=False).refresh()
+    known = reader.refresh()
     catalogue = known.catalogue
     before = _on_their_way(index, space, catalogue) if sender.keeps else Pending.concat([])
     witness = Witness(photos)

@@ -49,11 +49,15 @@ def is_segment_name(name: str) -> bool:
 
 def write_segment(bucket: Bucket, space: str, entries: Sequence[Entry]) -> str:
     """Write one new segment and return its name. The entries are then durable."""
-    if not entries:
+    return write_entries(bucket, space, Entries.from_entries(entries))
+
+
+def write_entries(bucket: Bucket, space: str, entries: Entries) -> str:
+    """As write_segment(), for entries as columns."""
+    if not len(entries):
         raise ValueError("a segment needs at least one entry")
     name = new_segment_name(time.time_ns() // 1000)
-    data = segment_bytes(space, Entries.from_entries(entries))
-    bucket.create(segment_path(space, name), data)
+    bucket.create(segment_path(space, name), segment_bytes(space, entries))
     return name
 
 

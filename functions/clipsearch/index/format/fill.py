@@ -1,0 +1,51 @@
+"""Which entries lack facts, and the entries that fill them in.
+
+An entry is never changed. A new one repeats its vector and has the facts; it wins by the merge rule
+(entries.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.facts import Facts, Known, facts_rows
+
+Array = npt.NDArray[Any]
+
+
+def lacking(entries: Entries, keeps_places: bool | None, thumbnail: int) -> npt.NDArray[np.bool_]:
+    """(n,) mask of the photos that need (other) facts.
+
+    `keeps_places`: photos need a place, if they have one (True), or must not have one (False); None
+    leaves places as they are. `thumbnail`: the version that thumbnails should have.
+    """
+    flags, version = entries.facts["flags"], entries.facts["thumbnail"]
+    lacks = ~_has(flags, Known.LOOKED)
+    lacks |= (version > 0) & (version < thumbnail)
+    if keeps_places is not None:
+        lacks |= ~_has(flags, Known.KEEPS_PLACES) if keeps_places else _has(flags, Known.PLACE)
+    return np.asarray(lacks & (entries.kinds == Kind.VECTOR))
+
+
+def filled(entries: Entries, facts: Mapping[int, Facts], time_us: int) -> Entries:
+    """The entries at the rows in `facts`, in order of rows, with these facts.
+
+    They are written at `time_us`, or just after the entries that they must win over, if the clock
+    of those was ahead.
+    """
+    keep = np.zeros(len(entries), bool)
+    rows = sorted(facts)
+    keep[rows] = True
+    kept = entries.take(keep)
+    times = np.maximum(kept.times + 1, time_us)
+    return replace(kept, times=times, facts=facts_rows([facts[row] for row in rows]))
+
+
+def _has(flags: Array, known: Known) -> Array:
+    return np.asarray(flags & np.uint8(known) > 0)
