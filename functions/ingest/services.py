@@ -7,12 +7,12 @@ import threading
 import time
 
 from clipsearch.model.encoder import Encoder
-from clipsearch.model.pointer import Pointer, current_pointer
+from clipsearch.model.pointer import Pointer, pointer_after
 from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
 from ingest.pubsub import Topic
 
-# Seconds. A switch to another model is rare; a look costs one listing and one read.
+# Seconds. A switch to another model is rare; a look costs one request.
 LOOK_FOR_MODEL_EVERY = 5.0
 
 
@@ -34,7 +34,7 @@ class CurrentModel:
     def __init__(self, index: Bucket, model: str) -> None:
         self._index = index
         self._is_fixed = model != "current"
-        self._pointer = Pointer(model)
+        self._pointer = Pointer(model) if self._is_fixed else None
         self._looked = float("-inf")
         self._encoder: Encoder | None = None
         self._lock = threading.Lock()
@@ -62,7 +62,7 @@ class CurrentModel:
     def _current(self, oldest: float) -> Pointer:
         """The pointer, at most `oldest` seconds old."""
         now = time.monotonic()
-        if not self._is_fixed and now - self._looked >= oldest:
-            self._pointer = current_pointer(self._index)
+        if self._pointer is None or (not self._is_fixed and now - self._looked >= oldest):
+            self._pointer = pointer_after(self._index, self._pointer)
             self._looked = now
         return self._pointer

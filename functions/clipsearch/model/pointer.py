@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from clipsearch.errors import DamagedObject, NoModel, ObjectExists, StorageError
+from clipsearch.errors import (
+    DamagedObject,
+    NoModel,
+    ObjectExists,
+    ObjectNotFound,
+    StorageError,
+)
 
 if TYPE_CHECKING:
     from clipsearch.storage import Bucket, Stat
@@ -60,6 +66,20 @@ def current_pointer(bucket: Bucket) -> Pointer:
         raise NoModel(f"the current model in {bucket.url}")
     newest = max(numbers)
     return _read(bucket, newest, numbers[newest])
+
+
+def pointer_after(bucket: Bucket, known: Pointer | None) -> Pointer:
+    """The newest pointer, if an earlier look found `known`. Raises as current_pointer().
+
+    Numbers grow by one. So one cheap request shows that nothing is newer.
+    """
+    if known is None:
+        return current_pointer(bucket)
+    try:
+        bucket.stat(pointer_name(known.number + 1))
+    except ObjectNotFound:
+        return known
+    return current_pointer(bucket)
 
 
 def current_space(bucket: Bucket) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from clipsearch.errors import ClipsearchError, DamagedObject, NotReady
 from clipsearch.model.bundle import RemoteBundle, load_bundle
 from clipsearch.model.encoder import Encoder
-from clipsearch.model.pointer import Pointer, current_pointer
+from clipsearch.model.pointer import Pointer, pointer_after
 from clipsearch.settings import Settings
 from clipsearch.storage import Bucket, open_bucket
 from search.engine.cache import Fresh
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("clipsearch")
 
 # Seconds. Models are switched rarely, so noticing it may take a little longer.
-LOOK_FOR_MODEL_EVERY = 5.0
+LOOK_FOR_MODEL_EVERY = 20.0
 # Seconds until a refused model is tried again. The retry downloads it, and one request waits.
 TRY_REFUSED_EVERY = 60.0
 
@@ -89,10 +89,12 @@ class ModelKeeper:
     """Loads the model on first use and switches when another becomes current."""
 
     def __init__(self, settings: Settings) -> None:
-        self._wanted = settings.model
         self._bucket = open_bucket(settings.index)
         # requests never wait for a switch: it takes seconds, and the present model can answer
         self._model = Fresh("the model", self._refreshed, LOOK_FOR_MODEL_EVERY, patience=0)
+        self._pointer: Pointer | None = (
+            None if settings.model == "current" else Pointer(settings.model)
+        )
         self.refused: Refused | None = None
 
     def model(self) -> Model:
@@ -100,7 +102,7 @@ class ModelKeeper:
         return self._model.get()
 
     def _refreshed(self, present: Model | None) -> Model:
-        pointer = self._pointer()
+        pointer = self._newest_pointer()
         space = pointer.space
         if present is None:
             return self._first(pointer)
@@ -120,10 +122,10 @@ class ModelKeeper:
         self.refused = None
         return model
 
-    def _pointer(self) -> Pointer:
-        if self._wanted == "current":
-            return current_pointer(self._bucket)
-        return Pointer(self._wanted)
+    def _newest_pointer(self) -> Pointer:
+        if self._pointer is None or self._pointer.number:
+            self._pointer = pointer_after(self._bucket, self._pointer)
+        return self._pointer
 
     def _first(self, pointer: Pointer) -> Model:
         """The current model; after a switch to an empty index, the one before."""

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
     from clipsearch.index.search.photo_index import PhotoIndex
 
-# Seconds. A photo must be searchable two seconds after its event was processed.
-REFRESH_EVERY = 1.0
+# Seconds. A photo must be searchable two seconds after its event was processed. Each refresh costs
+# a listing, which is most of what a busy minute costs.
+REFRESH_EVERY = 1.5
 # Seconds. While one thread refreshes, others wait this long, then use the present state.
 WAIT_FOR_REFRESH = 0.5
 
@@ -76,7 +77,7 @@ class StateKeeper:
         import_in_turn("clipsearch.index.reader.snapshot_reader")
         from clipsearch.index.reader.snapshot_reader import SnapshotReader
 
-        reader = SnapshotReader(self._bucket, self._encoder.space)
+        reader = SnapshotReader(self._bucket, self._encoder.space, is_sparing=True)
         with ThreadPoolExecutor(1, "search-imports") as beside:
             beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # imports FAISS
             snapshot = reader.refresh()

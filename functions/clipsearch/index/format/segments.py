@@ -47,6 +47,11 @@ def is_segment_name(name: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]{12}\.npz", name) is not None
 
 
+def time_of(name: str) -> int:
+    """When the segment with this name was named, µs since 1970, by its writer's clock."""
+    return int(name[:16], 16)
+
+
 def write_segment(bucket: Bucket, space: str, entries: Sequence[Entry]) -> str:
     """Write one new segment and return its name. The entries are then durable."""
     return write_entries(bucket, space, Entries.from_entries(entries))

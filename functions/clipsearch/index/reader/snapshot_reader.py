@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError
-from clipsearch.index.format.commits import Commit, commit_number, list_commits, read_commit
-from clipsearch.index.format.segments import is_segment_name, segment_path, segments_prefix
+from clipsearch.index.format.commits import Commit
+from clipsearch.index.format.segments import segment_path
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.loader import Loader
 from clipsearch.index.reader.snapshot import Snapshot, grown, snapshot_of
 from clipsearch.index.reader.vector_queue import VectorQueue
+from clipsearch.index.reader.watch import Seen, Watch
 from clipsearch.storage import Bucket
 
 ATTEMPTS = 5  # an attempt fails if a whole compaction ends during it
@@ -58,16 +59,23 @@ class SnapshotReader:
         bucket: Bucket,
         space: str,
         keep_vectors: bool = True,
+        is_sparing: bool = False,
         retry_damaged_s: float = RETRY_DAMAGED_S,
         start_over_after_s: float = START_OVER_AFTER_S,
     ) -> None:
-        """`keep_vectors`: True for a PhotoIndex; False if you need only the entries."""
+        """`keep_vectors`: True for a PhotoIndex; False if you need only the entries.
+
+        `is_sparing`: refreshes make few requests and may miss news for up to a minute, but never a
+        usual upload (watch.py).
+        """
         self._bucket = bucket
         self._space = space
         self._keep_vectors = keep_vectors
         self._retry_damaged_s = retry_damaged_s
         self._start_over_after_s = start_over_after_s
         self._lock = threading.Lock()
+        self._watch = Watch(bucket, space)
+        self._is_sparing = is_sparing
         self._known = self._blank(VectorQueue())
 
     def refresh(self) -> Snapshot:
@@ -84,17 +92,17 @@ class SnapshotReader:
             vanished: ObjectNotFound | None = None
             with Loader(self._bucket, self._space, self._keep_vectors) as loader:
                 number = -1  # commit number of the previous attempt
-                for _ in range(ATTEMPTS):
-                    # List segments before reading the commit, which names later merges.
-                    listed = self._list_segments()
+                for attempt in range(ATTEMPTS):
                     try:
-                        commit, newer = self._newest_commit()
-                        loader.other_damage.update(newer)
+                        seen = self._watch.look(
+                            attempt > 0 or not self._is_sparing or not known.seen
+                        )
+                        loader.other_damage.update(seen.damaged)
                         # No newer commit: compaction did not delete the segment, so it is lost.
-                        loader.lacks_segments = commit.number == number
-                        number = commit.number
-                        wanted = self._read(known, loader, commit, listed, not newer, now)
-                        self._known = self._advanced(known, loader, commit, wanted, now)
+                        loader.lacks_segments = seen.commit.number == number
+                        number = seen.commit.number
+                        wanted = self._read(known, loader, seen, now)
+                        self._known = self._advanced(known, loader, seen.commit, wanted, now)
                     except ObjectNotFound as exc:
                         vanished = exc
                         continue
@@ -107,36 +115,11 @@ class SnapshotReader:
     def _blank(self, fresh: VectorQueue) -> _Known:
         return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh))
 
-    def _list_segments(self) -> set[str]:
-        prefix = segments_prefix(self._space)
-        names = (stat.name.removeprefix(prefix) for stat in self._bucket.list(prefix))
-        return {name for name in names if is_segment_name(name)}
-
-    def _newest_commit(self) -> tuple[Commit, dict[str, str]]:
-        """The newest readable commit, and the damage of newer commits by object name."""
-        other_damage: dict[str, str] = {}
-        for stat in reversed(list_commits(self._bucket, self._space)):
-            try:
-                return read_commit(self._bucket, self._space, stat.name), other_damage
-            except DamagedObject as damaged:
-                other_damage[damaged.name] = damaged.reason
-        numbers = [commit_number(name, self._space) for name in other_damage]
-        return Commit(
-            self._space, max((number or 0 for number in numbers), default=0)
-        ), other_damage
-
-    def _read(
-        self,
-        known: _Known,
-        loader: Loader,
-        commit: Commit,
-        listed: set[str],
-        is_newest: bool,
-        now: float,
-    ) -> set[str]:
+    def _read(self, known: _Known, loader: Loader, seen: Seen, now: float) -> set[str]:
         """Read new segments; returns the names of the segments that make up the index."""
-        wanted = listed - commit.replaced.keys()
-        if is_newest:
+        commit, listed = seen.commit, seen.segments
+        wanted = set(listed - commit.replaced.keys())
+        if not seen.damaged:
             wanted |= set(commit.segments)
         # else: all existing segments are the right index; an older commit may name deleted ones
         waiting = {name for name, (_, again) in known.damaged.items() if now < again}
