@@ -10,6 +10,7 @@
     │   └── BadObjectName         not a valid object name (also a ValueError)
     ├── TopicError                a message was not published; the same call may work later
     ├── DamagedObject             a segment, commit or model file is invalid
+    │   └── UnknownFormat         a newer version wrote it; never discard it
     ├── NotReady                  no model or no index yet
     │   └── NoModel
     ├── PhotoNotIndexed           the photo has no vector in the index
@@ -98,6 +99,21 @@ class DamagedObject(ClipsearchError):
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
         super().__init__(f"the object {name!r} is damaged: {reason}")
+
+
+class UnknownFormat(DamagedObject):
+    """A newer version wrote the object `name`, in the format `found`; this one reads up to `known`.
+
+    Readers skip it like a damaged object. Nothing may discard or delete it.
+    """
+
+    def __init__(self, name: str, found: int, known: int) -> None:
+        super().__init__(
+            name,
+            f"a newer version of clipsearch wrote it, in format {found}; "
+            f"this version reads format {known}: update this version",
+        )
+        self.args = (f"the object {name!r} cannot be read: {self.reason}",)
 
 
 class NotReady(ClipsearchError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 
 from clipsearch.index.format.entries import Entries, Entry, Kind
+from clipsearch.index.format.facts import Facts as PhotoFacts
 
 SPACE = "0123456789ab"
 Vector = npt.NDArray[np.float32]
@@ -26,9 +28,15 @@ def random_units(count: int, dimension: int = 8, seed: int = 0) -> Vector:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def photo(name: str, generation: int = 1, vector: Vector | None = None, time_us: int = 0) -> Entry:
+def photo(
+    name: str,
+    generation: int = 1,
+    vector: Vector | None = None,
+    time_us: int = 0,
+    facts: PhotoFacts | None = None,
+) -> Entry:
     vector = unit(1, 0, 0, 0) if vector is None else vector
-    return Entry(name, generation, Kind.VECTOR, 640, 480, time_us, vector=vector)
+    return Entry(name, generation, Kind.VECTOR, 640, 480, time_us, vector=vector, facts=facts)
 
 
 def tombstone(name: str, generation: int = 1, time_us: int = 0) -> Entry:
@@ -39,7 +47,7 @@ def failure(name: str, generation: int = 1, reason: str = "broken", time_us: int
     return Entry(name, generation, Kind.FAILURE, time_us=time_us, reason=reason)
 
 
-Facts = set[tuple[str, int, int, int, int, int, bytes | None, str | None]]
+Facts = set[tuple[str, int, int, int, int, int, bytes | None, str | None, bytes]]
 
 
 def facts(entries: Entries, vectors: bool = True) -> Facts:
@@ -55,6 +63,7 @@ def facts(entries: Entries, vectors: bool = True) -> Facts:
             int(entries.times[row]),
             next(rows).tobytes() if vectors and entries.kinds[row] == Kind.VECTOR else None,
             entries.reason(row),
+            entries.facts[row].tobytes(),
         )
         for row in range(len(entries))
     }
@@ -62,15 +71,17 @@ def facts(entries: Entries, vectors: bool = True) -> Facts:
 
 @st.composite
 def entries_lists(draw: st.DrawFn, names: Sequence[str] | None = None) -> list[Entry]:
-    """Distinct events: each (name, generation, kind) has its own time."""
+    """Distinct events: each has its own time. A photo has one vector per generation."""
     name = st.sampled_from(names) if names else st.text(min_size=1, max_size=8).filter(_is_text)
     keys = st.tuples(name, st.integers(1, 4), st.sampled_from(Kind))
     drawn = draw(st.lists(keys, min_size=1, max_size=12))
     result = []
     for time_us, (photo_name, generation, kind) in enumerate(drawn):
         if kind == Kind.VECTOR:
-            vector = random_units(1, 4, seed=time_us)[0]
-            result.append(photo(photo_name, generation, vector, time_us))
+            seed = zlib.crc32(f"{photo_name}@{generation}".encode())
+            vector = random_units(1, 4, seed=seed)[0]
+            facts = draw(st.none() | st.builds(PhotoFacts, size=st.integers(0, 9)))
+            result.append(photo(photo_name, generation, vector, time_us, facts))
         elif kind == Kind.TOMBSTONE:
             result.append(tombstone(photo_name, generation, time_us))
         else:

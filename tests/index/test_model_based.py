@@ -1,6 +1,7 @@
 """Random interleavings of all operations on an index, compared with a model.
 
-Photos are added, changed and deleted. Their events are late, duplicated, reordered or lost.
+Photos are added, changed and deleted. Their events are late, duplicated, reordered or lost. Some
+writers know no facts, as older versions; a reconcile fills them in.
 Writers, compactions, readers and reconciles run concurrently, one request at a time; some are
 killed. Every reader sees a state that was true during its refresh. After one reconcile, the
 index matches the bucket.
@@ -26,6 +27,7 @@ from clipsearch.index.compaction import build_packs, compact, merge, purge, run
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import newest_commit
 from clipsearch.index.format.entries import Entry, Kind
+from clipsearch.index.format.facts import Facts, facts_of_row
 from clipsearch.index.format.segments import segments_prefix, write_segment
 from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
@@ -34,7 +36,8 @@ from tests.support.actors import Actor
 from tests.support.memory import MemoryBucket
 
 NAMES = ["a", "b", "c", "d"]
-State = tuple[int, int, int]  # generation, kind, time: these decide between entries
+# generation, kind, whether it has facts, time: these decide between entries
+State = tuple[int, int, bool, int]
 AN_EVENT_IS_LATE = timedelta(hours=1)  # maximum, from the lookup of its photo on
 
 
@@ -43,6 +46,14 @@ def vector_of(name: str, generation: int) -> np.ndarray[Any, Any]:
     digest = hashlib.sha256(f"{name}@{generation}".encode()).digest()
     numbers = np.frombuffer(digest[:16], np.uint8).astype(np.float32) + 1
     return numbers / np.linalg.norm(numbers)
+
+
+def facts_of(name: str, generation: int) -> Facts:
+    return Facts(format="JPEG", size=generation, hash=ord(name))
+
+
+def state_of(entry: Entry) -> State:
+    return entry.generation, int(entry.kind), entry.facts is not None, entry.time_us
 
 
 class Event(NamedTuple):
@@ -89,12 +100,12 @@ class Index(RuleBasedStateMachine):
     def begin(self, names: list[str]) -> None:
         self.come(names)
 
-    @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
-    def come(self, names: list[str]) -> None:
+    @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4), has_facts=st.booleans())
+    def come(self, names: list[str], has_facts: bool = False) -> None:
         """Photos whose events are delivered and acknowledged immediately."""
         for name in names:
             self.upload(name)
-            self.take(self.events.pop())
+            self.take(self.events.pop(), has_facts)
             self.write(self.writing.pop()[1])
 
     @rule(names=st.lists(st.sampled_from(NAMES), min_size=1, max_size=4))
@@ -120,12 +131,12 @@ class Index(RuleBasedStateMachine):
             self.tell("deleted", name, self.photos.pop(name))
 
     @precondition(lambda self: self.events)
-    @rule(data=st.data(), again=st.booleans())
-    def deliver(self, data: st.DataObject, again: bool) -> None:
+    @rule(data=st.data(), again=st.booleans(), has_facts=st.booleans())
+    def deliver(self, data: st.DataObject, again: bool, has_facts: bool) -> None:
         event = data.draw(st.sampled_from(self.events))
         if not again:
             self.events.remove(event)
-        self.take(event)
+        self.take(event, has_facts)
 
     @precondition(lambda self: self.events)
     @rule(data=st.data())
@@ -134,13 +145,14 @@ class Index(RuleBasedStateMachine):
 
     # Ingest.
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Event, has_facts: bool = False) -> None:
         kind, name, generation, _ = event
         time_us = int(self.bucket.now.timestamp() * 1e6)
         if kind == "deleted":
             self.write(tombstone(name, generation, time_us))
         elif self.photos.get(name) == generation:
-            entry = photo(name, generation, vector_of(name, generation), time_us)
+            facts = facts_of(name, generation) if has_facts else None
+            entry = photo(name, generation, vector_of(name, generation), time_us, facts)
             self.writing.append((self.bucket.now, entry))
 
     @precondition(lambda self: self.writing)
@@ -158,7 +170,7 @@ class Index(RuleBasedStateMachine):
     def write(self, *entries: Entry) -> None:
         write_segment(self.bucket, SPACE, entries)
         for entry in entries:
-            state = entry.generation, int(entry.kind), entry.time_us
+            state = state_of(entry)
             self.truth[entry.name] = max(state, self.truth.get(entry.name, state))
 
     # Compaction.
@@ -247,9 +259,10 @@ class Index(RuleBasedStateMachine):
         known = states(SnapshotReader(self.bucket, SPACE, keep_vectors=False).refresh())
         time_us = int(self.bucket.now.timestamp() * 1e6)
         for name, generation in self.photos.items():
-            if known.get(name, (0, 0, 0))[:2] != (generation, Kind.VECTOR):
-                self.write(photo(name, generation, vector_of(name, generation), time_us))
-        for name, (generation, kind, _) in known.items():
+            if known.get(name, (0, 0, False, 0))[:3] != (generation, Kind.VECTOR, True):
+                vector, facts = vector_of(name, generation), facts_of(name, generation)
+                self.write(photo(name, generation, vector, time_us, facts))
+        for name, (generation, kind, *_) in known.items():
             if name not in self.photos and kind != Kind.TOMBSTONE:
                 self.write(tombstone(name, generation, time_us))
 
@@ -304,8 +317,9 @@ class Index(RuleBasedStateMachine):
         found, index = SnapshotReader(self.bucket, SPACE).refresh(), PhotoIndex()
         index.update(found)
         self.check(found, index, self.truth)
-        photos = {n: s[0] for n, s in states(found).items() if s[1] == Kind.VECTOR}
-        assert photos == self.photos
+        photos = {n: s for n, s in states(found).items() if s[1] == Kind.VECTOR}
+        assert {name: state[0] for name, state in photos.items()} == self.photos
+        assert all(has_facts for _, _, has_facts, _ in photos.values())
 
 
 def refresh(reader: Reader, bucket: Any) -> Snapshot:
@@ -321,10 +335,14 @@ def states(found: Snapshot) -> dict[str, State]:
         entries.name(row): (
             int(entries.generations[row]),
             int(entries.kinds[row]),
+            bool(entries.facts["flags"][row]),
             int(entries.times[row]),
         )
         for row in range(len(entries))
     }
+    for row, facts in enumerate(entries.facts):
+        right = facts_of(entries.name(row), int(entries.generations[row]))
+        assert facts_of_row(facts) in (None, right)
     assert len(result) == len(entries), "a photo is there twice"
     return result
 

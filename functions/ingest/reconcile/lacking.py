@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.errors import DamagedObject, ObjectNotFound, UnknownFormat
 from clipsearch.images.thumbnails import THUMBNAIL
 from clipsearch.index.compaction.run import in_parallel
 from clipsearch.index.compaction.transaction import read_inventory
@@ -39,7 +39,10 @@ def fills(
     left = lacking_photos(catalogue, keeps_places)
     if not left.any():
         return
-    inventory = read_inventory(index, space)
+    try:
+        inventory = read_inventory(index, space)
+    except UnknownFormat:  # a newer version, which fills in by itself
+        return
     packs = inventory.commit.packs
     names = [*inventory.commit.segments, *inventory.loose()]
 

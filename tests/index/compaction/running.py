@@ -55,7 +55,7 @@ def seen(bucket: MemoryBucket) -> Facts:
 
 
 def without_vectors(found: Facts) -> Facts:
-    return {(*fact[:6], None, fact[7]) for fact in found}
+    return {(*fact[:6], None, *fact[7:]) for fact in found}
 
 
 def fill(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from clipsearch.errors import DamagedObject, ObjectExists, StorageError
+from clipsearch.errors import DamagedObject, ObjectExists, StorageError, UnknownFormat
 from clipsearch.index.compaction.transaction import advance
 from clipsearch.index.format.commits import (
     MAX_NUMBER,
@@ -105,7 +105,9 @@ def test_number_zero_cannot_be_published(bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"format": 2}, "'format': 2"),
+        ({"format": 2}, "in format 2; this version reads format 1: update this version"),
+        ({"format": 0}, "'format': 0"),
+        ({"format": "2"}, "'format': '2'"),
         ({"space": "ffffffffffff"}, "ffffffffffff"),
         ({"number": 2}, "'number': 2"),
         ({"number": "1"}, "'1'"),
@@ -205,3 +207,16 @@ def test_a_race_that_is_always_lost_ends(bucket: Bucket) -> None:
 
     with pytest.raises(StorageError, match="other runs published a commit"):
         advance(bucket, SPACE, first)
+
+
+def test_a_newer_format_is_told_from_a_flipped_bit(bucket: Bucket) -> None:
+    path = commit_path(SPACE, 1)
+    bucket.create(path, json.dumps({"format": 2, "parts": []}).encode())
+    with pytest.raises(UnknownFormat, match=f"the object '{path}' cannot be read: a newer version"):
+        newest_commit(bucket, SPACE)
+    publish_commit(bucket, Commit(SPACE, 2, ("a.npz",)))
+    flipped = bucket.read(commit_path(SPACE, 2)).replace(b'"format": 1', b'"format": 3')
+    bucket.create(commit_path(SPACE, 3), flipped)
+    with pytest.raises(DamagedObject, match="checksum") as caught:
+        newest_commit(bucket, SPACE)
+    assert not isinstance(caught.value, UnknownFormat)

@@ -15,11 +15,15 @@ NAMES = ["a", "b", "c"]
 
 
 def oracle(entries: list[Entry]) -> set[tuple[str, int, int, int]]:
-    """A minimal merge rule: the greatest (generation, kind, time) per name."""
-    best: dict[str, tuple[int, int, int]] = {}
+    """A minimal merge rule: the greatest precedence per name."""
+    best: dict[str, tuple[int, int, bool, int]] = {}
     for e in entries:
-        best[e.name] = max(best.get(e.name, (-1, -1, -1)), (e.generation, e.kind, e.time_us))
-    return {(name, *state) for name, state in best.items()}
+        best[e.name] = max(best.get(e.name, precedence(e)), precedence(e))
+    return {(name, generation, kind, time) for name, (generation, kind, _, time) in best.items()}
+
+
+def precedence(entry: Entry) -> tuple[int, int, bool, int]:
+    return entry.generation, entry.kind, entry.facts is not None, entry.time_us
 
 
 @given(entries_lists())
@@ -73,9 +77,7 @@ def test_beats_is_the_same_rule_for_two_entries(mine: list[Entry], theirs: list[
     pairs = [(m, t) for m in mine for t in theirs]
     left, right = (Entries.from_entries(list(side)) for side in zip(*pairs, strict=True))
     rows = np.arange(len(pairs))
-    expected = [
-        (m.generation, m.kind, m.time_us) > (t.generation, t.kind, t.time_us) for m, t in pairs
-    ]
+    expected = [precedence(m) > precedence(t) for m, t in pairs]
     assert left.beats(rows, right, rows).tolist() == expected
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.errors import DamagedObject, ObjectNotFound, UnknownFormat
 from clipsearch.index.format.entries import Entries, Entry
 from clipsearch.index.format.segments import (
     entries_of,
@@ -116,7 +116,8 @@ def test_a_flipped_bit_in_a_vector_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"format": np.int32(2)}, "format is 2; this version reads only 1"),
+        ({"format": np.int32(2)}, "in format 2; this version reads format 1: update this version"),
+        ({"format": np.int32(0)}, "format is 0; this version reads only 1"),
         ({"space": "ffffffffffff"}, "space is 'ffffffffffff', not '0123456789ab'"),
         ({"keys": None}, "lacks keys"),
         ({"vectors": np.zeros((1, 4), np.float32)}, "1 vectors"),
@@ -146,3 +147,12 @@ def test_a_segment_that_is_not_what_it_must_be_is_named_with_the_reason(
 def test_what_is_no_segment_at_all_is_named(data: bytes) -> None:
     with pytest.raises(DamagedObject, match=re.escape(repr(PATH))):
         entries_of(PATH, SPACE, data)
+
+
+def test_a_newer_format_is_told_from_damage_whatever_else_it_has() -> None:
+    later = npz(format=np.int32(2), names=np.array([{"a": 1}], object))
+    with pytest.raises(UnknownFormat, match=re.escape(f"the object {PATH!r} cannot be read: ")):
+        entries_of(PATH, SPACE, later)
+    with pytest.raises(DamagedObject) as caught:
+        entries_of(PATH, SPACE, npz(**{**arrays(), "format": np.array([2])}))
+    assert not isinstance(caught.value, UnknownFormat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipsearch.errors import PhotoNotIndexed
+from clipsearch.index.format.facts import Facts
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
@@ -84,6 +86,21 @@ def test_snapshots_may_be_skipped_and_old_ones_are_ignored() -> None:
     library.index.update(second)
     library.index.update(third)
     assert [hit.name for hit in library.index.search(QUERY, 9)] == ["b", "c"]
+
+
+def test_an_update_of_facts_alone_takes_effect_and_an_older_one_does_not() -> None:
+    library = Library()
+    entry = photo("a", 1, QUERY)
+    first = library.add(entry)
+    known = replace(entry, width=30, facts=Facts(size=1), vector=FEW[1])
+    second = library.add(known, photo("b", 1, FEW[1]))
+    third = library.add(replace(known, width=40, time_us=1))
+    for older in (first, second, third):
+        library.index.update(older)
+        hits = {hit.name: hit.width for hit in library.index.search(QUERY, 9)}
+        assert hits == {"a": 40, "b": 640}
+    assert np.array_equal(library.index.vector_of("a"), QUERY)
+    assert sum(len(shard.rows) for shard in library.index.shards) == 2
 
 
 def test_an_index_belongs_to_one_reader_and_takes_its_vectors() -> None:

@@ -15,7 +15,8 @@ Why no entry is lost and no deleted photo returns:
   segment, which the merge rule makes harmless. If another run merges a source first, the new
   segment stays loose and is merged later.
 * Only objects that a commit older than GRACE had replaced are deleted (vacuum.py).
-* An unreadable segment stays until it was unreadable for a whole reconcile (vacuum.py).
+* An unreadable segment stays until it was unreadable for a whole reconcile (vacuum.py). What a
+  newer version wrote stays. After its commit, only versions that can read it write the next.
 * A tombstone survives every merge. Only the purge drops it (purge.py), under two conditions.
   It is older than TOMBSTONES, so no event can bring an older state of the photo. And no other
   object in the bucket, including replaced ones, has an entry for the photo.
@@ -28,8 +29,10 @@ Memory: a merge holds its sources and the result, then the result twice. That is
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
+from clipsearch.errors import UnknownFormat
 from clipsearch.index.compaction.build_packs import pack_all
 from clipsearch.index.compaction.merge import merge_all
 from clipsearch.index.compaction.purge import purge_tombstones
@@ -40,17 +43,23 @@ from clipsearch.storage import Bucket
 
 __all__ = ["Report", "compact", "discard"]
 
+_log = logging.getLogger("clipsearch")
+
 
 def compact(bucket: Bucket, space: str, deadline: float, now: datetime) -> Report:
     """Merge, purge, clean up and pack the index of `space` until nothing is left to do.
 
     Starts no step that would end after `deadline` (time.monotonic()). `now`: compared with the
     times of objects and entries. Raises StorageError. A failed or killed run loses nothing, and
-    the next one continues.
+    the next one continues. Stops where the newest commit is of a newer version.
     """
     run = Run(bucket, space, deadline, now)
-    succeed_damaged_commit(bucket, space, deadline)
-    sweep(run)
-    # Pack even if merging is unfinished: a large index without packs is slow.
-    run.report.finished = all([merge_all(run) and purge_tombstones(run), pack_all(run)])
+    try:
+        succeed_damaged_commit(bucket, space, deadline)
+        sweep(run)
+        # Pack even if merging is unfinished: a large index without packs is slow.
+        run.report.finished = all([merge_all(run) and purge_tombstones(run), pack_all(run)])
+    except UnknownFormat as newer:
+        _log.error("compaction stops: %s", newer)
+        run.report.damaged += (f"{newer.name}: {newer.reason}",)
     return run.report

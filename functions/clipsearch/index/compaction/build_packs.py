@@ -15,7 +15,13 @@ from functools import partial
 
 import numpy as np
 
-from clipsearch.errors import DamagedObject, NoModel, ObjectExists, ObjectNotFound
+from clipsearch.errors import (
+    DamagedObject,
+    NoModel,
+    ObjectExists,
+    ObjectNotFound,
+    UnknownFormat,
+)
 from clipsearch.index.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
 from clipsearch.index.compaction.transaction import advance, newest_or_blank
 from clipsearch.index.format.commits import Commit
@@ -130,11 +136,15 @@ def _quantizer_for(
     bucket: Bucket, commit: Commit, large: list[str], common: Callable[[], Vectors | None]
 ) -> tuple[str, Quantizer] | None:
     """The quantizer in use, or a new one if it is missing, outgrown or damaged. None without
-    vectors to train it on."""
+    vectors to train it on. Raises UnknownFormat."""
     present = commit.quantizer
     if present and _size(commit) < GROWTH * max(1, trained_for(present)):
-        with suppress(DamagedObject, ObjectNotFound):  # readers report it
+        try:
             return present, read_quantizer(bucket, commit.space, present)
+        except UnknownFormat:
+            raise  # a new one would replace that of the newer version
+        except (DamagedObject, ObjectNotFound):
+            pass  # readers report it
     sample = _sample(bucket, commit.space, large)
     if sample is None:
         return None

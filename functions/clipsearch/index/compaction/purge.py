@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.errors import DamagedObject, ObjectNotFound
+from clipsearch.errors import DamagedObject, ObjectNotFound, UnknownFormat
 from clipsearch.index.compaction.run import WORTH_BEGINNING_S, Run, in_parallel
 from clipsearch.index.compaction.transaction import Inventory, advance, read_inventory
 from clipsearch.index.format.commits import Commit
@@ -117,6 +117,8 @@ def _facts(run: Run, inventory: Inventory, names: Iterable[str]) -> Mapping[str,
             if name in packs:
                 try:
                     return _bare(_whole(run, packs[name]))
+                except UnknownFormat:
+                    pass  # of use to the version that wrote it
                 except (DamagedObject, ObjectNotFound):
                     run.damaged_packs.add(packs[name])
             return _bare(read_segment(run.bucket, run.space, name))

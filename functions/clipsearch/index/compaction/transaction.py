@@ -10,7 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.errors import (
+    DamagedObject,
+    ObjectExists,
+    ObjectNotFound,
+    StorageError,
+    UnknownFormat,
+)
 from clipsearch.index.format.commits import (
     MAX_NUMBER,
     Commit,
@@ -58,9 +64,12 @@ def newest_or_blank(bucket: Bucket, space: str) -> Commit:
 
     An empty commit is always correct: all segments together are the right index (see
     compaction/__init__.py). Compaction only repeats the merges of the damaged commit.
+    Raises UnknownFormat for the commit of a newer version: a commit after it would discard it.
     """
     try:
         return newest_commit(bucket, space)
+    except UnknownFormat:
+        raise
     except DamagedObject as damaged:
         _log.error("the index of space %r is rebuilt from its segments: %s", space, damaged)
         return Commit(space, commit_number(damaged.name, space))
@@ -68,7 +77,7 @@ def newest_or_blank(bucket: Bucket, space: str) -> Commit:
 
 def succeed_damaged_commit(bucket: Bucket, space: str, deadline: float) -> None:
     """If the newest commit is damaged, publish an empty one after it. Then readers no longer
-    read the damaged one, and /status no longer lists it."""
+    read the damaged one, and /status no longer lists it. Raises UnknownFormat."""
     try:
         newest_commit(bucket, space)
     except DamagedObject:
@@ -98,7 +107,8 @@ def advance(
 
     After a lost race for the number, reads the newest commit and retries. Returns None if
     `change` returns None, because another run was faster. Also returns None after a lost race
-    past `deadline` (time.monotonic()). Raises StorageError after RACES lost races.
+    past `deadline` (time.monotonic()). Raises StorageError after RACES lost races, and
+    UnknownFormat as newest_or_blank().
     """
     for _ in range(RACES):
         newest = newest_or_blank(bucket, space)

@@ -6,14 +6,18 @@ commit has finished by then, or detects the deletion and refreshes.
 A damaged segment is marked obsolete if it stays unreadable for a whole reconcile. No entry is lost:
 readers already skip the segment. The reconcile finds its photos missing, and photos whose
 tombstones it held as orphans.
+
+An object that a newer version wrote is neither: this version cannot judge what it is for. Only a
+merged segment is deleted unread, because its merge has read it.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Set
+from collections.abc import Callable, Iterable, Set
 from dataclasses import replace
 
+from clipsearch.errors import DamagedObject, ObjectNotFound, UnknownFormat
 from clipsearch.index.compaction.run import Run, in_parallel
 from clipsearch.index.compaction.transaction import (
     Inventory,
@@ -21,9 +25,10 @@ from clipsearch.index.compaction.transaction import (
     read_inventory,
     settled_commit,
 )
-from clipsearch.index.format.commits import Commit
-from clipsearch.index.format.packs import parse_pack_path, quantizer_id
-from clipsearch.index.format.segments import segment_path
+from clipsearch.index.format.commits import Commit, read_commit
+from clipsearch.index.format.packs import parse_pack_path, quantizer_id, read_head
+from clipsearch.index.format.quantizer import read_quantizer
+from clipsearch.index.format.segments import read_segment, segment_path
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.storage import Bucket
 
@@ -44,18 +49,23 @@ def sweep(run: Run) -> None:
     inventory = read_inventory(run.bucket, run.space)
     # Compare pairs: after a damaged commit, a replaced segment may count again.
     dead = {
-        old for old, new in settled.replaced.items() if inventory.commit.replaced.get(old) == new
+        old
+        for old, new in settled.replaced.items()
+        if inventory.commit.replaced.get(old) == new
+        and not (new == NOWHERE and _is_newer(run, read_segment, old))
     }
     there = sorted(dead & inventory.listed.keys())
     if _delete(run, [segment_path(run.space, name) for name in there]):
         run.deleted = frozenset(dead)
-        _delete(run, [*_useless_packs(run, inventory, settled), *outdated])
+        commits = [path for path in outdated if not _is_newer(run, read_commit, path)]
+        _delete(run, [*_useless_packs(run, inventory, settled), *commits])
 
 
 def discard(bucket: Bucket, space: str, names: Set[str]) -> None:
     """Mark the segments that are still damaged as obsolete; sweep() deletes them.
 
-    `names`: segments that were unreadable for a whole reconcile. Raises StorageError.
+    `names`: segments that were unreadable for a whole reconcile. Those of a newer version stay.
+    Raises StorageError, and UnknownFormat if the newest commit is of a newer version.
     """
     damaged = SnapshotReader(bucket, space, keep_vectors=False).refresh().damaged_segments & names
 
@@ -81,11 +91,23 @@ def _useless_packs(run: Run, inventory: Inventory, settled: Commit) -> list[str]
     def is_useful(pack: str) -> bool:
         said = parse_pack_path(pack)
         can_be_named = said and said.segment in segments and said.quantizer in quantizers
-        return pack in used or bool(can_be_named)
+        return pack in used or bool(can_be_named) or _is_newer(run, read_head, pack)
 
     useless = [pack for pack in _settled(run, "packs") if not is_useful(pack)]
     quantizers |= {said.quantizer for pack in used if (said := parse_pack_path(pack))}
-    return useless + [q for q in _settled(run, "quantizers") if quantizer_id(q) not in quantizers]
+    outdated = [q for q in _settled(run, "quantizers") if quantizer_id(q) not in quantizers]
+    return useless + [q for q in outdated if not _is_newer(run, read_quantizer, q)]
+
+
+def _is_newer(run: Run, read: Callable[[Bucket, str, str], object], name: str) -> bool:
+    """Whether a newer version wrote the object that `read` reads."""
+    try:
+        read(run.bucket, run.space, name)
+    except UnknownFormat:
+        return True
+    except (DamagedObject, ObjectNotFound):
+        return False
+    return False
 
 
 def _settled(run: Run, folder: str) -> list[str]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from clipsearch.errors import DamagedObject
+from clipsearch.index.format.versions import refuse_newer
 from clipsearch.storage import Bucket, Stat
 
 FORMAT = 1
@@ -68,13 +69,16 @@ def list_commits(bucket: Bucket, space: str) -> list[Stat]:
 
 
 def newest_commit(bucket: Bucket, space: str) -> Commit:
-    """The commit with the greatest number, or an empty one with number 0. Raises DamagedObject."""
+    """The commit with the greatest number, or an empty one with number 0.
+
+    Raises UnknownFormat and DamagedObject.
+    """
     stats = list_commits(bucket, space)
     return read_commit(bucket, space, stats[-1].name) if stats else Commit(space, 0)
 
 
 def read_commit(bucket: Bucket, space: str, path: str) -> Commit:
-    """The commit in the object `path`. Raises DamagedObject and ObjectNotFound."""
+    """The commit in the object `path`. Raises UnknownFormat, DamagedObject and ObjectNotFound."""
     return _parse(path, space, bucket.read(path))
 
 
@@ -103,6 +107,9 @@ def publish_commit(bucket: Bucket, commit: Commit) -> None:
 def _parse(path: str, space: str, data: bytes) -> Commit:
     try:
         document = json.loads(data)
+        if document.get("checksum", _checksum(document)) != _checksum(document):
+            raise ValueError("its checksum does not match")
+        refuse_newer(path, document.get("format"), FORMAT)
         commit = Commit(
             space=space,
             number=commit_number(path, space),
@@ -118,8 +125,6 @@ def _parse(path: str, space: str, data: bytes) -> Commit:
         found = {key: document[key] for key in expected}
         if found != expected:
             raise ValueError(f"it has {found!r} instead of {expected!r}")
-        if document.get("checksum", _checksum(document)) != _checksum(document):
-            raise ValueError("its checksum does not match")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         # truncated: it may quote a hundred thousand names
         raise DamagedObject(path, f"it is not a commit of this space: {exc!r:.300}") from exc

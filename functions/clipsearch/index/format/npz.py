@@ -11,18 +11,27 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.errors import DamagedObject
+from clipsearch.errors import DamagedObject, UnknownFormat
+from clipsearch.index.format.versions import refuse_newer
 
 _BEGINNING = 10  # bytes before the header: magic, version 1.0, header length
 
 
-def arrays_of(path: str, data: bytes) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of the .npz file at `path`, read-only; raises DamagedObject."""
+def arrays_of(path: str, data: bytes, known: int) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of the .npz file at `path`, read-only.
+
+    Raises UnknownFormat if its `format` is greater than `known`, and DamagedObject.
+    """
+    arrays: dict[str, npt.NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            return {
-                name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()
-            }
+            for name in archive.namelist():
+                array = arrays[name.removesuffix(".npy")] = _array(archive.read(name))
+                if name == "format.npy":  # the first: later formats may have other arrays
+                    refuse_newer(path, array.tolist(), known)
+            return arrays
+    except UnknownFormat:
+        raise
     except Exception as exc:  # zipfile and numpy raise a dozen types for damaged bytes
         raise DamagedObject(path, f"it is not an .npz file ({exc!r})") from exc
 

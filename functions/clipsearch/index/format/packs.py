@@ -24,7 +24,7 @@ from clipsearch.errors import DamagedObject
 from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.npz import arrays_of
 from clipsearch.index.format.quantizer import Quantizer
-from clipsearch.index.format.segments import entries_in, segment_bytes
+from clipsearch.index.format.segments import FORMAT, entries_in, segment_bytes
 from clipsearch.storage import Bucket
 
 Halves = npt.NDArray[np.float16]
@@ -88,12 +88,12 @@ def write_pack(
 
 
 def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
-    """Raises DamagedObject and ObjectNotFound."""
+    """Raises UnknownFormat, DamagedObject and ObjectNotFound."""
     name = parse_pack_path(path)
     if name is None:
         raise DamagedObject(path, "its name is not the name of a pack")
     size = name.size
-    arrays = arrays_of(path, bucket.read(path, start=size))
+    arrays = arrays_of(path, bucket.read(path, start=size), FORMAT)
     entries = entries_in(path, space, arrays)
     missing = {"codes", "quantizer", "checksum"} - arrays.keys()
     if missing:

@@ -136,8 +136,8 @@ def write_quantizer(bucket: Bucket, space: str, path: str, quantizer: Quantizer)
 
 
 def read_quantizer(bucket: Bucket, space: str, path: str) -> Quantizer:
-    """Raises DamagedObject and ObjectNotFound."""
-    found = arrays_of(path, bucket.read(path))
+    """Raises UnknownFormat, DamagedObject and ObjectNotFound."""
+    found = arrays_of(path, bucket.read(path), FORMAT)
     missing = {"format", "space", *_ARRAYS} - found.keys()
     if missing:
         raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")

@@ -67,7 +67,7 @@ def write_entries(bucket: Bucket, space: str, entries: Entries) -> str:
 
 
 def read_segment(bucket: Bucket, space: str, name: str) -> Entries:
-    """Raises DamagedObject, and ObjectNotFound if the segment was deleted after a merge."""
+    """Raises UnknownFormat, DamagedObject, and ObjectNotFound if a merge replaced the segment."""
     path = segment_path(space, name)
     return entries_of(path, space, bucket.read(path))
 
@@ -83,7 +83,7 @@ def segment_bytes(space: str, entries: Entries, **more: Any) -> bytes:
 
 def entries_of(path: str, space: str, data: bytes) -> Entries:
     """The entries in the bytes of the segment at `path`; raises DamagedObject."""
-    entries = entries_in(path, space, arrays_of(path, data))
+    entries = entries_in(path, space, arrays_of(path, data, FORMAT))
     if len(entries.vectors) != np.count_nonzero(entries.kinds == Kind.VECTOR):
         reason = f"its {len(entries.vectors)} vectors do not match its number of photos"
         raise DamagedObject(path, reason)

@@ -1,12 +1,14 @@
 """The state of every photo, updated entry by entry.
 
-Rows are only appended, so a row number always means the same entry. `live` marks the rows that
-count. Catalogues are immutable: merging returns a new one, and running searches keep the old.
+Rows are only appended, so a row number always means the same vector. `live` marks the rows that
+count. An entry that repeats a vector, with newer facts, changes its row: a new row per repetition
+would double the memory of a search while facts are filled in. Catalogues are immutable: merging
+returns a new one, and running searches keep the old.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +18,23 @@ from clipsearch.index.format.entries import Entries, Kind, key_of
 
 Array = npt.NDArray[Any]
 
+# What two entries with the vector of one generation may differ in.
+_RENEWED = ("facts", "times", "widths", "heights")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """n entries that counted when added; p of them count now, one per photo."""
+    """n entries that counted when added; p of them count now, one per photo.
+
+    `version`: grows with every change, to compare catalogues of one reader.
+    """
 
     rows: Entries  # n of them, without vectors
     live: npt.NDArray[np.bool_]  # (n,)
     _first: npt.NDArray[np.uint64]  # (p,) first halves of the keys, sorted by whole key
     _second: npt.NDArray[np.uint64]  # (p,)
     _key_rows: npt.NDArray[np.int64]  # (p,) the live row of each key
+    version: int = 0
 
     @classmethod
     def empty(cls) -> Catalogue:
@@ -40,8 +49,8 @@ class Catalogue:
     def merged(self, new: Entries) -> tuple[Catalogue, npt.NDArray[np.int64]]:
         """A catalogue with the m `new` entries merged; their vectors are ignored.
 
-        Also returns (m,) the row of each new entry, -1 for those that do not count.
-        Costs a sort of m and copies of arrays of n; no Python work per known photo.
+        Also returns (m,) the row of each new entry, -1 for those that do not count or only renew
+        a row. Costs a sort of m and copies of arrays of n; no Python work per known photo.
         """
         given = np.full(len(new), -1)
         candidates = new.winners_by_key()
@@ -51,10 +60,14 @@ class Catalogue:
         if not counts.any():
             return self, given
         accepted, at, known = candidates[counts], at[counts], known[counts]
+        renews = known.copy()
+        renews[known] = self._repeated(new, accepted[known], self._key_rows[at[known]])
+        renewed = self._renewed(new, accepted[renews], self._key_rows[at[renews]])
+        accepted, at, known = accepted[~renews], at[~renews], known[~renews]
         counts_of_new = np.zeros(len(new), bool)
         counts_of_new[accepted] = True
         given[counts_of_new] = np.arange(len(self.live), len(self.live) + len(accepted))
-        return self._extended(new, given, accepted, at, known), given
+        return renewed._extended(new, given, accepted, at, known), given
 
     def row_of(self, name: str) -> int | None:
         """The row of the entry that counts for this photo; None if it has none."""
@@ -94,10 +107,30 @@ class Catalogue:
             undecided = undecided[at[undecided] < len(self._first)]
         return at, known
 
+    def _repeated(self, new: Entries, entries: Array, rows: Array) -> npt.NDArray[np.bool_]:
+        """(m,) whether each of `entries` (m,) has the vector of the row in `rows` (m,) again.
+
+        Its floats may differ in the last bits, as of another machine: either vector will do.
+        """
+        is_same = new.generations[entries] == self.rows.generations[rows]
+        are_vectors = (new.kinds[entries] == Kind.VECTOR) & (self.rows.kinds[rows] == Kind.VECTOR)
+        return np.asarray(is_same & are_vectors)
+
+    def _renewed(self, new: Entries, entries: Array, rows: Array) -> Catalogue:
+        """The catalogue whose `rows` (m,) have the facts of `entries` (m,)."""
+        if not len(rows):
+            return self
+        columns = {column: getattr(self.rows, column).copy() for column in _RENEWED}
+        for column, values in columns.items():
+            values[rows] = getattr(new, column)[entries]
+        return replace(self, rows=replace(self.rows, **columns), version=self.version + 1)
+
     def _extended(
         self, new: Entries, given: Array, accepted: Array, at: Array, known: Array
     ) -> Catalogue:
         """`accepted`: rows of `new` sorted by key; `at`, `known`: the results of _find for them."""
+        if not len(accepted):
+            return self
         live = np.concatenate([self.live, np.ones(len(accepted), bool)])
         live[self._key_rows[at[known]]] = False
         key_rows = self._key_rows.copy()
@@ -109,6 +142,7 @@ class Catalogue:
             _first=_inserted(self._first, at[~known], new.keys[added, 0]),
             _second=_inserted(self._second, at[~known], new.keys[added, 1]),
             _key_rows=_inserted(key_rows, at[~known], given[added]),
+            version=self.version + 1,
         )
 
 

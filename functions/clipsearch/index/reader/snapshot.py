@@ -24,7 +24,7 @@ class Snapshot:
 
     `photos`, `failures`: number of indexed and of failed photos. `updated`: when the newest entry
     was written; None without entries. `damaged`: "object: reason" of each skipped object. Photos of
-    a damaged segment may be missing.
+    a damaged segment may be missing. `newer`: segments among them that a newer version wrote.
     """
 
     space: str
@@ -35,13 +35,15 @@ class Snapshot:
     failures: int
     updated: datetime | None
     damaged: tuple[str, ...] = ()
+    newer: frozenset[str] = frozenset()
 
     @property
     def damaged_segments(self) -> frozenset[str]:
-        """The names of the segments among `damaged`."""
+        """The names of the segments among `damaged`, without `newer`: those must stay."""
         prefix = segments_prefix(self.space)
         objects = (line.partition(": ")[0] for line in self.damaged)
-        return frozenset(o.removeprefix(prefix) for o in objects if o.startswith(prefix))
+        names = frozenset(o.removeprefix(prefix) for o in objects if o.startswith(prefix))
+        return names - self.newer
 
     @cached_property
     def entries(self) -> Entries:

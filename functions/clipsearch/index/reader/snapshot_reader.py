@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError
+from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError, UnknownFormat
 from clipsearch.index.format.commits import Commit
 from clipsearch.index.format.segments import segment_path
 from clipsearch.index.reader.catalogue import Catalogue
@@ -173,7 +173,10 @@ class SnapshotReader:
         for line in said:
             if line not in self._known.snapshot.damaged:
                 _log.error("a damaged object is skipped: %s", line)
-        return snapshot if said == snapshot.damaged else replace(snapshot, damaged=said)
+        if said == snapshot.damaged:
+            return snapshot
+        newer = {n for n, (problem, _) in damaged.items() if isinstance(problem, UnknownFormat)}
+        return replace(snapshot, damaged=said, newer=frozenset(newer))
 
 
 class _Told:

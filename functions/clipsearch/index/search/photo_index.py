@@ -73,9 +73,9 @@ class PhotoIndex:
         from a different reader.
         """
         with self._lock:
-            source, live = snapshot.fresh, snapshot.catalogue.live
+            source, catalogue = snapshot.fresh, snapshot.catalogue
             if source is self._source:
-                if len(live) <= len(self._state.catalogue.live):
+                if catalogue.version <= self._state.catalogue.version:
                     return
             elif source.era < self._source.era:
                 return
@@ -83,10 +83,10 @@ class PhotoIndex:
                 raise ValueError("the snapshot is from another reader; use one index per reader")
             else:  # the reader has started over
                 self._source, self._flat, self._quantized = source, (), ()
-            self._take(source, live)
-            self._flat = pruned(self._flat, live)
-            self._quantized = pruned_quantized(self._quantized, live)
-            state = State(snapshot.catalogue, self._flat, self._quantized)
+            self._take(source, catalogue.live)
+            self._flat = pruned(self._flat, catalogue.live)
+            self._quantized = pruned_quantized(self._quantized, catalogue.live)
+            state = State(catalogue, self._flat, self._quantized)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index took vectors of the reader; use one per reader")
             self._state = state

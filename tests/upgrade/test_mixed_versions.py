@@ -1,0 +1,167 @@
+"""This version and the one before facts, on one index: neither loses or revives a photo."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clipsearch.index.format.entries import Kind
+from tests.index.making import random_units
+
+ROOT = Path(__file__).parents[2]
+BEFORE_FACTS = "5f0d38e"
+INSTANCE = Path(__file__).with_name("instance.py")
+
+State = tuple[int, int]  # generation and kind
+
+
+class Instance:
+    """A running instance. Every command ends with an answer."""
+
+    def __init__(self, functions: Path, bucket: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, INSTANCE, bucket.as_uri()],
+            env={**os.environ, "PYTHONPATH": str(functions)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def does(self, name: str, **given: Any) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps([name, given]) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def old_functions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    command = ["git", "-C", str(ROOT), "archive", BEFORE_FACTS, "functions"]
+    archive = subprocess.run(command, capture_output=True)
+    if archive.returncode:
+        pytest.skip(f"no history with {BEFORE_FACTS} here: {archive.stderr.decode()}")
+    folder = tmp_path_factory.mktemp("old")
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
+    return folder / "functions"
+
+
+@pytest.fixture
+def instances(old_functions: Path, tmp_path: Path) -> Iterator[tuple[Instance, Instance]]:
+    """(old, new), on one empty bucket."""
+    bucket = tmp_path / "index"
+    bucket.mkdir()
+    both = Instance(old_functions, bucket), Instance(ROOT / "functions", bucket)
+    yield both
+    for instance in both:
+        instance.end()
+
+
+def photo(name: str, generation: int = 1, size: int | None = None) -> dict[str, Any]:
+    seed = sum(name.encode()) * 100 + generation
+    vector = random_units(1, 4, seed)[0].tolist()
+    entry = {"name": name, "generation": generation, "kind": Kind.VECTOR, "vector": vector}
+    return entry | {"time_us": generation} | ({} if size is None else {"size": size})
+
+
+def tombstone(name: str, generation: int) -> dict[str, Any]:
+    return {"name": name, "generation": generation, "kind": Kind.TOMBSTONE, "time_us": generation}
+
+
+def failure(name: str, generation: int) -> dict[str, Any]:
+    entry = {"name": name, "generation": generation, "kind": Kind.FAILURE, "reason": "broken"}
+    return entry | {"time_us": generation}
+
+
+def sizes(answer: dict[str, Any]) -> dict[str, int]:
+    """The fact that the tests write, by photo: 0 if it is unknown."""
+    return {name: photo[3] for name, photo in answer["photos"].items()}
+
+
+def test_the_old_version_reads_what_the_new_one_writes(
+    instances: tuple[Instance, Instance],
+) -> None:
+    old, new = instances
+    new.does("write", entries=[photo("a", size=7), photo("b"), failure("c", 1)])
+    assert old.does("read")["photos"] == {
+        "a": [1, Kind.VECTOR, None, None],
+        "b": [1, Kind.VECTOR, None, None],
+        "c": [1, Kind.FAILURE, "broken", None],
+    }
+    assert old.does("read")["hits"] == new.does("read")["hits"]
+
+
+def test_the_new_version_reads_what_the_old_one_writes(
+    instances: tuple[Instance, Instance],
+) -> None:
+    old, new = instances
+    old.does("write", entries=[photo("a"), failure("c", 1)])
+    assert sizes(new.does("read")) == {"a": 0, "c": 0}
+    assert old.does("read")["hits"] == new.does("read")["hits"]
+
+
+def test_facts_that_an_old_merge_dropped_can_be_filled_in_again(
+    instances: tuple[Instance, Instance],
+) -> None:
+    old, new = instances
+    new.does("write", entries=[photo("a", size=7)])
+    new.does("write", entries=[photo("b", size=8)])
+    new.does("compact", days=0)
+    new.does("write", entries=[photo("c", size=9)])
+    assert sizes(new.does("read")) == {"a": 7, "b": 8, "c": 9}
+    for _ in range(3):
+        old.does("compact", days=1)
+    fresh = {"photos": {}, **new.does("read")}
+    assert set(fresh["photos"]) == {"a", "b", "c"}
+    new.does("write", entries=[photo("a", size=7)])
+    new.does("compact", days=1)
+    assert sizes(new.does("read"))["a"] == 7
+    assert [hit[0] for hit in old.does("read")["hits"]] == [
+        hit[0] for hit in new.does("read")["hits"]
+    ]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mixed_instances_agree_on_every_photo(
+    instances: tuple[Instance, Instance], seed: int
+) -> None:
+    old, new = instances
+    chance = random.Random(seed)
+    truth: dict[str, State] = {}
+    for step in range(40):
+        instance = chance.choice(instances)
+        if chance.random() < 0.25:
+            assert instance.does("compact", days=chance.choice([0, 1])) == []
+            continue
+        entries = []
+        for _ in range(chance.randint(1, 3)):
+            name, generation = chance.choice("abcdef"), chance.randint(1, step + 1)
+            size = chance.choice([None, 5]) if instance is new else None
+            kinds = [photo(name, generation, size)] * 3
+            entry = chance.choice([*kinds, tombstone(name, generation), failure(name, generation)])
+            entries.append(entry)
+            state = generation, int(entry["kind"])
+            truth[name] = max(truth.get(name, state), state)
+        instance.does("write", entries=entries)
+    for instance in (*instances, *chance.sample(instances, 2)):
+        instance.does("compact", days=1)
+        answers = old.does("read"), new.does("read")
+        for answer in answers:
+            found = {name: (state[0], state[1]) for name, state in answer["photos"].items()}
+            assert (found, answer["damaged"]) == (truth, [])
+        assert answers[0]["hits"] == answers[1]["hits"]
