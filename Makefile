@@ -27,7 +27,7 @@ export CHECKPOINT_DISABLE := 1
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-matching bench-models bench-precision \
-	bench-outliers bench-terms reconcile screenshot \
+	bench-outliers bench-stacks bench-terms reconcile screenshot \
 	status switch upload clean
 
 help: ## list the commands
@@ -144,6 +144,9 @@ bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn
 
 bench-look: $(VENV)/.dev ## measure which hash tells near-duplicates from other pictures [ARGS="--scenes 300"]
 	@$(VENV)/bin/python -m benchmarks.look $(ARGS)
+
+bench-stacks: $(VENV)/.dev ## measure near-duplicates: quality, and the cost at a million photos; 10 minutes [ARGS="--parts pairs"]
+	@$(VENV)/bin/python -m benchmarks.stacks $(ARGS)
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs

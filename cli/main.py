@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "cli.run.options",
     "search": "cli.search",
     "status": "cli.status",
+    "duplicates": "cli.duplicates.options",
     "reconcile": "cli.reconcile.options",
     "switch": "cli.switch.options",
     "upload": "cli.upload.options",

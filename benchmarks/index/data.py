@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import Commit, publish_commit
 from clipsearch.index.format.entries import Entries, Kind, key_of
-from clipsearch.index.format.facts import no_facts
+from clipsearch.index.format.facts import Known, no_facts
 from clipsearch.index.format.quantizer import FORMAT
 from clipsearch.index.format.segments import new_segment_name, segment_bytes, segment_path
 from clipsearch.storage.local import FolderBucket
@@ -108,8 +109,16 @@ def entries(begin: int, vectors: Vectors) -> Entries:
         vectors=vectors,
         reasons=np.zeros(0, np.uint8),
         reason_ends=np.zeros(0, np.int64),
-        facts=no_facts(count),
+        facts=_looked_at(begin, count),
     )
+
+
+def _looked_at(begin: int, count: int) -> npt.NDArray[Any]:
+    """Facts with a random hash each: no two photos are near-duplicates."""
+    facts = no_facts(count)
+    facts["flags"] = Known.LOOKED | Known.LOOK
+    facts["hash"] = np.random.default_rng(begin).integers(0, 2**64, count, np.uint64)
+    return facts
 
 
 def name_of(number: int) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from cli.common.progress import bar
 from cli.evaluate.library import Library, Vectors
 from cli.evaluate.recall import NOWHERE, Ranks
-from clipsearch.index.search.photo_index import Hit
+from clipsearch.index.search.hits import Hit
 
 DEPTH = 20  # hits of each caption
 # As search/engine/service.py: one tells whether more follow, one is the photo of `like`.

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cli.common.progress import bar
-from clipsearch.index.search.photo_index import DIGITS, rounded
+from clipsearch.index.search.ranking import DIGITS, rounded
 
 Vectors = npt.NDArray[np.float32]
 Ranks = npt.NDArray[np.int64]

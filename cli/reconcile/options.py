@@ -16,6 +16,7 @@ from cli.common.output import output_options
 from cli.run.options import options_of as run_options
 from clipsearch.errors import SettingsError
 from clipsearch.settings import PREFIX, Settings
+from clipsearch.storage import Bucket, open_bucket
 from ingest.services import Services
 
 
@@ -101,6 +102,17 @@ def of_make_run(photos: str | None) -> dict[str, str]:
         "THUMBNAILS": options.state / "thumbnails",
     }
     return {f"{PREFIX}{name}": folder.as_uri() for name, folder in folders.items()}
+
+
+def index_of(index: str | None, photos: str | None) -> Bucket:
+    """The index alone: the one named, that of the settings, or that of `clipsearch run`."""
+    url = address_of(index) if index else None if photos else os.environ.get(f"{PREFIX}INDEX")
+    if not url and is_address(photos or ""):
+        raise UsageError(f"name the index of {photos} with --index")
+    try:
+        return open_bucket(url or of_make_run(photos)[f"{PREFIX}INDEX"])
+    except ValueError as error:
+        raise UsageError(f"the index cannot be there: {error}") from error
 
 
 def address_of(value: str) -> str:

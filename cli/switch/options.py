@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ import click
 from cli.common.errors import UsageError
 from cli.common.output import quiet_option
 from cli.reconcile.options import Options as ReconcileOptions
-from cli.reconcile.options import address_of, is_address, of_make_run
+from cli.reconcile.options import index_of
 from cli.reconcile.options import options_of as reconcile_options
 from clipsearch.model.pointer import current_pointer
 from clipsearch.settings import PREFIX
-from clipsearch.storage import Bucket, open_bucket
 
 INDEX = f"{PREFIX}INDEX"
 
@@ -58,7 +56,7 @@ def command(
         _check_alone(space=space, captions=captions, prefix=prefix, **given)
         from cli.switch.switch import go_back
 
-        return go_back(_index(given["index"], given["photos"]))
+        return go_back(index_of(given["index"], given["photos"]))
     if prefix and not captions:
         raise UsageError("--prefix needs --captions, the captions of the photos there")
     if captions and not captions.expanduser().is_file():
@@ -88,14 +86,3 @@ def _filling(**buckets: str | None) -> str:
             "switch to, or fill one with clipsearch reconcile --space"
         )
     return pointer.filling
-
-
-def _index(index: str | None, photos: str | None) -> Bucket:
-    """The index alone: the one named, that of the settings, or that of `clipsearch run`."""
-    url = address_of(index) if index else None if photos else os.environ.get(INDEX)
-    if not url and is_address(photos or ""):
-        raise UsageError(f"name the index of {photos} with --index")
-    try:
-        return open_bucket(url or of_make_run(photos)[INDEX])
-    except ValueError as error:
-        raise UsageError(f"the index cannot be there: {error}") from error

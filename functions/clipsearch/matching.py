@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Match = Literal["good", "maybe", "none"]
 
+DIGITS = 3  # of a confidence
 GOOD, MAYBE = 0.5, 0.1  # the least confidence of a good match, and of a possible one
 
 # The search for a gap between matches and others, in the products with the sample. Measured with
@@ -85,9 +86,14 @@ class Rule:
         return start + float(moves[costs.argmin()])
 
     def confidence(self, score: float, threshold: float) -> float:
-        """The probability that a photo with this score matches, to 3 digits."""
+        """The probability that a photo with this score matches, to DIGITS digits."""
         steps = max(-40.0, min(40.0, self.slope * (score - threshold)))
-        return round(1 / (1 + math.exp(-steps)), 3)
+        return round(1 / (1 + math.exp(-steps)), DIGITS)
+
+    def score_of(self, confidence: float, threshold: float) -> float:
+        """The least score with this confidence, from 0.001 to 1."""
+        exact = confidence - 0.5 * 10**-DIGITS  # it is rounded up
+        return threshold + math.log(exact / (1 - exact)) / self.slope
 
 
 def match_of(confidence: float) -> Match:

@@ -24,7 +24,12 @@ from search.http.errors import UnknownPath, WrongMethod, problem_of
 from search.http.params import MAX_IMAGES, checked, labels_of, term_of_embed
 from search.http.responses import finished, json_answer, problem_response
 from search.http.reuse import reusable
-from search.searches import search_by_address, search_by_form, search_by_json
+from search.searches import (
+    facets_by_address,
+    search_by_address,
+    search_by_form,
+    search_by_json,
+)
 
 Handler = Callable[[Request, Timing], Awaitable[Response]]
 
@@ -113,6 +118,7 @@ async def _docs(request: Request, timing: Timing) -> Response:
 ROUTES: dict[str, dict[str, Handler]] = {
     "/": {"GET": search_by_address, "POST": search_by_form},
     "/search": {"POST": search_by_json},
+    "/facets": {"GET": facets_by_address},
     "/classify": {"POST": _classify},
     "/embed": {"GET": _embed_by_address, "POST": _embed_by_form},
     "/status": {"GET": _status},

@@ -1,12 +1,14 @@
-"""The searches: by the URL of the request, by a form, and by JSON."""
+"""The searches: by the URL of the request, by a form, and by JSON; and the facets of a search."""
 
 from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from clipsearch.errors import NotReady
 from clipsearch.images.decode import MAX_BYTES
 from search import resources
+from search.engine.errors import detail_of
 from search.engine.query import Query
 from search.engine.timing import Timing
 from search.forms import Pairs, with_form
@@ -17,14 +19,29 @@ from search.http.responses import answered, json_answer, start, wants_page
 
 
 async def search_by_address(request: Request, timing: Timing) -> Response:
-    if not request.query_params and wants_page(request):
-        return start(resources.settings().site_url)
     query = query_of_get(request.query_params.multi_items())
     if query.url is not None:
         return await _with_fetched(request, query, lambda q: _with_picture(request, q, timing))
-    async with resources.texts.place(request) as place:
-        answer = await place.run(lambda: resources.service(timing).answer(query, timing))
+    try:
+        async with resources.texts.place(request) as place:
+            answer = await place.run(lambda: resources.service(timing).answer(query, timing))
+    except NotReady as error:
+        if request.query_params or not wants_page(request):
+            raise
+        return start(detail_of(error), resources.settings().site_url)
     return answered(request, query, answer, resources.settings().site_url)
+
+
+async def facets_by_address(request: Request, timing: Timing) -> Response:
+    query = query_of_get(request.query_params.multi_items())
+
+    def work(query: Query) -> Response:
+        return json_answer(resources.service(timing).facets(query, timing))
+
+    if query.url is not None:
+        return await _with_fetched(request, query, work)
+    async with resources.texts.place(request) as place:
+        return await place.run(lambda: work(query))
 
 
 async def search_by_form(request: Request, timing: Timing) -> Response:

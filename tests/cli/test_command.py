@@ -51,7 +51,8 @@ def test_the_help_lists_all_commands(said):
     [
         (["serach", "x"], "there is no command 'serach'; did you mean 'search'?"),
         (["frobnicate"], "there is no command 'frobnicate'; see clipsearch --help"),
-        (["search"], "missing argument 'QUERY'; see clipsearch search --help"),
+        (["search", "--sort", "best"], "invalid value for '--sort': 'best' is not one of"),
+        (["search", "--format", "jpg"], "invalid value for '--format': 'jpg' is not one of 'jpeg'"),
         (["search", "x", "-n", "0"], "-n is '0'; it must be a whole number from 1 to 100"),
         (["search", "x", "--ulr", "y"], "no such option '--ulr'"),
         (["search", "x", "--url", "localhost:8081"], "'localhost:8081' is not a URL;"),
@@ -86,9 +87,9 @@ def search(monkeypatch):
     """In place of a running search: what was asked, and its answer."""
     asked = []
     results = [
-        {"name": "two\x1b.jpg", "similarity": 27.04, "url": "http://here/photos/two%1B.jpg"},
-        {"name": "b c.jpg", "similarity": 9.5, "url": "http://here/photos/b%20c.jpg"},
-        {"name": "d.jpg", "similarity": None, "score": 1.234567, "url": "http://here/d.jpg"},
+        {"name": "two\x1b.jpg", "score": 0.2704, "similarity": 27.04},
+        {"name": "b c.jpg", "score": 0.095, "similarity": 9.5},
+        {"name": "d.jpg", "score": 1.234567, "similarity": None},
     ]
 
     def ask(url, path, parameters=(), body=b"", kind=""):
@@ -113,6 +114,49 @@ def test_search_by_several_terms(said, search):
     [(_, _, parameters, _, _)] = search
     texts = [("q", "two cats"), ("q", "snow"), ("q", "ice"), ("not", "night")]
     assert parameters == [*texts, ("like", "a b.jpg"), ("limit", "10")]
+
+
+def test_search_with_filters(said, search):
+    filters = {
+        "folder": "2023/Italy",
+        "name": "beach",
+        "after": "2023-07",
+        "before": "2023-08-01T12:00+02:00",
+        "near": "-33.9,151.2,10",
+        "orientation": "portrait",
+        "min_megapixels": "8",
+    }
+    options = [part for n, v in filters.items() for part in (f"--{n.replace('_', '-')}", v)]
+    formats = ("--format", "jpeg", "--format", "heic", "--sort", "oldest")
+    assert said("search", "cats", *options, *formats)[0] == 0
+    [(_, _, parameters, _, _)] = search
+    assert parameters[0] == ("q", "cats")
+    assert parameters[-2:] == [("sort", "oldest"), ("limit", "10")]
+    given = [*filters.items(), ("format", "jpeg"), ("format", "heic")]
+    assert sorted(parameters[1:-2]) == sorted(given)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--not", "night")], ids=str)
+def test_search_without_words(said, search, arguments):
+    assert said("search", *arguments)[0] == 0
+    [(_, _, parameters, _, _)] = search
+    assert [name for name, _ in parameters] == [*(["not"] if arguments else []), "limit"]
+
+
+def test_a_list_is_printed_with_dates(said, monkeypatch):
+    unscored = {"score": None, "similarity": None}
+    results = [
+        {"name": "a.jpg", "taken": "2023-07-14T18:03:22", "uploaded": None, **unscored},
+        {"name": "b.jpg", "taken": None, "uploaded": "2023-07-13T18:03:22Z", **unscored},
+        {"name": "c.jpg", "taken": None, "uploaded": None, **unscored},
+    ]
+    answer = {"results": results, "index": {"photos": 3}}
+    monkeypatch.setattr("cli.search.ask", lambda *_: answer)
+    assert said("search")[1] == "2023-07-14  a.jpg\n2023-07-13  b.jpg\n            c.jpg\n"
+    results.clear()
+    assert said("search", "--folder", "a")[1] == "No photo fits. Try other words or filters.\n"
+    answer["index"]["photos"] = 0
+    assert said("search")[1].startswith("No photos yet.")
 
 
 def test_search_prints_paths_or_json(said, search):

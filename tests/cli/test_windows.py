@@ -38,6 +38,7 @@ sys.exit(main(sys.argv[1:]))
         ["run", "."],
         ["upload", ".", "gs://photos"],
         ["coco", "gs://photos"],
+        ["duplicates"],
         ["reconcile", "--plan"],
         ["evaluate"],
     ],

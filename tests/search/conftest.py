@@ -17,6 +17,7 @@ from tests.support.pictures import jpeg
 from tests.support.tiny_bundle import make_tiny_bundle
 
 ROOT = Path(__file__).parents[2]
+LIBRARY = 120
 MAIN = str(ROOT / "functions/main.py")
 
 
@@ -182,6 +183,23 @@ def client_of(monkeypatch):
 @pytest.fixture
 def client(gallery, client_of):
     return client_of(gallery)
+
+
+@pytest.fixture
+def photos(empty_gallery):
+    """LIBRARY photos with facts."""
+    from tests.search.library import random_photos
+
+    empty_gallery.publish()
+    photos = random_photos(LIBRARY, empty_gallery.encoder.encode_text(["blue"]).vectors[0])
+    empty_gallery._write([photo.entry() for photo in photos])
+    return photos
+
+
+@pytest.fixture
+def library(empty_gallery, photos, client_of):
+    """A client of `photos`."""
+    return client_of(empty_gallery)
 
 
 @pytest.fixture

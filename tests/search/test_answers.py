@@ -97,13 +97,13 @@ def test_long_text_is_cut_and_the_answer_says_so(client):
 def test_equal_scores_are_in_the_order_of_names_and_pages_do_not_tear(gallery, client):
     """20 equal photos in pages of 3: every page ends within a tie."""
     gallery.add(**{f"same{number:02}": "cyan" for number in range(20)})
-    whole = names(client.get("/?q=cyan&limit=100"))
+    whole = names(client.get("/?q=cyan&limit=100&stack=0"))
     assert whole[:20] == [f"same{number:02}.jpg" for number in range(20)]
     assert len(whole) == 24
 
     for start in (
-        lambda **page: client.get("/", params={"q": "cyan", "limit": 3, **page}),
-        lambda **page: client.post_image(png("cyan"), limit=3, **page),
+        lambda **page: client.get("/", params={"q": "cyan", "limit": 3, "stack": 0, **page}),
+        lambda **page: client.post_image(png("cyan"), limit=3, stack=0, **page),
     ):
         paged, page = [], {}
         while True:

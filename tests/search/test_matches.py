@@ -33,10 +33,12 @@ def photo(scene, seed):
 def demo(tmp_path, client_of):
     """Makes a client of a library of these scenes: 000.png, 001.png, …"""
 
-    def make(*scenes, bundle=BUNDLE, **settings):
+    def make(*scenes, bundle=BUNDLE, copies=1, **settings):
         gallery = Gallery(tmp_path / "demo", bundle)
         gallery.publish()
         gallery.add_all({f"{i:03}.png": photo(scene, i) for i, scene in enumerate(scenes)})
+        for copy in range(1, copies):
+            gallery.add_all({f"{i:03} {copy}.png": photo(s, i) for i, s in enumerate(scenes)})
         return client_of(gallery, **settings)
 
     return make
@@ -188,12 +190,22 @@ def test_many_matches_are_counted_up_to_a_limit_and_then_estimated(demo, monkeyp
     client = demo(*RED_CARS * 8, *NO_CARS)
     for limit, counted in ((40, 8), (5, 100)):  # told by the page, and by a longer search
         monkeypatch.setattr("search.engine.matches.COUNTED", counted)
-        answer = asked(client, q="a red car", limit=limit)
+        answer = asked(client, q="a red car", limit=limit, stack=0)
         assert answer["matches"] == {"count": 32, "estimated": False}
     monkeypatch.setattr("search.engine.matches.COUNTED", 8)
-    answer = asked(client, q="a red car", limit=5)
+    answer = asked(client, q="a red car", limit=5, stack=0)
     assert answer["matches"]["estimated"]
     assert 16 <= answer["matches"]["count"] <= 48  # of 20 photos, so roughly
+
+
+@pytest.mark.parametrize("match", ["good", "maybe"])
+def test_near_duplicates_count_as_photos(demo, match):
+    client = demo(*RED_CARS, *NO_CARS, copies=8)
+    found = asked(client, q="a red car", limit=100, min_match=match)
+    alone = asked(client, q="a red car", limit=100, min_match=match, stack=0)
+    assert found["matches"] == alone["matches"] == {"count": 32, "estimated": False}
+    assert sum(1 + len(r["also"]) for r in found["results"]) == len(alone["results"])
+    assert len(found["results"]) == len(alone["results"]) / 8
 
 
 def test_the_page_says_it(demo):

@@ -7,10 +7,13 @@ import pytest
 from clipsearch.images.decode import MAX_BYTES, MAX_PIXELS
 from clipsearch.images.kinds import FORMATS
 from clipsearch.version import __version__
-from search.engine.query import LIMIT_DEFAULT, MAX_TERMS
+from search.engine.criteria import ORIENTATIONS
+from search.engine.query import LIMIT_DEFAULT, MAX_TERMS, SORTS
 from search.engine.status import FAILURES_SHOWN
 from search.http.body import GRACE, MAX_ARRIVAL, MIN_RATE
 from search.http.errors import TABLE
+from search.http.filters import FILTER_PARAMETERS, MOST_KM, MOST_MEGAPIXELS, NEAR_KEYS
+from search.http.filters import FORMATS as FORMATS_OF_FILTERS
 from search.http.json_query import QUERY_KEYS, TERM_KEYS
 from search.http.params import (
     EMBED_PARAMETERS,
@@ -21,6 +24,7 @@ from search.http.params import (
     MAX_LABELS,
     MIN_LABELS,
     POST_PARAMETERS,
+    STACKS,
 )
 from search.main import ROUTES
 from tests.support.json_schema import faults, resolved, walk
@@ -45,7 +49,7 @@ def test_parameters_are_those_of_the_function(document):
         operation = document["paths"][path][method]
         return [resolved(document, p)["name"] for p in operation["parameters"]]
 
-    assert tuple(named("get")) == GET_PARAMETERS
+    assert tuple(named("get")) == tuple(named("get", "/facets")) == GET_PARAMETERS
     form_schema = document["components"]["schemas"]["Form"]
     assert form_schema["properties"].keys() == {"image", *POST_PARAMETERS}
     assert tuple(named("get", "/embed")) == EMBED_PARAMETERS
@@ -62,6 +66,18 @@ def test_parameters_are_those_of_the_function(document):
     limits.append(form_schema["properties"]["limit"])
     assert schemas["Search"]["properties"].keys() == set(QUERY_KEYS)
     assert schemas["Term"]["properties"].keys() == set(TERM_KEYS)
+    assert tuple(schemas["Filter"]["properties"]) == FILTER_PARAMETERS
+    assert tuple(schemas["Near"]["properties"]) == NEAR_KEYS
+    assert schemas["Near"]["properties"]["km"]["maximum"] == MOST_KM
+    assert tuple(schemas["Format"]["enum"]) == FORMATS_OF_FILTERS
+    assert tuple(schemas["Orientation"]["enum"]) == ORIENTATIONS
+    assert tuple(schemas["Sort"]["enum"]) == SORTS
+    assert document["components"]["parameters"]["stack"]["schema"]["enum"] == list(STACKS)
+    for node in walk(document):
+        if isinstance(node, dict) and "min_megapixels" in node:
+            size = node["min_megapixels"]
+            size = size.get("schema", size)
+            assert (size["minimum"], size["maximum"]) == (0, MOST_MEGAPIXELS)
     assert schemas["Search"]["properties"]["terms"]["maxItems"] == MAX_TERMS
     limits.append(schemas["Search"]["properties"]["limit"])
     for limit in limits:
@@ -96,7 +112,13 @@ def test_pictures_are_files_and_constants_have_types(document):
 
 def test_answers_may_grow_and_requests_may_not(document):
     schemas = document["components"]["schemas"]
-    sent = {"Search", "Term", *(name for name in schemas if name.endswith("Form"))}
+    sent = {
+        "Search",
+        "Term",
+        "Filter",
+        "Near",
+        *(name for name in schemas if name.endswith("Form")),
+    }
     for name, schema in schemas.items():
         closed = [node for node in walk(schema) if isinstance(node, dict)]
         assert any("additionalProperties" in node for node in closed) == (name in sent), name

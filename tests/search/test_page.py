@@ -176,19 +176,78 @@ def test_the_page_of_a_like_leads_on_too(client):
     assert len(Page(client.get(f"/{more}", headers=BROWSER)).all("img")) == 1
 
 
-def test_without_a_query_it_is_a_form_for_a_browser_and_an_error_for_a_program(client):
+def test_without_a_query_it_is_a_form_with_the_newest_photos(gallery, client):
+    gallery.add(newest="yellow")
     response = client.get("/", headers=BROWSER)
     assert response.status_code == 200
     page = Page(response)
-    assert "Type what you are looking for, or choose a picture." in page.text
+    assert "Type what you are looking for, or choose a picture. Photos, newest first:" in page.text
     assert page.all("form")
-    assert not [tag for tag, attributes in page.tags if attributes.get("role") == "alert"]
-    assert client.get("/").status_code == 400
+    images = page.all("img")
+    assert len(images) == 5
+    assert images[0]["alt"] == "newest.jpg"
+    listed = client.get("/").json()["results"]
+    assert [image["src"] for image in images] == [photo["thumbnail_url"] for photo in listed]
+    assert [time["datetime"] for time in page.all("time")] == [p["uploaded"] for p in listed]
+
+
+def test_before_the_first_photo_it_is_a_form_with_a_friendly_line(empty_gallery, client_of):
+    client = client_of(empty_gallery)
+    for ready in (lambda: None, empty_gallery.publish):
+        ready()
+        response = client.get("/", headers=BROWSER)
+        assert response.status_code == 200
+        page = Page(response)
+        assert page.all("form")
+        assert not [tag for tag, attributes in page.tags if attributes.get("role") == "alert"]
+        assert client.get("/").status_code == 503
+    assert "No photos yet. Add some to the bucket" in page.text
+    empty_gallery.add(red="red")
+    empty_gallery.remove("red.jpg")
+    page = Page(client_of(empty_gallery).get("/", headers=BROWSER))
+    assert "No photos yet." in page.text
+
+
+def test_an_empty_form_leads_to_the_start(client):
+    response, where = follow(client, ("q", None, b" "), ("image", "", b""))
+    assert where == "?"
+    assert len(Page(response).all("img")) == 4
+
+
+def test_filters_stay_with_the_next_page_and_the_next_search(gallery, client):
+    unlike = "maroon", "orange", "pink", "purple"  # equal photos would be one result
+    gallery.add_all({f"2023/{n}.jpg": jpeg(c) for n, c in enumerate(unlike)})
+    asked = {"folder": "2023", "orientation": "landscape", "sort": "oldest", "after": "2020"}
+    page = Page(client.get("/", params={"q": "red", "limit": 3, **asked}, headers=BROWSER))
+    assert "Only photos in 2023/, from 2020-01-01 on, landscape." in page.text
+    hidden = [f for f in page.all("input") if f.get("type") == "hidden"]
+    kept = {field["name"]: field["value"] for field in hidden}
+    assert kept == {**asked, "folder": "2023/", "after": "2020-01-01"}
+    [more] = [link["href"] for link in page.all("a") if link.get("rel") == "next"]
+    likes = [link["href"] for link in page.all("a") if "like=" in link["href"]]
+    assert likes[0] == (
+        "?like=2023%2F0.jpg&folder=2023%2F&after=2020-01-01&orientation=landscape&limit=3"
+    )
+    second = Page(client.get(f"/{more}", headers=BROWSER))
+    names = [image["alt"] for image in page.all("img") + second.all("img")]
+    assert names == [f"2023/{n}.jpg" for n in range(4)]
+    fields = [(name, None, value.encode()) for name, value in kept.items()]
+    response, where = follow(client, ("q", None, b""), ("image", "", b""), *fields)
+    assert where == "?folder=2023%2F&after=2020-01-01&orientation=landscape&sort=oldest"
+    assert [i["alt"] for i in Page(response).all("img")] == names
+    [all_photos] = [a for a in Page(response).all("a") if a["href"] == "?sort=oldest"]
+    assert len(Page(client.get(f"/{all_photos['href']}", headers=BROWSER)).all("img")) == 8
+    some = "near=41.9,12.5,10&format=png&format=gif&min_megapixels=8&name=b&before=2024"
+    page = Page(client.get(f"/?q=red&{some}", headers=BROWSER))
+    said = "with b in the name, before 2024-01-01, at least 8 megapixels, within 10 km of 41.9,12.5"
+    assert f"Only photos {said}, gif or png." in page.text
+    nothing = Page(client.get("/?folder=2024", headers=BROWSER))
+    assert "No photo fits. Only photos in 2024/." in nothing.text
 
 
 def test_an_error_is_a_page_with_its_status(client):
     for path, status, said in (
-        ("/?limit=3", 400, "Type what you are looking for, or choose a picture."),
+        ("/?after=never", 400, "After must be a date or time such as 2023"),
         ("/?like=nobody.jpg", 404, "The photo 'nobody.jpg' is not in the index."),
         ("/nothing", 404, "Unknown path '/nothing'; allowed: /, "),
     ):

@@ -59,4 +59,4 @@ def test_a_cursor_of_another_template_is_refused(gallery, client_of, templated, 
     gallery.index.delete(f"models/{gallery.space}/{MODEL_JSON}")
     gallery.publish()
     again = client_of(gallery).get("/", params=following)
-    assert_problem(again, 400, "cursor belongs to another query or to an earlier model")
+    assert_problem(again, 400, "cursor belongs to another query, filter or order")

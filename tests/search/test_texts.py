@@ -22,13 +22,18 @@ def test_a_text_of_invisible_characters_is_an_empty_text(client, text):
         data = words.encode()
         yield client.get("/", params={"q": words})
         yield client.get("/embed", params={"q": words})
-        yield client.post(**form(("q", None, data)))
         yield client.post("/embed", **form(("q", None, data)))
         yield classify(client, png("red"), "red", words)
 
     for found, empty in zip(ask(text), ask(" "), strict=True):
         assert found.status_code == 400
         assert found.json() == empty.json()
+
+
+@pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
+def test_in_a_form_an_invisible_text_means_no_term(client, text):
+    found = client.post(**form(("q", None, text.encode()))).json()
+    assert found["results"] == client.get("/").json()["results"]
 
 
 def test_beside_a_picture_an_invisible_text_means_no_words(client):

@@ -15,15 +15,16 @@ PHOTOS = 400
 @pytest.fixture
 def instances(empty_gallery, tmp_path, tiny_bundle, client_of):
     """Makes two clients of the same photos, `spread` apart from each other in vector and score;
-    the second has them in float16."""
+    the second has them in float16. `copies`: how many of each."""
 
-    def make(spread):
+    def make(spread, copies=1):
         from clipsearch.index.format.entries import Entry, Kind
 
         empty_gallery.publish()
         random = np.random.default_rng(0)
         blue = empty_gallery.encoder.encode_text(["blue"]).vectors[0]
-        vectors = blue + spread * random.standard_normal((PHOTOS, len(blue)))
+        vectors = blue + spread * random.standard_normal((PHOTOS // copies, len(blue)))
+        vectors = np.tile(vectors, (copies, 1))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         other = Gallery(tmp_path / "other", tiny_bundle)
         other.publish()
@@ -70,5 +71,5 @@ def test_where_too_many_are_as_alike_the_order_alone_does(instances):
     assert PHOTOS > MAX_GIVEN
     client, _ = instances(0)
     for limit in (7, 100):
-        names = list(itertools.chain(*parts([client], limit, q="blue")))
+        names = list(itertools.chain(*parts([client], limit, q="blue", stack=0)))
         assert names == [f"{n:03}.jpg" for n in range(PHOTOS)]

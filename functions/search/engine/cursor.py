@@ -25,6 +25,8 @@ TOLERANCE = 2e-4
 # They must fit into a URL. If more photos have nearly equal scores, the order alone decides.
 MAX_GIVEN = 150
 
+LATEST = 2**53  # larger dates are not exact as a float
+
 Given = tuple[float, bytes]  # score, digest of the name
 Balances = tuple[tuple[float, float], ...]  # mean and spread of each term, as float32
 
@@ -48,6 +50,11 @@ class Cursor:
     def after(self) -> tuple[float, str]:
         """The score and the name after which the next page is searched."""
         return (self.score + TOLERANCE, "") if self.given else (self.score, self.name)
+
+    @property
+    def date_and_name(self) -> tuple[int, str]:
+        """In the order by date, the score is a date: seconds since 1970."""
+        return int(max(-LATEST, min(self.score, LATEST))), self.name
 
     def has_given(self, name: str) -> bool:
         mark = _digest(name)

@@ -11,12 +11,14 @@ from clipsearch.matching import GOOD, MAYBE, Match, Rule, match_of
 from search.engine.errors import BadQuery
 from search.engine.model import Model
 from search.engine.query import Query
+from search.engine.state import State
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from clipsearch.index.search.photo_index import Hit, PhotoIndex
+    from clipsearch.index.search.filter import Filter
+    from clipsearch.index.search.hits import Hit
 
 # Up to so many matches are counted, and not estimated, in a library larger than the sample.
 COUNTED = 1000
@@ -29,13 +31,15 @@ LEAST: dict[str, float] = {"good": GOOD, "maybe": MAYBE}
 class Matches:
     """Judges the results of a query of one term.
 
-    `threshold`: the score from which a match is good. `like`: the photo that is no result.
+    `threshold`: the score from which a match is good. `filter`: which photos count. `like`: the
+    photo that is no result.
     """
 
     rule: Rule
     threshold: float
     vector: "NDArray[np.float32]"
-    index: "PhotoIndex"
+    state: State
+    filter: "Filter"
     like: str | None = None
 
     def facts(self, score: float) -> dict[str, Any]:
@@ -49,31 +53,51 @@ class Matches:
         rule, wanted = self.rule, LEAST[match]
         return [hit for hit in hits if rule.confidence(hit.score, self.threshold) >= wanted]
 
-    def count(self, hits: "Sequence[Hit]", photos: int) -> dict[str, Any]:
-        """The field `matches`. `hits`: the first page. `photos`: of the library."""
+    def least_score(self, match: str) -> float:
+        """The score from which photos have at least this match: LEAST."""
+        return self.rule.score_of(LEAST[match], self.threshold)
+
+    def count(self, hits: "Sequence[Hit]", is_whole: bool) -> dict[str, Any]:
+        """The field `matches`. `hits`: the first page. `is_whole`: no page follows."""
         good = len(self.least(hits, "good"))
-        if good < len(hits) or len(hits) >= photos - (self.like is not None):
-            return {"count": good, "estimated": False}
-        sample = self.index.sample @ self.vector
-        share = float((sample >= self.threshold).mean())
+        if good < len(hits) or is_whole:
+            return exactly(good)
+        top = self.state.index.search(self.vector, COUNTED + 1, filter=self.filter)
+        others = [hit for hit in top if hit.name != self.like]
+        good = len(self.least(others, "good"))
+        return exactly(good) if good < COUNTED else self._of_many(good, len(top) - len(others))
+
+    def _of_many(self, at_least: int, likes: int) -> dict[str, Any]:
+        """`likes`: how many photos that fit the filter are no results."""
+        index, photos = self.state.index, self.state.snapshot.photos
+        if not self.filter.is_all:  # the sample is of the whole library
+            matching = index.matching(self.vector, self.least_score("good"), self.filter)
+            return exactly(len(matching) - likes)
+        sample = index.sample @ self.vector
+        count = round(float((sample >= self.threshold).mean()) * photos)
         if len(sample) >= photos:
-            return {"count": round(share * photos) - (self.like is not None), "estimated": False}
-        top = self.index.search(self.vector, COUNTED + 1)
-        good = len(self.least([hit for hit in top if hit.name != self.like], "good"))
-        if good < COUNTED:
-            return {"count": good, "estimated": False}
-        return {"count": max(good, round(share * photos)), "estimated": True}
+            return exactly(count - likes)
+        return {"count": max(at_least, count), "estimated": True}
+
+
+def exactly(count: int) -> dict[str, Any]:
+    """The field `matches` for a number that is no estimate."""
+    return {"count": count, "estimated": False}
 
 
 def matches_of(
-    query: Query, model: Model, vectors: "Sequence[NDArray[np.float32]]", index: "PhotoIndex"
+    query: Query,
+    model: Model,
+    vectors: "Sequence[NDArray[np.float32]]",
+    state: State,
+    filter: "Filter",
 ) -> Matches | None:
-    """`vectors`: one (D,) for each term. None if there are several, or no numbers in the model.
+    """`vectors`: one (D,) for each term. None unless there is one, and the model has the numbers.
 
     Raises BadQuery if the query needs them for `min_match`.
     """
     bundle = model.encoder.bundle
-    if bundle.matching is None or len(vectors) > 1:
+    if bundle.matching is None or len(vectors) != 1:
         if query.min_match is not None:
             raise BadQuery(_reason(len(vectors) > 1))
         return None
@@ -85,8 +109,8 @@ def matches_of(
         import numpy as np
 
         neutral = np.array(bundle.text_direction, np.float32)
-    limit = rule.threshold(vector, index.sample, neutral)
-    return Matches(rule, limit, vector, index, like=term.like)
+    limit = rule.threshold(vector, state.index.sample, neutral)
+    return Matches(rule, limit, vector, state, filter, like=term.like)
 
 
 def _reason(is_combined: bool) -> str:

@@ -1,12 +1,15 @@
-"""A search query: its terms and its page of results."""
+"""A search query: its terms, its criteria and its page of results."""
 
 from dataclasses import dataclass, replace
 
+from search.engine.criteria import ALL, Criteria
 from search.engine.cursor import Cursor
 from search.engine.picture import Picture
 
 LIMIT_DEFAULT = 24
 MAX_TERMS = 8
+
+RELEVANCE, NEWEST, OLDEST = SORTS = ("relevance", "newest", "oldest")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +34,35 @@ class Term:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """1 to MAX_TERMS terms, at least one of them wanted, at most one with a `url`.
+    """Up to MAX_TERMS terms, at most one with a `url`. If there are any, one of them is wanted.
 
-    `limit` and `cursor` select the page of results. `min_match` ("good" or "maybe") leaves out
-    worse matches.
+    `criteria` limit what is found. `sort`: of SORTS. `stack`: whether near-duplicates are one
+    result. `limit` and `cursor` select the page of results. `min_match` ("good" or "maybe")
+    leaves out worse matches; it needs a term.
     """
 
-    terms: tuple[Term, ...]
+    terms: tuple[Term, ...] = ()
+    criteria: Criteria = ALL
+    sort: str = RELEVANCE
+    stack: bool = True
     limit: int = LIMIT_DEFAULT
     cursor: Cursor | None = None
     min_match: str | None = None
 
     @property
+    def order(self) -> str:
+        """`sort`. Without a term nothing is relevant, so the newest photos come first."""
+        return NEWEST if self.sort == RELEVANCE and not self.terms else self.sort
+
+    @property
     def texts(self) -> list[str]:
         """The wanted texts."""
         return [term.text for term in self.terms if term.text is not None and term.is_wanted]
+
+    @property
+    def likes(self) -> set[str]:
+        """The indexed photos among the terms, which are no results."""
+        return {term.like for term in self.terms if term.like is not None}
 
     @property
     def has_image(self) -> bool:

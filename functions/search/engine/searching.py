@@ -1,138 +1,69 @@
-"""Finds the page of photos for a query of one term or several.
+"""Finds a page of photos, the most relevant ones first.
 
 Imported on the first search, not with main.py (see search.engine.state).
 """
 
-import hashlib
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from clipsearch.errors import NotReady
-from search.engine import embedding
-from search.engine.cursor import cursor_behind, encode_cursor, fingerprint
-from search.engine.errors import BadQuery
-from search.engine.model import Embedding, Model
-from search.engine.query import Query, Term
-from search.engine.state import State
-from search.engine.timing import Timing
+from search.engine.asked import Asked
+from search.engine.cursor import cursor_behind, encode_cursor
+from search.engine.page import Page
+from search.engine.stacking import Place, Ranking, Start, cap_of, results_of
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from clipsearch.index.search.combination import Combination
-    from clipsearch.index.search.photo_index import Hit
+    from clipsearch.index.search.hits import Hit
 
 
-@dataclass(frozen=True)
-class Page:
-    """`scores`: one for each hit; the cosine if the query has one term, else standardised."""
+def page_by_relevance(asked: Asked, mark: bytes) -> Page:
+    """`mark`: the query's fingerprint. The photos of `like` are never among the results.
 
-    hits: "list[Hit]"
-    scores: list[float]
-    next_cursor: str | None
-
-    def first(self, count: int) -> "Page":
-        """The first hits of the page. If any are cut off, no page follows."""
-        if count == len(self.hits):
-            return self
-        return Page(self.hits[:count], self.scores[:count], None)
-
-
-def fingerprint_of(query: Query, model: Model) -> bytes:
-    """Identifies the terms with their weights, min_match and the model.
-
-    The weight of one term is no part.
+    Raises BadQuery.
     """
-    terms = query.terms
-    parts: list[str | bytes | None] = [model.space]
-    if query.min_match is not None:
-        parts.append(query.min_match)
-    for term in terms:
-        weight = () if len(terms) == 1 else (repr(float(term.weight)),)
-        parts += [*weight, term.text, term.like, *_pictures(term)]
-    # models of one space may differ in their text template, which changes the order of results
-    template = model.encoder.bundle.variant.text_template
-    if template is not None and any(term.text is not None for term in terms):
-        parts.append(template)
-    return fingerprint(*parts)
-
-
-def _pictures(term: Term) -> tuple[bytes | None, bytes | None]:
-    image = None if term.image is None else hashlib.sha256(term.image).digest()
-    return image, None if term.picture is None else term.picture.numbers
-
-
-def state_and_embeddings(
-    query: Query, model: Model, timing: Timing
-) -> tuple[State, list[Embedding]]:
-    """Return the index and the vector of each term.
-
-    A cold start loads encoder and index at the same time. If both fail, raises the error of the
-    index.
-    """
-
-    def encoded(timing: Timing) -> list[Embedding | None]:
-        return [
-            None if term.like is not None else embedding.embedded(term, model, timing)
-            for term in query.terms
-        ]
-
-    if model.keeper.is_loaded or all(term.like is not None for term in query.terms):
-        state = _indexed(model, timing)
-        found = encoded(timing)
-    else:
-        with ThreadPoolExecutor(1, "search-encoder") as beside:
-            encoding = beside.submit(encoded, Timing())
-            state = _indexed(model, timing)
-            with timing.phase("load"):
-                found = encoding.result()
-    return state, [
-        one or Embedding(state.index.vector_of(term.like or ""), False)
-        for term, one in zip(query.terms, found, strict=True)
-    ]
-
-
-def _indexed(model: Model, timing: Timing) -> State:
-    with timing.phase("load"):
-        state = model.keeper.state()
-    state.check()
-    if not state.has_index:
-        raise NotReady("an index of photos")
-    return state
-
-
-def page_of(query: Query, vectors: "list[NDArray[np.float32]]", state: State, mark: bytes) -> Page:
-    """`vectors`: one (D,) for each term. `mark`: fingerprint_of(query).
-
-    The photos of `like` are never among the results. Raises BadQuery.
-    """
-    cursor = query.cursor
-    terms = None if len(vectors) == 1 else _combined(query, vectors, state)
-    named = {term.like for term in query.terms if term.like is not None}
-    # one extra hit shows whether a page follows, others replace the photos of `like`
-    count = query.limit + 1 + max(1, len(named)) + (len(cursor.given) if cursor else 0)
-    after = cursor.after if cursor else None
-    hits = state.index.search(vectors[0] if terms is None else terms, count, after)
-    others = [hit for hit in hits if hit.name not in named]
+    query, matches, terms, cursor = (
+        asked.query,
+        asked.matches,
+        asked.combination,
+        asked.query.cursor,
+    )
+    start, cap = Start(), cap_of(query)
     if cursor:
-        others = [hit for hit in others if not cursor.has_given(hit.name)]
-    hits = others[: query.limit]
-    next_cursor = None
-    if len(others) > query.limit:
-        given = [(hit.score, hit.name) for hit in hits]
-        balances = () if terms is None else terms.balances
-        next_cursor = encode_cursor(cursor_behind(given, cursor, mark, balances))
-    scores = [hit.score if terms is None else terms.value(hit.score) for hit in hits]
-    return Page(hits, scores, next_cursor)
+        score, name = cursor.after
+        start = Start((-score, name), cursor.has_given, len(cursor.given))
+    found, window = results_of(_ranking(asked), query.limit + 1, start, cap)
+    results, is_last = found[: query.limit], len(found) <= query.limit
+    hits, also = [result.hit for result in results], [result.also for result in results]
+    counted = None
+    if matches and not cursor:
+        counted = matches.count(window or hits, len(window) < cap if cap else is_last)
+    if is_last:
+        return Page(hits, also, None, counted)
+    given = [(hit.score, hit.name) for hit in hits]
+    balances = () if terms is None else terms.balances
+    return Page(hits, also, encode_cursor(cursor_behind(given, cursor, mark, balances)), counted)
 
 
-def _combined(query: Query, vectors: "list[NDArray[np.float32]]", state: State) -> "Combination":
-    import numpy as np
+def _ranking(asked: Asked) -> "Ranking[Hit]":
+    """Without the photos of `like`, and without worse matches than asked for."""
+    query, matches, index, likes = asked.query, asked.matches, asked.index, asked.query.likes
+    # After a first page, which may have missed a photo, nothing may be missing.
+    exactly = query.cursor is not None
 
-    balances = query.cursor.balances if query.cursor else ()
-    if query.cursor and len(balances) != len(vectors):
-        raise BadQuery("cursor is incomplete; use the next_cursor of the previous page")
-    weights = [term.weight for term in query.terms]
-    return state.index.combination(np.stack(vectors), weights, balances)
+    def wanted(count: int, after: tuple[float, str] | None) -> "list[Hit]":
+        more = count + len(likes)
+        hits = index.search(asked.wanted, more, after, asked.filter, exactly)
+        hits = [hit for hit in hits if hit.name not in likes][:count]
+        return matches.least(hits, query.min_match) if matches and query.min_match else hits
+
+    def behind(count: int, after: Place | None) -> "list[Hit]":
+        return wanted(count, after and (-after[0], after[1]))
+
+    def leaders(hits: "Sequence[Hit]") -> list[int]:
+        return index.leaders([hit.name for hit in hits])
+
+    return Ranking(
+        first=lambda count: wanted(count, None),
+        behind=behind,
+        place=lambda hit: (-hit.score, hit.name),
+        leaders=leaders,
+    )

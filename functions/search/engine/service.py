@@ -5,22 +5,23 @@ Imported on the first search, not with main.py (see search.engine.state).
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search.engine import embedding
-from search.engine.errors import BadQuery, detail_of
-from search.engine.matches import UNKNOWN, Matches, matches_of
+from search.engine.asked import Asked, asked_of
+from search.engine.by_date import page_by_date
+from search.engine.errors import detail_of
+from search.engine.facets import facets_of
+from search.engine.fingerprint import checked_fingerprint
 from search.engine.model import Model, ModelKeeper
 from search.engine.picture import as_picture
-from search.engine.query import Query, Term
-from search.engine.searching import Page, fingerprint_of, page_of, state_and_embeddings
+from search.engine.query import RELEVANCE, Query, Term
+from search.engine.results import Results
+from search.engine.searching import page_by_relevance
 from search.engine.timing import Timing
 
 if TYPE_CHECKING:
-    from search.engine.signing import SignedAddresses
     from search.engine.status import StatusReader
 
 
@@ -34,7 +35,7 @@ class Service:
         self._settings = settings
         self._keeper = ModelKeeper(settings)
         self._status: StatusReader | None = None
-        self._signed = _signed_addresses(settings)
+        self._results = Results(settings)
 
     def status(self) -> dict[str, Any]:
         state = self._keeper.model().keeper.state()
@@ -59,37 +60,30 @@ class Service:
         """
         with timing.phase("load"):
             model = self._keeper.model()
-        mark = fingerprint_of(query, model)
-        if query.cursor is not None and query.cursor.fingerprint != mark:
-            raise BadQuery(
-                "cursor belongs to another query or to an earlier model; search again without it"
-            )
-        state, found = state_and_embeddings(query, model, timing)
+        mark = checked_fingerprint(query, model)
+        asked = asked_of(query, model, timing)
         with timing.phase("search"):
-            vectors = [one.vector for one in found]
-            page = page_of(query, vectors, state, mark)
-            matches = matches_of(query, model, vectors, state.index)
-            counted = None
-            if matches and query.cursor is None:
-                counted = matches.count(page.hits, state.snapshot.photos)
-            if matches and query.min_match:
-                page = page.first(len(matches.least(page.hits, query.min_match)))
-            results = self._results(page, matches, is_cosine=len(found) == 1)
+            is_by_date = query.order != RELEVANCE
+            page = (page_by_date if is_by_date else page_by_relevance)(asked, mark)
+            results = self._results.of(asked, page)
         answer: dict[str, Any] = {
             "results": results,
             "next_cursor": page.next_cursor,
-            "matches": counted,
-            "index": {
-                "model": model.encoder.name,
-                "space": model.space,
-                "commit": state.snapshot.commit,
-                "photos": state.snapshot.photos,
-            },
+            "matches": page.matches,
+            "index": _index(asked, model),
             "timing_ms": timing.milliseconds(),
         }
-        if any(one.truncated for one in found):
-            answer["truncated"] = True
-        return answer
+        return answer | {"truncated": True} if asked.truncated else answer
+
+    def facets(self, query: Query, timing: Timing) -> dict[str, Any]:
+        """Return the JSON of `GET /facets`. Raises what `answer` raises."""
+        query = replace(query, cursor=None)
+        with timing.phase("load"):
+            model = self._keeper.model()
+        asked = asked_of(query, model, timing)
+        with timing.phase("search"):
+            facets = facets_of(asked)
+        return {**facets, "index": _index(asked, model), "timing_ms": timing.milliseconds()}
 
     def as_link(self, query: Query, timing: Timing) -> Query:
         """Return the same query with `picture` in place of each `image`.
@@ -129,35 +123,15 @@ class Service:
             answer["picture"] = as_picture(model.space, found.vector).text()
         return _described(model, answer, found.truncated, timing)
 
-    def _results(
-        self, page: Page, matches: Matches | None, is_cosine: bool
-    ) -> list[dict[str, Any]]:
-        names = [thumbnail_name(hit.name, hit.generation, THUMBNAIL) for hit in page.hits]
-        if self._signed is not None:
-            addresses = self._signed.of(names)
-        else:
-            addresses = [f"{self._settings.thumbnails_url}/{name}" for name in names]
-        return [
-            {
-                "name": hit.name,
-                "url": f"{self._settings.photos_url}/{quote(hit.name)}",
-                "thumbnail_url": address,
-                "score": score,
-                "similarity": round(100 * score, 4) if is_cosine else None,
-                "width": hit.width,
-                "height": hit.height,
-                **(matches.facts(hit.score) if matches else UNKNOWN),
-            }
-            for hit, score, address in zip(page.hits, page.scores, addresses, strict=True)
-        ]
 
-
-def _signed_addresses(settings: Settings) -> "SignedAddresses | None":
-    if not settings.sign_as:
-        return None
-    from search.engine.signing import SignedAddresses
-
-    return SignedAddresses(settings.thumbnails, settings.sign_as)
+def _index(asked: Asked, model: Model) -> dict[str, Any]:
+    snapshot = asked.state.snapshot
+    return {
+        "model": model.encoder.name,
+        "space": model.space,
+        "commit": snapshot.commit,
+        "photos": snapshot.photos,
+    }
 
 
 def _described(

@@ -5,6 +5,7 @@ Links are relative, because the function may be mounted under a path.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,21 @@ from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
 
 from clipsearch.text import shortened
-from search.engine.query import LIMIT_DEFAULT, Query, Term
+from search.engine.criteria import ALL, Criteria
+from search.engine.query import LIMIT_DEFAULT, RELEVANCE, Query, Term
 from search.http.errors import Problem
+from search.http.filters import parameters_of
 
+START = "Search your photos"
+# What the page says about filters.
+SAID = {
+    "folder": "in {}",
+    "name": "with {} in the name",
+    "after": "from {} on",
+    "before": "before {}",
+    "orientation": "{}",
+    "min_megapixels": "at least {} megapixels",
+}
 DEMO_MODEL = "clipsearch-demo"  # knows drawn scenes only
 
 
@@ -42,8 +55,9 @@ def address_of(query: Query, cursor: str | None = None) -> str:
     """Return the relative URL of `query`, which must have neither `image` nor `url`."""
     asked = [_as_parameter(term) for term in query.terms]
     weights = [abs(term.weight) for term in query.terms]
-    if set(weights) != {1}:
+    if set(weights) - {1}:
         asked.append(("weight", ",".join(map(str, weights))))
+    asked += selection_of(query)
     if query.limit != LIMIT_DEFAULT:
         asked.append(("limit", str(query.limit)))
     if query.min_match:
@@ -51,6 +65,16 @@ def address_of(query: Query, cursor: str | None = None) -> str:
     if cursor:
         asked.append(("cursor", cursor))
     return "?" + urlencode(asked)
+
+
+def selection_of(query: Query) -> list[tuple[str, str]]:
+    """The parameters that a search with other terms keeps: filters, order and stacks."""
+    pairs = parameters_of(query.criteria)
+    if query.sort != RELEVANCE:
+        pairs.append(("sort", query.sort))
+    if not query.stack:
+        pairs.append(("stack", "0"))
+    return pairs
 
 
 def _as_parameter(term: Term) -> tuple[str, str]:
@@ -67,24 +91,45 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
     leads_on = answer["next_cursor"] and not query.has_image
     named = [(term.text or term.like, term.is_wanted) for term in query.terms]
     names = [name for name, is_wanted in named if name and is_wanted]
+    kept = selection_of(query)
     return _page(
-        title=" and ".join(names) or "a picture",
+        title=" and ".join(names) or ("a picture" if query.terms else START),
         words=" ".join(query.texts),
         site=site_url,
         names=names,
         unwanted=[name for name, is_wanted in named if name and not is_wanted],
         has_picture=any(not name for name, _ in named),
+        has_terms=bool(query.terms),
+        order=query.order,
+        filters=_said_of(query.criteria),
+        unfiltered=address_of(replace(query, criteria=ALL)) if not query.has_image else "",
+        kept=kept,
         truncated="truncated" in answer,
         results=answer["results"],
         matches=answer["matches"],
         is_demo=answer["index"]["model"] == DEMO_MODEL,
         more=address_of(query, answer["next_cursor"]) if leads_on else "",
+        like=lambda name: address_of(
+            replace(query, terms=(Term(like=name),), sort=RELEVANCE, min_match=None)
+        ),
     )
 
 
-def start_page(site_url: str) -> str:
-    """The form alone, for `/` without a query."""
-    return _page(title="Search your photos", words="", site=site_url, is_start=True)
+def _said_of(criteria: Criteria) -> list[str]:
+    """A few words for each filter."""
+    given = dict(parameters_of(criteria))
+    said = [words.format(given[name]) for name, words in SAID.items() if name in given]
+    if criteria.near:
+        place, _, km = given["near"].rpartition(",")
+        said.append(f"within {km} km of {place}")
+    if criteria.formats:
+        said.append(" or ".join(criteria.formats))
+    return said
+
+
+def start_page(line: str, site_url: str) -> str:
+    """The form alone, for `/` without a query before there are photos."""
+    return _page(title=START, words="", site=site_url, line=line)
 
 
 def problem_page(problem: Problem, words: str, site_url: str) -> str:
@@ -97,9 +142,8 @@ def problem_page(problem: Problem, words: str, site_url: str) -> str:
 
 
 def _page(*, title: str, **values: Any) -> str:
-    return _template().render(
-        {"problem": "", "is_start": False, "is_demo": False, "title": shortened(title), **values}
-    )
+    absent = {"problem": "", "line": "", "is_demo": False, "kept": []}
+    return _template().render({**absent, "title": shortened(title), **values})
 
 
 @cache

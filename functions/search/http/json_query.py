@@ -2,22 +2,24 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from clipsearch.errors import UnreadablePhoto
 from clipsearch.images.kinds import FIRST_BYTES, format_of
 from clipsearch.text import plain
 from search.engine.cursor import decode_cursor
-from search.engine.errors import BadQuery, quoted
+from search.engine.errors import BadQuery
 from search.engine.picture import decode_picture
-from search.engine.query import LIMIT_DEFAULT, Query, Term
+from search.engine.query import LIMIT_DEFAULT, RELEVANCE, Query, Term
 from search.http.errors import BadRequest, WrongContentType
-from search.http.params import LIMIT_MAX, NO_QUERY, min_match_of
+from search.http.filters import criteria_of_json
+from search.http.params import LIMIT_MAX, min_match_of, sort_of
 from search.http.terms import LEAST_WEIGHT, MOST_WEIGHT, check
+from search.http.values import as_list, as_object, as_text, is_number, shown
 
 JSON_TYPE = "application/json"
-QUERY_KEYS = ("terms", "limit", "cursor", "min_match")
+QUERY_KEYS = ("terms", "filter", "sort", "stack", "limit", "cursor", "min_match")
 TERM_KINDS = ("text", "like", "picture", "url")
 TERM_KEYS = (*TERM_KINDS, "weight")
 # Bytes. A longer picture is a file: the vector of a model has at most a few thousand numbers.
@@ -36,33 +38,36 @@ def query_of_json(data: bytes) -> Query:
         value = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from error
-    body = _object(value, "the body", QUERY_KEYS)
-    given = body.get("terms")
-    if not isinstance(given, list):
-        raise BadQuery("terms must be a list of terms")
-    if not given:
-        raise BadQuery(f"{NO_QUERY} API: terms is empty; give a text, like, picture or url.")
+    body = as_object(value, "the body", QUERY_KEYS)
+    given = as_list(body.get("terms", []), "terms")
     terms = tuple(_term(term, f"terms[{number}]") for number, term in enumerate(given))
-    check(terms)
     limit, cursor = body.get("limit", LIMIT_DEFAULT), body.get("cursor")
-    least = body.get("min_match")
+    stack = body.get("stack", True)
     if type(limit) is not int or not 1 <= limit <= LIMIT_MAX:
-        raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {_shown(limit)}")
+        raise BadQuery(f"limit must be a whole number from 1 to {LIMIT_MAX}, not {shown(limit)}")
+    if not isinstance(stack, bool):
+        raise BadQuery(f"stack must be true or false, not {shown(stack)}")
+    least = body.get("min_match")
+    least = None if least is None else min_match_of(as_text(least, "min_match"))
+    check(terms, least)
     return Query(
         terms=terms,
+        criteria=criteria_of_json(body.get("filter", {})),
+        sort=sort_of(as_text(body.get("sort", RELEVANCE), "sort")),
+        stack=stack,
         limit=limit,
-        cursor=None if cursor is None else decode_cursor(_text(cursor, "cursor")),
-        min_match=None if least is None else min_match_of(_text(least, "min_match")),
+        cursor=None if cursor is None else decode_cursor(as_text(cursor, "cursor")),
+        min_match=least,
     )
 
 
 def _term(value: Any, where: str) -> Term:
-    term = _object(value, where, TERM_KEYS)
+    term = as_object(value, where, TERM_KEYS)
     kinds = [kind for kind in TERM_KINDS if kind in term]
     if len(kinds) != 1:
         raise BadQuery(f"{where} must have exactly one of {', '.join(TERM_KINDS)}")
     weight, kind = _weight(term.get("weight", 1), where), kinds[0]
-    text = _text(term[kind], f"{where}.{kind}")
+    text = as_text(term[kind], f"{where}.{kind}")
     if not (plain(text) if kind == "text" else text.strip()):
         raise BadQuery(f"{where}.{kind} is empty")
     match kind:
@@ -102,32 +107,9 @@ def _is_picture(data: bytes) -> bool:
 
 
 def _weight(value: Any, where: str) -> float:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not LEAST_WEIGHT <= abs(value) <= MOST_WEIGHT:  # nan, too
+    if not is_number(value) or not LEAST_WEIGHT <= abs(value) <= MOST_WEIGHT:  # nan, too
         raise BadQuery(
             f"{where}.weight must be a number from {LEAST_WEIGHT} to {MOST_WEIGHT}, "
-            f"or from -{MOST_WEIGHT} to -{LEAST_WEIGHT} if unwanted, not {_shown(value)}"
+            f"or from -{MOST_WEIGHT} to -{LEAST_WEIGHT} if unwanted, not {shown(value)}"
         )
     return float(value)
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise BadQuery(f"{where} must be a string, not {_shown(value)}")
-    if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
-        raise BadQuery(f"{where} has half of a surrogate pair; send valid Unicode")
-    return value
-
-
-def _object(value: Any, where: str, allowed: Collection[str]) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise BadQuery(f"{where} must be an object, not {_shown(value)}")
-    for name in value:
-        if name not in allowed:
-            known = ", ".join(allowed)
-            raise BadQuery(f"{where} has the unknown key {quoted(name)}; allowed: {known}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    return quoted(json.dumps(value))

@@ -1,21 +1,22 @@
 """Parses and checks parameters, before model or index are loaded."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from clipsearch.text import plain
 from search.engine.cursor import decode_cursor
 from search.engine.errors import BadQuery, quoted
-from search.engine.query import LIMIT_DEFAULT, Query, Term
+from search.engine.query import LIMIT_DEFAULT, RELEVANCE, SORTS, Query, Term
+from search.http.filters import FILTER_PARAMETERS, FORMAT, criteria_of
 from search.http.terms import TERM_PARAMETERS, check, terms_of, weighted
 
 LIMIT_MAX = 100
 
-NO_QUERY = "Type what you are looking for, or choose a picture."
-
-OTHERS = ("weight", "limit", "cursor", "min_match")
-GET_PARAMETERS = (*TERM_PARAMETERS, *OTHERS)
+REPEATABLE = (*TERM_PARAMETERS, FORMAT)
+PAGE_PARAMETERS = ("sort", "stack", "limit", "cursor", "min_match")
+GET_PARAMETERS = (*TERM_PARAMETERS, "weight", *FILTER_PARAMETERS, *PAGE_PARAMETERS)
 POST_PARAMETERS = GET_PARAMETERS  # fields of the form, or parameters of the URL
 MIN_MATCHES = ("good", "maybe")
+STACKS = {"0": False, "1": True}
 EMBED_PARAMETERS = ("q",)
 LABEL = "label"
 MIN_LABELS, MAX_LABELS = 2, 100
@@ -24,19 +25,21 @@ MAX_IMAGES = 8  # for /classify, which decodes them one after the other in one t
 
 def query_of_get(pairs: Iterable[tuple[str, str]]) -> Query:
     """Parse `GET /?q=…&not=…`. Raises BadQuery."""
-    given, values = _split(pairs)
-    return _query(terms_of(given), values)
+    several, values = _split(pairs)
+    return _query(terms_of(several), several, values)
 
 
 def query_of_post(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Query:
     """Parse a posted form. `pairs`: the parameters of the URL, then the text fields.
 
-    The picture is the last term. Ignores empty terms, because browsers send every field of a form.
+    The picture is the last term. Ignores empty fields, because browsers send every field of a form.
     Raises BadQuery.
     """
-    given, values = _split(pairs)
-    terms = terms_of(given, skip_empty=True)
-    return _query(terms if image is None else [*terms, Term(image=image)], values)
+    several, values = _split(pairs)
+    values = {name: value for name, value in values.items() if value.strip()}
+    several = [pair for pair in several if pair[1].strip()]
+    terms = terms_of(several, skip_empty=True)
+    return _query(terms if image is None else [*terms, Term(image=image)], several, values)
 
 
 def term_of_embed(pairs: Iterable[tuple[str, str]], image: bytes | None = None) -> Term:
@@ -85,26 +88,26 @@ def checked(pairs: Iterable[tuple[str, str]], allowed: Collection[str]) -> dict[
 
 
 def _split(pairs: Iterable[tuple[str, str]]) -> tuple[list[tuple[str, str]], dict[str, str]]:
-    """The terms in their order, and the other parameters. Raises BadQuery."""
+    """The repeatable parameters in their order, and the others. Raises BadQuery."""
     given = list(pairs)
     checked([pair for pair in given if pair[0] not in GET_PARAMETERS], GET_PARAMETERS)
-    others = [pair for pair in given if pair[0] not in TERM_PARAMETERS]
-    return [pair for pair in given if pair[0] in TERM_PARAMETERS], checked(others, OTHERS)
+    others = [pair for pair in given if pair[0] not in REPEATABLE]
+    return [pair for pair in given if pair[0] in REPEATABLE], checked(others, GET_PARAMETERS)
 
 
-def _query(terms: list[Term], values: dict[str, str]) -> Query:
-    cursor = values.get("cursor")
-    if not terms:
-        raise BadQuery(
-            f"{NO_QUERY} API: set q, picture, url, or like (the name of an indexed photo), "
-            "or post a picture as the field image of multipart/form-data."
-        )
-    check(terms)
+def _query(
+    terms: list[Term], several: Sequence[tuple[str, str]], values: Mapping[str, str]
+) -> Query:
+    cursor, least = values.get("cursor"), min_match_of(values.get("min_match"))
+    check(terms, least)
     return Query(
         terms=weighted(terms, values.get("weight")),
+        criteria=criteria_of(values, [value for name, value in several if name == FORMAT]),
+        sort=sort_of(values.get("sort", RELEVANCE)),
+        stack=_stack(values.get("stack", "1")),
         limit=_limit(values["limit"]) if "limit" in values else LIMIT_DEFAULT,
         cursor=None if cursor is None else decode_cursor(cursor),
-        min_match=min_match_of(values.get("min_match")),
+        min_match=least,
     )
 
 
@@ -120,3 +123,16 @@ def min_match_of(text: str | None) -> str | None:
     if text is not None and text not in MIN_MATCHES:
         raise BadQuery(f"min_match must be {' or '.join(MIN_MATCHES)}, not {quoted(text)}")
     return text
+
+
+def sort_of(text: str) -> str:
+    """Raises BadQuery."""
+    if text not in SORTS:
+        raise BadQuery(f"sort must be one of {', '.join(SORTS)}, not {quoted(text)}")
+    return text
+
+
+def _stack(text: str) -> bool:
+    if text not in STACKS:
+        raise BadQuery(f"stack must be {' or '.join(STACKS)}, not {quoted(text)}")
+    return STACKS[text]

@@ -27,8 +27,9 @@ def answered(request: Request, query: Query, answer: dict[str, Any], site_url: s
     return json_answer(answer)
 
 
-def start(site_url: str) -> Response:
-    return HTMLResponse(html.start_page(site_url), headers=html.headers(site_url))
+def start(line: str, site_url: str) -> Response:
+    """The form alone, with this line."""
+    return HTMLResponse(html.start_page(line, site_url), headers=html.headers(site_url))
 
 
 def json_answer(answer: dict[str, Any]) -> Response:

@@ -16,12 +16,14 @@ _WEIGHT = re.compile(r"\d+(\.\d+)?|\.\d+", re.ASCII)
 
 
 def terms_of(pairs: Sequence[tuple[str, str]], skip_empty: bool = False) -> list[Term]:
-    """One term for each pair, in their order. Raises BadQuery.
+    """One term for each pair of TERM_PARAMETERS, in their order. Raises BadQuery.
 
     `skip_empty`: for forms, because browsers send every field.
     """
     terms = []
     for name, value in pairs:
+        if name not in TERM_PARAMETERS:
+            continue
         is_text = name in ("q", "not")
         if not (plain(value) if is_text else value.strip()):
             if skip_empty:
@@ -70,14 +72,17 @@ def weighted(terms: Sequence[Term], text: str | None) -> tuple[Term, ...]:
     )
 
 
-def check(terms: Sequence[Term]) -> None:
+def check(terms: Sequence[Term], min_match: str | None) -> None:
     """Raises BadQuery for too many terms, only unwanted ones, or a url with a picture file.
 
-    Both together could need twice the memory of the largest picture.
+    Both together could need twice the memory of the largest picture. Raises it also for
+    `min_match` without a term.
     """
     if len(terms) > MAX_TERMS:
-        raise BadQuery(f"the search has {len(terms)} terms; give 1 to {MAX_TERMS}")
-    if not any(term.is_wanted for term in terms):
+        raise BadQuery(f"the search has {len(terms)} terms; give at most {MAX_TERMS}")
+    if not terms and min_match is not None:
+        raise BadQuery("min_match needs a term: a text, an indexed photo or a picture")
+    if terms and not any(term.is_wanted for term in terms):
         raise BadQuery(
             "all terms are unwanted; add what you are looking for: "
             "a text, an indexed photo or a picture"

@@ -8,7 +8,8 @@ from clipsearch.index.format.entries import Entries, Entry, Kind
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot_reader import Snapshot
 from clipsearch.index.reader.vector_queue import Plain, VectorQueue
-from clipsearch.index.search.photo_index import Hit, PhotoIndex
+from clipsearch.index.search.hits import Hit
+from clipsearch.index.search.photo_index import PhotoIndex
 from tests.index.making import SPACE, Vector, unit
 
 # Their products have few digits, so scores are exact and often equal.

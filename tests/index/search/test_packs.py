@@ -11,7 +11,8 @@ from clipsearch.errors import PhotoNotIndexed
 from clipsearch.index.format.commits import Commit, publish_commit
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from clipsearch.index.search.photo_index import Hit, PhotoIndex
+from clipsearch.index.search.hits import Hit
+from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
 from tests.index.making import SPACE, photo, tombstone
 from tests.index.packed import (

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipsearch.errors import PhotoNotIndexed
-from clipsearch.index.search.photo_index import Hit, PhotoIndex
+from clipsearch.index.search.hits import Hit
+from clipsearch.index.search.photo_index import PhotoIndex
 from tests.index.making import Vector, photo, random_units, tombstone, unit
 from tests.index.search.library import FEW, QUERY, Library, all_pages, expected_order, pairs
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clipsearch.index.search import photo_index, state
+from clipsearch.index.search import ranking, state
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
 from tests.index import packed
@@ -81,7 +81,7 @@ def test_scores_and_pages_are_those_of_brute_force(
     library.add(*entries[count // 2 :], tombstone("gone", 2))
     terms = random_units(len(given), DIMENSION, seed + 1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_index, "MOST_CANDIDATES", most)
+        patch.setattr(ranking, "MOST_CANDIDATES", most)
         found = scores(library.index, terms, given, limit)
     assert_ranked(found, expected(photos, terms, given))
 

@@ -46,7 +46,13 @@ class FlatShard:
         count = int(np.count_nonzero(counts))
         if count == self.live:  # dead rows stay dead, so an equal count is an equal mask
             return self
-        return replace(self, live=count, selection=selection_of(counts))
+        return self.within(live)
+
+    def within(self, mask: Live) -> FlatShard:
+        """The shard limited to rows that are true in any `mask` (n,)."""
+        counts = mask[self.rows]
+        live = int(np.count_nonzero(counts))
+        return replace(self, live=live, selection=selection_of(counts))
 
     def best(self, query: Vectors, k: int) -> Found:
         """Scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
@@ -57,6 +63,12 @@ class FlatShard:
         found = places[0] >= 0
         return scores[0][found], self.rows[places[0][found]]
 
+    def above(self, query: Vectors, bound: float) -> Found:
+        """Scores (j,) and rows (j,) of all that count with a score above `bound`, unordered."""
+        faiss.omp_set_num_threads(1)
+        _, scores, places = self.flat.range_search(query[None], bound, params=self.selection)
+        return scores, self.rows[places]
+
     def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
         """Which of `rows` (m,), ascending, are here: (j,) and their vectors (j, d)."""
         places = np.searchsorted(self.rows, rows)
@@ -64,11 +76,12 @@ class FlatShard:
         here = self.rows[places] == rows
         return rows[here], self.vectors()[places[here]]
 
-    def blocks(self, size: int) -> Iterator[tuple[Rows, Vectors]]:
-        """All rows and their vectors, `size` at a time."""
-        vectors = self.vectors()
-        for begin in range(0, len(self.rows), size):
-            yield self.rows[begin : begin + size], vectors[begin : begin + size]
+    def blocks(self, mask: Live, size: int) -> Iterator[tuple[Rows, Vectors]]:
+        """The rows that are true in `mask` (n,) and their vectors, up to `size` at a time."""
+        places, vectors = np.flatnonzero(mask[self.rows]), self.vectors()
+        for begin in range(0, len(places), size):
+            part = places[begin : begin + size]
+            yield self.rows[part], vectors[part]
 
     def vectors(self) -> Vectors:
         """(m, d), a view of FAISS's memory, valid while this shard exists."""

@@ -32,11 +32,13 @@ WORTH_A_THREAD = 200_000
 class QuantizedShard:
     """m vectors of packs and their rows (m,) of the catalogue, -1 for none.
 
+    `by_row` (m,): the places in the order of their rows, for vectors_of.
     `exact`: a FAISS view of `vectors` (m, d). `live`: how many of the m count. `share`: the
     fraction of the usual candidates to use.
     """
 
     rows: Rows
+    by_row: Rows
     vectors: npt.NDArray[np.float16]
     exact: faiss.IndexScalarQuantizer
     refined: faiss.IndexRefine
@@ -55,7 +57,13 @@ class QuantizedShard:
         count = int(np.count_nonzero(counts))
         if count == self.live:  # dead rows stay dead, so an equal count is an equal mask
             return self
-        return replace(self, live=count, selection=selection_of(counts))
+        return self.within(live)
+
+    def within(self, mask: Live) -> QuantizedShard:
+        """The shard limited to rows that are true in any `mask` (n,)."""
+        counts = mask[self.rows] & (self.rows >= 0)
+        live = int(np.count_nonzero(counts))
+        return replace(self, live=live, selection=selection_of(counts))
 
     def best(self, query: Vectors, k: int) -> Found:
         """Scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
@@ -89,20 +97,26 @@ class QuantizedShard:
         wanted = min(total, k + k * (total - self.live) // max(1, self.live))
         return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
+    def above(self, query: Vectors, bound: float) -> Found:
+        """Scores (j,) and rows (j,) of all that count with a score above `bound`, unordered."""
+        faiss.omp_set_num_threads(1)
+        _, scores, places = self.exact.range_search(query[None], bound, params=self.selection)
+        counts = self.rows[places] >= 0
+        return scores[counts], self.rows[places[counts]]
+
     def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
         """Which of `rows` (m,), ascending, are here: (j,) ascending and their vectors (j, d)."""
-        # A table: np.isin sorts, which takes 200 ms for a million rows. The last place is for -1.
-        last = max(rows.max(initial=-1), self.rows.max(initial=-1))
-        is_asked = np.zeros(last + 2, bool)
-        is_asked[rows] = True
-        places = np.flatnonzero(is_asked[self.rows])
-        places = places[np.argsort(self.rows[places])]
+        at = np.searchsorted(self.rows, rows, sorter=self.by_row)
+        at[at == len(self.rows)] = 0
+        places = self.by_row[at]
+        places = places[self.rows[places] == rows]
         return self.rows[places], self.vectors[places].astype(np.float32)
 
-    def blocks(self, size: int) -> Iterator[tuple[Rows, Vectors]]:
-        """All rows, -1 for none, and their vectors, `size` at a time."""
-        for begin in range(0, len(self.rows), size):
-            part = slice(begin, begin + size)
+    def blocks(self, mask: Live, size: int) -> Iterator[tuple[Rows, Vectors]]:
+        """The rows that are true in `mask` (n,) and their vectors, up to `size` at a time."""
+        places = np.flatnonzero(mask[self.rows] & (self.rows >= 0))
+        for begin in range(0, len(places), size):
+            part = places[begin : begin + size]
             yield self.rows[part], self.vectors[part].astype(np.float32)
 
 
@@ -124,6 +138,7 @@ def _shard(packed: Packed, part: slice, share: float) -> QuantizedShard:
     base = faiss.IndexPreTransform(turn, scan)
     return QuantizedShard(
         rows=rows,
+        by_row=np.argsort(rows, kind="stable"),  # fast: they are nearly sorted
         vectors=vectors,
         exact=exact,
         refined=faiss.IndexRefine(base, exact),

@@ -1,0 +1,53 @@
+"""All photos that match a query, by date or counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from clipsearch.index.search.columns import Mask
+from clipsearch.index.search.facets import Facets, facets_of
+from clipsearch.index.search.filter import Filter
+from clipsearch.index.search.flat_shard import Rows
+from clipsearch.index.search.hits import Hit, found
+from clipsearch.index.search.order import first_by_date
+from clipsearch.index.search.ranking import Scores
+from clipsearch.index.search.state import State
+
+BEST = 500  # photos that match best, if no score tells which match
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matching:
+    """`rows` (m,) and `scores` (m,) of the matching photos in one state of the index."""
+
+    state: State
+    scores: Scores
+    rows: Rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def by_date(
+        self, limit: int, after: tuple[int, str] | None = None, oldest: bool = False
+    ) -> list[Hit]:
+        """The `limit` newest (or oldest); equal dates by name.
+
+        `after`: date and name of the last hit of the previous page.
+        """
+        places = first_by_date(self.state.columns, self.rows, limit, after, oldest)
+        return found(self.state.columns, self.rows[places], self.scores[places].tolist())
+
+    def facets(self, filter: Filter) -> Facets:
+        """Of the photos that fit `filter`.
+
+        The query must have been limited to `filter.loosest`, because lists ignore some criteria.
+        """
+        matches = np.zeros(len(self.state.catalogue.live), bool)
+        matches[self.rows] = True
+
+        def mask(filter: Filter) -> Mask:
+            return self.state.mask(filter) & matches
+
+        return facets_of(self.state.columns, filter, mask)

@@ -1,0 +1,88 @@
+"""Finds a page of photos by date: all that fit the filter, or those that match the terms.
+
+Imported on the first search, not with main.py (see search.engine.state).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from search.engine.asked import Asked
+from search.engine.cursor import Cursor, encode_cursor
+from search.engine.matches import exactly
+from search.engine.page import Page
+from search.engine.query import OLDEST
+from search.engine.stacking import Place, Ranking, Start, cap_of, results_of
+
+if TYPE_CHECKING:
+    from clipsearch.index.search.filter import Filter
+    from clipsearch.index.search.hits import Found, Listed
+    from clipsearch.index.search.matching import Matching
+
+    After = tuple[int, str]  # a date, in seconds since 1970, and a name
+
+
+def page_by_date(asked: Asked, mark: bytes) -> Page:
+    """`mark`: the query's fingerprint. Raises BadQuery."""
+    query, is_oldest = asked.query, asked.query.order == OLDEST
+    if not asked.vectors:
+
+        def newest(count: int, after: "After | None") -> "list[Listed]":
+            return asked.index.newest(count, after, asked.filter, is_oldest)
+
+        return _page(asked, newest, mark)
+    matching = matching_of(asked, asked.filter)
+    page = _page(asked, lambda count, after: matching.by_date(count, after, is_oldest), mark)
+    if asked.matches is None or query.cursor is not None:
+        return page
+    good = (matching.scores >= asked.matches.least_score("good")).sum()
+    return replace(page, matches=exactly(int(good)))
+
+
+def matching_of(asked: Asked, filter: "Filter") -> "Matching":
+    """The photos that fit `filter` and match: `min_match`, else good.
+
+    Where matches are unknown, the best 500. The photos of `like` are never among them.
+    """
+    least = asked.matches.least_score(asked.query.min_match or "good") if asked.matches else None
+    matching = asked.index.matching(asked.wanted, least, filter)
+    if not asked.query.likes:
+        return matching
+    import numpy as np
+
+    rows = [matching.state.catalogue.row_of(name) for name in asked.query.likes]
+    others = ~np.isin(matching.rows, [row for row in rows if row is not None])
+    return replace(matching, scores=matching.scores[others], rows=matching.rows[others])
+
+
+def _page(
+    asked: Asked, photos: "Callable[[int, After | None], Sequence[Found[Any]]]", mark: bytes
+) -> Page:
+    """`photos`: up to so many, in order, after a date and a name."""
+    query, index, terms = asked.query, asked.index, asked.combination
+    sign = 1 if query.order == OLDEST else -1
+
+    def behind(count: int, after: Place | None) -> "Sequence[Found[Any]]":
+        return photos(count, after and (sign * int(after[0]), after[1]))
+
+    def place(hit: "Found[Any]") -> Place:
+        return sign * hit.date, hit.name
+
+    ranking = Ranking(
+        first=lambda count: photos(count, None),
+        behind=behind,
+        place=place,
+        leaders=lambda hits: index.leaders([hit.name for hit in hits]),
+    )
+    start = Start()
+    if query.cursor:
+        date, name = query.cursor.date_and_name
+        start = Start((sign * date, name))
+    found, _ = results_of(ranking, query.limit + 1, start, cap_of(query))
+    results = found[: query.limit]
+    hits, also = [result.hit for result in results], [result.also for result in results]
+    if len(found) <= query.limit:
+        return Page(hits, also, None)
+    balances = () if terms is None else terms.balances
+    cursor = Cursor(float(hits[-1].date), hits[-1].name, mark, balances=balances)
+    return Page(hits, also, encode_cursor(cursor))

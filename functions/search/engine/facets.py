@@ -1,0 +1,41 @@
+"""GET /facets: how many photos there are of each month, folder, format and orientation.
+
+Imported on the first search, not with main.py (see search.engine.state).
+"""
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from search.engine.asked import Asked
+from search.engine.by_date import matching_of
+
+if TYPE_CHECKING:
+    from clipsearch.index.search.facets import Facets
+
+
+def facets_of(asked: Asked) -> dict[str, Any]:
+    """The JSON. With terms, only the photos that match count."""
+    if asked.vectors:
+        found = matching_of(asked, asked.filter.loosest).facets(asked.filter)
+    else:
+        found = asked.index.facets(asked.filter)
+    return {
+        "photos": found.photos,
+        "years": _years(found),
+        "folders": [{"folder": name, "photos": photos} for name, photos in found.folders],
+        "formats": [{"format": name.lower(), "photos": photos} for name, photos in found.formats],
+        "orientations": [
+            {"orientation": orientation.name.lower(), "photos": photos}
+            for orientation, photos in found.orientations
+        ],
+        "places": found.places,
+    }
+
+
+def _years(found: "Facets") -> list[dict[str, Any]]:
+    years = []
+    for year, months in groupby(found.months, key=lambda month: month[0]):
+        listed = [{"month": month, "photos": photos} for _, month, photos in months]
+        photos = sum(month["photos"] for month in listed)
+        years.append({"year": year, "photos": photos, "months": listed})
+    return years
