@@ -56,7 +56,7 @@ def _start(library: Library, index_url: str, folder: Path) -> Function:
 
 
 def _is_same(library: Library, function: Function, text: str) -> bool:
-    query = urlencode({"q": text, "limit": DEPTH})
+    query = urlencode({"q": text, "limit": DEPTH, "stack": 0})
     try:
         with open_local(f"{function.url}?{query}", SECONDS) as reply:
             answer = json.load(reply)
