@@ -12,13 +12,13 @@ from typing import Any
 import faiss
 import numpy as np
 
-from benchmarks.index import cold, crowd, search, uploads
+from benchmarks.index import cold, crowd, filters, search, uploads
 from benchmarks.index.data import Data
 from cli import ROOT
 from clipsearch.cpus import cpus
 
 RESULT = ROOT / "build" / "bench" / "index.json"
-PARTS = ("uploads", "search", "cold", "crowd")
+PARTS = ("uploads", "search", "filters", "cold", "crowd")
 
 
 def main() -> None:
@@ -43,7 +43,7 @@ def main() -> None:
     for photos in options.photos:
         folder = ROOT / "build" / "bench" / f"index-{photos}-{data.origin}"
         try:
-            if {"search", "cold", "crowd"} & set(options.parts):
+            if set(PARTS[1:]) & set(options.parts):
                 data.write_library(folder, photos)
             if "cold" in options.parts:
                 report.setdefault("cold", {})[str(photos)] = cold.measure(folder, data)
@@ -51,6 +51,9 @@ def main() -> None:
                 report["crowd"] = crowd.measure(folder)
             if "search" in options.parts:
                 report.setdefault("search", {})[str(photos)] = search.measure(folder, data, photos)
+            if "filters" in options.parts:
+                measured = filters.measure(folder, data, photos)
+                report.setdefault("filters", {})[str(photos)] = measured
         finally:
             if not options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -77,6 +80,12 @@ def table(report: dict[str, Any]) -> str:
             said += f"; recall {its['recall']:.4f}"
             bound = f"1/{50 if int(size) < 500_000 else 100} at 0.99" if kind == "text" else ""
             rows.append((f"search {int(size):,}, {kind}", said, bound))
+    for size, found in report.get("filters", {}).items():
+        for kind, its in found.items():
+            said = f"{its['ms']:.1f} ms; recall {its['recall']:.4f}"
+            if "first_ms" in its:
+                said = f"first {its['first_ms']:.0f} ms, then {said}"
+            rows.append((f"search {int(size):,}, {kind}", said, "150, 30 ms at 0.99"))
     for size, found in report.get("cold", {}).items():
         said = f"{found['seconds']:.2f} s: {found['ratio']:.2f} x reading; {found['peak_mb']} MB"
         rows.append((f"cold {int(size):,}", said, "3 x reading; 1,500 MB"))

@@ -26,9 +26,13 @@ from clipsearch.storage.local import FolderBucket
 Vectors = npt.NDArray[np.float32]
 
 SPACE = "be9c40000000"
+NAMED = 3  # grows when names or facts of the photos change
 SEGMENT = 65_536
 BLOCK = 16_384  # vectors made at a time
 NOISE = 0.01  # noise per number, added to the mix
+# Of 1000 numbers of photos, those from here on are in the folder and not in one below it.
+FOLDERS = {"": 500, "2023/": 50, "2023/07/": 1, "2023/07/14/": 0}
+FEW = 10  # photos in the folder few/
 DIMENSION, BASE = 512, 1000  # dimension of made-up vectors
 
 
@@ -70,7 +74,8 @@ class Data:
     def write_library(self, folder: Path, photos: int, space: str = SPACE) -> None:
         """Write an index of this many photos in its compacted form, unless it exists."""
         done = folder / "done"
-        if done.exists() and done.read_text() == str(FORMAT):
+        version = f"{FORMAT}.{NAMED}"
+        if done.exists() and done.read_text() == version:
             return
         shutil.rmtree(folder, ignore_errors=True)  # incomplete, or of another version
         bucket = FolderBucket(folder)
@@ -89,7 +94,7 @@ class Data:
         commit = Commit(space, 1, tuple(sizes), sizes=sizes)
         packed = pack(bucket, commit, time.monotonic() + 3600, lambda: self.common)
         publish_commit(bucket, packed or commit)
-        done.write_text(str(FORMAT))
+        done.write_text(version)
         os.sync()  # or a later write to disk slows down the next measurement
 
 
@@ -114,15 +119,22 @@ def entries(begin: int, vectors: Vectors) -> Entries:
 
 
 def _looked_at(begin: int, count: int) -> npt.NDArray[Any]:
-    """Facts with a random hash each: no two photos are near-duplicates."""
+    """Facts with a date and a random hash each: no two photos are near-duplicates."""
     facts = no_facts(count)
-    facts["flags"] = Known.LOOKED | Known.LOOK
+    facts["flags"] = Known.LOOKED | Known.LOOK | Known.TAKEN
+    facts["taken"] = taken_of(0) + 60 * np.arange(begin, begin + count)
     facts["hash"] = np.random.default_rng(begin).integers(0, 2**64, count, np.uint64)
     return facts
 
 
 def name_of(number: int) -> str:
-    return f"holiday-{number % 97:02}/IMG_{number:07}.jpg"
+    folder = next(folder for folder, least in FOLDERS.items() if number % 1000 >= least)
+    return f"{'few/' if number < FEW else folder}IMG_{number:07}.jpg"
+
+
+def taken_of(number: int) -> int:
+    """Seconds since 1970: a photo a minute."""
+    return 1_000_000_000 + 60 * number
 
 
 def made_up() -> tuple[Vectors, Vectors]:

@@ -60,7 +60,7 @@ def _compare(
     for begin in range(0, ROUNDS, TURN):
         turn = queries[begin : begin + TURN]
         for name, search in sides.items():
-            seconds[name] += [_timed(search, query) for query in turn]
+            seconds[name] += [timed(partial(search, query)) for query in turn]
     median = {name: statistics.median(values) for name, values in seconds.items()}
     return {
         "recall": hits / LIMIT / len(queries),
@@ -72,7 +72,8 @@ def _compare(
     }
 
 
-def _timed(search: Callable[[Vectors], object], query: Vectors) -> float:
+def timed(work: Callable[[], object]) -> float:
+    """In seconds."""
     begin = time.perf_counter()
-    search(query)
+    work()
     return time.perf_counter() - begin

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.index import filters
 from benchmarks.index.__main__ import table
 from benchmarks.index.data import SPACE, Data, name_of
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
@@ -35,6 +36,16 @@ def test_a_library_holds_the_photos_that_it_was_made_of(tmp_path: Path) -> None:
     assert index.search(block[77], 1)[0].name == name_of(77)
 
 
+def test_searches_with_filters_and_terms_find_what_numpy_finds(tmp_path: Path) -> None:
+    data = Data.load(None)
+    data.write_library(tmp_path, 1500)
+    report = filters.measure(tmp_path, data, 1500)
+    assert report["folder, 50 %"]["kept"] == 990  # 10 of them in another folder
+    assert report["date, 5 %"]["kept"] == 75
+    assert report["folder, 10 photos"]["kept"] == report["date, 10 photos"]["kept"] == 10
+    assert min(found["recall"] for found in report.values()) > 0.99
+
+
 def test_vectors_of_a_real_model_may_be_given(tmp_path: Path) -> None:
     vectors = np.eye(8, dtype=np.float32)
     np.savez(tmp_path / "file.npz", image_vectors=vectors, text_vectors=vectors)
@@ -48,9 +59,17 @@ def test_the_table_names_every_part() -> None:
     report = {
         "uploads": {"1000": {"requests": 7, "bytes": 1}},
         "search": {"118287": {"text": speed, "image": speed}},
+        "filters": {
+            "118287": {
+                "folder, 5 %": {"kept": 5_914.0, "first_ms": 20.4, "ms": 1.25, "recall": 0.995},
+                "2 terms": {"kept": 118_287.0, "ms": 3.5, "recall": 1.0},
+            }
+        },
         "cold": {"118287": {"seconds": 1.0, "ratio": 2.0, "peak_mb": 3}},
         "crowd": {"lost": 0, "p50_s": 0.5, "p95_s": 1.0},
     }
     lines = table(report).split("\n")
-    assert len(lines) == 7
+    assert len(lines) == 9
     assert "1/20, 1/40; recall 0.9900" in lines[2]
+    assert "first 20 ms, then 1.2 ms; recall 0.9950" in lines[4]
+    assert "3.5 ms; recall 1.0000" in lines[5]

@@ -24,6 +24,9 @@ from clipsearch.index.search.flat_shard import Found, Live, Rows, Vectors, selec
 CANDIDATES = 640
 CANDIDATES_PER_HIT = 16
 SHARE_OF_A_PART = 0.85
+# Among the best, the share of photos that count varies. So many standard deviations are allowed
+# for; a search that finds too few compares all.
+SPREADS = 3.0
 # Vectors per thread, at least: waking a thread takes about 50 µs.
 WORTH_A_THREAD = 200_000
 
@@ -94,15 +97,15 @@ class QuantizedShard:
     def _wanted(self, k: int) -> tuple[int, int]:
         """The number of results to request so that about `k` are live, and of candidates."""
         total = len(self.rows)
-        wanted = min(total, k + k * (total - self.live) // max(1, self.live))
+        margin = k + SPREADS * k**0.5
+        wanted = min(total, k + int(margin * (total - self.live) / max(1, self.live)))
         return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
     def above(self, query: Vectors, bound: float) -> Found:
         """Scores (j,) and rows (j,) of all that count with a score above `bound`, unordered."""
         faiss.omp_set_num_threads(1)
         _, scores, places = self.exact.range_search(query[None], bound, params=self.selection)
-        counts = self.rows[places] >= 0
-        return scores[counts], self.rows[places[counts]]
+        return scores, self.rows[places]
 
     def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
         """Which of `rows` (m,), ascending, are here: (j,) ascending and their vectors (j, d)."""
