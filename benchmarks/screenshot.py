@@ -15,7 +15,7 @@ from typing import Any
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 QUESTION = "two blue mushrooms"
-DESKTOP: dict[str, Any] = {"viewport": {"width": 1100, "height": 760}}  # CSS pixels
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}}  # CSS pixels
 PHONE: dict[str, Any] = {
     "viewport": {"width": 360, "height": 740},
     "has_touch": True,
@@ -65,13 +65,13 @@ def _searched(browser: Browser, page_url: str, **options: Any) -> Page:
     page.goto(page_url)
     page.get_by_role("searchbox").fill(QUESTION)
     page.keyboard.press("Enter")
-    page.locator("#status", has_text=re.compile(r"photos like")).wait_for()
+    page.locator("#status", has_text=re.compile(r"good match|Nothing matches|Closest")).wait_for()
     page.wait_for_load_state("networkidle")
     return page
 
 
 def _enlarge(page: Page, number: int) -> None:
-    page.locator("#results a").nth(number).click()
+    page.locator("#results .photo").nth(number).click()
     page.wait_for_load_state("networkidle")
 
 

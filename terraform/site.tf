@@ -10,8 +10,9 @@ locals {
     "script-src ${local.site_url}/",
     "style-src ${local.site_url}/",
     "img-src ${local.site_url}/ blob: ${local.photos_url}/ ${local.thumbnails_url}/",
-    "connect-src ${local.search_url}/",
+    "connect-src ${local.search_url}/ ${local.photos_url}/", # photos: for a zip
     "form-action ${local.search_url}/",
+    "manifest-src ${local.site_url}/",
     "base-uri 'none'",
   ])
   policy_tag = "<meta http-equiv=\"Content-Security-Policy\" content=\"${local.policy}\">"
@@ -32,11 +33,12 @@ locals {
 
   site_files = setsubtract(fileset("${path.module}/../site", "*"), ["index.html", "config.js"])
   site_types = {
-    css = "text/css; charset=utf-8"
-    ico = "image/x-icon"
-    js  = "text/javascript; charset=utf-8"
-    png = "image/png"
-    svg = "image/svg+xml"
+    css         = "text/css; charset=utf-8"
+    ico         = "image/x-icon"
+    js          = "text/javascript; charset=utf-8"
+    png         = "image/png"
+    svg         = "image/svg+xml"
+    webmanifest = "application/manifest+json"
   }
 }
 

@@ -35,8 +35,9 @@ def policy(search_url: str) -> str:
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self' blob:",
-            f"connect-src {search_url}",
+            f"connect-src 'self' {search_url}",  # 'self': photos, for a zip
             f"form-action {search_url}",
+            "manifest-src 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",
         ]

@@ -20,7 +20,7 @@ from tests.support.ports import free_port
 from tests.support.running_stack import RunningStack
 
 LOCALHOST = "127.0.0.1"
-PATIENCE = 60_000  # milliseconds; a machine may be busy with something else
+PATIENCE = 9_000  # milliseconds; a machine may be busy with something else
 
 expect.set_options(timeout=PATIENCE)
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.site.conftest import answer, problem, status
-from tests.site.visitor import as_file, cards, choose, photo, says, search, wait_until
+from tests.site.visitor import as_file, cards, choose, finds, photo, says, search, wait_until
 
 
 @pytest.fixture
@@ -50,12 +50,12 @@ def test_searching_and_waking_up_are_said(page, stub, gallery, held):
     release, stub.answers["GET q=boat"] = held(answer(gallery.result("boat.jpg", 0.3)))
     search(page, "boat")
     says(page, "Searching…")
-    photos = page.get_by_role("list", name="Photos")
+    photos = page.locator("#results")
     expect(photos).to_have_attribute("aria-busy", "true")
     page.clock.run_for(2_000)
     expect(page.locator("#status")).to_contain_text("Starting up")
     release.set()
-    says(page, "1 photo like “boat”.")
+    finds(page, 1)
     expect(photos).to_have_attribute("aria-busy", "false")
 
 
@@ -64,17 +64,17 @@ def test_what_will_be_replaced_is_pale_and_what_is_added_to_is_not(page, stub, g
     more, stub.answers["GET q=boat&cursor=n"] = held(answer(gallery.result("2.jpg", 0.2)))
     other, stub.answers["GET q=car"] = held(answer(gallery.result("3.jpg", 0.2)))
     search(page, "boat")
-    says(page, "Loading more…")
-    photos = page.get_by_role("list", name="Photos")
+    expect(page.locator("#trouble")).to_have_text("Loading more…")
+    photos = page.locator("#results")
     expect(photos).to_have_attribute("aria-busy", "true")
     expect(photos).to_have_css("opacity", "1")
     more.set()
-    says(page, "2 photos like “boat”.")
+    finds(page, 2)
     search(page, "car")
     says(page, "Searching…")
     expect(photos).to_have_css("opacity", "0.6")
     other.set()
-    says(page, "1 photo like “car”.")
+    finds(page, 1)
     expect(photos).to_have_css("opacity", "1")
 
 
@@ -82,30 +82,85 @@ def test_no_photo_is_said_and_leaves_nothing_of_the_last_answer(page, stub, gall
     stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
     stub.answers["GET q=nothing"] = answer()
     search(page, "boat")
-    says(page, "1 photo like “boat”.")
+    finds(page, 1)
     search(page, "nothing")
-    says(page, "No photos like “nothing”.")
+    finds(page, 0)
     expect(cards(page)).to_have_count(0)
     expect(page.locator("#more")).to_be_hidden()
 
 
 def test_the_number_of_good_matches_is_said_and_stays_on_later_pages(page, stub, gallery):
     for count, estimated, line in (
-        (1, False, "1 good match for “boat”."),
-        (2, False, "2 good matches for “boat”."),
-        (12345, True, "About 12,345 good matches for “boat”."),
-        (0, False, "Nothing matches “boat” well. Closest photos:"),
+        (1, False, "1 good match"),
+        (2, False, "2 good matches"),
+        (12345, True, "About 12,345 good matches"),
+        (0, False, "Nothing matches well. Closest photos:"),
     ):
         matches = {"count": count, "estimated": estimated}
-        first = answer(gallery.result("1.jpg", 0.3), next_cursor="n", matches=matches)
+        good = {"match": "good" if count else "none"}
+        first = answer(gallery.result("1.jpg", 0.3) | good, next_cursor="n", matches=matches)
         stub.answers["GET q=boat"] = first
-        stub.answers["GET q=boat&cursor=n"] = answer(gallery.result("2.jpg", 0.2), matches=None)
+        last = gallery.result("2.jpg", 0.2) | {"match": "none"}
+        stub.answers["GET q=boat&cursor=n"] = answer(last, matches=None)
         search(page, "boat")
+        if not count:
+            page.get_by_role("button", name="Show more").click()
         expect(cards(page)).to_have_count(2)
         says(page, line)
         stub.answers["GET q=car"] = answer(gallery.result("3.jpg", 0.2), matches=None)
         search(page, "car")
-        says(page, "1 photo like “car”.")  # of a model without the numbers
+        finds(page, 1)  # of a model without the numbers
+
+
+def test_a_line_parts_good_matches_from_others_and_below_it_a_button_shows_more(
+    page, stub, gallery
+):
+    matches = ["good"] * 3 + ["maybe"] * 2
+    results = [
+        gallery.result(f"{n}.jpg", 0.3) | {"match": match, "confidence": 0.83 - n / 10}
+        for n, match in enumerate(matches)
+    ]
+    found = {"count": 3, "estimated": False}
+    stub.answers["GET q=boat"] = answer(*results, next_cursor="n", matches=found)
+    none = gallery.result("none.jpg", 0.1) | {"match": "none", "confidence": 0.01}
+    stub.answers["GET q=boat&cursor=n"] = answer(none, matches=None)
+    search(page, "boat")
+    says(page, "3 good matches")
+    line = page.get_by_role("heading", name="Less certain")
+    expect(line).to_be_visible()
+    good = page.get_by_role("list", name="Good matches").get_by_role("listitem")
+    expect(good).to_have_count(3)
+    assert good.last.bounding_box()["y"] < line.bounding_box()["y"]
+    others = page.get_by_role("list", name="Less certain matches")
+    assert others.bounding_box()["y"] > line.bounding_box()["y"]
+    page.mouse.wheel(0, 10_000)
+    page.wait_for_timeout(200)
+    assert len(cards(page).all()) == 5  # nothing comes by itself
+    page.get_by_role("button", name="Show more").click()
+    expect(cards(page)).to_have_count(6)
+    expect(others.locator(".name")).to_have_text(["3.jpg", "4.jpg", "none.jpg"])
+    photo(cards(page).first).click()
+    expect(page.locator("#details")).to_contain_text("Match0.83")
+
+
+def test_a_pile_opens_in_place_and_closes(page, stub, gallery):
+    leader = gallery.result("1.jpg", 0.3) | {"also": ["1b.jpg", "1c.jpg"]}
+    stub.answers["GET q=boat"] = answer(leader, gallery.result("2.jpg", 0.2))
+    near = [gallery.result(f"{name}.jpg", 0.9) for name in ("1b", "far", "1c")]
+    stub.answers["GET like=1.jpg&stack=0&limit=100"] = answer(*near)
+    search(page, "boat")
+    finds(page, 2)
+    pile = page.get_by_role("button", name="3 nearly the same: 1.jpg")
+    expect(pile).to_have_attribute("aria-expanded", "false")
+    pile.click()
+    expect(cards(page).locator(".name")).to_have_text(["1.jpg", "1b.jpg", "1c.jpg", "2.jpg"])
+    expect(pile).to_have_attribute("aria-expanded", "true")
+    photo(cards(page).first).click()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#viewed")).to_have_text("1b.jpg")
+    page.keyboard.press("Escape")
+    pile.click()
+    expect(cards(page).locator(".name")).to_have_text(["1.jpg", "2.jpg"])
 
 
 def test_busy_is_said_and_asked_again_after_what_retry_after_says(page, stub, gallery):
@@ -115,10 +170,10 @@ def test_busy_is_said_and_asked_again_after_what_retry_after_says(page, stub, ga
     search(page, "boat")
     says(page, "Too many requests are waiting. Trying again in 1000 s…")
     page.clock.fast_forward(500_000)
-    assert [path for _, path, _, _ in stub.asked].count("/") == 1
+    assert [q for _, _, q, _ in stub.asked].count({"q": "boat"}) == 1
     page.clock.fast_forward(500_000)
-    says(page, "1 photo like “boat”.")
-    assert [path for _, path, _, _ in stub.asked].count("/") == 2
+    finds(page, 1)
+    assert [q for _, _, q, _ in stub.asked].count({"q": "boat"}) == 2
 
 
 def test_it_gives_up_in_the_end(page, stub, gallery):
@@ -131,9 +186,9 @@ def test_it_gives_up_in_the_end(page, stub, gallery):
         asked = len(stub.asked)
         page.clock.run_for(30_000)
         wait_until(page, lambda: len(stub.asked) > asked, "it asks again")  # noqa: B023
-    says(page, "Too many requests are waiting.")
+    says(page, "Too many requests are waiting. Retry")
     expect(page.locator("#status")).to_have_class("error")
-    assert len([path for _, path, _, _ in stub.asked if path == "/"]) == 5
+    assert len([path for _, path, q, _ in stub.asked if path == "/" and q]) == 5
 
 
 def test_who_asks_for_something_else_waits_for_nothing(page, stub, gallery):
@@ -144,11 +199,11 @@ def test_who_asks_for_something_else_waits_for_nothing(page, stub, gallery):
     search(page, "old")
     says(page, "Too many requests are waiting. Trying again in 1000 s…")
     search(page, "new")
-    says(page, "1 photo like “new”.")
+    finds(page, 1)
     page.clock.fast_forward(1_200_000)
     page.wait_for_timeout(100)
-    says(page, "1 photo like “new”.")
-    assert [q["q"] for _, path, q, _ in stub.asked if path == "/"] == ["old", "new"]
+    finds(page, 1)
+    assert [q["q"] for _, path, q, _ in stub.asked if "q" in q and path == "/"] == ["old", "new"]
 
 
 def test_offline_is_said_and_the_search_goes_on_when_the_network_is_back(page, stub, gallery):
@@ -158,7 +213,7 @@ def test_offline_is_said_and_the_search_goes_on_when_the_network_is_back(page, s
     search(page, "boat")
     says(page, "You are offline. The search continues when you are back online.")
     page.context.set_offline(False)
-    says(page, "1 photo like “boat”.")
+    finds(page, 1)
 
 
 def test_a_search_function_that_is_not_there_is_asked_twice(page, stub, gallery):
@@ -169,7 +224,8 @@ def test_a_search_function_that_is_not_there_is_asked_twice(page, stub, gallery)
     gone = "Search is not reachable right now."
     says(page, f"{gone} Trying again in 2 s…")
     page.clock.run_for(2_000)
-    says(page, gone)
+    says(page, f"{gone} Retry")
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
 
 
 def test_a_problem_is_said_in_its_own_words(page, stub, gallery):
@@ -177,13 +233,13 @@ def test_a_problem_is_said_in_its_own_words(page, stub, gallery):
     stub.answers["GET q=bad"] = problem(500, "internal error")
     stub.answers["GET q=broken"] = 502, b"<html>not ours</html>"
     search(page, "boat")
-    says(page, "1 photo like “boat”.")
+    finds(page, 1)
     search(page, "bad")
-    says(page, "Internal error.")
+    says(page, "Internal error. Retry")
     expect(page.locator("#status")).to_have_class("error")
     expect(cards(page)).to_have_count(0)
     search(page, "broken")
-    says(page, "The search failed (502).")
+    says(page, "The search failed (502). Retry")
 
 
 def test_a_damaged_picture_and_what_is_none_are_said(page, stub):
@@ -215,7 +271,7 @@ def test_a_picture_that_is_too_large_is_not_sent(page, stub, tmp_path):
         file.truncate(20_000_001)
     choose(page, large)
     says(page, "The picture is too large. Choose one of at most 20 MB.")
-    assert len(stub.asked) == 1
+    assert [path for _, path, _, _ in stub.asked].count("/embed") == 0
     choose(page, as_file(bytes(1_000), "large.heic", "image/heic"))
     expect(page.locator("#status")).to_have_text(
         "The picture is too large. Choose one of at most 20 MB."
@@ -225,7 +281,7 @@ def test_a_picture_that_is_too_large_is_not_sent(page, stub, tmp_path):
 def test_a_text_that_was_cut_is_said_to_be(page, stub, gallery):
     stub.answers["GET q=long"] = answer(gallery.result("boat.jpg", 0.3), truncated=True)
     search(page, "long")
-    says(page, "1 photo like “long”. The text was too long and was cut.")
+    says(page, "Closest photos first. The text was too long and was cut.")
 
 
 @pytest.mark.parametrize(
@@ -237,10 +293,10 @@ def test_a_slow_answer_that_was_overtaken_is_dropped(page, stub, gallery, held, 
     search(page, "old")
     with page.expect_event("requestfailed", lambda request: "q=old" in request.url):
         search(page, "new")  # and the function need not go on with it
-    says(page, "1 photo like “new”.")
+    finds(page, 1)
     release.set()
     page.wait_for_timeout(300)
-    says(page, "1 photo like “new”.")
+    finds(page, 1)
     expect(cards(page)).to_have_count(1)
     expect(cards(page)).to_contain_text("new.jpg")
 
@@ -250,10 +306,11 @@ def test_a_part_that_failed_can_be_asked_for_again(page, stub, gallery):
     failed = problem(500, "internal error")
     stub.answers["GET q=boat&cursor=n"] = in_turn(failed, answer(gallery.result("2.jpg", 0.2)))
     search(page, "boat")
-    says(page, "Internal error.")
-    expect(cards(page)).to_have_count(1)
-    page.get_by_role("button", name="More", exact=True).click()
-    says(page, "2 photos like “boat”.")
+    finds(page, 1)
+    expect(page.locator("#trouble")).to_have_text("Internal error. Retry")
+    expect(page.locator("#trouble")).to_be_in_viewport()
+    page.get_by_role("button", name="Retry", exact=True).click()
+    finds(page, 2)
     expect(photo(cards(page).nth(1))).to_be_focused()
     expect(page.locator("#more")).to_be_hidden()
 
@@ -297,7 +354,7 @@ def test_the_status_line_says_how_many_photos_which_model_and_when(open_page, st
     for line in (
         "Model clipsearch-demo, space 4eff4b054a22",
         "clipsearch 1.2.3",
-        "1240 files in the bucket on Jan",
+        "1,240 files in the bucket on Jan",
         "4 waiting to be indexed",
         "A new model (0123456789ab) cannot be used: image.onnx is missing",
         "Damaged: segments/1.npz: cut off",
@@ -322,13 +379,50 @@ def test_the_demo_model_says_what_it_knows(open_page, stub, model):
     stub.answers["GET /status"] = 200, status(3) | {"model": model}
     page = open_page()
     says(page, "3 photos can be searched.")
-    said = "demo model: knows drawn scenes only" if model == "clipsearch-demo" else model
-    expect(page.locator("#about summary")).to_contain_text(f"3 photos · {said} · updated")
+    said = " · demo model: knows drawn scenes only" if model == "clipsearch-demo" else ""
+    expect(page.locator("#about summary")).to_contain_text(f"3 photos{said} · updated")
+    page.locator("#about summary").click()
+    expect(page.locator("#about")).to_contain_text(f"Model {model}, space 4eff4b054a22")
 
 
 def test_no_index_yet_is_said_when_the_page_opens_and_waited_for(open_page, stub):
     nothing = problem(503, "no model has been published yet", **{"Retry-After": "1"})
     stub.answers["GET /status"] = in_turn(nothing, (200, status(1)))
     page = open_page()
-    says(page, "No model has been published yet. Trying again in 1 s…")
+    expect(page.locator("#status")).to_contain_text("No model has been published yet.")
     says(page, "1 photo can be searched.")
+
+
+def test_the_line_about_the_photos_goes_on_while_indexing_does(open_page, stub, gallery):
+    def state(indexed, pending):
+        state = status(indexed)
+        state["photos"] |= {"pending": pending}
+        return 200, state
+
+    stub.answers["GET /status"] = in_turn(state(100, 2900), state(1550, 1450), state(3000, 0))
+    page = open_page()
+    says(page, "100 of 3,000 photos indexed")
+    says(page, "1,550 of 3,000 photos indexed, less than a minute left")
+    says(page, "3,000 photos can be searched.")
+    expect(page.locator("#about summary")).to_contain_text("3,000 photos")
+
+
+def test_an_empty_library_is_said_and_the_first_photo_appears(open_page, stub, gallery):
+    none, one = status(0), status(1)
+    none["photos"]["pending"] = one["photos"]["pending"] = 0
+    stub.answers["GET /status"] = in_turn((200, none), (200, one))
+    stub.answers["GET"] = in_turn(answer(), answer(gallery.result("first.jpg", 0.3)))
+    page = open_page()
+    says(page, "No photos yet. Add some; they appear here within seconds.")
+    says(page, "1 photo can be searched.")
+    expect(cards(page)).to_contain_text("first.jpg")
+
+
+def test_too_many_requests_without_a_time_are_asked_again(page, stub, gallery):
+    many = problem(429, "quota")
+    stub.answers["GET q=boat"] = in_turn(many, answer(gallery.result("boat.jpg", 0.3)))
+    page.clock.install()
+    search(page, "boat")
+    says(page, "Too many people are searching right now. Trying again in 2 s…")
+    page.clock.run_for(2_000)
+    finds(page, 1)

@@ -18,30 +18,49 @@ def wait_until(page, condition, what):
 
 
 def search(page, words):
-    page.get_by_label("Search your photos").fill(words)
-    page.get_by_role("button", name="Search", exact=True).click()
+    """Searches by `words` in place of the last text."""
+    field = page.get_by_label("Search your photos")
+    field.press("Backspace")  # the last text comes back into the field
+    field.fill(words)
+    field.press("Enter")
 
 
 def says(page, text, **how):
     expect(page.locator("#status")).to_have_text(text, **how)
 
 
+def finds(page, count, **how):
+    """`count` photos of a model without the numbers for matches."""
+    expect(page.locator("#results")).to_have_attribute("aria-busy", "false")
+    says(page, "Closest photos first." if count else "No photos found.", **how)
+    expect(cards(page)).to_have_count(count)
+
+
 def cards(page):
-    return page.get_by_role("list", name="Photos").get_by_role("listitem")
+    return page.locator("#results li")
 
 
 def photo(card):
     """The link around the picture."""
-    return card.get_by_role("link").first
+    return card.locator(".photo")
 
 
 def similar(card):
-    return card.get_by_role("link", name="More like this")
+    """The link that a mouse finds on the photo."""
+    card.hover()
+    return card.locator(".similar")
+
+
+def asked(page):
+    """The chips, as texts such as "+ boat" and "- night"."""
+    chips = """all => all.map((e) => e.innerText
+      .replace(/\\s*\\u00d7$/, "").replace("\\u2212", "-").replace(/\\s+/g, " "))"""
+    return page.locator("#asked .chip").evaluate_all(chips)
 
 
 def names(page):
     """The names of the photos on the page, in order."""
-    return page.locator("#results .name").evaluate_all("all => all.map((e) => e.title)")
+    return page.locator("#results .name").evaluate_all("all => all.map((e) => e.textContent)")
 
 
 def is_there(image):

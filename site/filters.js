@@ -1,0 +1,128 @@
+// Filters and order, in menus. Their entries are links, so that Back and new tabs work.
+import { closeMenus } from "./chips.js";
+import {
+  MONTHS, address, filtered, parameters, period, periodOf, withoutPeriod,
+} from "./query.js";
+import { ask } from "./search.js";
+
+const bar = document.querySelector("#filters");
+let query; // of the page
+let facets; // a promise of the counts for `query`
+
+const within = (year, month) => {
+  const [after, before] = period(year, month);
+  return filtered(filtered(query, "after", after), "before", before);
+};
+
+// --- the entries of each menu: {text, count, next (the query), isChosen, isPart}
+
+function dates({ years }) {
+  const chosen = periodOf(query.filters);
+  const entries = years.flatMap(({ year, photos, months }) => {
+    const isOpen = chosen?.year === year || years.length === 1;
+    const parts = isOpen ? months : [];
+    return [
+      { text: year, count: photos, next: within(year), isChosen: isOpen && !chosen?.month && chosen },
+      ...parts.map(({ month, photos: count }) => ({
+        text: MONTHS[month - 1], count, next: within(year, month), isPart: true,
+        isChosen: chosen?.year === year && chosen.month === month,
+      })),
+    ];
+  });
+  return [any("Any date", withoutPeriod(query), !query.filters.after && !query.filters.before), ...entries];
+}
+
+function folders({ folders: found }) {
+  const [folder = ""] = query.filters.folder ?? [];
+  const above = folder.slice(0, folder.lastIndexOf("/", folder.length - 2) + 1);
+  const ups = above ? [{ text: `↑ ${above}`, next: filtered(query, "folder", above) }] : [];
+  return [
+    any("All folders", filtered(query, "folder"), !folder),
+    ...ups,
+    ...found.map((it) => ({
+      text: it.folder.slice(folder.length), count: it.photos, next: filtered(query, "folder", it.folder),
+    })),
+  ];
+}
+
+const list = (filter, all, rows) => {
+  const [chosen] = query.filters[filter] ?? [];
+  return [
+    any(all, filtered(query, filter), !chosen),
+    ...rows.map((row) => ({
+      text: filter === "format" ? row[filter].toUpperCase() : row[filter],
+      count: row.photos, next: filtered(query, filter, row[filter]), isChosen: chosen === row[filter],
+    })),
+  ];
+};
+
+function orders() {
+  const isBest = query.terms.length > 0;
+  const names = { ...(isBest && { "": "Best first" }), newest: "Newest first", oldest: "Oldest first" };
+  const present = query.sort ?? (isBest ? "" : "newest");
+  return Object.entries(names).map(([sort, text]) => ({
+    text, next: { ...query, photo: null, sort: sort || null }, isChosen: sort === present,
+  }));
+}
+
+const any = (text, next, isChosen) => ({ text, next: { ...next, sort: next.sort ?? "newest" }, isChosen });
+
+const MENUS = {
+  Date: dates,
+  Folder: folders,
+  Shape: (it) => list("orientation", "Any shape", it.orientations),
+  Format: (it) => list("format", "Any format", it.formats),
+  Order: orders,
+};
+
+// --- the menus
+
+function entry({ text, count, next, isChosen, isPart }) {
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  const own = document.createElement("bdi");
+  own.textContent = text;
+  link.append(own);
+  // Without a term, any order is an order of all photos.
+  link.href = address(next.terms.length && !isOrder(next) ? { ...next, sort: query.sort } : next);
+  if (isChosen) link.setAttribute("aria-current", "true");
+  if (isPart) item.className = "part";
+  if (count !== undefined) {
+    const number = document.createElement("span");
+    number.textContent = count.toLocaleString("en");
+    link.append(" ", number);
+  }
+  item.append(link);
+  return item;
+}
+
+const isOrder = (next) => next.filters === query.filters;
+
+// Fills the menu, which has just opened, for the query of the page.
+export async function fill(menu, mine) {
+  if (query !== mine) [query, facets] = [mine, null];
+  const lines = menu.querySelector("ul");
+  const entries = MENUS[menu.dataset.menu];
+  if (entries !== orders) {
+    const asked = parameters({ ...query, sort: null });
+    facets ??= ask(`/facets?${asked}`);
+    lines.replaceChildren(note("Loading…"));
+  }
+  try {
+    const found = entries === orders ? null : await facets;
+    if (query === mine) lines.replaceChildren(...entries(found).map(entry));
+  } catch (error) {
+    if (query !== mine) return;
+    facets = null; // the next opening tries again
+    lines.replaceChildren(note(error.message));
+  }
+}
+
+function note(text) {
+  const item = document.createElement("li");
+  item.textContent = text;
+  return item;
+}
+
+addEventListener("click", (event) => bar.contains(event.target) || closeMenus());
+bar.addEventListener("keydown", (event) => event.key === "Escape" && closeMenus());

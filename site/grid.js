@@ -1,0 +1,124 @@
+// Rows of photos with true proportions that fill the width. Nothing is cropped. Photos have places
+// before they load, so nothing moves.
+
+const FALLBACK = 4 / 3; // of a photo whose size is unknown
+const NARROWEST = 0.35; // width / height of a place; a narrower photo has margins
+const HIGHEST = 2; // rows, for a row that few photos cannot fill
+
+// CSS pixels between photos, and the height that rows should have.
+const gap = (width) => (width < 600 ? 4 : 8);
+const aim = (width) => Math.min(280, Math.max(128, width / 6.5));
+
+const ratioOf = ({ width, height }) => Math.max(NARROWEST, width / height || FALLBACK);
+
+// Divides ratios (width / height) into rows: [{count, height}]. A last row that is not full has
+// the height `target` if `isWhole`; otherwise it is left out, because more photos follow.
+export function divide(ratios, width, target, space, isWhole) {
+  const rows = [];
+  let [sum, count] = [0, 0];
+  const heightOf = (ratios, n) => (width - space * (n - 1)) / ratios;
+  const end = (height) => {
+    rows.push({ count, height: Math.min(height, HIGHEST * target) });
+    [sum, count] = [0, 0];
+  };
+  for (const ratio of ratios) {
+    const before = heightOf(sum, count);
+    const height = heightOf(sum + ratio, count + 1);
+    if (count && height < target && before / target < target / height) end(before);
+    sum += ratio;
+    count += 1;
+    if (heightOf(sum, count) <= target) end(heightOf(sum, count));
+  }
+  const filled = heightOf(sum, count);
+  if (count && isWhole) end(filled < 1.3 * target ? filled : target);
+  return rows;
+}
+
+// A list of cards in rows.
+export class Grid {
+  constructor(label) {
+    this.list = document.createElement("ul");
+    this.list.className = "grid";
+    this.list.setAttribute("aria-label", label);
+    this.photos = []; // results, beside the cards in `list`
+    this.reset();
+  }
+
+  reset() {
+    [this.placed, this.top] = [0, 0]; // photos in full rows, and where the next row begins
+  }
+
+  insert(photos, cards, at = this.photos.length) {
+    this.list.insertBefore(group(cards), this.list.children[at] ?? null);
+    this.photos.splice(at, 0, ...photos);
+    if (at < this.placed) this.reset();
+  }
+
+  remove(photo) {
+    const at = this.photos.indexOf(photo);
+    this.list.children[at].remove();
+    this.photos.splice(at, 1);
+    this.reset();
+  }
+
+  // Gives each card its place in `width` pixels. `isWhole`: no more photos follow.
+  place(width, isWhole) {
+    const space = gap(width);
+    const cards = this.list.children;
+    const ratios = this.photos.slice(this.placed).map(ratioOf);
+    let at = this.placed;
+    let { top } = this;
+    const divided = (isWhole) => divide(ratios, width, aim(width), space, isWhole);
+    const full = divided(isWhole);
+    const hasRows = at > 0 || full.length > 0; // else show what there is
+    for (const { count, height } of hasRows ? full : divided(true)) {
+      let left = 0;
+      for (const end = at + count; at < end; at++) {
+        const right = left + ratioOf(this.photos[at]) * height;
+        put(cards[at], Math.round(left), Math.round(right), top, Math.round(height));
+        left = right + space;
+      }
+      top += Math.round(height) + space;
+      if (!isWhole && hasRows) [this.placed, this.top] = [at, top];
+    }
+    for (; at < cards.length; at++) cards[at].hidden = true;
+    this.list.style.height = `${Math.max(0, top - space)}px`;
+  }
+}
+
+function put(card, left, right, top, height) {
+  card.hidden = false;
+  card.style.insetInlineStart = `${left}px`;
+  card.style.top = `${top}px`;
+  card.style.width = `${right - left}px`;
+  card.style.height = `${height}px`;
+}
+
+function group(nodes) {
+  const fragment = document.createDocumentFragment();
+  fragment.append(...nodes);
+  return fragment;
+}
+
+// The card that `key` leads to from `card`, as in a table; undefined if there is none.
+export function neighbour(cards, card, key) {
+  const at = cards.indexOf(card);
+  const isRtl = getComputedStyle(card).direction === "rtl";
+  const forward = isRtl ? "ArrowLeft" : "ArrowRight";
+  if (key === "Home") return cards[0];
+  if (key === "End") return cards.at(-1);
+  if (key === "ArrowLeft" || key === "ArrowRight") return cards[at + (key === forward ? 1 : -1)];
+  const step = { ArrowUp: -1, ArrowDown: 1 }[key];
+  const middle = (box) => box.left + box.width / 2;
+  const from = card.getBoundingClientRect();
+  let best, row;
+  for (let n = at + step; step && cards[n]; n += step) {
+    const box = cards[n].getBoundingClientRect();
+    if (Math.abs(box.top - from.top) < 1) continue; // the same row
+    row ??= box.top;
+    if (Math.abs(box.top - row) > 1) break;
+    const distance = Math.abs(middle(box) - middle(from));
+    if (!best || distance < best.distance) best = { distance, card: cards[n] };
+  }
+  return best?.card;
+}

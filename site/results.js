@@ -1,0 +1,288 @@
+// The answer on the page: its photos in groups, how many match, and more of them.
+import { Grid, neighbour } from "./grid.js";
+import { NOTHING, address, parameters } from "./query.js";
+import { ask, attempt, button, failure, isRunning, say } from "./search.js";
+
+const LONG_PRESS_MS = 500;
+const $ = (selector) => document.querySelector(selector);
+const region = $("#results");
+const end = $("#end");
+const more = $("#more");
+const trouble = $("#trouble");
+
+export let shown = []; // the results on the page, in order
+let query = NOTHING; // that they answer
+let cursor = null; // of the next page of results
+let matches = null; // {count, estimated} of the first page's answer; null if unknown
+let isCut = false; // the text was too long
+let grids = []; // one, or two: good matches and the others
+let go; // starts a search
+let cards = new Map(); // result → its card
+const thumbnails = new Map(); // name → address, of all photos seen
+
+export const thumbnailOf = (name) => thumbnails.get(name);
+export const cardOf = (result) => cards.get(result)?.querySelector("a");
+export const hasMore = () => Boolean(cursor);
+
+export function clear(asked = NOTHING) {
+  query = asked;
+  [shown, grids, cards, cursor, matches, isCut] = [[], [], new Map(), null, null, false];
+  region.dispatchEvent(new Event("clear"));
+  region.replaceChildren();
+  more.hidden = true;
+  trouble.replaceChildren();
+  atEnd.disconnect();
+}
+
+// Shows an answer, or the one of a snapshot.
+export function replace(asked, answer) {
+  clear(asked);
+  add(answer);
+}
+
+// A photo that was overwritten between two pages may come twice; show it once.
+function add(answer) {
+  const names = new Set(shown.map((result) => result.name));
+  const fresh = answer.results.filter((result) => !names.has(result.name));
+  matches ??= answer.matches ?? null; // later pages have null
+  isCut ||= Boolean(answer.truncated ?? answer.isCut);
+  cursor = answer.next_cursor;
+  shown.push(...fresh);
+  for (const isGood of [true, false]) {
+    const part = fresh.filter((result) => isAbove(result) === isGood);
+    if (part.length) gridOf(isGood).insert(part, part.map(card));
+  }
+  place();
+  offerMore();
+  region.dispatchEvent(new Event("add"));
+}
+
+// Whether a result belongs above the line between good and less certain matches.
+const isGrouped = () => matches?.count > 0 && !/est$/.test(query.sort);
+const isAbove = (result) => !isGrouped() || (result.of ?? result).match === "good";
+
+function gridOf(isGood) {
+  const label = !isGrouped() ? "Photos" : isGood ? "Good matches" : "Less certain matches";
+  const known = grids.find((it) => it.label === label);
+  if (known) return known;
+  const grid = Object.assign(new Grid(label), { label });
+  grids.push(grid);
+  if (!isGood) {
+    const line = document.createElement("h2");
+    line.textContent = "Less certain";
+    line.className = "line";
+    region.append(line);
+  }
+  region.append(grid.list);
+  return grid;
+}
+
+function place() {
+  const width = region.clientWidth;
+  grids.forEach((grid, n) => grid.place(width, !cursor || n < grids.length - 1));
+}
+
+let width = 0;
+new ResizeObserver(() => {
+  if (width === region.clientWidth) return;
+  width = region.clientWidth;
+  for (const grid of grids) grid.reset();
+  place();
+}).observe(region);
+
+// --- how many match
+
+export function found() {
+  const cut = isCut ? " The text was too long and was cut." : "";
+  if (!shown.length) return `No photos found.${cut}`;
+  const isByDate = !query.terms.length || /est$/.test(query.sort);
+  const order = query.sort === "oldest" ? "oldest" : "newest";
+  if (isByDate && !matches) return `${order[0].toUpperCase()}${order.slice(1)} photos first.${cut}`;
+  if (!matches) return `Closest photos first.${cut}`;
+  if (!matches.count) return `Nothing matches well. Closest photos:${cut}`;
+  const number = `${matches.estimated ? "About " : ""}${matches.count.toLocaleString("en")}`;
+  return `${number} good ${matches.count === 1 ? "match" : "matches"}${isByDate ? `, ${order} first` : ""}${cut}`;
+}
+
+// --- more results
+
+// Results load while you scroll, but not below the last good match.
+const isEndless = () => !matches || /est$/.test(query.sort) || shown.at(-1)?.match === "good";
+
+function offerMore() {
+  trouble.replaceChildren();
+  more.hidden = !cursor;
+  more.classList.toggle("unseen", isEndless());
+  atEnd.disconnect();
+  if (cursor && isEndless()) atEnd.observe(end); // reports at once if the end is near
+}
+
+export function searchMore() {
+  const asked = parameters(query);
+  asked.set("cursor", cursor);
+  const isFocused = [more, trouble.querySelector("button")].includes(document.activeElement);
+  more.hidden = true;
+  attempt((how) => ask(`/?${asked}`, how), (answer) => {
+    const first = shown.length;
+    add(answer);
+    say(found());
+    if (isFocused) cardOf(shown[first])?.focus();
+  }, {
+    doing: "Loading more…",
+    tell: (line) => trouble.replaceChildren(line),
+    failed(error) {
+      const retry = button("Retry", searchMore);
+      trouble.replaceChildren(error.message, " ", retry);
+      if (isFocused) retry.focus();
+      atEnd.disconnect();
+    },
+  });
+}
+
+const atEnd = new IntersectionObserver(([seen]) => {
+  if (seen.isIntersecting && cursor && !isRunning()) searchMore();
+}, { rootMargin: "1200px" });
+more.addEventListener("click", searchMore);
+
+// --- what the history keeps
+
+// The answer, the scroll position and the focused photo.
+export function snapshot() {
+  const focused = shown.findIndex((it) => cards.get(it)?.contains(document.activeElement));
+  const answer = { results: shown, next_cursor: cursor, matches, isCut };
+  return { place: scrollY, focused, answer: shown.length ? answer : null };
+}
+
+// --- cards
+
+// A date as the photographer's clock showed it, without this browser's time zone.
+export function day(result, style = { dateStyle: "medium" }) {
+  const taken = result.taken?.slice(0, 19);
+  return taken ? new Date(`${taken}Z`).toLocaleString("en", { ...style, timeZone: "UTC" }) : "";
+}
+
+// Shows the thumbnail, or the photo if the thumbnail fails to load.
+export function showIn(image, result) {
+  image.onerror = () => {
+    image.onerror = null;
+    image.src = result.url;
+  };
+  image.src = result.thumbnail_url;
+}
+
+function card(result) {
+  const item = $("#result").content.cloneNode(true).firstElementChild;
+  const [link, similar] = item.querySelectorAll("a");
+  const image = item.querySelector("img");
+  const date = day(result);
+  link.href = address({ ...query, photo: result.name });
+  image.alt = date ? `${result.name}, ${date}` : result.name;
+  if (result.colour) link.style.backgroundColor = result.colour;
+  showIn(image, result);
+  item.querySelector(".name").textContent = result.name;
+  item.querySelector(".date").textContent = date;
+  item.querySelector(".pick").setAttribute("aria-label", `Select ${result.name}`);
+  similar.setAttribute("aria-label", `More like this: ${result.name}`);
+  similar.href = address({ ...NOTHING, terms: [{ kind: "like", value: result.name, weight: 1 }] });
+  if (result.also?.length) item.append(pile(result));
+  item.classList.toggle("member", Boolean(result.of));
+  thumbnails.set(result.name, result.thumbnail_url);
+  cards.set(result, item);
+  return item;
+}
+
+// --- piles of photos that are nearly the same
+
+function pile(result) {
+  const number = result.also.length + 1;
+  const toggle = button(String(number), () => (result.isOpen ? fold : unfold)(result, toggle));
+  toggle.className = "pile";
+  toggle.title = `${number} photos that are nearly the same`;
+  toggle.setAttribute("aria-label", `${number} nearly the same: ${result.name}`);
+  toggle.setAttribute("aria-expanded", Boolean(result.isOpen));
+  return toggle;
+}
+
+async function unfold(result, toggle) {
+  const wanted = new Set(result.also);
+  const asked = new URLSearchParams({ like: result.name, stack: 0, limit: 100 });
+  const answer = await ask(`/?${asked}`).catch((error) => failure(error, () => unfold(result, toggle)));
+  if (!answer || result.isOpen || !cards.has(result)) return; // another answer is on the page
+  const members = answer.results.filter((it) => wanted.has(it.name));
+  for (const it of members) Object.assign(it, { of: result, match: result.match, also: [] });
+  result.isOpen = true;
+  shown.splice(shown.indexOf(result) + 1, 0, ...members);
+  const grid = gridOf(isAbove(result));
+  grid.insert(members, members.map(card), grid.photos.indexOf(result) + 1);
+  arrange(toggle, true);
+}
+
+function fold(result, toggle) {
+  const grid = gridOf(isAbove(result));
+  const members = shown.filter((it) => it.of === result);
+  for (const it of members) {
+    grid.remove(it);
+    cards.delete(it);
+  }
+  shown = shown.filter((it) => it.of !== result);
+  result.isOpen = false;
+  arrange(toggle, false);
+}
+
+function arrange(toggle, isOpen) {
+  toggle.setAttribute("aria-expanded", isOpen);
+  place();
+}
+
+// --- what a visitor does with the cards
+
+const ownResult = (node) => shown.find((it) => cards.get(it) === node.closest("li"));
+
+// `open` gets a result that was chosen; `search` starts a search; `select` selects a result.
+export function listen(open, search, select) {
+  go = search;
+  const isSelecting = () => region.classList.contains("selecting");
+  let isHeld = false; // a long press selects, and the click after it does nothing
+  region.addEventListener("click", (event) => {
+    const node = event.target.closest("a, .pick");
+    if (!node || event.ctrlKey || event.metaKey) return; // for a new tab
+    const isPick = node.className === "pick" || (isSelecting() && node.className === "photo");
+    if (event.shiftKey && !isPick) return;
+    event.preventDefault();
+    const result = ownResult(node);
+    if (isHeld) isHeld = false;
+    else if (isPick) select(result, event.shiftKey);
+    else if (node.className === "similar") likeThis(result);
+    else open(result);
+  });
+  region.addEventListener("touchstart", (event) => {
+    const link = event.target.closest(".photo");
+    isHeld = false;
+    if (!link) return;
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      isHeld = true;
+      select(ownResult(link));
+    }, LONG_PRESS_MS);
+    stop.signal.onabort = () => clearTimeout(timer);
+    for (const end of ["touchend", "touchmove", "touchcancel"]) {
+      addEventListener(end, () => stop.abort(), { signal: stop.signal, passive: true });
+    }
+  }, { passive: true });
+  region.addEventListener("contextmenu", (event) => isHeld && event.preventDefault());
+  region.addEventListener("keydown", (event) => {
+    const item = event.target.closest("li");
+    if (!item || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === "l") likeThis(ownResult(item));
+    if (event.key.toLowerCase() === "x") select(ownResult(item), event.shiftKey);
+    const all = shown.map((it) => cards.get(it)).filter((it) => !it.hidden);
+    const next = neighbour(all, item, event.key);
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("a").focus();
+  });
+}
+
+export const likeThis = ({ name }) =>
+  go({ ...NOTHING, terms: [{ kind: "like", value: name, weight: 1 }] });
+

@@ -1,0 +1,134 @@
+// The start page: suggestions, recent searches and the newest photos. And what is known about all
+// photos, which is also below the results.
+import * as config from "./config.js"; // SUGGESTIONS may be missing
+import { NOTHING, address, describe, parameters, parse } from "./query.js";
+import { ask, isolated } from "./search.js";
+
+const RECENT = "clipsearch.recent"; // in localStorage: the addresses of the last searches
+const MAX_RECENT = 8;
+const DEMO_MODEL = "clipsearch-demo";
+const POLL_MS = 3000; // between two looks while indexing goes on
+const MAX_POLLS = 100; // without a change; then stop
+
+const $ = (selector) => document.querySelector(selector);
+const start = $("#start");
+
+function item(parts) {
+  const node = document.createElement("li");
+  node.append(...parts);
+  return node;
+}
+
+function link(query, text) {
+  const node = document.createElement("a");
+  node.textContent = text;
+  node.dir = "auto";
+  node.href = address(query);
+  return item([node]);
+}
+
+const asked = (text) => ({ ...NOTHING, terms: [{ kind: "q", value: text, weight: 1 }] });
+
+export function showStart(isVisible) {
+  start.hidden = !isVisible;
+  const recent = recents();
+  $("#recent").hidden = !recent.length;
+  $("#recent ul").replaceChildren(...recent.map((it) => link(parse(it), describe(parse(it)))));
+}
+
+const suggestions = config.SUGGESTIONS ?? [];
+$("#suggestions").hidden = !suggestions.length;
+$("#suggestions ul").replaceChildren(...suggestions.map((text) => link(asked(text), text)));
+
+// --- recent searches
+
+function recents() {
+  try {
+    return JSON.parse(localStorage.getItem(RECENT)) ?? [];
+  } catch {
+    return []; // storage is forbidden or holds something else
+  }
+}
+
+function store(recent) {
+  try {
+    localStorage.setItem(RECENT, JSON.stringify(recent));
+  } catch {
+    // storage is forbidden or full: no recent searches
+  }
+}
+
+// A search by a picture is left out: its address is long, and only you know what it showed.
+export function remember(query) {
+  if (query.terms.some(({ kind }) => kind === "picture") || !query.terms.length) return;
+  const mine = `?${parameters(query)}`;
+  store([mine, ...recents().filter((it) => it !== mine)].slice(0, MAX_RECENT));
+}
+
+$("#recent button").addEventListener("click", () => {
+  store([]);
+  showStart(true);
+  $("#words").focus();
+});
+
+// --- about the photos
+
+const many = (n, one, more) => (n ? `${n.toLocaleString("en")} ${n === 1 ? one : more}` : "");
+
+// "312 of 3,000 photos indexed, 4 min left", or "3,000 photos can be searched."
+function progress({ indexed, pending }, since) {
+  if (!indexed && !pending) return "No photos yet. Add some; they appear here within seconds.";
+  if (!pending) return `${many(indexed, "photo", "photos")} can be searched.`;
+  const rate = (indexed - since.indexed) / (Date.now() - since.time); // photos per millisecond
+  const minutes = Math.ceil(pending / rate / 60_000);
+  const left = rate > 0 ? `, ${minutes === 1 ? "less than a minute" : `${minutes} min`} left` : "";
+  return `${indexed.toLocaleString("en")} of ${many(indexed + pending, "photo", "photos")} indexed${left}`;
+}
+
+// Shows the JSON of /status below the photos.
+function showAbout(state) {
+  const { model, photos, updated, reconciled, refused_model: refused, damaged = [] } = state;
+  const style = { dateStyle: "medium", timeStyle: "short" };
+  const when = (time) => new Date(time).toLocaleString("en", style);
+  const facts = [
+    many(photos.indexed, "photo", "photos") || "No photos",
+    model === DEMO_MODEL && "demo model: knows drawn scenes only",
+    many(photos.failed, "photo could not be read", "photos could not be read"),
+    many(photos.skipped, "other file skipped", "other files skipped"),
+    damaged.length > 0 && "damaged",
+    updated && `updated ${when(updated)}`,
+  ];
+  $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone cuts the end
+  const lines = [
+    reconciled && `${photos.objects.toLocaleString("en")} files in the bucket on ${when(reconciled.at)}`,
+    photos.pending > 0 && `${photos.pending.toLocaleString("en")} waiting to be indexed`,
+    refused && `A new model (${refused.space}) cannot be used: ${refused.reason}`,
+    ...damaged.map((it) => `Damaged: ${it.object}: ${it.reason}`),
+    ...state.failures.map((it) => ["Cannot be indexed: ", ...isolated(it.name), `: ${it.reason}`]),
+    "Technical details:",
+    `Model ${model}, space ${state.space}`,
+    state.version && `clipsearch ${state.version}`,
+  ];
+  $("#about ul").replaceChildren(...lines.filter(Boolean).map((line) => item([line].flat())));
+}
+
+// Asks for the status, and again while indexing goes on. `tell` gets the line about the photos and
+// whether there are new ones.
+export async function watch(tell) {
+  const since = { time: Date.now() };
+  let last = null;
+  for (let polls = 0; polls < MAX_POLLS; polls++) {
+    const state = await ask("/status", { tell: (line, isError) => tell(line, { isError }) });
+    const { indexed, pending } = state.photos;
+    since.indexed ??= indexed;
+    showAbout(state);
+    tell(progress(state.photos, since), { hasNew: last !== null && indexed !== last });
+    if (indexed !== last) polls = 0;
+    last = indexed;
+    if (!pending && indexed) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    if (document.hidden) {
+      await new Promise((resolve) => addEventListener("visibilitychange", resolve, { once: true }));
+    }
+  }
+}
