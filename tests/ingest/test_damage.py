@@ -47,7 +47,7 @@ def flipped(data, space):
     return data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :]
 
 
-def of_another_version(data, space):
+def of_a_newer_version(data, space):
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         return npz(**{**arrays, "format": np.int32(2)})
 
@@ -60,7 +60,7 @@ def gone(data, space):
     return None
 
 
-KINDS = [cut, flipped, of_another_version, of_another_space, gone]
+KINDS = [cut, flipped, of_another_space, gone]
 
 
 def spoil(cloud, name, kind):
@@ -125,6 +125,32 @@ def test_so_is_one_that_no_commit_knows(cloud, index, kind):
     compact(cloud, index)
     assert loose.name not in {stat.name for stat in index.list()}
     assert cloud.photos_found() == cloud.in_bucket()
+
+
+def test_what_a_newer_version_wrote_is_named_and_stays(cloud, index):
+    """Its photos are indexed again, so that this version finds them."""
+    fill(cloud)
+    compact(cloud, index)
+    [merged] = index.list(f"{cloud.space}/segments/")
+    assert cloud.send(*cloud.put("loose.jpg", jpeg())) == 200
+    [loose] = {stat.name for stat in index.list(f"{cloud.space}/segments/")} - {merged.name}
+    for name in (merged.name, loose):
+        spoil(cloud, name, of_a_newer_version)
+    newer = {name: index.read(name) for name in (merged.name, loose)}
+    for _ in range(2):
+        assert cloud.reconcile() == 200
+        compact(cloud, index)
+    assert cloud.photos_found() == cloud.in_bucket()
+    assert cloud.counts() == (21, 21, 0, 0)
+    assert objects_named(cloud) == newer.keys()
+    assert {name: index.read(name) for name in newer} == newer
+    assert (
+        newest_commit(index, cloud.space)
+        .replaced.keys()
+        .isdisjoint(name.rpartition("/")[2] for name in newer)
+    )
+    reasons = {damaged["reason"] for damaged in cloud.status()["damaged"]}
+    assert all("a newer version of clipsearch wrote it" in reason for reason in reasons)
 
 
 def test_the_deletion_in_a_damaged_segment_is_made_again(cloud, index):

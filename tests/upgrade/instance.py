@@ -46,10 +46,14 @@ def merge_all(days: float) -> list[str]:
     return list(compact(bucket, SPACE, time.monotonic() + 60, now).damaged)
 
 
-def read() -> dict[str, Any]:
-    """The state of each photo, and what a search for the first axis finds."""
-    snapshot = reader.refresh()
-    index.update(snapshot)
+def read(is_cold: bool = False) -> dict[str, Any]:
+    """The state of each photo, and what a search for the first axis finds.
+
+    `is_cold`: as a new instance, which has read nothing before.
+    """
+    snapshot = (SnapshotReader(bucket, SPACE) if is_cold else reader).refresh()
+    searched = PhotoIndex() if is_cold else index
+    searched.update(snapshot)
     entries = snapshot.entries
     facts = getattr(entries, "facts", None)
     photos = {
@@ -61,7 +65,7 @@ def read() -> dict[str, Any]:
         ]
         for row in range(len(entries))
     }
-    found = index.search(np.eye(4, dtype=np.float32)[0], 100) if snapshot.photos else []
+    found = searched.search(np.eye(4, dtype=np.float32)[0], 100) if snapshot.photos else []
     hits = [[hit.name, hit.generation, hit.score] for hit in found]
     return {"photos": photos, "hits": hits, "damaged": list(snapshot.damaged)}
 

@@ -90,8 +90,10 @@ def _useless_packs(run: Run, inventory: Inventory, settled: Commit) -> list[str]
 
     def is_useful(pack: str) -> bool:
         said = parse_pack_path(pack)
-        can_be_named = said and said.segment in segments and said.quantizer in quantizers
-        return pack in used or bool(can_be_named) or _is_newer(run, read_head, pack)
+        if said is None:
+            return True  # not ours, or with a name that a newer version gave it
+        can_be_named = said.segment in segments and said.quantizer in quantizers
+        return pack in used or can_be_named or _is_newer(run, read_head, pack)
 
     useless = [pack for pack in _settled(run, "packs") if not is_useful(pack)]
     quantizers |= {said.quantizer for pack in used if (said := parse_pack_path(pack))}
