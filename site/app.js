@@ -16,6 +16,7 @@ const keys = $("#keys");
 
 let query = NOTHING; // of the present address
 let loaded = null; // the parameters of the answer on the page, or of the one that is coming
+let isComing = false; // the first answer to the present search
 let entry = null; // of the present search, a key of `left`
 const left = new Map(); // history entry → snapshot() of it
 let edited = null; // the term whose text is in the field
@@ -44,7 +45,7 @@ function visit() {
     edited = null;
     words.value = "";
     load(left.get(entry) ?? history.state);
-  } else if (!document.querySelector("[aria-busy=true]")) {
+  } else if (!isComing || !query.photo) {
     showPhoto();
   }
 }
@@ -78,6 +79,7 @@ function request(isBare) {
     results.clear(query);
     say(welcome);
   }
+  isComing = true;
   attempt((how) => ask(`/?${parameters(mine)}`, how), (answer) => {
     results.replace(mine, isBare ? { ...answer, next_cursor: null } : answer);
     if (!isBare) {
@@ -105,6 +107,7 @@ const part = (name, then) =>
 
 function showPhoto() {
   const { photo } = query;
+  isComing = false;
   if (photo) part("viewer", (it) => query.photo === photo && it.open(photo, place));
   else if ($("#viewer").open) part("viewer", (it) => query.photo || it.close());
 }

@@ -108,7 +108,7 @@ function face({ kind, value }) {
   const known = thumbnailOf(value);
   if (known) image.src = known;
   else find(value).then((it) => it && (image.src = it.thumbnail_url), () => null);
-  return { text: value, image };
+  return { text: value.slice(value.lastIndexOf("/") + 1) || value, image };
 }
 
 // The result of the photo with this name; undefined if it is not indexed.

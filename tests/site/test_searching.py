@@ -109,7 +109,7 @@ def test_more_like_this_searches_by_name_and_empties_the_field(page, stub, galle
     similar(cards(page).first).click()
     expect(cards(page)).to_contain_text("other.jpg")
     finds(page, 1)
-    assert asked(page) == ["+ a b/ü&1.jpg"]
+    assert asked(page) == ["+ ü&1.jpg"]
     expect(page.get_by_label("Search your photos")).to_have_value("")
 
 

@@ -8,12 +8,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from clipsearch.index.format.packed_texts import take_packed
 from clipsearch.index.search.names import Mask, Names, Rows
 
 Bytes = npt.NDArray[np.uint8]
 
 FIRST_OF_OTHERS = 0x80  # bytes from here on are not ASCII
-SEPARATOR = "\0"
+SEPARATOR, OTHER = "\0", "\1"  # OTHER: in place of a SEPARATOR in a name
 
 
 def folded(text: str) -> str:
@@ -33,21 +34,27 @@ class NameSearch:
         mask = np.zeros(len(self._names.ends), bool)
         if wanted.isascii():
             mask[_rows_with(self._names.packed, self._names.ends, wanted.encode())] = True
-        rows, others = self._others
-        if len(rows):
-            mask[rows] = False
-            mask[rows[_rows_with(others.packed, others.ends, wanted.encode())]] = True
+        rows, packed, ends = self._others
+        mask[rows] = False
+        mask[rows[_rows_with(packed, ends, wanted.replace(SEPARATOR, OTHER).encode())]] = True
         return mask
 
     @cached_property
-    def _others(self) -> tuple[Rows, Names]:
-        """The rows of the names that are not in ASCII, and these names, folded."""
+    def _others(self) -> tuple[Rows, Bytes, Rows]:
+        """The rows of the names that are not in ASCII; these names, folded; where each ends.
+
+        They are folded as one text, in a third of the time. Each ends with SEPARATOR.
+        """
         names = self._names
-        at = np.flatnonzero(names.packed >= FIRST_OF_OTHERS)
-        rows = np.unique(np.searchsorted(names.ends, at, side="right"))
-        texts = [folded(names.text(row)).encode() for row in rows.tolist()]
-        ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
-        return rows, Names(np.frombuffer(b"".join(texts), np.uint8), ends)
+        used = names.packed[: names.ends.max(initial=0)]
+        is_other = np.zeros(len(names.ends), bool)
+        at = np.flatnonzero(used >= FIRST_OF_OTHERS)
+        is_other[np.searchsorted(names.ends, at, side="right")] = True
+        packed, ends = take_packed(used, names.ends, is_other)
+        packed[packed == ord(SEPARATOR)] = ord(OTHER)
+        text = np.insert(packed, ends, ord(SEPARATOR)).tobytes().decode()
+        result = np.frombuffer(folded(text).encode(), np.uint8)
+        return np.flatnonzero(is_other), result, np.flatnonzero(result == ord(SEPARATOR)) + 1
 
 
 def _rows_with(packed: Bytes, ends: Rows, wanted: bytes) -> Rows:

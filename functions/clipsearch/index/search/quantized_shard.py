@@ -91,8 +91,11 @@ class QuantizedShard:
         return scores[0][counts][:k], rows[counts][:k]
 
     def scans(self, k: int) -> bool:
-        """Whether nearly_best(k) uses codes; small shards are searched exactly."""
-        return self._wanted(k)[1] <= len(self.rows) // 8
+        """Whether nearly_best(k) uses codes. With few live vectors, an exact search is faster.
+
+        A candidate takes as long as eight vectors in a row, because it is anywhere in memory.
+        """
+        return self._wanted(k)[1] <= self.live // 8
 
     def _wanted(self, k: int) -> tuple[int, int]:
         """The number of results to request so that about `k` are live, and of candidates."""

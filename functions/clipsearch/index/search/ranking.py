@@ -63,6 +63,12 @@ class Ranking:
         begin = None if after is None else (-after[0], after[1])
         while True:
             scores, rows, unseen = self._lowered(k, exactly)
+            if self.terms is not None and unseen > -np.inf:
+                places = first(-scores, rows, names, limit, begin)
+                if len(places) == limit and scores[places[-1]] <= unseen:
+                    # None of the others is in the first `limit`, but more may be as good.
+                    scores, rows = self.at_least(scores[places[-1]] - 2 * 10**-DIGITS)
+                    unseen = -np.inf
             certain = scores > unseen
             scores, rows = scores[certain], rows[certain]
             places = first(-scores, rows, names, limit, begin)
