@@ -165,15 +165,16 @@ def test_a_person_sees_the_photos_in_the_browser(stack, wanted, model, tmp_path)
         page.goto(stack.page)
         page.fill("#words", model.words)
         page.press("#words", "Enter")
-        first = page.locator("#results li").first
-        first.get_by_text(wanted).wait_for()
+        first = page.locator("#results .name").first
+        expect(first).to_have_text(wanted)
         assert page.locator("#results li").count() == COUNT + 1
         image = page.locator("#results li img").first
         expect(image).not_to_have_js_property("naturalWidth", 0)
 
         page.reload()
         page.set_input_files("#picture", picture)
-        first.get_by_text(wanted).wait_for()
+        expect(page.locator("#asked img")).to_have_count(1)
+        expect(first).to_have_text(wanted)
         assert complaints == []
 
 

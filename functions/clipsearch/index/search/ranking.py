@@ -12,16 +12,16 @@ import numpy.typing as npt
 
 from clipsearch.index.search.combination import Combination
 from clipsearch.index.search.flat_shard import Found, Rows, Vectors
-from clipsearch.index.search.order import first
+from clipsearch.index.search.order import After, first
 from clipsearch.index.search.state import State
 
 # Digits of a score. float32 holds 7. Rounding hides differences from the order of summation.
 DIGITS = 6
 # Extra candidates, to detect ties at the end of a page.
 SPARE = 4
-# More of them with unwanted terms, which push the best down. If MOST_CANDIDATES are not enough, all
-# photos are scored: "car, not car" has no good candidates.
-FACTOR_OF_UNWANTED = 4
+# More of them with unwanted terms, which push the best down. More than MOST_CANDIDATES are never
+# asked for: then all photos are scored. "car, not car" has no good candidates.
+FACTOR_OF_UNWANTED = 10
 MOST_CANDIDATES = 4096
 
 Scores = npt.NDArray[np.float64]
@@ -57,24 +57,33 @@ class Ranking:
             raise ValueError(f"the limit must be at least 1, not {limit!r}")
         k = limit + SPARE if after is None else 8 * limit  # one pass for the first few pages
         if self.terms is not None:
-            k *= FACTOR_OF_UNWANTED
+            k = min(FACTOR_OF_UNWANTED * k, max(k, MOST_CANDIDATES))
         exactly |= after is not None
         names = self.state.columns.names
         begin = None if after is None else (-after[0], after[1])
         while True:
             scores, rows, unseen = self._lowered(k, exactly)
-            if self.terms is not None and unseen > -np.inf:
-                places = first(-scores, rows, names, limit, begin)
-                if len(places) == limit and scores[places[-1]] <= unseen:
-                    # None of the others is in the first `limit`, but more may be as good.
-                    scores, rows = self.at_least(scores[places[-1]] - 2 * 10**-DIGITS)
-                    unseen = -np.inf
+            if self.terms is not None:
+                scores, rows, unseen = self._completed(scores, rows, unseen, limit, begin)
             certain = scores > unseen
             scores, rows = scores[certain], rows[certain]
             places = first(-scores, rows, names, limit, begin)
             if unseen == -np.inf or len(places) == limit:
                 return scores[places], rows[places]
             k, exactly = 4 * k, True
+
+    def _completed(
+        self, scores: Scores, rows: Rows, unseen: float, limit: int, begin: After | None
+    ) -> tuple[Scores, Rows, float]:
+        """Candidates that include the first `limit`, and their bound; unchanged if too few are known.
+
+        Unwanted terms may push candidates below `unseen`. Photos that are better than those known
+        then have at least the score of the last of them.
+        """
+        places = first(-scores, rows, self.state.columns.names, limit, begin)
+        if len(places) < limit or scores[places[-1]] > unseen:
+            return scores, rows, unseen
+        return *self.at_least(scores[places[-1]] - 2 * 10**-DIGITS), -np.inf
 
     def at_least(self, least: float) -> Ranked:
         """All photos with at least this score, in any order."""
