@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from tests.index.making import random_units
 ROOT = Path(__file__).parents[2]
 BEFORE_FACTS = "5f0d38e"
 INSTANCE = Path(__file__).with_name("instance.py")
+NOW_US = time.time_ns() // 1000  # a purge rightly drops a tombstone of 1970
 
 State = tuple[int, int]  # generation and kind
 
@@ -76,16 +78,20 @@ def photo(name: str, generation: int = 1, size: int | None = None) -> dict[str, 
     seed = sum(name.encode()) * 100 + generation
     vector = random_units(1, 4, seed)[0].tolist()
     entry = {"name": name, "generation": generation, "kind": Kind.VECTOR, "vector": vector}
-    return entry | {"time_us": generation} | ({} if size is None else {"size": size})
+    return entry | at(generation) | ({} if size is None else {"size": size})
 
 
 def tombstone(name: str, generation: int) -> dict[str, Any]:
-    return {"name": name, "generation": generation, "kind": Kind.TOMBSTONE, "time_us": generation}
+    return {"name": name, "generation": generation, "kind": Kind.TOMBSTONE} | at(generation)
 
 
 def failure(name: str, generation: int) -> dict[str, Any]:
     entry = {"name": name, "generation": generation, "kind": Kind.FAILURE, "reason": "broken"}
-    return entry | {"time_us": generation}
+    return entry | at(generation)
+
+
+def at(generation: int) -> dict[str, int]:
+    return {"time_us": NOW_US + generation}
 
 
 def sizes(answer: dict[str, Any]) -> dict[str, int]:
