@@ -325,7 +325,7 @@ class Index(RuleBasedStateMachine):
 def refresh(reader: Reader, bucket: Any) -> Snapshot:
     if reader.stepped is None:
         reader.stepped = SnapshotReader(bucket, SPACE)
-    reader.stepped._bucket = bucket  # this refresh's steps
+    reader.stepped._bucket = reader.stepped._watch._bucket = bucket  # this refresh's steps
     return reader.stepped.refresh()
 
 
