@@ -75,7 +75,7 @@ class Ranking:
     def _completed(
         self, scores: Scores, rows: Rows, unseen: float, limit: int, begin: After | None
     ) -> tuple[Scores, Rows, float]:
-        """Candidates that include the first `limit`, and their bound; unchanged if too few are known.
+        """Candidates that include the first `limit`, and their bound; unchanged with too few.
 
         Unwanted terms may push candidates below `unseen`. Photos that are better than those known
         then have at least the score of the last of them.
