@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clipsearch.index.search import state
+from clipsearch.index.search import quantized_shard, state
 from clipsearch.index.search.columns import Columns, Mask
 from clipsearch.index.search.filter import Filter
 from clipsearch.index.search.kept import Kept
@@ -21,6 +21,7 @@ from tests.index.packed import (
     coded,
     commit_of,
     loaded,
+    photos,
     publish_packed,
     texts,
 )
@@ -106,6 +107,24 @@ def test_most_of_a_pack_is_searched_by_codes_and_finds_nearly_the_best(
         found = {hit.name for hit in index.search(query, LIMIT, filter=Filter(folder="a/"))}
         right += len(found & {f"a/{i:05}" for i in best})
     assert right / 40 / LIMIT > 0.95
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 100, 3000, COUNT])
+def test_all_photos_of_a_pack_above_a_score_are_found(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quantized_shard, "FIRST_ABOVE", 3)
+    bucket = FolderBucket(tmp_path)
+    publish_packed(bucket, commit_of(bucket, photos(0, COUNT)))
+    index, _ = loaded(bucket)
+    [query] = texts(1)
+    scores = np.sort(VECTORS.astype(np.float16).astype(np.float64) @ query)[::-1]
+    bounds = np.concatenate([[1.0], scores, [-1.0]])
+    least = float(bounds[count] + bounds[count + 1]) / 2
+    found = index.matching(query, least)
+    assert abs(len(found) - count) <= 1  # two scores may be nearly equal
+    assert len({hit.name for hit in found.by_date(COUNT)}) == len(found)
+    assert found.scores.min(initial=1.0) >= least
 
 
 def test_a_folder_gives_its_100_largest_subfolders() -> None:

@@ -21,7 +21,7 @@ from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.facts import Facts
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from clipsearch.index.search import state
+from clipsearch.index.search import quantized_shard, state
 from clipsearch.index.search.combination import Combination
 from clipsearch.index.search.filter import Filter
 from clipsearch.index.search.hits import Hit, Listed
@@ -50,6 +50,7 @@ class Selection(RuleBasedStateMachine):
         self.patch.setattr(build_packs, "direction_in", lambda bucket, space: None)
         self.patch.setattr(run, "REQUESTS", 1)
         self.patch.setattr(state, "COPIED", 4)
+        self.patch.setattr(quantized_shard, "FIRST_ABOVE", 2)
         self.patch.setattr("clipsearch.index.search.photo_index.BEST", BEST)
         self.bucket = MemoryBucket()
         self.photos: dict[str, Photo] = {}
@@ -69,10 +70,12 @@ class Selection(RuleBasedStateMachine):
         self.events += 1
         return UPLOADED * 1_000_000 + self.events * 300_000
 
-    @initialize(seed=st.integers(0, 2**32))
-    def begin(self, seed: int) -> None:
+    @initialize(seed=st.integers(0, 2**32), is_packed=st.booleans())
+    def begin(self, seed: int, is_packed: bool) -> None:
         """A library in which most filters find some photos, but not all."""
         self.upload(seed, 60)
+        if is_packed:
+            self.start_with_packs()
 
     @rule(seed=st.integers(0, 2**32), count=st.integers(1, 12))
     def upload(self, seed: int, count: int) -> None:
@@ -105,6 +108,12 @@ class Selection(RuleBasedStateMachine):
     def compact(self) -> None:
         compact(self.bucket, SPACE, time.monotonic() + 60, self.bucket.now)
         self.refresh()
+
+    @rule()
+    def start_with_packs(self) -> None:
+        """A running search keeps the vectors that it has."""
+        self.compact()
+        self.start()
 
     @rule(filter=some_filters(), query=vectors, limit=st.integers(1, 9))
     def search(self, filter: Filter, query: Vector, limit: int) -> None:

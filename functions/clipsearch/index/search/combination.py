@@ -61,10 +61,15 @@ class Combination:
             base=float(offsets[is_wanted].sum()),
         )
 
-    def penalties(self, vectors: Vectors) -> npt.NDArray[np.float32]:
-        """What the unwanted terms take from the score of each photo: (n, d) -> (n,)."""
-        above: Vectors = (vectors @ self.unwanted.T + self.offsets).clip(min=0).sum(1)
-        return above
+    def scores(self, vectors: Vectors) -> npt.NDArray[np.float64]:
+        """(n, d) -> (n,).
+
+        In float64: sums depend on n in the last digits of float32. Then a photo might be on two
+        pages or on none.
+        """
+        exact = vectors.astype(np.float64)
+        penalties = (exact @ self.unwanted.T + self.offsets).clip(min=0).sum(1)
+        return np.asarray(exact @ self.wanted - penalties)
 
     def value(self, score: float) -> float:
         """The weighted mean of the terms' standardised products, for a score of a search."""

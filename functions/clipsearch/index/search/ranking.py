@@ -75,7 +75,7 @@ class Ranking:
     def _completed(
         self, scores: Scores, rows: Rows, unseen: float, limit: int, begin: After | None
     ) -> tuple[Scores, Rows, float]:
-        """Candidates that include the first `limit`, and their bound; unchanged with too few.
+        """The candidates, extended to include the first `limit`, if so many are known.
 
         Unwanted terms may push candidates below `unseen`. Photos that are better than those known
         then have at least the score of the last of them.
@@ -95,7 +95,7 @@ class Ranking:
         rows = np.concatenate([np.zeros(0, np.int64), *(rows for _, rows in found)])
         scores = rounded(np.concatenate([np.zeros(0, np.float32), *(s for s, _ in found)]))
         if self.terms is not None:
-            scores = _to_digits(scores - self.state.penalties(self.terms, rows))
+            scores = _to_digits(self.state.scores(self.terms, rows))
         enough = scores >= least
         return scores[enough], rows[enough]
 
@@ -104,10 +104,11 @@ class Ranking:
         if self.terms is None:
             return self._candidates(k, exactly)
         if k > MOST_CANDIDATES:
-            exact, rows = self.state.scores(self.terms)
-            return _to_digits(exact.astype(np.float64)), rows, -np.inf
-        scores, rows, unseen = self._candidates(k, exactly)
-        return _to_digits(scores - self.state.penalties(self.terms, rows)), rows, unseen
+            scores, rows = self.state.all_scores(self.terms)
+            return _to_digits(scores), rows, -np.inf
+        _, rows, unseen = self._candidates(k, exactly)
+        # Scores of FAISS differ from exact ones in the last digit.
+        return _to_digits(self.state.scores(self.terms, rows)), rows, unseen + 10**-DIGITS
 
     def _candidates(self, k: int, exactly: bool) -> tuple[Scores, Rows, float]:
         """Scores and rows of the best k of each shard, and an upper bound of all other scores.

@@ -114,23 +114,23 @@ class State:
             result[np.searchsorted(asked, here)] = vectors
         return result[places]
 
-    def scores(self, combination: Combination) -> tuple[npt.NDArray[np.float32], Rows]:
+    def all_scores(self, combination: Combination) -> tuple[npt.NDArray[np.float64], Rows]:
         """Scores (n,) and rows (n,) of all photos, without FAISS."""
-        scores, found = [np.zeros(0, np.float32)], [np.zeros(0, np.int64)]
+        scores, found = [np.zeros(0)], [np.zeros(0, np.int64)]
         for shard in self.all_shards:
             for rows, vectors in shard.blocks(self.catalogue.live, BLOCK):
-                scores.append(vectors @ combination.wanted - combination.penalties(vectors))
+                scores.append(combination.scores(vectors))
                 found.append(rows)
         return np.concatenate(scores), np.concatenate(found)
 
-    def penalties(self, combination: Combination, rows: Rows) -> npt.NDArray[np.float32]:
-        """What unwanted terms take from the scores of `rows` (m,): (m,)."""
-        result = np.zeros(len(rows), np.float32)
+    def scores(self, combination: Combination, rows: Rows) -> npt.NDArray[np.float64]:
+        """The scores (m,) of the photos in `rows` (m,)."""
+        result = np.zeros(len(rows))
         order = np.argsort(rows)
         for begin in range(0, len(rows), BLOCK):
             part = order[begin : begin + BLOCK]
             for shard in self.all_shards:
                 here, vectors = shard.vectors_of(rows[part])
                 at = part[np.searchsorted(rows[part], here)]
-                result[at] = combination.penalties(vectors)
+                result[at] = combination.scores(vectors)
         return result
