@@ -26,7 +26,7 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-matching bench-models bench-precision \
+	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
 	bench-outliers bench-stacks bench-terms reconcile screenshot \
 	status switch upload clean
 

@@ -2,6 +2,7 @@
 where a test needs states that come seldom."""
 
 import hashlib
+from contextlib import contextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -215,6 +216,19 @@ def add_photo(folder, name, data):
     file.write_bytes(data)
 
 
+@contextmanager
+def running(folder, photos, *options):
+    """The whole stack over `photos` with the demo model; its state is in `folder`."""
+    arguments = (photos, "--demo-model", "--state", folder / "run", "--port", free_port())
+    stack = RunningStack(folder / "output", *arguments, *options)
+    try:
+        stack.wait_until_ready()
+        stack.photos = photos
+        yield stack
+    finally:
+        stack.end()
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory):
     """`make run` with demo pictures, and pictures of WORDS under hostile names."""
@@ -223,14 +237,8 @@ def stack(tmp_path_factory):
     draw_demo_photos(photos, DRAWN)
     for seed, name in enumerate(HOSTILE):
         add_photo(photos, name, mushrooms(seed))
-    arguments = (photos, "--demo-model", "--state", folder / "run", "--port", free_port())
-    stack = RunningStack(folder / "output", *arguments, "--suggestions", f"{WORDS}, a red car")
-    try:
-        stack.wait_until_ready()
-        stack.photos = photos
+    with running(folder, photos, "--suggestions", f"{WORDS}, a red car") as stack:
         yield stack
-    finally:
-        stack.end()
 
 
 @pytest.fixture

@@ -11,12 +11,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.site.conftest import add_photo
+from tests.site.conftest import add_photo, running
 from tests.site.test_everyone import assert_nothing_for_axe
 from tests.site.visitor import cards, names, photo, wait_until
 from tests.support.pictures import encoded
-from tests.support.ports import free_port
-from tests.support.running_stack import RunningStack
 
 TAKEN = 0x9003  # DateTimeOriginal
 COLOURS = ("crimson", "teal", "gold", "navy", "plum", "olive", "coral")
@@ -41,14 +39,8 @@ def stack(tmp_path_factory):
             exif.get_ifd(0x8769)[TAKEN] = taken
         kind = "PNG" if name.endswith("png") else "JPEG"
         add_photo(photos, name, encoded(Image.new("RGB", size, colour), kind, exif=exif))
-    arguments = (photos, "--demo-model", "--state", folder / "run", "--port", free_port())
-    stack = RunningStack(folder / "output", *arguments)
-    try:
-        stack.wait_until_ready()
-        stack.photos = photos
+    with running(folder, photos) as stack:
         yield stack
-    finally:
-        stack.end()
 
 
 def open_menu(page, name):

@@ -64,7 +64,7 @@ class Watch:
 
     def _begin(self, now: float) -> str:
         """The name to list from: OVERLAP_S before the newest, or before now if that is ahead."""
-        newest = max(map(time_of, self._seen.segments), default=0)
+        newest = time_of(max(self._seen.segments, default="0"))  # names sort by time
         return f"{max(0, int(min(newest, 1e6 * now) - 1e6 * OVERLAP_S)):016x}"
 
     def _segments(self, begin: str) -> dict[str, int]:
