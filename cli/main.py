@@ -29,6 +29,7 @@ COMMANDS = {
     "evaluate": "cli.evaluate.options",
     "export": "cli.export",
     "models": "cli.models",
+    "costs": "cli.costs.options",
 }
 
 

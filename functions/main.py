@@ -1,4 +1,4 @@
-"""Imports one entry point, `search` or `ingest`, and nothing of the other.
+"""Imports one entry point, `search`, `ingest` or `stopper`, and nothing of the others.
 
 functions-framework sets FUNCTION_TARGET to its name before it executes this file.
 """
@@ -10,5 +10,7 @@ match os.environ.get("FUNCTION_TARGET"):
         from ingest.main import ingest as ingest
     case "search":
         from search.main import search as search
+    case "stopper":
+        from stopper.main import stopper as stopper
     case target:
-        raise SystemExit(f"FUNCTION_TARGET is {target!r}; it must be search or ingest")
+        raise SystemExit(f"FUNCTION_TARGET is {target!r}; it must be search, ingest or stopper")

@@ -40,7 +40,10 @@ export function read(files, found) {
     if (image.size > MAX_PICTURE) throw Object.assign(new Error(TOO_LARGE), { status: 413 });
     const body = new FormData();
     body.append("image", image, file.name);
-    const answer = await ask("/embed", { ...how, method: "POST", body });
+    const answer = await ask("/embed", { ...how, method: "POST", body }).catch((error) => {
+      if (error.status === 403) error.message = "Searching by a picture is switched off here.";
+      throw error;
+    });
     know(answer.picture, { url: URL.createObjectURL(image), name: file.name });
     return answer.picture;
   }, found, { doing: "Reading the picture…" });

@@ -39,7 +39,7 @@ export async function ask(path, { signal = new AbortController().signal, tell = 
 function wrong(response, problem) {
   if (!response) return "Search is not reachable right now.";
   if (response.status === 413) return TOO_LARGE;
-  if (response.status === 429) return "Too many people are searching right now.";
+  if (response.status === 429 && !problem?.detail) return "Too many people are searching right now.";
   if (!problem?.detail) return `The search failed (${response.status}).`;
   const text = problem.detail;
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");

@@ -1,4 +1,5 @@
-# A budget only warns. max_instances and the limit of attempts limit the bill.
+# A budget only warns, unless stop_at_budget is true (stopper.tf). max_instances and the limit of
+# attempts limit the bill.
 
 resource "google_billing_budget" "this" {
   provider = google.billing
@@ -18,8 +19,12 @@ resource "google_billing_budget" "this" {
     content { threshold_percent = threshold_rules.value }
   }
   dynamic "all_updates_rule" {
-    for_each = google_monitoring_notification_channel.email
-    content { monitoring_notification_channels = [all_updates_rule.value.id] }
+    for_each = var.email != "" || var.stop_at_budget ? [true] : []
+    content {
+      monitoring_notification_channels = google_monitoring_notification_channel.email[*].id
+      # Cloud Billing gives itself the role to publish there
+      pubsub_topic = one(google_pubsub_topic.budget[*].id)
+    }
   }
 
   depends_on = [google_project_service.apis]

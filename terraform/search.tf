@@ -21,6 +21,11 @@ locals {
     CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
     CLIPSEARCH_SITE_URL        = var.public_page ? local.site_url : ""
     CLIPSEARCH_FETCH_URLS      = var.fetch_urls ? "1" : "0"
+    CLIPSEARCH_EMBED           = var.embed ? "1" : "0"
+    CLIPSEARCH_CLASSIFY        = var.classify ? "1" : "0"
+    CLIPSEARCH_LOG_SAMPLE      = tostring(var.log_sample)
+    CLIPSEARCH_RATE_PER_MINUTE = tostring(var.rate_per_minute)
+    CLIPSEARCH_PROXIES         = tostring(var.proxies)
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
     GOOGLE_CLOUD_PROJECT       = var.project

@@ -23,7 +23,7 @@ variable "billing_account" {
 }
 
 variable "budget" {
-  description = "The budget of a month, in whole units of the billing account's currency. Mails go out at 50, 90 and 100 percent. A budget only warns; the instance limits limit the bill."
+  description = "The budget of a month, in whole units of the billing account's currency. Mails go out at 50, 90 and 100 percent. A budget only warns unless stop_at_budget is true; the instance limits limit the bill."
   type        = number
   default     = 10
   nullable    = false
@@ -46,6 +46,13 @@ variable "bundle" {
   }
 }
 
+variable "classify" {
+  description = "false: search answers 403 to /classify (CLIPSEARCH_CLASSIFY). The page does not use it."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
 variable "email" {
   description = "The address that gets the alerts. Empty: no alert policies."
   type        = string
@@ -56,6 +63,13 @@ variable "email" {
     condition     = can(regex("^([^@\\s]+@[^@\\s]+)?$", var.email))
     error_message = "email must look like someone@example.org, or be empty."
   }
+}
+
+variable "embed" {
+  description = "false: search answers 403 to /embed (CLIPSEARCH_EMBED). The page then cannot search by a picture of the visitor."
+  type        = bool
+  default     = true
+  nullable    = false
 }
 
 variable "fetch_urls" {
@@ -90,6 +104,18 @@ variable "keep_places" {
   type        = bool
   default     = false
   nullable    = false
+}
+
+variable "log_sample" {
+  description = "The share of usual requests to search that get a log line, from 0 to 1 (CLIPSEARCH_LOG_SAMPLE). Errors and slow requests always get one."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(0|1|0\\.[0-9]{1,9})$", tostring(var.log_sample)))
+    error_message = "log_sample must be a number from 0 to 1, such as 0.1."
+  }
 }
 
 variable "name" {
@@ -127,6 +153,18 @@ variable "project" {
   }
 }
 
+variable "proxies" {
+  description = "Which address of X-Forwarded-For is the client's, counted from its end (CLIPSEARCH_PROXIES): 1 for Cloud Run alone, 2 behind a load balancer. Only rate_per_minute uses it."
+  type        = number
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = contains(range(10), var.proxies)
+    error_message = "proxies must be a whole number from 0 to 9."
+  }
+}
+
 variable "public" {
   description = "true: everybody may search and see photos and thumbnails. false: only `searchers` may search, and photos and thumbnails are private. There is no default, because you must decide."
   type        = bool
@@ -138,6 +176,18 @@ variable "public_page" {
   type        = bool
   default     = true
   nullable    = false
+}
+
+variable "rate_per_minute" {
+  description = "How many requests a minute an instance of search takes from one client (CLIPSEARCH_RATE_PER_MINUTE). 0: no limit."
+  type        = number
+  default     = 0
+  nullable    = false
+
+  validation {
+    condition     = var.rate_per_minute >= 0 && var.rate_per_minute <= 1000000 && floor(var.rate_per_minute) == var.rate_per_minute
+    error_message = "rate_per_minute must be a whole number from 0 to 1,000,000."
+  }
 }
 
 variable "region" {
@@ -195,6 +245,18 @@ variable "searchers" {
   validation {
     condition     = alltrue([for m in var.searchers : can(regex("^(user|group|serviceAccount|domain|principal|principalSet):", m))])
     error_message = "searchers must be IAM members such as user:me@example.org. To let everybody search, set public = true."
+  }
+}
+
+variable "stop_at_budget" {
+  description = "true: when the budget is used up, nobody may call search any more, until you apply again. Google's figures come hours late. Needs billing_account."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.stop_at_budget || var.billing_account != ""
+    error_message = "stop_at_budget needs billing_account: only a budget can stop search."
   }
 }
 

@@ -16,11 +16,12 @@ ALLOWED = {
     "functions/clipsearch": {"clipsearch"},
     "functions/ingest": {"clipsearch", "ingest"},
     "functions/search": {"clipsearch", "search"},
+    "functions/stopper": {"clipsearch", "stopper"},
     "model_export": {"clipsearch", "model_export"},
     "cli": {"clipsearch", "ingest", "model_export", "search", "cli"},
     "benchmarks": {"benchmarks", "clipsearch", "ingest", "model_export", "search", "cli"},
 }
-OURS = {"benchmarks", "cli", "clipsearch", "ingest", "main", "model_export", "search"}
+OURS = {"benchmarks", "cli", "clipsearch", "ingest", "main", "model_export", "search", "stopper"}
 
 FUNCTIONS = ROOT / "functions"
 # Our modules that a folder may import, besides its own, those of its subfolders, and the modules
@@ -45,6 +46,7 @@ WITHIN = {
     "search/engine": ("clipsearch",),
     "search/fetch": ("clipsearch",),
     "search/http": ("clipsearch", "search/engine", "search/fetch"),
+    "stopper": ("clipsearch",),
 }
 # These compare arrays. Like the index, they are imported inside functions only.
 NUMPY_AT_THE_TOP = ("clipsearch/index", "ingest/reconcile")
@@ -121,19 +123,23 @@ def test_the_cloud_gets_no_torch_and_knows_google_in_few_places():
             assert "google" not in names, file
 
 
-@pytest.mark.parametrize(("target", "other"), [("ingest", "search"), ("search", "ingest")])
-def test_main_imports_its_target_only_and_nothing_heavy(target, other):
+TARGETS = ("search", "ingest", "stopper")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_main_imports_its_target_only_and_nothing_heavy(target):
+    others = {*TARGETS} - {target}
     code = "import sys, main; print('\\n'.join(sys.modules))"
     imported = start(code, target).stdout.split("\n")
     assert f"{target}.main" in imported
-    assert not [name for name in imported if name.split(".")[0] == other]
+    assert not [name for name in imported if name.split(".")[0] in others]
     assert not HEAVY & set(imported)
 
 
 def test_main_says_which_targets_there_are():
     failed = start("import main", "serach", check=False)
     assert failed.returncode == 1
-    assert failed.stderr == "FUNCTION_TARGET is 'serach'; it must be search or ingest\n"
+    assert failed.stderr == "FUNCTION_TARGET is 'serach'; it must be search, ingest or stopper\n"
 
 
 def start(code: str, target: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -161,7 +167,7 @@ def test_each_folder_says_what_is_in_it_and_imports_what_it_may(folder):
     assert ast.get_docstring(ast.parse((FUNCTIONS / folder / "__init__.py").read_text()))
     for file in modules_of(folder):
         for name in imports_of(file):
-            if name.split(".")[0] in {"clipsearch", "ingest", "search"}:
+            if name.split(".")[0] in {"clipsearch", "ingest", "search", "stopper"}:
                 place = name.replace(".", "/")
                 own = () if folder == "clipsearch" else (folder,)
                 allowed = (*own, *WITHIN[folder])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cli.common.errors import RunError
+from cli.costs.prices import usd
 from cli.reconcile.options import Options
 from clipsearch.cpus import cpus
 from clipsearch.errors import ObjectNotFound, UnreadablePhoto
@@ -22,11 +23,10 @@ from ingest.reconcile.run import LISTED_AT_ONCE, batches
 MEASURED = 8  # photos
 GONE_AT_ONCE = 20  # photos; if more are gone, an empty bucket is most likely a mistake
 
-# Dollars, list prices of autumn 2026: request-based Cloud Run, tier 1, and Cloud Storage in a
-# single region. https://cloud.google.com/run/pricing https://cloud.google.com/storage/pricing
-VCPU_SECOND, GIB_SECOND, MILLION_REQUESTS = 0.000024, 0.0000025, 0.40
-CLASS_A, CLASS_B = 0.005 / 1000, 0.0004 / 1000
-DOWNLOADED_GIB = 0.12  # to a machine outside of Google Cloud
+# Dollars
+VCPU_SECOND, GIB_SECOND, REQUEST = usd("cpu_second"), usd("memory_gib_second"), usd("request")
+CLASS_A, CLASS_B = usd("class_a"), usd("class_b")
+DOWNLOADED_GIB = usd("download_gib")  # to a machine outside of Google Cloud
 VCPUS, GIBS = 2, 2
 
 
@@ -129,14 +129,14 @@ def _estimate(plan: Plan, seconds: float) -> list[str]:
         f" + {-(-n // MAX_PHOTOS):,} requests = ${run:,.4f}",
         f"  Cloud Storage: {n:,} x (a thumbnail ${CLASS_A:.6f} + two reads ${CLASS_B:.7f} each)"
         f" + listing = ${storage:,.4f}",
-        "  list prices of autumn 2026; see cloud.google.com/run/pricing and /storage/pricing",
+        "  list prices; clipsearch costs --prices has their sources",
     ]
 
 
 def _dollars(plan: Plan, seconds: float) -> tuple[float, float]:
     """The cost of Cloud Run and of Cloud Storage, if a photo takes `seconds`."""
     run = plan.photos * seconds * (VCPUS * VCPU_SECOND + GIBS * GIB_SECOND)
-    run += -(-plan.photos // MAX_PHOTOS) * MILLION_REQUESTS / 1e6
+    run += -(-plan.photos // MAX_PHOTOS) * REQUEST
     listing = -(-plan.found.objects // LISTED_AT_ONCE) * CLASS_A
     return run, plan.photos * (CLASS_A + 2 * CLASS_B) + listing
 

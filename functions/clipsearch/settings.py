@@ -35,6 +35,11 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_SITE_URL": "",
     "CLIPSEARCH_FETCH_URLS": "0",
     "CLIPSEARCH_KEEP_PLACES": "0",
+    "CLIPSEARCH_EMBED": "1",
+    "CLIPSEARCH_CLASSIFY": "1",
+    "CLIPSEARCH_LOG_SAMPLE": "1",
+    "CLIPSEARCH_RATE_PER_MINUTE": "0",
+    "CLIPSEARCH_PROXIES": "1",
     "CLIPSEARCH_TOPIC": "",
     "CLIPSEARCH_DEAD_LETTERS": "",
     "GOOGLE_CLOUD_PROJECT": "",
@@ -58,6 +63,11 @@ class Settings:
     site_url: str = ""
     fetch_urls: bool = False
     keep_places: bool = False
+    embed: bool = True
+    classify: bool = True
+    log_sample: float = 1.0
+    rate_per_minute: int = 0
+    proxies: int = 1
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -79,6 +89,11 @@ class Settings:
             site_url=_site_url(values),
             fetch_urls=_switch(values, "CLIPSEARCH_FETCH_URLS"),
             keep_places=_switch(values, "CLIPSEARCH_KEEP_PLACES"),
+            embed=_switch(values, "CLIPSEARCH_EMBED"),
+            classify=_switch(values, "CLIPSEARCH_CLASSIFY"),
+            log_sample=_share(values, "CLIPSEARCH_LOG_SAMPLE"),
+            rate_per_minute=_whole(values, "CLIPSEARCH_RATE_PER_MINUTE", 1_000_000),
+            proxies=_whole(values, "CLIPSEARCH_PROXIES", 9),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)
@@ -149,10 +164,24 @@ def _origins(values: Mapping[str, str | None]) -> tuple[str, ...]:
 
 
 def _switch(values: Mapping[str, str | None], name: str) -> bool:
-    value = values[name] or "0"
+    value = values[name] or SETTINGS[name]
     if value not in ("0", "1"):
         raise SettingsError(name, value, "1 (yes) or 0 (no)")
     return value == "1"
+
+
+def _share(values: Mapping[str, str | None], name: str) -> float:
+    value = values[name] or SETTINGS[name] or ""
+    if not re.fullmatch(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", value):
+        raise SettingsError(name, value, "a number from 0 to 1, such as 0.1")
+    return float(value)
+
+
+def _whole(values: Mapping[str, str | None], name: str, most: int) -> int:
+    value = values[name] or SETTINGS[name] or ""
+    if not re.fullmatch("[0-9]{1,9}", value) or int(value) > most:
+        raise SettingsError(name, value, f"a whole number from 0 to {most:,}")
+    return int(value)
 
 
 def _topic(values: Mapping[str, str | None], name: str) -> str:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from clipsearch import telemetry
 from clipsearch.errors import SettingsError
-from search import resources
+from search import gate, resources
 from search.engine.errors import BadQuery
 from search.engine.timing import Timing
 from search.forms import Pairs, with_form
@@ -41,8 +41,9 @@ async def search(request: Request) -> Response:
     try:
         settings = resources.settings()
         site_url, allowed = settings.site_url, settings.allowed_origins
+        share = settings.log_sample
     except SettingsError:  # the response is an error without details; let every page read it
-        site_url, allowed = "", (ANYONE,)
+        site_url, allowed, share = "", (ANYONE,), 1.0
     detail = ""
     try:
         response = await _answer(request, timing)
@@ -54,11 +55,12 @@ async def search(request: Request) -> Response:
         detail = problem.detail
         response = problem_response(request, problem, site_url)
     is_cold = was_cold and resources.has_service()
-    write_line(request, response.status_code, detail, is_cold, timing)
+    write_line(request, response.status_code, detail, is_cold, timing, share)
     return finished(request, response, allowed)
 
 
 async def _answer(request: Request, timing: Timing) -> Response:
+    gate.check(request)
     handlers = ROUTES.get(request.url.path)
     if handlers is None:
         raise UnknownPath(f"unknown path {request.url.path!r}; allowed: {', '.join(ROUTES)}")

@@ -194,6 +194,77 @@ run "alerts_and_budget" {
   }
 }
 
+run "without_a_budget_nothing_stops" {
+  command = plan
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.stopper) == 0 && length(google_pubsub_topic.budget) == 0
+    error_message = "The hard stop must be opt-in."
+  }
+}
+
+run "a_budget_that_stops" {
+  command = plan
+
+  variables {
+    billing_account = "012345-6789AB-CDEF01"
+    stop_at_budget  = true
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.stopper) == 1 && length(google_billing_budget.this[0].all_updates_rule) == 1
+    error_message = "Without an address for mails, the budget must still reach the stopper."
+  }
+  assert {
+    condition     = endswith(google_cloudfunctions2_function.stopper[0].service_config[0].environment_variables["STOPPER_SERVICE"], "/services/clipsearch-search")
+    error_message = "The stopper must close search."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service_iam_member.stopper_closes_search[0].name == "clipsearch-search"
+    error_message = "The stopper may change search only, never ingest."
+  }
+}
+
+run "a_stop_needs_a_budget" {
+  command = plan
+
+  variables {
+    stop_at_budget = true
+  }
+
+  expect_failures = [var.stop_at_budget]
+}
+
+run "limits_reach_search" {
+  command = plan
+
+  variables {
+    classify        = false
+    embed           = false
+    log_sample      = 0.1
+    proxies         = 2
+    rate_per_minute = 120
+  }
+
+  assert {
+    condition = alltrue([
+      for name, value in { CLASSIFY = "0", EMBED = "0", LOG_SAMPLE = "0.1", PROXIES = "2", RATE_PER_MINUTE = "120" } :
+      google_cloudfunctions2_function.search.service_config[0].environment_variables["CLIPSEARCH_${name}"] == value
+    ])
+    error_message = "Each variable must reach search as its setting."
+  }
+}
+
+run "a_share_is_at_most_one" {
+  command = plan
+
+  variables {
+    log_sample = 1.5
+  }
+
+  expect_failures = [var.log_sample]
+}
+
 run "idle_costs_little" {
   command = plan
 

@@ -38,6 +38,11 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_SITE_URL": "https://storage.googleapis.com/my-site/",
         "CLIPSEARCH_FETCH_URLS": "1",
         "CLIPSEARCH_KEEP_PLACES": "1",
+        "CLIPSEARCH_EMBED": "0",
+        "CLIPSEARCH_CLASSIFY": "0",
+        "CLIPSEARCH_LOG_SAMPLE": "0.25",
+        "CLIPSEARCH_RATE_PER_MINUTE": "120",
+        "CLIPSEARCH_PROXIES": "2",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
@@ -57,7 +62,18 @@ def test_every_setting_can_be_set() -> None:
         site_url="https://storage.googleapis.com/my-site",
         fetch_urls=True,
         keep_places=True,
+        embed=False,
+        classify=False,
+        log_sample=0.25,
+        rate_per_minute=120,
+        proxies=2,
     )
+
+
+def test_an_empty_setting_is_its_default() -> None:
+    names = ("EMBED", "CLASSIFY", "LOG_SAMPLE", "RATE_PER_MINUTE", "PROXIES", "FETCH_URLS")
+    empty = {f"CLIPSEARCH_{name}": "" for name in names}
+    assert Settings.from_env({**LOCAL, **empty}) == Settings.from_env(LOCAL)
 
 
 def test_thumbnails_in_a_bucket_can_be_signed() -> None:
@@ -107,6 +123,16 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_ALLOWED_ORIGINS", "https://example.org,*", "'*' or origins"),
         ("CLIPSEARCH_FETCH_URLS", "yes", "1 (yes) or 0 (no)"),
         ("CLIPSEARCH_KEEP_PLACES", "true", "1 (yes) or 0 (no)"),
+        ("CLIPSEARCH_EMBED", "off", "1 (yes) or 0 (no)"),
+        ("CLIPSEARCH_CLASSIFY", "2", "1 (yes) or 0 (no)"),
+        ("CLIPSEARCH_LOG_SAMPLE", "10%", "a number from 0 to 1"),
+        ("CLIPSEARCH_LOG_SAMPLE", "1.5", "a number from 0 to 1"),
+        ("CLIPSEARCH_LOG_SAMPLE", "-0.1", "a number from 0 to 1"),
+        ("CLIPSEARCH_LOG_SAMPLE", "nan", "a number from 0 to 1"),
+        ("CLIPSEARCH_RATE_PER_MINUTE", "1.5", "a whole number from 0 to 1,000,000"),
+        ("CLIPSEARCH_RATE_PER_MINUTE", "1000001", "a whole number from 0 to 1,000,000"),
+        ("CLIPSEARCH_PROXIES", "-1", "a whole number from 0 to 9"),
+        ("CLIPSEARCH_PROXIES", "10", "a whole number from 0 to 9"),
         ("CLIPSEARCH_TOPIC", "maintenance", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_DEAD_LETTERS", "letters", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_TOPIC", "projects/p/topics/t/x", "projects/PROJECT/topics/TOPIC"),

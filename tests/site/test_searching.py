@@ -257,6 +257,18 @@ def test_the_same_picture_can_be_chosen_again(page, stub, by_picture, tmp_path):
     finds(page, 1)
 
 
+def test_a_deployment_without_embed_says_that_it_takes_no_pictures(
+    page, stub, by_picture, tmp_path, gallery
+):
+    said = "/embed is switched off here (CLIPSEARCH_EMBED=1 would switch it on)"
+    stub.answers["GET /embed"] = stub.answers["POST /embed"] = problem(403, said)
+    choose(page, picture(tmp_path / "mine.png", "red"))
+    says(page, "Searching by a picture is switched off here.")
+    stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
+    search(page, "boat")
+    finds(page, 1)
+
+
 def test_a_search_for_nothing_asks_for_words(page, stub):
     says(page, "500 photos can be searched.")
     search(page, "  ")

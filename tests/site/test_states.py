@@ -6,6 +6,7 @@ import threading
 import pytest
 from playwright.sync_api import expect
 
+from cli.costs.assumptions import REQUESTS_OF_A_PAGE
 from tests.site.conftest import answer, problem, status
 from tests.site.visitor import as_file, cards, choose, finds, photo, says, search, wait_until
 
@@ -419,10 +420,34 @@ def test_an_empty_library_is_said_and_the_first_photo_appears(open_page, stub, g
 
 
 def test_too_many_requests_without_a_time_are_asked_again(page, stub, gallery):
-    many = problem(429, "quota")
+    many = 429, {}  # of Cloud Run
     stub.answers["GET q=boat"] = in_turn(many, answer(gallery.result("boat.jpg", 0.3)))
     page.clock.install()
     search(page, "boat")
     says(page, "Too many people are searching right now. Trying again in 2 s…")
     page.clock.run_for(2_000)
     finds(page, 1)
+
+
+def test_a_client_that_asked_too_often_reads_why_and_is_let_in_again(page, stub, gallery):
+    often = problem(
+        429, "more than 120 requests a minute came from your address", **{"Retry-After": "3"}
+    )
+    stub.answers["GET q=boat"] = in_turn(often, answer(gallery.result("boat.jpg", 0.3)))
+    page.clock.install()
+    search(page, "boat")
+    why = "More than 120 requests a minute came from your address."
+    says(page, f"{why} Trying again in 3 s…")
+    page.clock.run_for(3_000)
+    finds(page, 1)
+
+
+def test_a_visit_asks_for_no_more_than_the_costs_assume(page, stub, gallery):
+    says(page, "500 photos can be searched.")
+    stub.answers["GET q=boat"] = answer(gallery.result("boat.jpg", 0.3))
+    search(page, "boat")
+    finds(page, 1)
+    wait_until(page, lambda: any(path == "/embed" for _, path, _, _ in stub.asked), "waking")
+    others = [path for _, path, parameters, _ in stub.asked if parameters.get("q") != "boat"]
+    assert sorted(others) == ["/", "/embed", "/status"]
+    assert len(others) + 1 == REQUESTS_OF_A_PAGE  # 1: the counts of a menu of filters

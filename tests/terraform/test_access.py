@@ -18,6 +18,7 @@ GRANTS = {
         "roles/storage.objectUser",
         "roles/storage.objectViewer",
     },
+    "stopper": {"${google_project_iam_custom_role.closes[0].name}"},
     "search": {"roles/iam.serviceAccountTokenCreator", "roles/storage.objectViewer"},
     "trigger": {"roles/eventarc.eventReceiver", "roles/run.invoker"},
 }
@@ -27,7 +28,9 @@ WRITING = ("objectUser", "objectAdmin", "objectCreator", "storage.admin", "legac
 def test_each_part_has_the_roles_it_needs_and_no_other(configuration: Configuration) -> None:
     found: dict[str, set[str]] = {part: set() for part in GRANTS}
     for grant in configuration.grants():
-        account = re.fullmatch(r"\$\{google_service_account\.(\w+)\.member\}", grant["member"])
+        account = re.fullmatch(
+            r"\$\{google_service_account\.(\w+)(?:\[0\])?\.member\}", grant["member"]
+        )
         if account:
             found[account[1]].add(grant["role"])
     assert found == GRANTS
@@ -81,9 +84,19 @@ def test_who_may_call_is_said_again_when_a_function_is_made_anew(
     configuration: Configuration,
 ) -> None:
     for grant in configuration.all("google_cloud_run_v2_service_iam_member").values():
-        [function] = re.findall(r"google_cloudfunctions2_function\.(\w+)\.name", grant["name"])
+        [function] = re.findall(
+            r"google_cloudfunctions2_function\.(\w+(?:\[0\])?)\.name", grant["name"]
+        )
         [again] = grant["lifecycle"][0]["replace_triggered_by"]
         assert again == f"${{google_cloudfunctions2_function.{function}.id}}"
+
+
+def test_the_stopper_may_close_search_and_nothing_else(configuration: Configuration) -> None:
+    [role] = configuration.all("google_project_iam_custom_role").values()
+    assert role["permissions"] == ["run.services.getIamPolicy", "run.services.setIamPolicy"]
+    [grant] = [g for g in configuration.grants() if "stopper[0].member" in g["member"]]
+    assert grant["address"] == "google_cloud_run_v2_service_iam_member.stopper_closes_search"
+    assert grant["name"] == "${google_cloudfunctions2_function.search.name}"
 
 
 def test_grants_are_added_and_never_replace_those_of_others(configuration: Configuration) -> None:

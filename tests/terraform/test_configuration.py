@@ -16,6 +16,7 @@ from ingest.events import TYPES
 from ingest.maintenance import SPREAD_S
 from ingest.messages import PUBLISHED, parse_message
 from search.resources import PLACES
+from stopper.main import SERVICE
 from tests.terraform.conftest import ROOT, TERRAFORM, Configuration
 
 FUNCTIONS = "google_cloudfunctions2_function"
@@ -30,14 +31,19 @@ NAMES = {  # examples, to check that the settings accept the composed values
     'var.public ? "" : google_service_account.search.email': ACCOUNT,
     'var.public_page ? local.site_url : ""': "https://storage.googleapis.com/my-site",
     'var.fetch_urls ? "1" : "0"': "0",
+    'var.embed ? "1" : "0"': "1",
+    'var.classify ? "1" : "0"': "1",
+    "tostring(var.log_sample)": "0.1",
+    "tostring(var.rate_per_minute)": "120",
+    "tostring(var.proxies)": "1",
     "google_pubsub_topic.dead_letters.id": "projects/my-project/topics/clipsearch-dead-letters",
     "var.project": "my-project",
     "google_pubsub_topic.maintenance.id": "projects/my-project/topics/clipsearch-maintenance",
 }
 
 
-def test_both_functions_have_limits(configuration: Configuration) -> None:
-    assert set(configuration.all(FUNCTIONS)) == {"search", "ingest"}
+def test_every_function_has_limits(configuration: Configuration) -> None:
+    assert set(configuration.all(FUNCTIONS)) == {"search", "ingest", "stopper"}
     for name, function in configuration.all(FUNCTIONS).items():
         [service] = function["service_config"]
         for limit in (
@@ -92,7 +98,7 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
         t["service_account"] for t in configuration.all("google_eventarc_trigger").values()
     }
     assert sorted(runs_as) == [
-        f"${{google_service_account.{name}.email}}" for name in ("ingest", "search")
+        f"${{google_service_account.{name}.email}}" for name in ("ingest", "search", "stopper[0]")
     ]
     assert builds_as == {"${google_service_account.build.id}"}
     assert triggers_as == {"${google_service_account.trigger.email}"}
@@ -100,6 +106,7 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
         "build",
         "ingest",
         "search",
+        "stopper",
         "trigger",
     }
 
@@ -117,7 +124,57 @@ def test_the_functions_get_every_setting_and_no_other(configuration: Configurati
         "search": "${local.environment}",
         # only ingest reads places from files
         "ingest": f"${{merge(local.environment, {{{keep_places}}})}}",
+        "stopper": {
+            SERVICE: "projects/${var.project}/locations/${var.region}/services/"
+            "${google_cloudfunctions2_function.search.name}",
+            "GOOGLE_CLOUD_PROJECT": "${var.project}",
+        },
     }
+
+
+def test_terraform_takes_the_shares_that_the_settings_take(configuration: Configuration) -> None:
+    [rule] = configuration.variables["log_sample"]["validation"]
+    [pattern] = re.findall(r'regex\("(.+)", tostring', rule["condition"])
+    environment = {name: filled_in(v) for name, v in configuration.locals["environment"].items()}
+    # as Terraform writes numbers
+    for share in ("0", "1", "0.1", "0.25", "0.001", "1e-10", "1.5", "-0.1", "2"):
+        try:
+            Settings.from_env({**environment, "CLIPSEARCH_LOG_SAMPLE": share})
+            taken = True
+        except SettingsError:
+            taken = False
+        assert bool(re.search(pattern.replace(r"\\", "\\"), share)) == taken, share
+
+
+def test_a_request_is_logged_once(configuration: Configuration) -> None:
+    """Cloud Run's own line goes only where the functions have written one: not for refusals."""
+    exclusion = configuration.all("google_logging_project_exclusion")["requests"]["filter"]
+    assert "httpRequest.status<400" in exclusion
+    assert "run.googleapis.com/requests" in exclusion
+    assert "${var.name}-search" in exclusion
+    assert "stopper" not in exclusion
+
+
+def test_the_budget_reaches_the_stopper(configuration: Configuration) -> None:
+    stopper = configuration.all(FUNCTIONS)["stopper"]
+    [trigger] = stopper["event_trigger"]
+    assert trigger["event_type"] == PUBLISHED
+    assert trigger["pubsub_topic"] == "${google_pubsub_topic.budget[0].id}"
+    assert trigger["retry_policy"] == "RETRY_POLICY_RETRY"
+    assert stopper["service_config"][0]["ingress_settings"] == "ALLOW_INTERNAL_ONLY"
+    dynamic = configuration.all("google_billing_budget")["this"]["dynamic"]
+    [rule] = [block["all_updates_rule"] for block in dynamic if "all_updates_rule" in block]
+    [content] = rule["content"]
+    assert content["pubsub_topic"] == "${one(google_pubsub_topic.budget[*].id)}"
+    everything = [
+        *configuration.all(FUNCTIONS).items(),
+        *configuration.all("google_pubsub_topic").items(),
+        *configuration.all("google_service_account").items(),
+    ]
+    optional = {name for name, body in everything if body.get("count") == "${local.stops}"}
+    assert optional == {"budget", "stopper"}
+    assert configuration.locals["stops"] == "${var.stop_at_budget ? 1 : 0}"
+    assert configuration.variables["stop_at_budget"]["default"] is False
 
 
 def test_places_are_kept_only_if_somebody_says_so(configuration: Configuration) -> None:

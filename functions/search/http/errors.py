@@ -2,11 +2,13 @@
 
 RequestError                the request is wrong (or, for Busy, comes at a bad time)
 ├── BadRequest        400   the body is not a valid form
+├── SwitchedOff       403   this deployment has switched the path off
 ├── UnknownPath       404
 ├── WrongMethod       405   with Allow
 ├── TooSlow           408   the body did not arrive in time
 ├── TooLarge          413
 ├── WrongContentType  415
+├── TooMany           429   one client sends too many requests; with Retry-After
 └── Busy              503   too many requests are waiting; with Retry-After
 UrlNotAllowed is a 400. A site that fails is a 424 and not a 5xx, because a 5xx raises an alert.
 The engine raises BadQuery for a wrong parameter, also a 400. TABLE also has the errors of
@@ -47,6 +49,10 @@ class BadRequest(RequestError):
     pass
 
 
+class SwitchedOff(RequestError):
+    pass
+
+
 class UnknownPath(RequestError):
     pass
 
@@ -67,6 +73,13 @@ class TooLarge(RequestError):
 
 class WrongContentType(RequestError):
     pass
+
+
+class TooMany(RequestError):
+    def __init__(self, message: str, retry_after: int) -> None:
+        """`retry_after`: seconds until the client may send a request again."""
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class Busy(RequestError):
@@ -97,6 +110,7 @@ TABLE: tuple[tuple[type[Exception], int], ...] = (
     (BadQuery, 400),
     (BadRequest, 400),
     (UrlNotAllowed, 400),
+    (SwitchedOff, 403),
     (UnknownPath, 404),
     (PhotoNotIndexed, 404),
     (WrongMethod, 405),
@@ -107,6 +121,7 @@ TABLE: tuple[tuple[type[Exception], int], ...] = (
     (UnreadablePhoto, 422),
     (SiteFailed, 424),
     (SiteTooSlow, 424),
+    (TooMany, 429),
     (Busy, 503),
     (NotReady, 503),
     (DamagedObject, 503),
@@ -129,6 +144,8 @@ def problem_of(error: Exception) -> Problem:
 def _headers(error: Exception) -> dict[str, str]:
     if isinstance(error, WrongMethod):
         return {"Allow": error.allow}
+    if isinstance(error, TooMany):
+        return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Busy):
         return {"Retry-After": str(RETRY_BUSY)}
     if isinstance(error, NotReady | StorageError | DamagedObject):

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.costs.assumptions import LISTINGS_PER_MINUTE
 from clipsearch.index import compaction
 from clipsearch.index.format.commits import newest_commit
 from clipsearch.index.format.entries import Entries
@@ -72,7 +73,7 @@ def test_a_minute_of_refreshes_lists_once_each_and_reads_nothing(
         reader.refresh()
     found = kinds_of(gcs_double)
     assert found["read"] == 0
-    assert 40 <= found["list"] <= 42
+    assert 40 <= found["list"] <= LISTINGS_PER_MINUTE
     bucket.close()
 
 

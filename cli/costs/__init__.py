@@ -1,0 +1,8 @@
+"""`clipsearch costs`: what a deployment costs, and what limits it.
+
+options       the command
+tables        idle month, searches, indexing, and the ceiling of a day: the arithmetic
+assumptions   sizes, seconds and counts that the arithmetic takes
+prices        list prices (prices.json), which terraform/costs.tf reads too
+text          the tables as text
+"""

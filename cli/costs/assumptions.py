@@ -1,0 +1,49 @@
+"""What the costs assume. Tests compare each figure that the code can tell with the code."""
+
+from __future__ import annotations
+
+GIB = 2**30
+DAY_S = 86_400
+MONTH_S = 2_628_000  # a twelfth of a year
+MONTH_DAYS = 30.4
+
+# --- the deployment: defaults of Terraform's variables `search` and `ingest`
+
+SEARCH_CPU, SEARCH_GIB, SEARCH_INSTANCES = 2, 2, 4
+INGEST_CPU, INGEST_GIB, INGEST_INSTANCES = 1, 2, 10
+# GiB of the image of a function, and how many of each function are kept.
+IMAGE_GIB, IMAGES_KEPT, FUNCTIONS = 0.3, 3, 2
+SCHEDULED_JOBS = 2
+# A compaction every three hours, a comparison with the bucket every six.
+COMPARISONS = MONTH_DAYS * 24 / 6
+MAINTENANCE_RUNS = MONTH_DAYS * 24 / 3 + COMPARISONS
+MAINTENANCE_S, MAINTENANCE_LISTINGS = 10, 50
+# A comparison of a million photos takes so much longer (docs/benchmarks.md, with room).
+COMPARISON_S_PER_PHOTO = 50 / 1e6
+
+# --- a photo, indexed (ViT-B/32; docs/benchmarks.md, with room)
+
+INDEX_S = 0.5
+INDEX_WRITES, INDEX_READS = 2, 3  # segment and thumbnail; photo, its generation again, model
+THUMBNAIL_BYTES = 15_000
+INDEX_BYTES = 3_500  # a vector of 512 float32, and its compressed form
+
+# --- a search
+
+RESULTS = 24
+ANSWER_BYTES = 3_000  # of 24 results: 2.4 kB of JSON with gzip, and headers
+LARGEST_ANSWER_BYTES = 50_000  # 100 results without gzip
+WARM_S = 0.1  # the smallest unit that is billed
+COLD_S = 3.0  # after a pause
+COLD_S_PER_PHOTO = 7 / 1e6  # the index is read: 10 s with a million photos
+COLD_LISTINGS, COLD_READS = 3, 20
+# A person searches ten times, then pauses. The page asks for newest photos, status, the
+# text tower and, with a menu of filters, counts.
+SEARCHES_OF_A_VISIT = 10
+REQUESTS_OF_A_PAGE = 4
+
+# --- a busy day
+
+SEARCHES_PER_S = 2 * 134  # texts, of an instance with two cores (docs/benchmarks.md)
+LISTINGS_PER_MINUTE, READS_PER_MINUTE = 42, 3  # of an instance that is never idle
+LOG_LINE_BYTES = 1_000  # as Cloud Logging counts it, with its own fields

@@ -1,0 +1,1 @@
+"""Entry point `stopper`: takes away the permission to call `search` when a budget is used up."""
