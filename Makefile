@@ -20,6 +20,8 @@ export CAPTIONS PREFIX
 export TO PRECISION
 # More variables of `make upload` and `make coco`.
 export FROM SPLIT ANNOTATIONS IMAGES
+# Variables of `make image`, besides TO.
+export BASE TAG TOOL
 
 # Without this, every Terraform command asks HashiCorp for a newer version.
 export CHECKPOINT_DISABLE := 1
@@ -28,7 +30,7 @@ export CHECKPOINT_DISABLE := 1
 .PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
 	bench-outliers bench-stacks bench-terms reconcile screenshot \
-	status switch upload clean
+	status switch upload image test-image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,13 +65,19 @@ status: $(VENV)/.made ## print the state of the index [URL=http://127.0.0.1:8081
 	@$(CLI) status $${URL:+"$$URL"}
 
 test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
-	$(VENV)/bin/python -m pytest --ignore=tests/export -n auto --dist worksteal $(ARGS)
+	$(VENV)/bin/python -m pytest --ignore=tests/export --ignore=tests/image -n auto --dist worksteal $(ARGS)
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
 
+test-image: $(VENV)/.dev ## build the container image and check it: buildah, debootstrap, root; minutes, 3 GB of disk [ARGS=…]
+	$(VENV)/bin/python -m pytest -n 0 tests/image $(ARGS)
+
 test-models: $(EXPORT)/.made ## compare models of full size with PyTorch, one at a time; minutes, 16 GB [MODEL=siglip-base]
 	$(EXPORT)/bin/python -m pytest -n 0 tests/export/full_size.py $${MODEL:+-k "$$MODEL"} $(ARGS)
+
+image: ## build the container image, and push it: [TO=REGION-docker.pkg.dev/…] [BASE=python:3.13-slim] [TAG=…] [TOOL=docker]
+	@sh packaging/image/build.sh
 
 check: $(VENV)/.dev ## run ruff, the format check and mypy
 	$(VENV)/bin/ruff check .
@@ -96,6 +104,8 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 	$(COMPILE) requirements.in -o requirements.txt -c functions/requirements.txt \
 	  -c cli/requirements.txt $(ARGS)
 	$(COMPILE) model_export/requirements.in -o model_export/requirements.txt -c requirements.txt $(ARGS)
+	$(COMPILE) packaging/image/requirements.in -o packaging/image/requirements.txt \
+	  -c requirements.txt $(ARGS)
 	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
 	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
 	@# Fails without wheels for the cloud's Python (terraform/*.tf): it builds nothing from source.
@@ -152,7 +162,7 @@ screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make r
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) $(SCAN) $(LOCK) build terraform/.build \
+	rm -rf $(VENV) $(EXPORT) $(SCAN) $(LOCK) .image build terraform/.build \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 

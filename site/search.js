@@ -19,7 +19,7 @@ export async function ask(path, { signal = new AbortController().signal, tell = 
     const response = await fetch(SEARCH_URL + path, { headers, ...init, signal }).catch(() => null);
     const body = await response?.json().catch(() => null);
     signal.throwIfAborted();
-    if (response?.ok && body) return body;
+    if (response?.ok && body) return located(body, response.url);
     const isOffline = !response && !navigator.onLine;
     const isTransient = !response || response.status === 429;
     const told = Number(response?.headers.get("Retry-After"));
@@ -34,6 +34,14 @@ export async function ask(path, { signal = new AbortController().signal, tell = 
       throw Object.assign(new Error(wrong(response, body)), { status: response?.status });
     }
   }
+}
+
+// URLs of photos may be relative to the URL of the request.
+function located(answer, base) {
+  for (const result of answer.results ?? []) {
+    for (const name of ["url", "thumbnail_url"]) result[name] = new URL(result[name], base).href;
+  }
+  return answer;
 }
 
 function wrong(response, problem) {

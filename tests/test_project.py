@@ -103,7 +103,7 @@ def test_dependabot_watches_every_list_of_requirements() -> None:
     lists = [file.relative_to(ROOT).parent for file in ROOT.glob("[!.]*/**/requirements.txt")]
     places = {"/", *(f"/{folder.as_posix()}" for folder in lists)}
     assert set(watched.pop("pip")) == places
-    assert watched == {"terraform": ["/terraform"], "github-actions": ["/"]}
+    assert watched == {"terraform": ["/terraform"], "github-actions": ["/"], "docker": ["/"]}
 
 
 def test_pre_commit_takes_its_tools_from_the_environment() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -42,17 +43,20 @@ class Function:
         return f"http://{HOST}:{self.port}/"
 
 
-def check_port(port: int, what: str) -> None:
-    """UsageError if we cannot listen on `port`."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
-        try:
-            probe.bind((HOST, port))
-        except OSError as exc:
-            raise port_error(port, what, exc) from exc
+def check_port(port: int, what: str, host: str = HOST) -> None:
+    """UsageError if we cannot listen on `port` of the IP address `host`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does
+            probe.bind((host, port))
+    except OSError as exc:
+        raise port_error(port, what, exc, host) from exc
 
 
-def port_error(port: int, what: str, error: OSError) -> UsageError:
+def port_error(port: int, what: str, error: OSError, host: str = HOST) -> UsageError:
+    if error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+        return UsageError(f"{host} is no address of this machine; choose another with --host")
     return UsageError(
         f"port {port} ({what}) cannot be used: {error.strerror}; choose another with --port"
     )

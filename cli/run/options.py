@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import click
 from cli import DATA
 from cli.common.arguments import Number, complete_folders
 from cli.common.errors import UsageError, needs_posix
+from cli.common.localhost import HOST
 from cli.common.output import quiet_option
 from cli.run.model import DEMO, choose_model
 from model_export.known import DEFAULT_MODEL
@@ -37,7 +39,8 @@ class Options:
     """All paths are absolute.
 
     `demo_count` pictures are drawn into `photos`; 0 for the user's own folder. `checkpoint`, if
-    any, is exported into `model` first. `switches`: settings of the environment.
+    any, is exported into `model` first. `switches`: settings of the environment. `host`: the IP
+    address of the page.
     """
 
     photos: Path
@@ -48,6 +51,7 @@ class Options:
     port: int
     suggestions: tuple[str, ...]
     has_browser: bool = True
+    host: str = HOST
     switches: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -57,6 +61,23 @@ class Options:
     @property
     def ingest_port(self) -> int:
         return self.port + 2
+
+    @property
+    def is_open(self) -> bool:
+        """Whether other machines can reach the page."""
+        return not ipaddress.ip_address(self.host).is_loopback
+
+    @property
+    def page(self) -> str:
+        """The URL of the page, for a browser on this machine."""
+        address = ipaddress.ip_address(self.host)
+        if address.is_unspecified:
+            address = ipaddress.ip_address("::1" if address.version == 6 else HOST)
+        return (
+            f"http://[{address}]:{self.port}"
+            if address.version == 6
+            else (f"http://{address}:{self.port}")
+        )
 
 
 @click.command(
@@ -73,6 +94,13 @@ class Options:
     default=8080,
     show_default=True,
     help="Port of the page. The next two are used, too.",
+)
+@click.option(
+    "--host",
+    metavar="IP",
+    default=HOST,
+    show_default=True,
+    help="Address of the page; 0.0.0.0 lets other machines see your photos.",
 )
 @click.option("--suggestions", help="Searches to start with, separated by commas.")
 @click.option("--browser/--no-browser", default=True, help="Open the page in the browser, or not.")
@@ -105,6 +133,7 @@ def options_of(
     suggestions: str | None = None,
     state: Path = STATE,
     browser: bool = True,
+    host: str = HOST,
     demo_model: bool = False,
 ) -> Options:
     """UsageError for anything that cannot work."""
@@ -137,6 +166,7 @@ def options_of(
         port=port,
         suggestions=_suggestions(suggestions, photos is None),
         has_browser=browser,
+        host=_ip(host),
         switches=_switches(os.environ),
     )
 
@@ -147,6 +177,16 @@ def _switches(environ: Mapping[str, str]) -> dict[str, str]:
         if value not in ("0", "1", ""):
             raise UsageError(f"{name} is {value!r}; it must be 1 (yes) or 0 (no)")
     return given
+
+
+def _ip(given: str) -> str:
+    try:
+        return str(ipaddress.ip_address(HOST if given == "localhost" else given))
+    except ValueError as error:
+        raise UsageError(
+            f"--host {given} is no IP address; use {HOST} for this machine only, 0.0.0.0 for all "
+            "its networks, or one of its addresses"
+        ) from error
 
 
 def _suggestions(given: str | None, is_demo: bool) -> tuple[str, ...]:

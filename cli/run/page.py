@@ -10,6 +10,8 @@ from cli import ROOT
 SITE = ROOT / "site"
 # As in site/index.html and site/config.js, which also work as they are.
 DEFAULT_SEARCH_URL = "http://127.0.0.1:8081"
+# Relative, so that the page works under each name of this machine.
+SEARCH_URL = "search"
 
 
 def site_files(search_url: str, suggestions: Sequence[str] = ()) -> dict[str, str]:
@@ -27,16 +29,16 @@ def site_files(search_url: str, suggestions: Sequence[str] = ()) -> dict[str, st
     }
 
 
-def policy(search_url: str) -> str:
-    """The Content-Security-Policy of the page, for this `search_url` only."""
+def policy(search_url: str = "") -> str:
+    """The Content-Security-Policy of the page, for its own server, and for this `search_url`."""
     return "; ".join(
         [
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self' blob:",
-            f"connect-src 'self' {search_url}",  # 'self': photos, for a zip
-            f"form-action {search_url}",
+            f"connect-src 'self' {search_url}".rstrip(),
+            f"form-action 'self' {search_url}".rstrip(),
             "manifest-src 'self'",
             "base-uri 'none'",
             "frame-ancestors 'none'",

@@ -14,7 +14,7 @@ from cli.common.output import say, warn
 from cli.common.progress import bar
 from cli.run.feeder import Event, Feeder
 from cli.run.model import DEMO_MODEL
-from cli.run.options import Options
+from cli.run.options import EXAMPLE, Options
 from clipsearch.index.format.entries import Kind
 
 if TYPE_CHECKING:
@@ -63,10 +63,16 @@ class Report:
             self._say_outcomes(delivered, failures_only=False)
         self._say_trouble()
 
-    def ready(self, page: str, search: str, example: str) -> None:
-        """Searches are answered. Photos may still be waiting to be indexed."""
-        say(f"try:   curl '{search}?q={quote_plus(example)}'")
-        say(f"ready: {page}")
+    def ready(self, options: Options, search: str) -> None:
+        """Searches are answered at `search`. Photos may still be waiting to be indexed."""
+        example = quote_plus((*options.suggestions, EXAMPLE)[0])
+        say(f"try:   curl '{f'{options.page}/search/' if options.is_open else search}?q={example}'")
+        if options.is_open:
+            say(
+                f"All who reach port {options.port} of {options.host} can see {options.photos}: "
+                "there is no password."
+            )
+        say(f"ready: {options.page}")
 
     def fed(self, options: Options) -> None:
         """All photos of the start are indexed. From now on there is a line for each photo."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import urlsplit
 
 import watchfiles
 
@@ -35,8 +36,8 @@ from cli.demo_photos import draw_demo_photos
 from cli.run.changes import SETTLED_AFTER_US, FolderChanges
 from cli.run.feeder import Feeder
 from cli.run.model import export_once
-from cli.run.options import EXAMPLE, Options
-from cli.run.page import SITE, policy, site_files
+from cli.run.options import Options
+from cli.run.page import SEARCH_URL, SITE, policy, site_files
 from cli.run.report import Report, known_generations
 from cli.run.same_folder import check_not_emptied, check_same, identity_of
 from cli.run.schedule import Schedule
@@ -91,7 +92,7 @@ def _lock_file(options: Options) -> TextIO:
 
 
 def _prepare_and_run(options: Options) -> None:
-    check_port(options.port, "page")
+    check_port(options.port, "page", options.host)
     check_port(options.search_port, "search")
     check_port(options.ingest_port, "ingest")
     if options.checkpoint:
@@ -117,10 +118,9 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     ends.callback(feeder.close)
     report = Report(reader, feeder, ingest.log)
     ends.callback(report.close)
-    page = f"http://{HOST}:{options.port}"
-    report.ready(page, search.url, (*options.suggestions, EXAMPLE)[0])
+    report.ready(options, search.url)
     if options.has_browser and sys.stdout.isatty():
-        webbrowser.open(page)
+        webbrowser.open(options.page)
     dirty = _watch(options.photos, stop)
     identity = identity_of(options.photos)
     schedule = Schedule()
@@ -156,7 +156,8 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
 
 
 def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
-    site = f"http://{HOST}:{options.port}"
+    # Other machines have other names for this one. "..": seen from /search/ of the page's port.
+    site = ".." if options.is_open else options.page
     settings = {
         "CLIPSEARCH_PHOTOS": options.photos.as_uri(),
         "CLIPSEARCH_INDEX": (options.state / "index").as_uri(),
@@ -164,6 +165,8 @@ def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
         "CLIPSEARCH_PHOTOS_URL": f"{site}/photos",
         "CLIPSEARCH_THUMBNAILS_URL": f"{site}/thumbnails",
         "CLIPSEARCH_SITE_URL": site,
+        # The page needs none, because search has its origin. Websites must not ask for photos.
+        "CLIPSEARCH_ALLOWED_ORIGINS": options.page,
         **options.switches,
     }
     functions: list[Function] = []
@@ -180,12 +183,21 @@ def _start_static(options: Options) -> StaticServer:
         "/photos/": options.photos,
         "/thumbnails/": options.state / "thumbnails",
     }
-    search_url = f"http://{HOST}:{options.search_port}"
-    generated = site_files(search_url, options.suggestions)
+    names = (
+        () if options.is_open else (urlsplit(options.page).netloc.rpartition(":")[0], "localhost")
+    )
     try:
-        return StaticServer(HOST, options.port, folders, generated, policy(search_url))
+        return StaticServer(
+            options.host,
+            options.port,
+            folders,
+            site_files(SEARCH_URL, options.suggestions),
+            policy(),
+            search_url=f"http://{HOST}:{options.search_port}",
+            names=names,
+        )
     except OSError as error:  # taken since check_port
-        raise port_error(options.port, "page", error) from error
+        raise port_error(options.port, "page", error, options.host) from error
 
 
 def _watch(photos: Path, stop: threading.Event) -> threading.Event:

@@ -1,6 +1,7 @@
-"""The web server of the local stack: the page at /, photos and thumbnails below it.
+"""The web server of the local stack: the page at /, photos, thumbnails and the search below it.
 
-In the cloud these are public objects in buckets. Here they are files in folders.
+In the cloud these are public objects in buckets, and a function. Here they are files in folders,
+and the search function on this machine.
 """
 
 from __future__ import annotations
@@ -9,15 +10,20 @@ import http.server
 import mimetypes
 import os
 import shutil
+import socket
 import socketserver
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
+
+from cli.run.proxy import forward
+
+SEARCH = "/search"  # the search function's / is here
 
 # The table of the system may lack these or have them wrong, as in a bare container.
 CONTENT_TYPES = {
@@ -36,8 +42,10 @@ CONTENT_TYPES = {
 class StaticServer(socketserver.ThreadingTCPServer):
     """Serves `folders` and `generated` until `close`. OSError if the port is taken.
 
-    `folders`: path prefix such as "/photos/" → folder; "/" is the site. `generated`: path → text.
-    `policy`: the Content-Security-Policy of pages.
+    `host`: an IP address. `folders`: path prefix such as "/photos/" → folder; "/" is the site.
+    `generated`: path → text. `policy`: the Content-Security-Policy of pages. `search_url`: answers
+    the requests below SEARCH, without a slash at its end; "" for none. `names`: the host names it
+    answers to, with the name in the answers' URLs first; none for any.
     """
 
     # Not http.server.HTTPServer: it asks the DNS for the machine's name, and may hang.
@@ -52,12 +60,19 @@ class StaticServer(socketserver.ThreadingTCPServer):
         folders: Mapping[str, Path],
         generated: Mapping[str, str],
         policy: str,
+        search_url: str = "",
+        names: Sequence[str] = (),
     ) -> None:
+        if ":" in host:
+            self.address_family = socket.AF_INET6
         super().__init__((host, port), _Handler)
         # longest prefix first, "/" last
         self.folders = sorted(folders.items(), key=lambda item: -len(item[0]))
         self.generated = generated
         self.policy = policy
+        self.search_url = search_url
+        self.port: int = self.server_address[1]
+        self.names = names
         # 0.05: seconds between two looks for close()
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
@@ -76,13 +91,48 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     timeout = 60  # seconds an idle connection is kept
 
     def do_GET(self) -> None:
-        self._answer()
+        if self._is_for_us() and not self._is_search():
+            self._answer()
 
-    def do_HEAD(self) -> None:
-        self._answer()
+    do_HEAD = do_GET
+
+    def do_POST(self) -> None:
+        if self._is_for_us() and not self._is_search():
+            self.send_error(HTTPStatus.NOT_IMPLEMENTED)
+
+    do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_POST
 
     def log_message(self, format: str, *args: Any) -> None:
         """Print nothing: the terminal shows what happens to the photos."""
+
+    def _is_for_us(self) -> bool:
+        """False after a refusal. A website may point its own name at this machine to read the
+        photos (DNS rebinding); the browser then sends that name."""
+        host = self.headers.get("Host", "").lower()
+        name, port = host[: host.rfind("]") + 1] or host.partition(":")[0], self.server.port
+        names = self.server.names
+        if names and host == f"localhost:{port}" and names[0] != "localhost":
+            # The URLs in answers name one origin, and a page sees only its own.
+            self.send_response(HTTPStatus.TEMPORARY_REDIRECT)
+            self.send_header("Location", f"http://{names[0]}:{port}/{self.path.lstrip('/')}")
+            self.send_header("Content-Length", "0")
+            self.send_header("Connection", "close")  # the body of a form is unread
+            self.end_headers()
+            return False
+        if not names or name in names:
+            return True
+        what = f"host {name!r} is not served here; allowed: {', '.join(names)}; see --host"
+        self.send_error(HTTPStatus.MISDIRECTED_REQUEST, explain=what)
+        return False
+
+    def _is_search(self) -> bool:
+        """Whether it was a request to the search, which is then answered."""
+        rest = self.path.removeprefix(SEARCH)
+        is_search = self.path.startswith(SEARCH) and rest[:1] in ("", "/", "?")
+        if is_search and self.server.search_url:
+            forward(self, self.server.search_url, rest if rest[:1] == "/" else f"/{rest}")
+            return True
+        return False
 
     def _answer(self) -> None:
         path = urlsplit(self.path).path

@@ -48,7 +48,7 @@ SETTINGS: Mapping[str, str | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The validated settings. URLs have no trailing slash."""
+    """The validated settings. URLs have no trailing slash; ../PATH is relative to the request."""
 
     photos: str
     index: str
@@ -141,8 +141,11 @@ def _site_url(values: Mapping[str, str | None]) -> str:
 
 def _url(name: str, value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise SettingsError(name, value or None, "http(s)://HOST[/PATH], without ? and #")
+    is_absolute = parts.scheme in ("http", "https") and parts.netloc
+    is_relative = re.match(r"\.\.(/|$)", value)
+    if not (is_absolute or is_relative) or parts.query or parts.fragment:
+        allowed = "http(s)://HOST[/PATH] or ..[/PATH], without ? and #"
+        raise SettingsError(name, value or None, allowed)
     return value.rstrip("/")
 
 

@@ -31,6 +31,18 @@ def test_in_the_cloud_addresses_follow_from_the_buckets() -> None:
     )
 
 
+def test_addresses_may_be_relative_to_the_request() -> None:
+    relative = {
+        "CLIPSEARCH_PHOTOS_URL": "../photos/",
+        "CLIPSEARCH_THUMBNAILS_URL": "../thumbnails",
+        "CLIPSEARCH_SITE_URL": "..",
+    }
+    settings = Settings.from_env({**LOCAL, **relative})
+    assert settings.photos_url == "../photos"
+    assert settings.thumbnails_url == "../thumbnails"
+    assert settings.site_url == ".."
+
+
 def test_every_setting_can_be_set() -> None:
     more = {
         "CLIPSEARCH_MODEL": "0123456789ab",
@@ -114,6 +126,9 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_PHOTOS_URL", "ftp://host/photos", "http(s)://HOST"),
         ("CLIPSEARCH_PHOTOS_URL", "https://", "http(s)://HOST"),
         ("CLIPSEARCH_THUMBNAILS_URL", "https://host/?a=b", "http(s)://HOST"),
+        ("CLIPSEARCH_THUMBNAILS_URL", "../?a=b", "..[/PATH]"),
+        ("CLIPSEARCH_THUMBNAILS_URL", "/thumbnails", "..[/PATH]"),
+        ("CLIPSEARCH_SITE_URL", "..site", "..[/PATH]"),
         ("CLIPSEARCH_MODEL", "", "'current' or a space"),
         ("CLIPSEARCH_MODEL", "newest", "'current' or a space"),
         ("CLIPSEARCH_MODEL", "0123456789AB", "'current' or a space"),

@@ -164,6 +164,13 @@ def test_it_has_the_stylesheet_of_the_site_and_leads_back_to_it(gallery, client_
         assert page.all("a")[0]["href"] == f"{SITE}/index.html"
 
 
+def test_the_site_may_be_relative_to_it(gallery, client_of):
+    client = client_of(gallery, CLIPSEARCH_SITE_URL="..")
+    response = client.get("/?q=blue", headers=BROWSER)
+    assert "style-src 'self';" in response.headers["content-security-policy"]
+    assert Page(response).all("link") == [{"rel": "stylesheet", "href": "../style.css"}]
+
+
 def test_without_the_sites_address_it_has_no_style(client):
     response = client.get("/?q=blue", headers=BROWSER)
     assert "style-src" not in response.headers["content-security-policy"]

@@ -330,7 +330,7 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     here = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
     page.get_by_label("Search your photos").fill(WORDS)
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{stack.search}?q={WORDS.replace(' ', '+')}")
+    expect(page).to_have_url(f"{stack.page}/search/?q={WORDS.replace(' ', '+')}")
     expect(page.locator("#status")).to_contain_text(f"“{WORDS}”")
     expect(page.locator("#results li")).to_have_count(24)
     assert page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor") == here

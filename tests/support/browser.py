@@ -11,8 +11,8 @@ from benchmarks.screenshot import CHROMIUM_FLAGS, find_chromium
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """A browser. Without Chromium the test is skipped, and fails in CI.
+def chromium(*flags: str) -> Iterator[Browser]:
+    """A browser with more `flags`. Without Chromium the test is skipped, and fails in CI.
 
     Close it within one file of tests. While it is open, the thread has a running event loop, so
     neither asyncio.run nor a second browser works in it.
@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path,
-            args=CHROMIUM_FLAGS,
+            args=[*CHROMIUM_FLAGS, *flags],
             ignore_default_args=["--hide-scrollbars"],  # most desktops show them, in the page
         )
         try:
