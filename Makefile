@@ -27,7 +27,7 @@ export BASE TAG TOOL
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco export test test-export test-models check scan format lock demo-model evaluate-demo \
+.PHONY: help run coco demo-upload export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
 	bench-outliers bench-stacks bench-terms reconcile screenshot \
 	status switch upload image test-image clean
@@ -46,6 +46,11 @@ export: $(VENV)/.made ## export a CLIP to a bundle: MODEL=id or folder [TO=gs://
 
 upload: $(VENV)/.made ## upload the photos of a folder to a bucket: FROM=folder TO=gs://… or file:///… [ARGS=…]
 	@exec $(CLI) upload $${FROM:+"$$FROM"} $${TO:+"$$TO"} $(ARGS)
+
+demo-upload: $(VENV)/.made ## draw demo pictures and upload them to a bucket: TO=gs://… [COUNT=100]
+	@test -n "$$TO" || { echo "demo-upload needs a bucket: make demo-upload TO=gs://…" >&2; exit 2; }
+	@$(VENV)/bin/python -m cli.demo_photos build/demo-photos --count "$${COUNT:-100}"
+	@exec $(CLI) upload build/demo-photos "$$TO" $(ARGS)
 
 coco: $(VENV)/.made ## upload photos of COCO to a bucket: TO=… [COUNT=5000] [SPLIT=val2017] [ANNOTATIONS=…] [IMAGES=…]
 	@exec $(CLI) coco $${COUNT:+--count "$$COUNT"} $${SPLIT:+--split "$$SPLIT"} \

@@ -30,7 +30,7 @@ def export_and_publish(options: Options, say: Say, show: Say) -> None:
     if options.bucket:
         size = sum(bundle.sizes.values())
         say(f"putting {size / 1e6:.0f} MB into {options.bucket.url}")
-        publish(options.out, options.bucket, options.switch_now, say)
+        publish(options.out, options.bucket, options.switch_now, say, options.allowed)
 
 
 def export(options: Options, say: Say, show: Say) -> Bundle:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from clipsearch.model.manifest import TOWERS, Precision, Tower
+from clipsearch.settings import model_digests
 from clipsearch.storage import Bucket, open_bucket
 from clipsearch.storage.local import FolderBucket
 from model_export.errors import UsageError
@@ -31,6 +32,7 @@ class Options:
     precision: dict[Tower, Precision]
     quick: bool
     text_template: str | None
+    allowed: tuple[str, ...] = ()  # digests of models that may become current
 
 
 def options_of(
@@ -75,6 +77,7 @@ def options_of(
         },
         quick=quick,
         text_template=text_template,
+        allowed=model_digests(),
     )
 
 

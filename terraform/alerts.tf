@@ -8,7 +8,7 @@ resource "google_monitoring_notification_channel" "email" {
   type         = "email"
   labels       = { email_address = var.email }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 locals {
@@ -18,7 +18,7 @@ locals {
     errors = {
       title     = "search or ingest answers 5xx"
       text      = "More than 5 such answers in 10 minutes. Read the logs of the service. /status of search names damaged or missing objects."
-      filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
+      filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${local.search_name}|${local.ingest_name}\") AND metric.type = \"run.googleapis.com/request_count\" AND metric.labels.response_code_class = \"5xx\""
       align     = "ALIGN_DELTA"
       reduce    = "REDUCE_SUM"
       threshold = 5
@@ -42,7 +42,7 @@ locals {
     ceiling = {
       title     = "ingest is at its ceiling"
       text      = "ingest has used all its instances for 30 minutes. The cause is a very large upload, or a loop that uploads without end."
-      filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${var.name}-ingest\" AND metric.type = \"run.googleapis.com/container/instance_count\" AND metric.labels.state = \"active\""
+      filter    = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = \"${local.ingest_name}\" AND metric.type = \"run.googleapis.com/container/instance_count\" AND metric.labels.state = \"active\""
       align     = "ALIGN_MIN"
       reduce    = "REDUCE_SUM"
       threshold = var.ingest.max_instances - 1
@@ -77,5 +77,5 @@ resource "google_monitoring_alert_policy" "this" {
   }
   alert_strategy { auto_close = "86400s" }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }

@@ -36,7 +36,7 @@ resource "google_storage_bucket" "photos" {
     action { type = "AbortIncompleteMultipartUpload" }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_storage_bucket" "index" {
@@ -63,7 +63,7 @@ resource "google_storage_bucket" "index" {
     action { type = "Delete" }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_storage_bucket" "thumbnails" {
@@ -87,7 +87,7 @@ resource "google_storage_bucket" "thumbnails" {
     action { type = "AbortIncompleteMultipartUpload" }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_storage_bucket" "site" {
@@ -97,14 +97,14 @@ resource "google_storage_bucket" "site" {
   name                        = "${var.project}-${var.name}-site"
   location                    = var.region
   uniform_bucket_level_access = true
-  public_access_prevention    = var.public_page ? "inherited" : "enforced"
+  public_access_prevention    = local.has_public_page ? "inherited" : "enforced"
   force_destroy               = true
 
   soft_delete_policy { retention_duration_seconds = 0 }
   # Only for a custom domain; storage.googleapis.com needs full object names.
   website { main_page_suffix = "index.html" }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_storage_bucket" "source" {
@@ -122,7 +122,7 @@ resource "google_storage_bucket" "source" {
     action { type = "AbortIncompleteMultipartUpload" }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 # Everybody may read an object if they know its name. Not objectViewer, which can also list names.
@@ -130,7 +130,7 @@ resource "google_storage_bucket" "source" {
 resource "google_storage_bucket_iam_member" "everybody_reads" {
   # checkov:skip=CKV_GCP_28: public_page opens the page, public opens photos and thumbnails; neither allows listing
   for_each = merge(
-    var.public_page ? { site = google_storage_bucket.site.name } : {},
+    local.has_public_page ? { site = google_storage_bucket.site.name } : {},
     var.public ? { thumbnails = google_storage_bucket.thumbnails.name } : {},
     var.public && !local.has_photos_bucket ? { photos = local.photos_bucket } : {},
   )

@@ -27,5 +27,5 @@ resource "google_billing_budget" "this" {
     }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }

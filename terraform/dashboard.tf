@@ -1,7 +1,7 @@
 # The dashboard. Trap: the provider sees no change if you only remove a chart.
 
 locals {
-  run_metric  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${var.name}-(search|ingest)\") AND metric.type = \"run.googleapis.com"
+  run_metric  = "resource.type = \"cloud_run_revision\" AND resource.labels.service_name = monitoring.regex.full_match(\"${local.search_name}|${local.ingest_name}\") AND metric.type = \"run.googleapis.com"
   log_metric  = "resource.type = \"cloud_run_revision\" AND metric.type = \"logging.googleapis.com/user/${var.name}"
   by_function = ["resource.label.service_name"]
 
@@ -106,5 +106,5 @@ resource "google_monitoring_dashboard" "this" {
     }
   })
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }

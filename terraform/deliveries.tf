@@ -4,7 +4,7 @@
 resource "google_pubsub_topic" "dead_letters" {
   # checkov:skip=CKV_GCP_83: only names of photos, with Google-managed keys; a customer-managed key is billed by the month
   name       = "${var.name}-dead-letters"
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_pubsub_subscription" "dead_letters" {

@@ -1,6 +1,12 @@
 # The ingest function, and its triggers: uploaded and deleted photos.
 
+locals {
+  ingest_environment = { CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0" }
+}
+
 resource "google_cloudfunctions2_function" "ingest" {
+  count = local.is_image ? 0 : 1
+
   name        = "${var.name}-ingest"
   location    = var.region
   description = "Indexes uploaded photos, removes deleted ones, and maintains the index"
@@ -27,9 +33,7 @@ resource "google_cloudfunctions2_function" "ingest" {
     timeout_seconds                  = 540 # below Pub/Sub's deadline of ten minutes (deliveries.tf)
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.ingest.email
-    environment_variables = merge(local.environment, {
-      CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0"
-    })
+    environment_variables            = merge(local.environment, local.ingest_environment)
   }
 
   depends_on = [
@@ -41,12 +45,12 @@ resource "google_cloudfunctions2_function" "ingest" {
 
 resource "google_cloud_run_v2_service_iam_member" "trigger_calls_ingest" {
   location = var.region
-  name     = google_cloudfunctions2_function.ingest.name
+  name     = local.ingest_service
   role     = "roles/run.invoker"
   member   = google_service_account.trigger.member
 
   lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.ingest.id]
+    replace_triggered_by = [terraform_data.services["ingest"].output]
   }
 }
 
@@ -70,7 +74,7 @@ resource "google_eventarc_trigger" "photos" {
   }
   destination {
     cloud_run_service {
-      service = google_cloudfunctions2_function.ingest.name
+      service = local.ingest_service
       region  = var.region
     }
   }

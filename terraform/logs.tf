@@ -7,10 +7,10 @@ resource "google_logging_project_exclusion" "requests" {
   description = "Answered requests: the functions of ${var.name} write a line of their own"
   filter = join(" ", [
     "resource.type=\"cloud_run_revision\"",
-    "resource.labels.service_name=(\"${var.name}-search\" OR \"${var.name}-ingest\")",
+    "resource.labels.service_name=(\"${local.search_name}\" OR \"${local.ingest_name}\")",
     "log_id(\"run.googleapis.com/requests\")",
     "httpRequest.status<400",
   ])
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }

@@ -3,7 +3,7 @@
 resource "google_pubsub_topic" "maintenance" {
   # checkov:skip=CKV_GCP_83: only names of photos, with Google-managed keys; a customer-managed key is billed by the month
   name       = "${var.name}-maintenance"
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 locals {
@@ -58,7 +58,7 @@ resource "google_eventarc_trigger" "maintenance" {
   }
   destination {
     cloud_run_service {
-      service = google_cloudfunctions2_function.ingest.name
+      service = local.ingest_service
       region  = var.region
     }
   }

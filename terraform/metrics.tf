@@ -1,7 +1,7 @@
 # Log-based metrics: the functions log one JSON object for each request and event.
 
 locals {
-  ingest_log = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${var.name}-ingest\""
+  ingest_log = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${local.ingest_name}\""
 
   log_counts = {
     failures     = "${local.ingest_log} jsonPayload.kind=\"event\" jsonPayload.outcome=\"failed\""
@@ -40,7 +40,7 @@ resource "google_logging_metric" "counts" {
     unit        = "1"
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_logging_metric" "values" {
@@ -63,5 +63,5 @@ resource "google_logging_metric" "values" {
     }
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }

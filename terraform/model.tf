@@ -1,10 +1,25 @@
 # The model: the files of a bundle, write-once, and a numbered pointer that makes it current.
 # functions/clipsearch/model/bundle.py has the layout.
 
+variable "pinned_models" {
+  description = "null: search and ingest use the model that is current in the index bucket, whoever put it there. A list: only the model of `bundle`, and those whose model.json has one of these SHA-256 digests (CLIPSEARCH_MODEL_SHA256). Add the digest of a new model before you switch to it."
+  type        = list(string)
+  default     = null
+
+  validation {
+    condition     = var.pinned_models == null ? true : alltrue([for digest in var.pinned_models : can(regex("^[0-9a-f]{64}$", digest))])
+    error_message = "pinned_models must be SHA-256 digests of 64 hexadecimal digits, as `make export` prints them, or null."
+  }
+}
+
 locals {
   bundle   = var.bundle != "" ? var.bundle : "${path.module}/../model_export/demo/bundle"
   manifest = jsondecode(file("${local.bundle}/model.json"))
   space    = local.manifest.space
+
+  # model.json has the SHA-256 of each file, so its own stands for the whole bundle
+  bundle_sha256  = filesha256("${local.bundle}/model.json")
+  allowed_models = var.pinned_models == null ? [] : distinct(concat([local.bundle_sha256], var.pinned_models))
 }
 
 # ABANDON, here and below: another bundle must not delete the one that searches are using, and

@@ -26,9 +26,14 @@ output "index_bucket" {
   value       = "gs://${google_storage_bucket.index.name}"
 }
 
+output "model_sha256" {
+  description = "The digest of the model that Terraform uploaded, for pinned_models and CLIPSEARCH_MODEL_SHA256."
+  value       = local.bundle_sha256
+}
+
 output "page_url" {
-  description = "The URL of the page. With public = false it cannot call search; docs/deploy.md has the alternative."
-  value       = "${local.site_url}/index.html"
+  description = "The URL of the page. With public = false and without iap it cannot call search; docs/deploy.md has the alternatives."
+  value       = var.iap ? "${local.search_url}/page/" : "${local.site_url}/index.html"
 }
 
 output "photos_bucket" {

@@ -4,8 +4,8 @@ data "google_project" "this" {
   project_id = var.project
 }
 
-resource "google_project_service" "apis" {
-  for_each = toset([
+locals {
+  apis = concat(var.iap ? ["iap.googleapis.com"] : [], [
     "artifactregistry.googleapis.com",
     "billingbudgets.googleapis.com",
     "cloudbuild.googleapis.com",
@@ -22,9 +22,22 @@ resource "google_project_service" "apis" {
     "run.googleapis.com",
     "storage.googleapis.com",
   ])
+}
+
+resource "google_project_service" "apis" {
+  for_each = toset(local.apis)
 
   service            = each.key
   disable_on_destroy = false # the project may use the API for something else
+}
+
+# An API that was just turned on still refuses requests for a while: the first topic, bucket or log
+# metric of a project would fail with a 403 that names the API.
+resource "time_sleep" "apis" {
+  create_duration = "60s"
+  triggers        = { apis = join(" ", local.apis) } # another API: wait again
+
+  depends_on = [google_project_service.apis]
 }
 
 # Make the agent here, then wait. Otherwise the first trigger of a project fails with "Permission
@@ -33,7 +46,7 @@ resource "google_project_service_identity" "eventarc" {
   provider = google-beta
   service  = "eventarc.googleapis.com"
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_project_iam_member" "eventarc_agent" {
@@ -47,19 +60,19 @@ resource "google_project_service_identity" "pubsub" {
   provider = google-beta
   service  = "pubsub.googleapis.com"
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_project_service_identity" "scheduler" {
   provider = google-beta
   service  = "cloudscheduler.googleapis.com"
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 # Reading this data source makes the agent if it does not exist.
 data "google_storage_project_service_account" "agent" {
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 # Cloud Storage notifies Eventarc through a topic that Eventarc makes. Its name is not known before,
@@ -86,7 +99,10 @@ resource "time_sleep" "settled" {
     google_project_iam_member.trigger_receives,
     google_storage_bucket_iam_member.build_reads_source,
     google_storage_bucket_iam_member.ingest_reads_photos,
-    google_storage_bucket_iam_member.ingest_writes,
+    google_storage_bucket_iam_member.ingest_adds_pointers,
+    google_storage_bucket_iam_member.ingest_reads_index,
+    google_storage_bucket_iam_member.ingest_writes_index,
+    google_storage_bucket_iam_member.ingest_writes_thumbnails,
     google_storage_bucket_iam_member.search_reads_index,
   ]
 }

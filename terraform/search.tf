@@ -19,7 +19,10 @@ locals {
     CLIPSEARCH_SIGN_AS         = var.public ? "" : google_service_account.search.email
     CLIPSEARCH_MODEL           = "current"
     CLIPSEARCH_ALLOWED_ORIGINS = join(",", var.allowed_origins)
-    CLIPSEARCH_SITE_URL        = var.public_page ? local.site_url : ""
+    CLIPSEARCH_MODEL_SHA256    = join(",", local.allowed_models)
+    CLIPSEARCH_SITE_URL        = local.has_public_page ? local.site_url : ""
+    CLIPSEARCH_SITE            = var.iap ? local.page_path : ""
+    CLIPSEARCH_SUGGESTIONS     = jsonencode(var.suggestions)
     CLIPSEARCH_FETCH_URLS      = var.fetch_urls ? "1" : "0"
     CLIPSEARCH_EMBED           = var.embed ? "1" : "0"
     CLIPSEARCH_CLASSIFY        = var.classify ? "1" : "0"
@@ -35,6 +38,8 @@ locals {
 
 resource "google_cloudfunctions2_function" "search" {
   # checkov:skip=CKV_GCP_124: browsers call it; IAM decides who may (searchers, below)
+  count = local.is_image ? 0 : 1
+
   name        = "${var.name}-search"
   location    = var.region
   description = "Searches photos by words or by a picture"
@@ -70,17 +75,17 @@ resource "google_cloudfunctions2_function" "search" {
   ]
 }
 
-# run.invoker on the function's Cloud Run service lets requests in. A replaced function loses the
-# role, so the role is replaced too.
+# run.invoker on the Cloud Run service lets requests in. A replaced service loses the role, so the
+# role is replaced too. With iap, only the proxy has it (iap.tf).
 resource "google_cloud_run_v2_service_iam_member" "searchers" {
-  for_each = var.public ? toset(["allUsers"]) : toset(var.searchers)
+  for_each = var.public ? toset(["allUsers"]) : var.iap ? toset([]) : toset(var.searchers)
 
   location = var.region
-  name     = google_cloudfunctions2_function.search.name
+  name     = local.search_service
   role     = "roles/run.invoker"
   member   = each.key
 
   lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.search.id]
+    replace_triggered_by = [terraform_data.services["search"].output]
   }
 }

@@ -1,8 +1,7 @@
 # The page, with the URL of its search function and its own content security policy.
 
 locals {
-  site_url   = "https://storage.googleapis.com/${google_storage_bucket.site.name}"
-  search_url = google_cloudfunctions2_function.search.service_config[0].uri
+  site_url = "https://storage.googleapis.com/${google_storage_bucket.site.name}"
 
   # Not 'self': all public buckets share the host storage.googleapis.com.
   policy = join("; ", [

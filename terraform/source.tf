@@ -36,5 +36,5 @@ resource "google_artifact_registry_repository" "images" {
     condition { older_than = "2592000s" } # 30 days
   }
 
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }

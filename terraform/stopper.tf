@@ -10,7 +10,7 @@ resource "google_pubsub_topic" "budget" {
   count = local.stops
 
   name       = "${var.name}-budget"
-  depends_on = [google_project_service.apis]
+  depends_on = [time_sleep.apis]
 }
 
 resource "google_cloudfunctions2_function" "stopper" {
@@ -43,7 +43,7 @@ resource "google_cloudfunctions2_function" "stopper" {
     ingress_settings                 = "ALLOW_INTERNAL_ONLY"
     service_account_email            = google_service_account.stopper[0].email
     environment_variables = {
-      STOPPER_SERVICE      = "projects/${var.project}/locations/${var.region}/services/${google_cloudfunctions2_function.search.name}"
+      STOPPER_SERVICE      = "projects/${var.project}/locations/${var.region}/services/${local.search_service}"
       GOOGLE_CLOUD_PROJECT = var.project
     }
   }
@@ -79,7 +79,7 @@ resource "google_service_account" "stopper" {
 
   account_id   = "${var.name}-stopper"
   display_name = "${var.name}: closes search when the budget is used up"
-  depends_on   = [google_project_service.apis]
+  depends_on   = [time_sleep.apis]
 }
 
 # Google's own roles with these permissions may also delete the service.
@@ -95,11 +95,11 @@ resource "google_cloud_run_v2_service_iam_member" "stopper_closes_search" {
   count = local.stops
 
   location = var.region
-  name     = google_cloudfunctions2_function.search.name
+  name     = local.search_service
   role     = google_project_iam_custom_role.closes[0].name
   member   = google_service_account.stopper[0].member
 
   lifecycle {
-    replace_triggered_by = [google_cloudfunctions2_function.search.id]
+    replace_triggered_by = [terraform_data.services["search"].output]
   }
 }

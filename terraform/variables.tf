@@ -166,7 +166,7 @@ variable "proxies" {
 }
 
 variable "public" {
-  description = "true: everybody may search and see photos and thumbnails. false: only `searchers` may search, and photos and thumbnails are private. There is no default, because you must decide."
+  description = "true: **everybody on the internet can open the original photos, with their EXIF data: the places where they were taken, dates, cameras**; and everybody may search and see thumbnails. false: only `searchers` may search, and photos and thumbnails are private. There is no default, because you must decide."
   type        = bool
   nullable    = false
 }
@@ -191,7 +191,7 @@ variable "rate_per_minute" {
 }
 
 variable "region" {
-  description = "The region of the functions and the new buckets. With photos_bucket, use that bucket's region."
+  description = "The region of the functions and the new buckets. It is permanent: a bucket cannot move, so another region later means new buckets and another upload. With photos_bucket, use that bucket's region."
   type        = string
   default     = "us-central1"
   nullable    = false
@@ -203,7 +203,7 @@ variable "region" {
 }
 
 variable "run_gcloud" {
-  description = "true: an apply runs gcloud to set the deadline of events and the topic for unanswered ones, which Terraform cannot set. false: use this if gcloud is not installed or not logged in, and run the output delivery_commands yourself."
+  description = "true: an apply runs gcloud to set the deadline of events and the topic for unanswered ones, which Terraform cannot set. false: use this in CI, or if gcloud is not installed or not logged in, and run the output delivery_commands yourself."
   type        = bool
   default     = true
   nullable    = false

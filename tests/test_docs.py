@@ -44,7 +44,7 @@ def test_the_readme_is_short_and_links_to_every_page() -> None:
 
 def test_the_settings_are_documented_and_no_others() -> None:
     configuration = DOCUMENTS["docs/configuration.md"]
-    rows = re.findall(r"^\| `([A-Z_]+)` \|.*\|([^|]*)\|$", configuration, re.MULTILINE)
+    rows = re.findall(r"^\| `([A-Z0-9_]+)` \|.*\|([^|]*)\|$", configuration, re.MULTILINE)
     assert [name for name, _ in rows] == [*SETTINGS]
     for name, default in rows:
         if SETTINGS[name]:

@@ -15,6 +15,7 @@ from cli.switch.options import Options
 from clipsearch.errors import NotReady
 from clipsearch.model.bundle import load_bundle
 from clipsearch.model.pointer import current_pointer, space_before, switch_to
+from clipsearch.settings import model_digests
 from clipsearch.storage import Bucket
 from ingest.messages import MAX_PHOTOS
 
@@ -25,7 +26,7 @@ CAUGHT_UP = MAX_PHOTOS
 def switch(options: Options) -> int:
     """0: switched, or nothing to do. Raises RunError where the switch is refused."""
     index, space = options.to.services.index, options.to.space
-    load_bundle(index, space).check_complete()
+    load_bundle(index, space, options.to.services.settings.model_sha256).check_complete()
     pointer = current_pointer(index)
     if pointer.space == space:
         switch_to(index, space)  # ends the filling of another one
@@ -53,7 +54,7 @@ def go_back(index: Bucket) -> int:
     space = space_before(index)
     if space is None:
         raise UsageError(f"there was no other model in {index.url}; nothing to go back to")
-    load_bundle(index, space).check_complete()
+    load_bundle(index, space, model_digests()).check_complete()
     switch_to(index, space)
     say(f"model {space} is current again; search uses it within seconds")
     say(

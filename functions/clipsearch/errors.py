@@ -10,7 +10,8 @@
     │   └── BadObjectName         not a valid object name (also a ValueError)
     ├── TopicError                a message was not published; the same call may work later
     ├── DamagedObject             a segment, commit or model file is invalid
-    │   └── UnknownFormat         a newer version wrote it; never discard it
+    │   ├── UnknownFormat         a newer version wrote it; never discard it
+    │   └── ModelNotAllowed       a model that the settings do not allow
     ├── NotReady                  no model or no index yet
     │   └── NoModel
     ├── PhotoNotIndexed           the photo has no vector in the index
@@ -23,6 +24,8 @@ Each class keeps its data as attributes and builds its own message.
 """
 
 from __future__ import annotations
+
+from collections.abc import Collection
 
 from clipsearch.text import shortened
 
@@ -114,6 +117,19 @@ class UnknownFormat(DamagedObject):
             f"this version reads format {known}: update this version",
         )
         self.args = (f"the object {name!r} cannot be read: {self.reason}",)
+
+
+class ModelNotAllowed(DamagedObject):
+    """The model.json `name` has the SHA-256 `digest`, which is not among those `allowed`."""
+
+    def __init__(self, name: str, digest: str, allowed: Collection[str]) -> None:
+        super().__init__(
+            name,
+            f"its SHA-256 is {digest}; CLIPSEARCH_MODEL_SHA256 allows only "
+            f"{' and '.join(sorted(allowed))}",
+        )
+        self.digest, self.allowed = digest, tuple(allowed)
+        self.args = (f"the model {name!r} is refused: {self.reason}",)
 
 
 class NotReady(ClipsearchError):

@@ -6,6 +6,7 @@ because it is probably a typo.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from clipsearch.storage import folder_path, gs_parts
 PREFIX = "CLIPSEARCH_"
 BUCKET_FORM = "gs://BUCKET, gs://BUCKET/PREFIX or file:///ABSOLUTE/FOLDER"
 TOPIC_FORM = "projects/PROJECT/topics/TOPIC"
+OWN_PAGE = "page"  # relative to /, if search serves the page itself
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
@@ -31,8 +33,11 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_THUMBNAILS_URL": "",  # likewise from CLIPSEARCH_THUMBNAILS
     "CLIPSEARCH_SIGN_AS": "",
     "CLIPSEARCH_MODEL": "current",
+    "CLIPSEARCH_MODEL_SHA256": "",
     "CLIPSEARCH_ALLOWED_ORIGINS": "*",
     "CLIPSEARCH_SITE_URL": "",
+    "CLIPSEARCH_SITE": "",
+    "CLIPSEARCH_SUGGESTIONS": "",
     "CLIPSEARCH_FETCH_URLS": "0",
     "CLIPSEARCH_KEEP_PLACES": "0",
     "CLIPSEARCH_EMBED": "1",
@@ -48,7 +53,10 @@ SETTINGS: Mapping[str, str | None] = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The validated settings. URLs have no trailing slash; ../PATH is relative to the request."""
+    """The validated settings. URLs have no trailing slash; ../PATH is relative to the request.
+
+    `site_url` is OWN_PAGE with `site`.
+    """
 
     photos: str
     index: str
@@ -57,10 +65,13 @@ class Settings:
     thumbnails_url: str
     model: str
     allowed_origins: tuple[str, ...]
+    model_sha256: tuple[str, ...] = ()
     topic: str = ""
     dead_letters: str = ""
     sign_as: str = ""
     site_url: str = ""
+    site: str = ""
+    suggestions: tuple[str, ...] = ()
     fetch_urls: bool = False
     keep_places: bool = False
     embed: bool = True
@@ -75,6 +86,7 @@ class Settings:
         _refuse_unknown(environ)
         values = {name: environ.get(name, default) for name, default in SETTINGS.items()}
         photos = _bucket(values, "CLIPSEARCH_PHOTOS")
+        site = _site(values)
         settings = cls(
             photos=photos,
             index=_bucket(values, "CLIPSEARCH_INDEX"),
@@ -82,11 +94,14 @@ class Settings:
             photos_url=_public_url(values, "CLIPSEARCH_PHOTOS"),
             thumbnails_url=_public_url(values, "CLIPSEARCH_THUMBNAILS"),
             model=_model(values),
+            model_sha256=model_digests(values),
             allowed_origins=_origins(values),
             topic=_topic(values, "CLIPSEARCH_TOPIC"),
             sign_as=_sign_as(values),
             dead_letters=_topic(values, "CLIPSEARCH_DEAD_LETTERS"),
-            site_url=_site_url(values),
+            site_url=OWN_PAGE if site else _site_url(values),
+            site=site,
+            suggestions=_suggestions(values),
             fetch_urls=_switch(values, "CLIPSEARCH_FETCH_URLS"),
             keep_places=_switch(values, "CLIPSEARCH_KEEP_PLACES"),
             embed=_switch(values, "CLIPSEARCH_EMBED"),
@@ -139,6 +154,24 @@ def _site_url(values: Mapping[str, str | None]) -> str:
     return _url("CLIPSEARCH_SITE_URL", value) if value else ""
 
 
+def _site(values: Mapping[str, str | None]) -> str:
+    value = values["CLIPSEARCH_SITE"] or ""
+    if value and not Path(value).is_absolute():
+        raise SettingsError("CLIPSEARCH_SITE", value, "the absolute path of a folder, or empty")
+    return value
+
+
+def _suggestions(values: Mapping[str, str | None]) -> tuple[str, ...]:
+    value = values["CLIPSEARCH_SUGGESTIONS"] or "[]"
+    try:
+        texts = json.loads(value)
+    except ValueError:
+        texts = None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise SettingsError("CLIPSEARCH_SUGGESTIONS", value, 'a JSON list such as ["a cat"]')
+    return tuple(texts)
+
+
 def _url(name: str, value: str) -> str:
     parts = urlsplit(value)
     is_absolute = parts.scheme in ("http", "https") and parts.netloc
@@ -155,6 +188,19 @@ def _model(values: Mapping[str, str | None]) -> str:
         allowed = "'current' or a space (12 hexadecimal digits)"
         raise SettingsError("CLIPSEARCH_MODEL", value, allowed)
     return value
+
+
+def model_digests(environ: Mapping[str, str | None] = os.environ) -> tuple[str, ...]:
+    """The digests of the allowed models; empty: every model. Raises SettingsError.
+
+    Public because the commands that publish a model need this setting alone.
+    """
+    value = environ.get("CLIPSEARCH_MODEL_SHA256") or ""
+    digests = tuple(part.strip() for part in value.split(",")) if value else ()
+    if not all(re.fullmatch("[0-9a-f]{64}", digest) for digest in digests):
+        allowed = "SHA-256 digests of 64 hexadecimal digits, separated by commas, or empty"
+        raise SettingsError("CLIPSEARCH_MODEL_SHA256", value, allowed)
+    return digests
 
 
 def _origins(values: Mapping[str, str | None]) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def reconcile_after_switch(services: Services) -> None:
             return
         services.settling = pointer.number
         # Other bytes than those of any other instance: create() takes the same ones for a retry.
-        name = f"models/reconciles/{pointer.number:012d}"
+        name = f"reconciles/{pointer.number:012d}"  # not below models/, which ingest may not write
         services.index.create(name, secrets.token_bytes(8))
         services.topic.publish([to_json(Reconcile())], BESIDE_S)
     except ObjectExists:

@@ -5,6 +5,7 @@ Import this on the first event, not with main.py: nothing here may exist before 
 
 import threading
 import time
+from collections.abc import Collection
 
 from clipsearch.model.encoder import Encoder
 from clipsearch.model.pointer import Pointer, pointer_after
@@ -22,7 +23,7 @@ class Services:
         self.photos = open_bucket(settings.photos)
         self.index = open_bucket(settings.index)
         self.thumbnails = open_bucket(settings.thumbnails)
-        self.model = CurrentModel(self.index, settings.model)
+        self.model = CurrentModel(self.index, settings.model, settings.model_sha256)
         self.topic = Topic(settings.topic) if settings.topic else None
         self.dead_letters = Topic(settings.dead_letters) if settings.dead_letters else None
         self.settling = 0  # the number of the newest pointer after which a reconcile was asked for
@@ -31,8 +32,9 @@ class Services:
 class CurrentModel:
     """The model that new entries are made with: a fixed space, or the current one."""
 
-    def __init__(self, index: Bucket, model: str) -> None:
+    def __init__(self, index: Bucket, model: str, allowed: Collection[str] = ()) -> None:
         self._index = index
+        self._allowed = allowed  # digests, see bundle.check_allowed()
         self._is_fixed = model != "current"
         self._pointer = Pointer(model) if self._is_fixed else None
         self._looked = float("-inf")
@@ -56,7 +58,9 @@ class CurrentModel:
         with self._lock:
             space = self._current(LOOK_FOR_MODEL_EVERY).space
             if self._encoder is None or self._encoder.space != space:
-                self._encoder = Encoder.from_bucket(self._index, space, side_by_side=True)
+                self._encoder = Encoder.from_bucket(
+                    self._index, space, side_by_side=True, allowed=self._allowed
+                )
             return self._encoder
 
     def _current(self, oldest: float) -> Pointer:

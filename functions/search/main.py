@@ -17,12 +17,12 @@ from search import gate, resources
 from search.engine.errors import BadQuery
 from search.engine.timing import Timing
 from search.forms import Pairs, with_form
-from search.http import docs, openapi
+from search.http import docs, openapi, site
 from search.http.access_log import write_line
 from search.http.cors import ANYONE, preflight_headers
 from search.http.errors import UnknownPath, WrongMethod, problem_of
 from search.http.params import MAX_IMAGES, checked, labels_of, term_of_embed
-from search.http.responses import finished, json_answer, problem_response
+from search.http.responses import finished, json_answer, problem_response, wants_page
 from search.http.reuse import reusable
 from search.searches import (
     facets_by_address,
@@ -61,9 +61,12 @@ async def search(request: Request) -> Response:
 
 async def _answer(request: Request, timing: Timing) -> Response:
     gate.check(request)
-    handlers = ROUTES.get(request.url.path)
+    path = request.url.path
+    handlers = ROUTES.get(path)
+    if path.startswith(site.PREFIX) and resources.settings().site:
+        handlers = {"GET": _page}
     if handlers is None:
-        raise UnknownPath(f"unknown path {request.url.path!r}; allowed: {', '.join(ROUTES)}")
+        raise UnknownPath(f"unknown path {path!r}; allowed: {', '.join(ROUTES)}")
     methods = [*handlers, *(["HEAD"] if "GET" in handlers else []), "OPTIONS"]
     if request.method == "OPTIONS":
         return Response(status_code=204, headers=preflight_headers(methods))
@@ -71,6 +74,18 @@ async def _answer(request: Request, timing: Timing) -> Response:
     if handler is None:
         raise WrongMethod(request.method, methods)
     return await handler(request, timing)
+
+
+async def _search(request: Request, timing: Timing) -> Response:
+    """For a browser without a query, the page, if this function serves it."""
+    has_page = bool(resources.settings().site)
+    if has_page and not request.query_params and wants_page(request):
+        return Response(status_code=302, headers={"Location": site.PREFIX.lstrip("/")})
+    return await search_by_address(request, timing)
+
+
+async def _page(request: Request, timing: Timing) -> Response:
+    return site.page_file(request, resources.settings())
 
 
 async def _classify(request: Request, timing: Timing) -> Response:
@@ -118,7 +133,7 @@ async def _docs(request: Request, timing: Timing) -> Response:
 
 
 ROUTES: dict[str, dict[str, Handler]] = {
-    "/": {"GET": search_by_address, "POST": search_by_form},
+    "/": {"GET": _search, "POST": search_by_form},
     "/search": {"POST": search_by_json},
     "/facets": {"GET": facets_by_address},
     "/classify": {"POST": _classify},

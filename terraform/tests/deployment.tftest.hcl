@@ -282,11 +282,11 @@ run "places_are_kept_by_ingest_only" {
   }
 
   assert {
-    condition     = google_cloudfunctions2_function.ingest.service_config[0].environment_variables["CLIPSEARCH_KEEP_PLACES"] == "1"
+    condition     = google_cloudfunctions2_function.ingest[0].service_config[0].environment_variables["CLIPSEARCH_KEEP_PLACES"] == "1"
     error_message = "keep_places must reach ingest."
   }
   assert {
-    condition     = !can(google_cloudfunctions2_function.search.service_config[0].environment_variables["CLIPSEARCH_KEEP_PLACES"])
+    condition     = !can(google_cloudfunctions2_function.search[0].service_config[0].environment_variables["CLIPSEARCH_KEEP_PLACES"])
     error_message = "search reads no places from files."
   }
 }
@@ -340,6 +340,65 @@ run "less_memory_than_cloud_run_gives_to_so_many_cpus" {
   }
 
   expect_failures = [var.search]
+}
+
+run "image" {
+  command = plan
+
+  variables {
+    runtime = "image"
+    image   = "europe-west1-docker.pkg.dev/my-project/clipsearch/clipsearch@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  }
+
+  assert {
+    condition     = length(google_cloudfunctions2_function.search) == 0 && length(google_cloudfunctions2_function.ingest) == 0
+    error_message = "With runtime = \"image\" there must be no functions."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.search[0].template[0].containers[0].image == var.image && google_cloud_run_v2_service.ingest[0].template[0].containers[0].image == var.image
+    error_message = "Both services must run this image."
+  }
+  assert {
+    condition     = length(google_iap_web_cloud_run_service_iam_member.searchers) == 0
+    error_message = "Identity-Aware Proxy must be opt-in."
+  }
+}
+
+run "iap" {
+  command = plan
+
+  variables {
+    runtime   = "image"
+    image     = "europe-west1-docker.pkg.dev/my-project/clipsearch/clipsearch@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    iap       = true
+    public    = false
+    searchers = ["user:me@example.org"]
+  }
+
+  assert {
+    condition     = google_cloud_run_v2_service.search[0].iap_enabled
+    error_message = "iap = true must turn the proxy on."
+  }
+  assert {
+    condition     = keys(google_iap_web_cloud_run_service_iam_member.searchers) == ["user:me@example.org"] && length(google_cloud_run_v2_service_iam_member.searchers) == 0
+    error_message = "Searchers must sign in, and must not be able to call search around the proxy."
+  }
+  assert {
+    condition     = length(google_storage_bucket_iam_member.everybody_reads) == 0
+    error_message = "With iap, nothing may be public."
+  }
+}
+
+run "iap_needs_an_image" {
+  command = plan
+
+  variables {
+    iap       = true
+    public    = false
+    searchers = ["user:me@example.org"]
+  }
+
+  expect_failures = [var.iap]
 }
 
 # Last, because later runs would see its (mocked) state.

@@ -46,8 +46,10 @@ def test_addresses_may_be_relative_to_the_request() -> None:
 def test_every_setting_can_be_set() -> None:
     more = {
         "CLIPSEARCH_MODEL": "0123456789ab",
+        "CLIPSEARCH_MODEL_SHA256": f"{'0' * 64}, {'1' * 64}",
         "CLIPSEARCH_ALLOWED_ORIGINS": "https://example.org, http://localhost:8080",
         "CLIPSEARCH_SITE_URL": "https://storage.googleapis.com/my-site/",
+        "CLIPSEARCH_SUGGESTIONS": '["a cat", "red, or blue"]',
         "CLIPSEARCH_FETCH_URLS": "1",
         "CLIPSEARCH_KEEP_PLACES": "1",
         "CLIPSEARCH_EMBED": "0",
@@ -58,8 +60,8 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
-    # Signing needs gs:// (see the next test); telemetry.py reads the project.
-    others = {"CLIPSEARCH_SIGN_AS", "GOOGLE_CLOUD_PROJECT"}
+    # Signing needs gs://, SITE replaces SITE_URL (next tests); telemetry.py reads the project.
+    others = {"CLIPSEARCH_SIGN_AS", "CLIPSEARCH_SITE", "GOOGLE_CLOUD_PROJECT"}
     assert {*LOCAL, *more} | others == SETTINGS.keys()
     assert Settings.from_env({**LOCAL, **more}) == Settings(
         photos="file:///data/my%20photos",
@@ -68,10 +70,12 @@ def test_every_setting_can_be_set() -> None:
         photos_url="http://127.0.0.1:8080/photos",
         thumbnails_url="http://127.0.0.1:8080/thumbnails",
         model="0123456789ab",
+        model_sha256=("0" * 64, "1" * 64),
         allowed_origins=("https://example.org", "http://localhost:8080"),
         topic="projects/my-project/topics/maintenance",
         dead_letters="projects/my-project/topics/dead-letters",
         site_url="https://storage.googleapis.com/my-site",
+        suggestions=("a cat", "red, or blue"),
         fetch_urls=True,
         keep_places=True,
         embed=False,
@@ -99,6 +103,11 @@ def test_thumbnails_in_a_bucket_can_be_signed() -> None:
         Settings.from_env({**signing, "CLIPSEARCH_SIGN_AS": "search"})
     with pytest.raises(SettingsError, match="CLIPSEARCH_SIGN_AS"):
         Settings.from_env({**LOCAL, "CLIPSEARCH_SIGN_AS": signing["CLIPSEARCH_SIGN_AS"]})
+
+
+def test_a_page_that_search_serves_is_at_a_relative_address() -> None:
+    settings = Settings.from_env({**LOCAL, "CLIPSEARCH_SITE": "/app/site"})
+    assert (settings.site, settings.site_url) == ("/app/site", "page")
 
 
 @pytest.mark.parametrize("name", LOCAL)
@@ -130,6 +139,11 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_THUMBNAILS_URL", "/thumbnails", "..[/PATH]"),
         ("CLIPSEARCH_SITE_URL", "..site", "..[/PATH]"),
         ("CLIPSEARCH_MODEL", "", "'current' or a space"),
+        ("CLIPSEARCH_SITE", "site", "absolute path"),
+        ("CLIPSEARCH_SUGGESTIONS", "a cat", "a JSON list"),
+        ("CLIPSEARCH_SUGGESTIONS", "[1]", "a JSON list"),
+        ("CLIPSEARCH_MODEL_SHA256", "0" * 63, "64 hexadecimal digits"),
+        ("CLIPSEARCH_MODEL_SHA256", "0" * 64 + ",", "64 hexadecimal digits"),
         ("CLIPSEARCH_MODEL", "newest", "'current' or a space"),
         ("CLIPSEARCH_MODEL", "0123456789AB", "'current' or a space"),
         ("CLIPSEARCH_ALLOWED_ORIGINS", "", "'*' or origins"),

@@ -10,7 +10,7 @@ import pytest
 
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search.photo_index import PhotoIndex
-from clipsearch.model.bundle import publish_bundle
+from clipsearch.model.bundle import digest_in, publish_bundle
 from clipsearch.model.encoder import Encoder
 from tests.support.pictures import jpeg
 from tests.support.tiny_bundle import make_tiny_bundle
@@ -117,5 +117,21 @@ def test_with_a_pointer_to_a_model_that_is_not_there_events_come_again(cloud, tm
     [event] = cloud.put("a.jpg", jpeg("red"))
     assert cloud.send(event) == 500
     publish_bundle(other, cloud.index)
+    assert cloud.send(event) == 200
+    assert cloud.photos_found() == {"a.jpg": event.generation}
+
+
+def test_with_a_model_that_is_not_allowed_events_come_again(
+    cloud, model_folder, monkeypatch, caplog
+):
+    [event] = cloud.put("a.jpg", jpeg("red"))
+    with monkeypatch.context() as context:
+        context.setenv("CLIPSEARCH_MODEL_SHA256", "0" * 64)
+        cloud.restart()
+        assert cloud.send(event) == 500
+        assert "CLIPSEARCH_MODEL_SHA256 allows only" in caplog.text
+        assert cloud.state() == {}
+    monkeypatch.setenv("CLIPSEARCH_MODEL_SHA256", digest_in(model_folder))
+    cloud.restart()
     assert cloud.send(event) == 200
     assert cloud.photos_found() == {"a.jpg": event.generation}

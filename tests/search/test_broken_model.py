@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from clipsearch.model.bundle import digest_in
 from tests.search.conftest import Gallery, classify
 from tests.search.test_errors import assert_problem
 from tests.search.test_fresh import eventually
@@ -243,3 +244,26 @@ def test_a_successor_is_as_ready_as_the_model_before_and_no_more(
     model = sys.modules["search.resources"]._make_service()._keeper.model()
     assert model.space == successor.space
     assert model.encoder.loaded == {"text"}
+
+
+def test_a_model_that_is_not_allowed_is_not_taken(gallery, successor, client_of, monkeypatch):
+    """CLIPSEARCH_MODEL_SHA256 has the digest of the present model only."""
+    client = client_of(gallery, CLIPSEARCH_MODEL_SHA256=digest_in(gallery.bundle))
+    look_at_once(monkeypatch)
+    assert spaces(asked(client)) == {gallery.space}
+    point_to(successor)
+    assert spaces(asked(client)) == {gallery.space}
+    refused = client.get("/status").json()["refused_model"]
+    assert refused["space"] == successor.space
+    assert "CLIPSEARCH_MODEL_SHA256 allows only" in refused["reason"]
+
+    both = ",".join(digest_in(one.bundle) for one in (gallery, successor))
+    client = client_of(gallery, CLIPSEARCH_MODEL_SHA256=both)
+    assert client.get("/?q=red").json()["index"]["space"] == successor.space
+
+
+def test_without_an_allowed_model_it_is_a_503_that_names_the_setting(gallery, client_of):
+    client = client_of(gallery, CLIPSEARCH_MODEL_SHA256="0" * 64)
+    response = client.get("/?q=red")
+    assert_problem(response, 503, "CLIPSEARCH_MODEL_SHA256 allows only")
+    assert digest_in(gallery.bundle) in response.json()["detail"]

@@ -5,6 +5,7 @@ import pytest
 from cli.reconcile import work
 from clipsearch.index.format.segments import segments_prefix
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.model.bundle import digest_in
 from clipsearch.model.pointer import start_filling
 from tests.support.waiting import wait_for_a_tick
 
@@ -161,3 +162,18 @@ def test_what_cannot_be_is_one_line(buckets, capsys, arguments, reason):
 def test_without_a_model_before_there_is_no_way_back(buckets, capsys):
     assert buckets.go_back() == 2
     assert "nothing to go back to" in capsys.readouterr().err
+
+
+def test_a_switch_to_a_model_that_is_not_allowed_is_refused(filled, capsys, monkeypatch):
+    old, new = (digest_in(filled.root / name) for name in ("old", "new"))
+    monkeypatch.setenv("CLIPSEARCH_MODEL_SHA256", old)
+    assert filled.switch(filled.new) == 1
+    said = capsys.readouterr().err
+    assert f"models/{filled.new}/model.json" in said
+    assert f"its SHA-256 is {new}; CLIPSEARCH_MODEL_SHA256 allows only {old}" in said
+    assert filled.pointer() == (filled.old, filled.new, None)
+    monkeypatch.setenv("CLIPSEARCH_MODEL_SHA256", f"{old},{new}")
+    assert filled.switch(filled.new) == 0
+    monkeypatch.setenv("CLIPSEARCH_MODEL_SHA256", new)
+    assert filled.go_back() == 1  # the model before is not allowed any more
+    assert filled.pointer()[0] == filled.new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from clipsearch.model.pointer import FOLDER
 from tests.terraform.conftest import TERRAFORM, Configuration
 
 # All permissions of each part. Add a new grant here too: it is a decision.
@@ -15,11 +16,12 @@ GRANTS = {
     },
     "ingest": {
         "roles/pubsub.publisher",
+        "roles/storage.objectCreator",
         "roles/storage.objectUser",
         "roles/storage.objectViewer",
     },
     "stopper": {"${google_project_iam_custom_role.closes[0].name}"},
-    "search": {"roles/iam.serviceAccountTokenCreator", "roles/storage.objectViewer"},
+    "search": {"${google_project_iam_custom_role.signer[0].name}", "roles/storage.objectViewer"},
     "trigger": {"roles/eventarc.eventReceiver", "roles/run.invoker"},
 }
 WRITING = ("objectUser", "objectAdmin", "objectCreator", "storage.admin", "legacyBucketWriter")
@@ -57,16 +59,18 @@ def test_googles_own_agents_are_made_before_they_are_needed(configuration: Confi
     assert {agent["service"].split(".")[0] for agent in agents.values()} == {
         "cloudscheduler",
         "eventarc",
+        "iap",
         "pubsub",
     }
     assert all(agent["provider"] == "google-beta" for agent in agents.values())
     granted = {
         (agent, grant["role"])
         for grant in configuration.grants()
-        for agent in re.findall(r"google_project_service_identity\.(\w+)\.", grant["member"])
+        for agent in re.findall(r"google_project_service_identity\.(\w+)[.[]", grant["member"])
     }
     assert granted == {
         ("eventarc", "roles/eventarc.serviceAgent"),
+        ("iap", "roles/run.invoker"),
         ("pubsub", "roles/pubsub.publisher"),
         ("pubsub", "roles/pubsub.subscriber"),
         ("scheduler", "roles/pubsub.publisher"),
@@ -83,20 +87,30 @@ def test_googles_own_agents_are_made_before_they_are_needed(configuration: Confi
 def test_who_may_call_is_said_again_when_a_function_is_made_anew(
     configuration: Configuration,
 ) -> None:
-    for grant in configuration.all("google_cloud_run_v2_service_iam_member").values():
-        [function] = re.findall(
-            r"google_cloudfunctions2_function\.(\w+(?:\[0\])?)\.name", grant["name"]
-        )
+    followed = configuration.all("terraform_data")["services"]
+    assert followed["input"] == "${each.value}"
+    for part, ids in followed["for_each"].items():
+        for type_ in ("google_cloudfunctions2_function", "google_cloud_run_v2_service"):
+            assert f"{type_}.{part}[*].id" in ids
+    grants = dict(configuration.all("google_cloud_run_v2_service_iam_member"))
+    stopper = grants.pop("trigger_calls_stopper")
+    assert stopper["lifecycle"][0]["replace_triggered_by"] == [
+        "${google_cloudfunctions2_function.stopper[0].id}"
+    ]
+    grants |= configuration.all("google_iap_web_cloud_run_service_iam_member")
+    for grant in grants.values():
+        service = grant.get("name") or grant["cloud_run_service_name"]
+        [part] = re.findall(r"local\.(\w+)_service", service)
         [again] = grant["lifecycle"][0]["replace_triggered_by"]
-        assert again == f"${{google_cloudfunctions2_function.{function}.id}}"
+        assert again == f'${{terraform_data.services["{part}"].output}}'
 
 
 def test_the_stopper_may_close_search_and_nothing_else(configuration: Configuration) -> None:
-    [role] = configuration.all("google_project_iam_custom_role").values()
+    role = configuration.all("google_project_iam_custom_role")["closes"]
     assert role["permissions"] == ["run.services.getIamPolicy", "run.services.setIamPolicy"]
     [grant] = [g for g in configuration.grants() if "stopper[0].member" in g["member"]]
     assert grant["address"] == "google_cloud_run_v2_service_iam_member.stopper_closes_search"
-    assert grant["name"] == "${google_cloudfunctions2_function.search.name}"
+    assert grant["name"] == "${local.search_service}"
 
 
 def test_grants_are_added_and_never_replace_those_of_others(configuration: Configuration) -> None:
@@ -113,12 +127,14 @@ def test_everybody_is_let_in_only_where_public_was_chosen(configuration: Configu
     reads = public["google_storage_bucket_iam_member.everybody_reads"]
     assert reads["role"] == "roles/storage.legacyObjectReader"  # without listing
     assert reads["for_each"] == (
-        "${merge(var.public_page ? {site = google_storage_bucket.site.name} : {}, "
+        "${merge(local.has_public_page ? {site = google_storage_bucket.site.name} : {}, "
         "var.public ? {thumbnails = google_storage_bucket.thumbnails.name} : {}, "
         "var.public && !local.has_photos_bucket ? {photos = local.photos_bucket} : {})}"
     )
     calls = public["google_cloud_run_v2_service_iam_member.searchers"]
-    assert calls["for_each"] == '${var.public ? toset(["allUsers"]) : toset(var.searchers)}'
+    assert calls["for_each"] == (
+        '${var.public ? toset(["allUsers"]) : var.iap ? toset([]) : toset(var.searchers)}'
+    )
     everything = "".join(path.read_text() for path in TERRAFORM.glob("*.tf"))
     assert "allAuthenticatedUsers" not in everything
     assert "default" not in configuration.variables["public"]  # the person who deploys must decide
@@ -135,7 +151,7 @@ def test_buckets_that_nobody_reads_from_outside_can_never_become_public(
     assert found == {
         "index": "enforced",
         "photos": as_chosen,
-        "site": '${var.public_page ? "inherited" : "enforced"}',
+        "site": '${local.has_public_page ? "inherited" : "enforced"}',
         "source": "enforced",
         "thumbnails": as_chosen,
     }
@@ -156,12 +172,10 @@ def test_what_can_be_made_again_is_not_kept_after_it_was_deleted(
 
 def test_nothing_writes_to_the_bucket_that_triggers(configuration: Configuration) -> None:
     writes = [g for g in configuration.grants() if g["role"].endswith(WRITING)]
-    assert [grant["address"] for grant in writes] == [
-        "google_storage_bucket_iam_member.ingest_writes"
-    ]
-    assert writes[0]["for_each"] == {
-        "index": "${google_storage_bucket.index.name}",
-        "thumbnails": "${google_storage_bucket.thumbnails.name}",
+    assert {grant["address"].split(".")[1]: grant["bucket"] for grant in writes} == {
+        "ingest_adds_pointers": "${google_storage_bucket.index.name}",
+        "ingest_writes_index": "${google_storage_bucket.index.name}",
+        "ingest_writes_thumbnails": "${google_storage_bucket.thumbnails.name}",
     }
     uploads = {o["bucket"] for o in configuration.all("google_storage_bucket_object").values()}
     assert not any("photos" in bucket for bucket in uploads)
@@ -184,3 +198,37 @@ def test_a_photos_bucket_that_something_writes_to_is_refused(configuration: Conf
     ]
     criteria = {c["attribute"]: c["value"] for c in trigger["matching_criteria"]}
     assert criteria["bucket"] == "${local.photos_bucket}"
+
+
+def test_ingest_may_write_no_model(configuration: Configuration) -> None:
+    """Beside the models it only adds pointers, without the right to change or delete one."""
+    grants = configuration.all("google_storage_bucket_iam_member")
+    below = "projects/_/buckets/${google_storage_bucket.index.name}/objects/"
+    is_object = 'resource.type == "storage.googleapis.com/Object"'
+    of_ingest = {
+        name: (grant["role"], grant["condition"][0]["expression"])
+        for name, grant in grants.items()
+        if "account.ingest" in grant["member"] and "condition" in grant
+    }
+    assert of_ingest == {
+        "ingest_writes_index": (
+            "roles/storage.objectUser",
+            f'{is_object} && !resource.name.startsWith("{below}models/")',
+        ),
+        "ingest_adds_pointers": (
+            "roles/storage.objectCreator",
+            f'{is_object} && resource.name.startsWith("{below}{FOLDER}")',
+        ),
+    }
+    # lists are rights on the bucket, which no condition on objects gives
+    assert grants["ingest_reads_index"]["role"] == "roles/storage.objectViewer"
+    assert "condition" not in grants["ingest_reads_index"]
+
+
+def test_search_may_sign_and_do_nothing_else_as_its_account(configuration: Configuration) -> None:
+    role = configuration.all("google_project_iam_custom_role")["signer"]
+    assert role["permissions"] == ["iam.serviceAccounts.signBlob"]
+    signs = configuration.all("google_service_account_iam_member")["search_signs"]
+    assert signs["service_account_id"] == "${google_service_account.search.name}"
+    assert signs["member"] == "${google_service_account.search.member}"
+    assert signs["count"] == role["count"] == "${var.public ? 0 : 1}"

@@ -29,7 +29,10 @@ NAMES = {  # examples, to check that the settings accept the composed values
     "local.thumbnails_url": "https://storage.googleapis.com/my-thumbnails",
     'join(",", var.allowed_origins)': "https://storage.googleapis.com",
     'var.public ? "" : google_service_account.search.email': ACCOUNT,
-    'var.public_page ? local.site_url : ""': "https://storage.googleapis.com/my-site",
+    'join(",", local.allowed_models)': "0" * 64,
+    'var.iap ? local.page_path : ""': "",
+    "jsonencode(var.suggestions)": '["a cat"]',
+    'local.has_public_page ? local.site_url : ""': "https://storage.googleapis.com/my-site",
     'var.fetch_urls ? "1" : "0"': "0",
     'var.embed ? "1" : "0"': "1",
     'var.classify ? "1" : "0"': "1",
@@ -119,14 +122,15 @@ def test_the_functions_get_every_setting_and_no_other(configuration: Configurati
         name: function["service_config"][0]["environment_variables"]
         for name, function in configuration.all(FUNCTIONS).items()
     }
-    keep_places = 'CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0"'
+    keep_places = {"CLIPSEARCH_KEEP_PLACES": '${var.keep_places ? "1" : "0"}'}
+    assert configuration.locals["ingest_environment"] == keep_places
     assert given == {
         "search": "${local.environment}",
         # only ingest reads places from files
-        "ingest": f"${{merge(local.environment, {{{keep_places}}})}}",
+        "ingest": "${merge(local.environment, local.ingest_environment)}",
         "stopper": {
             SERVICE: "projects/${var.project}/locations/${var.region}/services/"
-            "${google_cloudfunctions2_function.search.name}",
+            "${local.search_service}",
             "GOOGLE_CLOUD_PROJECT": "${var.project}",
         },
     }
@@ -151,7 +155,7 @@ def test_a_request_is_logged_once(configuration: Configuration) -> None:
     exclusion = configuration.all("google_logging_project_exclusion")["requests"]["filter"]
     assert "httpRequest.status<400" in exclusion
     assert "run.googleapis.com/requests" in exclusion
-    assert "${var.name}-search" in exclusion
+    assert "${local.search_name}" in exclusion
     assert "stopper" not in exclusion
 
 
@@ -294,8 +298,11 @@ def test_the_page_is_put_up_whole_with_a_policy_of_its_own(configuration: Config
 def test_variables_and_outputs_are_in_order_and_say_what_they_are(
     configuration: Configuration,
 ) -> None:
+    for path in TERRAFORM.glob("*.tf"):
+        for kind in ("variable", "output"):
+            names = re.findall(rf'^{kind} "(\w+)"', path.read_text(), re.MULTILINE)
+            assert names == sorted(names), path.name
     for named in (configuration.variables, configuration.outputs):
-        assert list(named) == sorted(named)
         assert all(body["description"].endswith((".", "`")) for body in named.values())
 
 

@@ -13,7 +13,7 @@ GUIDE = (ROOT / "docs" / "deploy.md").read_text()
 
 
 def test_the_guide_lists_the_variables_and_no_others(configuration: Configuration) -> None:
-    assert names("Variables") == list(configuration.variables)
+    assert names("Variables") == sorted(configuration.variables)
 
 
 def test_the_guide_lists_the_outputs_and_no_others(configuration: Configuration) -> None:
@@ -33,7 +33,31 @@ def test_every_command_begins_in_the_folder_of_the_repository() -> None:
     text = "".join(page.read_text() for page in pages)
     commands = re.findall(r"^ {4}(\S.*)$", text, re.MULTILINE)
     assert not [command for command in commands if re.match(r"cd |terraform (?!-chdir=)", command)]
-    assert "    make .venv/.made\n    .venv/bin/python -m cli.demo_photos" in GUIDE
+
+
+def test_the_first_deployment_is_the_same_block_everywhere() -> None:
+    section = GUIDE.split("## The first deployment")[1]
+    block, *_ = re.findall(r"(?:^ {4}.+\n)+(?=\n)", section, re.MULTILINE)
+    assert block.splitlines()[0].strip() == "gcloud auth login"
+    assert block.splitlines()[-1].endswith("&& terraform -chdir=terraform apply")
+    for needed in ("config set project", "billing projects link", "services enable"):
+        assert f"gcloud {needed} " in block
+    assert block in (ROOT / "README.md").read_text()
+
+
+def test_what_public_publishes_is_said_in_bold_wherever_it_is_chosen(
+    configuration: Configuration,
+) -> None:
+    places = {
+        "README.md": (ROOT / "README.md").read_text(),
+        "deploy.md": GUIDE,
+        "public": configuration.variables["public"]["description"],
+    }
+    for place, text in places.items():
+        bold = " ".join(" ".join(re.findall(r"\*\*(.+?)\*\*", text, re.DOTALL)).split())
+        assert "original" in bold, place
+        assert "EXIF" in bold, place
+    assert "permanent" in configuration.variables["region"]["description"]
 
 
 def test_every_command_on_a_service_says_where_it_is() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from clipsearch.errors import (
     DamagedObject,
     ModelDiffers,
+    ModelNotAllowed,
     NoModel,
     ObjectExists,
     ObjectNotFound,
@@ -48,7 +49,9 @@ __all__ = [
     "LocalBundle",
     "RemoteBundle",
     "Tower",
+    "check_allowed",
     "current_space",
+    "digest_in",
     "load_bundle",
     "publish_bundle",
     "publish_next",
@@ -147,10 +150,12 @@ def read_bundle(folder: Path) -> LocalBundle:
     return LocalBundle(parse_bundle(data, str(path)), folder)
 
 
-def load_bundle(bucket: Bucket, space: str = "current") -> RemoteBundle:
+def load_bundle(
+    bucket: Bucket, space: str = "current", allowed: Collection[str] = ()
+) -> RemoteBundle:
     """Load the bundle of `space` from the index bucket.
 
-    Raises NoModel, DamagedObject, StorageError.
+    `allowed`: see check_allowed(). Raises NoModel, DamagedObject, StorageError.
     """
     if space == "current":
         space = current_space(bucket)
@@ -159,10 +164,27 @@ def load_bundle(bucket: Bucket, space: str = "current") -> RemoteBundle:
         data = bucket.read(name)
     except ObjectNotFound as exc:
         raise NoModel(f"the bundle {space!r} in {bucket.url}") from exc
+    check_allowed(data, name, allowed)
     bundle = parse_bundle(data, name)
     if bundle.space != space:
         raise DamagedObject(name, f"it belongs to space {bundle.space!r}")
     return RemoteBundle(bundle, bucket)
+
+
+def check_allowed(data: bytes, name: str, allowed: Collection[str]) -> None:
+    """Raise ModelNotAllowed if `allowed` has digests, but not that of this model.json.
+
+    A digest is the SHA-256 of model.json as 64 hexadecimal digits. model.json has the SHA-256 of
+    each file of the bundle, so its digest stands for all of them.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    if allowed and digest not in allowed:
+        raise ModelNotAllowed(name, digest, allowed)
+
+
+def digest_in(folder: Path) -> str:
+    """The digest of the bundle in a folder, see check_allowed(). OSError."""
+    return hashlib.sha256((folder / MODEL_JSON).read_bytes()).hexdigest()
 
 
 def publish_bundle(

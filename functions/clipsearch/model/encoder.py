@@ -7,7 +7,7 @@ never loads the text tower. Nothing is loaded at import, because the framework f
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,13 +85,17 @@ class Encoder:
 
     @classmethod
     def from_bucket(
-        cls, bucket: Bucket, model: str = "current", side_by_side: bool = False
+        cls,
+        bucket: Bucket,
+        model: str = "current",
+        side_by_side: bool = False,
+        allowed: Collection[str] = (),
     ) -> Encoder:
         """Load the bundle of a space from the index bucket.
 
-        Raises NoModel, DamagedObject, StorageError.
+        `allowed`: digests, see bundle.check_allowed(). Raises NoModel, DamagedObject, StorageError.
         """
-        return cls(load_bundle(bucket, model), side_by_side)
+        return cls(load_bundle(bucket, model, allowed), side_by_side)
 
     @classmethod
     def from_folder(cls, folder: Path, side_by_side: bool = False) -> Encoder:

@@ -90,6 +90,7 @@ class ModelKeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = open_bucket(settings.index)
+        self._allowed = settings.model_sha256
         # requests never wait for a switch: it takes seconds, and the present model can answer
         self._model = Fresh("the model", self._refreshed, LOOK_FOR_MODEL_EVERY, patience=0)
         self._pointer: Pointer | None = (
@@ -134,7 +135,7 @@ class ModelKeeper:
             space = pointer.space
         except NotReady:
             space = pointer.previous or pointer.space
-        return Model(self._bucket, load_bundle(self._bucket, space))
+        return Model(self._bucket, load_bundle(self._bucket, space, self._allowed))
 
     def _check_filled(self, pointer: Pointer) -> None:
         """NotReady if the index of the current model is empty and another one can answer.
@@ -153,7 +154,7 @@ class ModelKeeper:
         So no request meets a slower model. Raises NoModel, StorageError, and DamagedObject if
         the bundle is incomplete, damaged or unusable.
         """
-        bundle = load_bundle(self._bucket, space)
+        bundle = load_bundle(self._bucket, space, self._allowed)
         bundle.check_complete()
         model = Model(self._bucket, bundle)
         try:

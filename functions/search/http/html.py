@@ -36,9 +36,8 @@ DEMO_MODEL = "clipsearch-demo"  # knows drawn scenes only
 
 def headers(site_url: str) -> dict[str, str]:
     site = urlsplit(site_url)
-    style = f"style-src {site.scheme}://{site.netloc}{site.path}/style.css; " if site_url else ""
-    if site_url and not site.netloc:  # relative
-        style = "style-src 'self'; "
+    source = f"{site.scheme}://{site.netloc}{site.path}/style.css" if site.netloc else "'self'"
+    style = f"style-src {source}; " if site_url else ""
     policy = f"default-src 'none'; {style}img-src http: https:; form-action 'self'; base-uri 'none'"
     return {
         "Content-Security-Policy": policy,
