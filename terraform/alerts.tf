@@ -1,5 +1,6 @@
-# Alerts by email; none without an address. They use Google's own metrics: a policy on a log-based
-# metric is refused until its first log line.
+# Alerts by email; none without an address. These use Google's own metrics: a policy on a log-based
+# metric is refused until its first log line. log_alerts.tf has those on log lines, slo.tf those on
+# objectives, uptime.tf that on the uptime check. Each has a runbook in docs/runbooks/.
 
 resource "google_monitoring_notification_channel" "email" {
   count = var.email != "" ? 1 : 0
@@ -12,6 +13,12 @@ resource "google_monitoring_notification_channel" "email" {
 }
 
 locals {
+  # the last line of an alert's mail
+  runbooks = {
+    for key in concat(keys(local.alerts), keys(local.log_alerts), keys(local.objectives), ["no_reconcile", "unreachable"]) :
+    key => "Runbook: ${var.runbooks}/${replace(key, "_", "-")}.md"
+  }
+
   channels = [for channel in google_monitoring_notification_channel.email : channel.id]
 
   alerts = {
@@ -72,7 +79,7 @@ resource "google_monitoring_alert_policy" "this" {
     }
   }
   documentation {
-    content   = each.value.text
+    content   = "${each.value.text}\n\n${local.runbooks[each.key]}"
     mime_type = "text/markdown"
   }
   alert_strategy { auto_close = "86400s" }

@@ -46,10 +46,11 @@ resource "google_storage_bucket" "index" {
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # a reconcile rebuilds it from the photos
+  # A reconcile rebuilds it from the photos, which takes hours for a million.
+  force_destroy = !var.protect_index
 
-  # Merged segments are deleted for good; soft delete would bill each for another week.
-  soft_delete_policy { retention_duration_seconds = 0 }
+  # Compaction deletes merged segments. Soft delete keeps, and bills, each for another week.
+  soft_delete_policy { retention_duration_seconds = var.protect_index ? 604800 : 0 }
   lifecycle_rule {
     condition { age = 1 }
     action { type = "AbortIncompleteMultipartUpload" }

@@ -39,6 +39,18 @@ locals {
       by     = []
     },
     {
+      title  = "Not ready: 503 of search"
+      filter = "${local.log_metric}/not-ready\""
+      align  = "ALIGN_DELTA", reduce = "REDUCE_SUM"
+      by     = []
+    },
+    {
+      title  = "No instance: 429 of Cloud Run, which search never saw"
+      filter = "${local.log_metric}/no-instance\""
+      align  = "ALIGN_DELTA", reduce = "REDUCE_SUM"
+      by     = []
+    },
+    {
       title  = "Photos that cannot be indexed"
       filter = "${local.log_metric}/failures\""
       align  = "ALIGN_DELTA", reduce = "REDUCE_SUM"

@@ -148,6 +148,7 @@ resource "google_cloud_run_v2_service" "ingest" {
   }
 
   depends_on = [
+    google_cloud_run_v2_service.search, # readers ship before writers
     google_pubsub_topic_iam_member.ingest_publishes,
     google_storage_bucket_object.current,
     time_sleep.settled,

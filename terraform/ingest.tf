@@ -37,6 +37,7 @@ resource "google_cloudfunctions2_function" "ingest" {
   }
 
   depends_on = [
+    google_cloudfunctions2_function.search, # readers ship before writers: docs/operations.md, Upgrade
     google_pubsub_topic_iam_member.ingest_publishes,
     google_storage_bucket_object.current,
     time_sleep.settled,

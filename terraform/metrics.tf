@@ -4,6 +4,10 @@ locals {
   ingest_log = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${local.ingest_name}\""
 
   log_counts = {
+    # 503 of search itself, and 429 of Cloud Run before it: the first says what is missing, the second
+    # that max_instances and concurrency are too low
+    not-ready    = "${local.search_log} jsonPayload.kind=\"request\" jsonPayload.status=503"
+    no-instance  = "${local.search_log} ${local.no_instance}"
     failures     = "${local.ingest_log} jsonPayload.kind=\"event\" jsonPayload.outcome=\"failed\""
     dead-letters = "${local.ingest_log} jsonPayload.kind=\"event\" jsonPayload.outcome=\"given up\""
   }

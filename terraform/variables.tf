@@ -10,6 +10,13 @@ variable "allowed_origins" {
   }
 }
 
+variable "audit_index" {
+  description = "true: Cloud Audit Logs keep who wrote or deleted each object of the index. It sets the audit config of Cloud Storage for the whole project, replaces one that is there, and excludes the lines of all other buckets. About 1.5 kB a write, so $0.75 for a million uploads."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "billing_account" {
   description = "The billing account (XXXXXX-XXXXXX-XXXXXX) that gets a budget with alerts for this project. Empty: no budget."
   type        = string
@@ -153,6 +160,13 @@ variable "project" {
   }
 }
 
+variable "protect_index" {
+  description = "true: `terraform destroy` refuses to delete an index bucket with objects, and deleted objects of the index can be restored for 7 days. Then each merged segment is billed for a week longer."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "proxies" {
   description = "Which address of X-Forwarded-For is the client's, counted from its end (CLIPSEARCH_PROXIES): 1 for Cloud Run alone, 2 behind a load balancer. Only rate_per_minute uses it."
   type        = number
@@ -209,6 +223,18 @@ variable "run_gcloud" {
   nullable    = false
 }
 
+variable "runbooks" {
+  description = "Where the alerts' mails look for the runbooks: a folder of this repository, or its URL in your fork, such as https://github.com/ME/clipsearch/blob/main/docs/runbooks."
+  type        = string
+  default     = "docs/runbooks"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^\\s]*[^\\s/]$", var.runbooks))
+    error_message = "runbooks must be a folder or a URL without a slash at the end."
+  }
+}
+
 variable "search" {
   description = "The size and the maximum of instances of the search function. `concurrency` is the number of requests at once for one instance. With a low number, a few slow uploads block all other requests. `min_instances` above 0 costs money while nobody searches."
   type = object({
@@ -248,6 +274,13 @@ variable "searchers" {
   }
 }
 
+variable "slos" {
+  description = "true: objectives (SLOs) for availability, latency and freshness. With email, two alerts for each when its error budget burns too fast: 12 conditions, which Google charges."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "stop_at_budget" {
   description = "true: when the budget is used up, nobody may call search any more, until you apply again. Google's figures come hours late. Needs billing_account."
   type        = bool
@@ -265,4 +298,16 @@ variable "suggestions" {
   type        = list(string)
   default     = []
   nullable    = false
+}
+
+variable "uptime_check" {
+  description = "true: Google asks /health every 15 minutes from three continents. Each question may start an instance: about $0.46 a month. Needs public = true."
+  type        = bool
+  default     = false
+  nullable    = false
+
+  validation {
+    condition     = !var.uptime_check || var.public
+    error_message = "uptime_check needs public = true: the check cannot sign its requests."
+  }
 }

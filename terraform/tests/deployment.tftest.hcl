@@ -192,6 +192,71 @@ run "alerts_and_budget" {
     condition     = length(google_billing_budget.this) == 1
     error_message = "A billing account must get a budget."
   }
+  assert {
+    condition     = length(google_monitoring_alert_policy.logs) == 3 && length(google_monitoring_alert_policy.no_reconcile) == 1
+    error_message = "An address must turn on the alerts on log lines."
+  }
+  assert {
+    condition     = length(google_monitoring_alert_policy.burn) == 0 && length(google_monitoring_alert_policy.unreachable) == 0
+    error_message = "Objectives and the uptime check must be opt-in."
+  }
+}
+
+run "objectives_and_uptime" {
+  command = plan
+
+  variables {
+    email        = "me@example.org"
+    slos         = true
+    uptime_check = true
+  }
+
+  assert {
+    condition     = length(google_monitoring_slo.this) == 3 && length(google_monitoring_alert_policy.burn) == 6
+    error_message = "Each objective must have a fast and a slow alert."
+  }
+  assert {
+    condition     = length(google_monitoring_alert_policy.unreachable) == 1
+    error_message = "The uptime check must have an alert."
+  }
+}
+
+run "no_uptime_check_of_a_private_search" {
+  command = plan
+
+  variables {
+    public       = false
+    uptime_check = true
+  }
+
+  expect_failures = [var.uptime_check]
+}
+
+run "index_without_protection" {
+  command = plan
+
+  assert {
+    condition     = google_storage_bucket.index.force_destroy && google_storage_bucket.index.soft_delete_policy[0].retention_duration_seconds == 0
+    error_message = "The index must be deletable by default."
+  }
+}
+
+run "protected_index" {
+  command = plan
+
+  variables {
+    protect_index = true
+    audit_index   = true
+  }
+
+  assert {
+    condition     = !google_storage_bucket.index.force_destroy && google_storage_bucket.index.soft_delete_policy[0].retention_duration_seconds == 604800
+    error_message = "protect_index must keep deleted objects for a week, and refuse to destroy the index."
+  }
+  assert {
+    condition     = length(google_project_iam_audit_config.storage) == 1
+    error_message = "audit_index must turn on the audit logs."
+  }
 }
 
 run "without_a_budget_nothing_stops" {

@@ -142,6 +142,7 @@ def test_a_broken_successor_leaves_the_model_that_serves(
         for _ in range(2):
             assert spaces(asked(client)) == {gallery.space}
     assert "could not refresh the model" in caplog.text
+    assert f"the model of space {successor.space} is refused: " in caplog.text  # an alert's words
     refused = client.get("/status").json()["refused_model"]
     assert refused["space"] == successor.space
     assert_said(refused["reason"], said)

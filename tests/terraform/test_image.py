@@ -65,7 +65,8 @@ def test_both_runtimes_have_the_same_limits_and_identities(configuration: Config
         assert service["ingress"] == (
             "INGRESS_TRAFFIC_ALL" if is_open else "INGRESS_TRAFFIC_INTERNAL_ONLY"
         )
-        assert service["depends_on"] == configuration.all(FUNCTIONS)[part]["depends_on"]
+        after = str(configuration.all(FUNCTIONS)[part]["depends_on"]).replace(FUNCTIONS, SERVICES)
+        assert str(service["depends_on"]) == after
 
 
 LIMITS = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from clipsearch.errors import ClipsearchError, DamagedObject, NotReady
+from clipsearch.errors import ClipsearchError, DamagedObject, NotReady, StorageError
 from clipsearch.model.bundle import RemoteBundle, load_bundle
 from clipsearch.model.encoder import Encoder
 from clipsearch.model.pointer import Pointer, pointer_after
@@ -118,6 +118,8 @@ class ModelKeeper:
             model = self._successor(present, space)
         except ClipsearchError as error:
             self.refused = Refused(space, error, time.monotonic())
+            if not isinstance(error, StorageError):  # that may pass by itself
+                log.error("the model of space %s is refused: %s", space, error)  # an alert's words
             raise
         log.info("switched to model %r, space %s", model.encoder.name, space)
         self.refused = None

@@ -89,11 +89,14 @@ def write_pack(
 
 def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
     """Raises UnknownFormat, DamagedObject and ObjectNotFound."""
-    name = parse_pack_path(path)
-    if name is None:
-        raise DamagedObject(path, "its name is not the name of a pack")
+    return head_of(path, space, bucket.read(path, start=_named(path).size))
+
+
+def head_of(path: str, space: str, data: bytes) -> PackHead:
+    """The head in the bytes after the rows of the pack at `path`. Raises as read_head()."""
+    name = _named(path)
     size = name.size
-    arrays = arrays_of(path, bucket.read(path, start=size), FORMAT)
+    arrays = arrays_of(path, data, FORMAT)
     entries = entries_in(path, space, arrays)
     missing = {"codes", "quantizer", "checksum"} - arrays.keys()
     if missing:
@@ -119,6 +122,21 @@ def read_head(bucket: Bucket, space: str, path: str) -> PackHead:
         quantizer=quantizer,
         checksum=int(arrays["checksum"]),
     )
+
+
+def check_pack(path: str, space: str, data: bytes) -> None:
+    """Raise DamagedObject or UnknownFormat unless these are the bytes of a sound pack."""
+    size = _named(path).size
+    head = head_of(path, space, data[size:])
+    if zlib.crc32(memoryview(data)[:size]) != head.checksum:
+        raise DamagedObject(path, WRONG_ROWS)
+
+
+def _named(path: str) -> PackName:
+    name = parse_pack_path(path)
+    if name is None:
+        raise DamagedObject(path, "its name is not the name of a pack")
+    return name
 
 
 def read_rows(bucket: Bucket, path: str, into: npt.NDArray[np.uint8]) -> int:

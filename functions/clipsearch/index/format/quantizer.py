@@ -137,7 +137,12 @@ def write_quantizer(bucket: Bucket, space: str, path: str, quantizer: Quantizer)
 
 def read_quantizer(bucket: Bucket, space: str, path: str) -> Quantizer:
     """Raises UnknownFormat, DamagedObject and ObjectNotFound."""
-    found = arrays_of(path, bucket.read(path), FORMAT)
+    return quantizer_of(path, space, bucket.read(path))
+
+
+def quantizer_of(path: str, space: str, data: bytes) -> Quantizer:
+    """The quantizer in the bytes of the object at `path`. Raises UnknownFormat, DamagedObject."""
+    found = arrays_of(path, data, FORMAT)
     missing = {"format", "space", *_ARRAYS} - found.keys()
     if missing:
         raise DamagedObject(path, f"it lacks {', '.join(sorted(missing))}")
