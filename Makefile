@@ -29,7 +29,7 @@ export CHECKPOINT_DISABLE := 1
 .DEFAULT_GOAL := help
 .PHONY: help run coco demo-upload export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
-	bench-outliers bench-stacks bench-terms reconcile screenshot \
+	bench-outliers bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
 
 help: ## list the commands
@@ -159,6 +159,9 @@ bench-terms: $(VENV)/.dev ## measure searches with several terms in 10,000 drawn
 
 bench-look: $(VENV)/.dev ## measure which hash tells near-duplicates from other pictures [ARGS="--scenes 300"]
 	@$(VENV)/bin/python -m benchmarks.look $(ARGS)
+
+bench-thumbnails: $(VENV)/.dev ## measure time, bytes and dollars of thumbnails and previews; 3 minutes
+	@$(VENV)/bin/python -m benchmarks.thumbnails
 
 bench-stacks: $(VENV)/.dev ## measure near-duplicates: quality, and the cost at a million photos; 10 minutes [ARGS="--parts pairs"]
 	@$(VENV)/bin/python -m benchmarks.stacks $(ARGS)

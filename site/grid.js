@@ -5,9 +5,10 @@ const FALLBACK = 4 / 3; // of a photo whose size is unknown
 const NARROWEST = 0.35; // width / height of a place; a narrower photo has margins
 const HIGHEST = 2; // rows, for a row that few photos cannot fill
 
-// CSS pixels between photos, and the height that rows should have.
+// CSS pixels between photos, and the height that rows should have: so low that a thumbnail of 480
+// pixels fills the place of a photo of 16:9.
 const gap = (width) => (width < 600 ? 4 : 8);
-const aim = (width) => Math.min(280, Math.max(128, width / 6.5));
+const aim = (width) => Math.min(240, Math.max(128, width / 6.5));
 
 const ratioOf = ({ width, height }) => Math.max(NARROWEST, width / height || FALLBACK);
 

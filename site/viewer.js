@@ -9,6 +9,7 @@ const viewer = document.querySelector("#viewer");
 const $ = (selector) => viewer.querySelector(selector);
 const image = $("#stage img");
 const said = $("#said");
+const SHOWN = ["jpeg", "png", "webp", "gif", "avif", "bmp"]; // formats, by browsers
 const WIDE = matchMedia("(width >= 75rem)"); // room for the details beside the photo
 
 let photo = null; // the result in the viewer
@@ -65,16 +66,21 @@ function view(result) {
   if (at > shown.length - 4 && hasMore() && !isRunning()) searchMore();
 }
 
+// The preview, or the photo. null: browsers cannot show it.
+const largest = ({ preview_url: preview, format, url }) =>
+  preview ?? (!format || SHOWN.includes(format) ? url : null);
+
 // Replaces the thumbnail by the preview or the photo. If the browser cannot show it, says so.
 function load(result) {
   const full = new Image();
-  const source = result.preview_url ?? result.url;
+  const source = largest(result);
   full.onload = () => {
     if (photo !== result) return;
     image.onerror = null;
     image.src = source;
     for (const it of [shown[place() + 1], shown[place() - 1]]) {
-      if (it && !navigator.connection?.saveData) new Image().src = it.preview_url ?? it.url;
+      const ahead = it && largest(it);
+      if (ahead && !navigator.connection?.saveData) new Image().src = ahead;
     }
   };
   full.onerror = () => {
@@ -82,7 +88,8 @@ function load(result) {
     const format = (result.format ?? result.name.split(".").pop()).toUpperCase();
     said.textContent = `This browser cannot show ${format} here. This is the thumbnail.`;
   };
-  full.src = source;
+  if (source) full.src = source;
+  else full.onerror();
 }
 
 // --- the details

@@ -1,7 +1,10 @@
 # The ingest function, and its triggers: uploaded and deleted photos.
 
 locals {
-  ingest_environment = { CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0" }
+  ingest_environment = {
+    CLIPSEARCH_KEEP_PLACES = var.keep_places ? "1" : "0"
+    CLIPSEARCH_PREVIEWS    = var.previews ? "1" : "0"
+  }
 }
 
 resource "google_cloudfunctions2_function" "ingest" {

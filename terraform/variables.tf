@@ -149,6 +149,13 @@ variable "photos_bucket" {
   }
 }
 
+variable "previews" {
+  description = "true: ingest also makes a preview of 1600 pixels for each photo that browsers cannot show (HEIC, TIFF) or that has more than 4 MB (CLIPSEARCH_PREVIEWS). The next reconcile makes those of indexed photos. docs/benchmarks.md has the costs."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "project" {
   description = "The id of the Google Cloud project."
   type        = string

@@ -25,7 +25,7 @@ COMPARISON_S_PER_PHOTO = 50 / 1e6
 
 INDEX_S = 0.5
 INDEX_WRITES, INDEX_READS = 2, 3  # segment and thumbnail; photo, its generation again, model
-THUMBNAIL_BYTES = 15_000
+THUMBNAIL_BYTES = 24_000
 INDEX_BYTES = 3_500  # a vector of 512 float32, and its compressed form
 
 # --- a search

@@ -94,7 +94,8 @@ def _index(photos: Path, index: str, thumbnails: Path) -> None:
             "CLIPSEARCH_THUMBNAILS_URL": "http://localhost",
         }
     )
-    options = ReconcileOptions(Services(settings), space, plan_only=False, may_empty=False)
+    services = Services(settings)
+    options = ReconcileOptions(services, space, False, False, services.want)
     plan = make_plan(options)
     if (plan.photos or plan.orphans) and carry_out(options, plan)["pending"]:
         raise RunError(f"the demo pictures in {photos} could not all be indexed")

@@ -15,6 +15,7 @@ from cli.common.errors import UsageError, needs_posix
 from cli.common.output import output_options
 from cli.run.options import options_of as run_options
 from clipsearch.errors import SettingsError
+from clipsearch.index.format.fill import Want
 from clipsearch.settings import PREFIX, Settings
 from clipsearch.storage import Bucket, open_bucket
 from ingest.services import Services
@@ -22,14 +23,14 @@ from ingest.services import Services
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`may_empty`: all photos may be removed from the index. `keeps_places`: as the setting says;
-    None without it, which leaves places as they are."""
+    """`may_empty`: all photos may be removed from the index. `want`: what photos need, as the
+    settings say; without CLIPSEARCH_KEEP_PLACES, places stay as they are."""
 
     services: Services
     space: str
     plan_only: bool
     may_empty: bool
-    keeps_places: bool | None = None
+    want: Want
 
 
 def _bucket_option(name: str) -> Callable[[Any], Any]:
@@ -69,7 +70,8 @@ def options_of(
     services = Services(settings)
     # The deployment may have another value than this machine's default.
     keeps_places = settings.keep_places if f"{PREFIX}KEEP_PLACES" in os.environ else None
-    return Options(services, services.model.space(), plan, empty, keeps_places)
+    want = Want(keeps_places, settings.previews)
+    return Options(services, services.model.space(), plan, empty, want)
 
 
 def _settings(given: dict[str, str | None], space: str | None) -> Settings:

@@ -96,7 +96,7 @@ def make_plan(options: Options) -> Plan:
             f"{services.photos.url} is empty, but the index knows {orphans} photos of it; if its "
             "drive is not mounted, mount it; if you deleted all photos, add --empty"
         )
-    lacks = lacking_photos(known.catalogue, options.keeps_places) & found.is_current
+    lacks = lacking_photos(known.catalogue, options.want) & found.is_current
     return Plan(found, orphans, photos, total, int(lacks.sum()), tuple(sample))
 
 

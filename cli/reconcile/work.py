@@ -59,7 +59,7 @@ class Here:
                 remove_photos(message.photos, (message.space,), services)
             case Fill():
                 update = self._filling.update
-                done = fill_facts(message, services, self._options.keeps_places, progress=update)
+                done = fill_facts(message, services, self._options.want, progress=update)
                 self.filled += done.count
                 for name, reason in sorted(done.unreadable.items())[:FAILURES_SHOWN]:
                     warn(f"facts cannot be read: {name}: {reason}")
@@ -92,8 +92,8 @@ def carry_out(options: Options, plan: Plan) -> dict[str, Any]:
     ):
         here = Here(options, indexing, filling)
         message = Reconcile(options.space)
-        never, keeps_places = float("inf"), options.keeps_places
-        run.reconcile(services.photos, services.index, message, here, never, keeps_places)
+        never = float("inf")
+        run.reconcile(services.photos, services.index, message, here, never, options.want)
     return _report(options, here.filled)
 
 

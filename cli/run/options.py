@@ -31,7 +31,7 @@ DEMO_SUGGESTIONS = (
 )
 EXAMPLE = "a dog on a beach"  # a search for photos that we do not know
 # Settings that a person may give in the environment; all others follow from the options.
-SWITCHES = ("CLIPSEARCH_FETCH_URLS", "CLIPSEARCH_KEEP_PLACES")
+SWITCHES = ("CLIPSEARCH_FETCH_URLS", "CLIPSEARCH_KEEP_PLACES", "CLIPSEARCH_PREVIEWS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _switches(environ: Mapping[str, str]) -> dict[str, str]:
     for name, value in given.items():
         if value not in ("0", "1", ""):
             raise UsageError(f"{name} is {value!r}; it must be 1 (yes) or 0 (no)")
-    return given
+    return {"CLIPSEARCH_PREVIEWS": "1"} | given
 
 
 def _ip(given: str) -> str:

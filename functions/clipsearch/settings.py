@@ -45,6 +45,7 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_LOG_SAMPLE": "1",
     "CLIPSEARCH_RATE_PER_MINUTE": "0",
     "CLIPSEARCH_PROXIES": "1",
+    "CLIPSEARCH_PREVIEWS": "0",
     "CLIPSEARCH_TOPIC": "",
     "CLIPSEARCH_DEAD_LETTERS": "",
     "GOOGLE_CLOUD_PROJECT": "",
@@ -79,6 +80,7 @@ class Settings:
     log_sample: float = 1.0
     rate_per_minute: int = 0
     proxies: int = 1
+    previews: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -109,6 +111,7 @@ class Settings:
             log_sample=_share(values, "CLIPSEARCH_LOG_SAMPLE"),
             rate_per_minute=_whole(values, "CLIPSEARCH_RATE_PER_MINUTE", 1_000_000),
             proxies=_whole(values, "CLIPSEARCH_PROXIES", 9),
+            previews=_switch(values, "CLIPSEARCH_PREVIEWS"),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)

@@ -1,34 +1,31 @@
-"""Fills in facts of indexed photos: of an index from before facts, or after a change of a setting.
+"""Fills in what indexed photos lack (facts, thumbnails, previews) after an update or a change of a
+setting.
 
-A message names rows of one segment. For each it reads the beginning of the photo and its
-thumbnail, and writes an entry with the same vector and the facts. All of it may be repeated: the
-merge rule keeps the newest facts of a photo. Import this inside functions only.
+A message names rows of one segment. It looks at each photo again (again.py) and writes an entry
+with the same vector and the facts. Before that it notes the thumbnails that no entry will name. All
+of it may be repeated: the merge rule keeps the newest facts of a photo. Import this inside
+functions only.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
 from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError, UnreadablePhoto
-from clipsearch.images.decode import MAX_BYTES
-from clipsearch.images.look import Look, look_of
-from clipsearch.images.thumbnails import make_thumbnail, read_pixels
 from clipsearch.index.format.entries import Entries, Kind
-from clipsearch.index.format.facts import Facts, Known
-from clipsearch.index.format.fill import filled
-from clipsearch.index.format.generations import stands_for
+from clipsearch.index.format.facts import Facts, facts_of_row
+from clipsearch.index.format.fill import Want, filled
 from clipsearch.index.format.segments import read_segment, write_entries
-from ingest.facts import facts_in, facts_of
+from clipsearch.index.thumbnail_notes import OldThumbnail, write_note
+from ingest.again import Indexed, LookAgain
 from ingest.messages import Fill
 from ingest.pool import request_pool
 from ingest.services import Services
-from ingest.stored_thumbnails import read_thumbnail, remove_thumbnail, write_thumbnail
 
-HEAD_BYTES = 64 << 10  # of a file: nearly all cameras write date and place into them
 BATCH = 1024  # entries of a new segment; a killed run repeats at most this many
 
 _log = logging.getLogger("clipsearch")
@@ -53,15 +50,14 @@ class Filled:
 def fill_facts(
     message: Fill,
     services: Services,
-    keeps_places: bool | None,
+    want: Want,
     seconds: float = float("inf"),
     progress: Callable[[], object] = lambda: None,
 ) -> Filled:
     """Fill in the facts of the rows; begins no photo after `seconds`, except for the first one.
 
-    Calls `progress` for each. `keeps_places`: None leaves places as they are. Photos that are gone
-    or replaced are left out, and so is a segment that is gone. Raises StorageError for the index,
-    NoModel, DamagedObject.
+    Calls `progress` for each. Photos that are gone or replaced are left out, and so is a segment
+    that is gone. Raises StorageError for the index, NoModel, DamagedObject.
     """
     done = Filled()
     try:
@@ -70,11 +66,16 @@ def fill_facts(
         _log.warning("facts of %s rows are not filled in: %s", len(message.rows), error)
         return done
     rows = [r for r in message.rows if r < len(entries) and entries.kinds[r] == Kind.VECTOR]
-    look = _Looking(entries, services, keeps_places, time.monotonic() + seconds, done, progress)
+    deadline = time.monotonic() + seconds
+    look = _Looking(entries, LookAgain(services, want.keeps_places), deadline, done, progress)
     for begin in range(0, len(rows), BATCH):
         facts = look.at(rows[begin : begin + BATCH])
         if facts:
-            filling = filled(entries, facts, time.time_ns() // 1000)
+            now = time.time_ns() // 1000
+            old = _replaced(entries, facts)
+            if old:  # noted first, so that a killed run forgets none
+                write_note(services.index, old, now)
+            filling = filled(entries, facts, now)
             write_entries(services.index, message.space, filling)
             done.count += len(facts)
     done.left.sort()
@@ -86,6 +87,16 @@ def fill_facts(
     return done
 
 
+def _replaced(entries: Entries, facts: Mapping[int, Facts]) -> list[OldThumbnail]:
+    """The thumbnails that the entries name and their successors with these facts do not."""
+    old = {row: max(1, int(entries.facts["thumbnail"][row])) for row in facts}
+    return [
+        OldThumbnail(entries.name(row), int(entries.generations[row]), old[row])
+        for row, found in facts.items()
+        if old[row] < found.thumbnail
+    ]
+
+
 class _Looking:
     """Looks for the facts of photos, until `deadline` (time.monotonic()), and notes in `done` why
     one has none."""
@@ -93,13 +104,12 @@ class _Looking:
     def __init__(
         self,
         entries: Entries,
-        services: Services,
-        keeps_places: bool | None,
+        again: LookAgain,
         deadline: float,
         done: Filled,
         progress: Callable[[], object],
     ) -> None:
-        self._entries, self._services, self._keeps_places = entries, services, keeps_places
+        self._entries, self._again = entries, again
         self._deadline, self._done, self._progress = deadline, done, progress
         self._has_begun = False  # so that each message gets on, however late it is
         self._lock = Lock()  # a progress bar may not like several threads
@@ -115,62 +125,21 @@ class _Looking:
             self._done.left.append(row)
             return None
         self._has_begun = True
-        name = self._entries.name(row)
+        entries = self._entries
+        photo = Indexed(
+            entries.name(row),
+            int(entries.generations[row]),
+            int(entries.widths[row]),
+            int(entries.heights[row]),
+            facts_of_row(entries.facts[row]),
+        )
         try:
-            return self._facts(name, int(self._entries.generations[row]), self._keeps(row))
+            return self._again.facts(photo)
         except ObjectNotFound:  # its own events, or a reconcile, say so
             return None
         except (StorageError, UnreadablePhoto) as error:
-            self._done.unreadable[name] = str(error)
+            self._done.unreadable[photo.name] = str(error)
             return None
         finally:
             with self._lock:
                 self._progress()
-
-    def _keeps(self, row: int) -> bool:
-        if self._keeps_places is not None:
-            return self._keeps_places
-        return bool(self._entries.facts["flags"][row] & Known.KEEPS_PLACES)
-
-    def _facts(self, name: str, at: int, keeps_places: bool) -> Facts:
-        """`at`: the generation of the entry. Raises ObjectNotFound if the photo is another one."""
-        photos = self._services.photos
-        stat = photos.stat(name)
-        if not stands_for(at, stat.generation):
-            raise ObjectNotFound(name, at)
-        head = memoryview(bytearray(HEAD_BYTES))
-        size = photos.read_into(name, head)
-        file = facts_in(head[:size], keeps_places)
-        look = self._known_look(name, at)
-        is_cut = size == HEAD_BYTES and not file.is_complete
-        if is_cut or look is None:
-            data = photos.read(name, stat.generation, most=MAX_BYTES)
-            file = facts_in(data, keeps_places)
-            look = look or self._new_look(name, at, stat.generation, data)
-        return facts_of(file, stat.size, look, keeps_places)
-
-    def _known_look(self, name: str, at: int) -> Look | None:
-        """Of the thumbnail; None if there is none. Removes a damaged one."""
-        thumbnail = read_thumbnail(name, at, self._services)
-        try:
-            return None if thumbnail is None else look_of(read_pixels(thumbnail))
-        except UnreadablePhoto:
-            remove_thumbnail(name, at, self._services)
-            return None
-
-    def _new_look(self, name: str, at: int, generation: int, data: bytes) -> Look | None:
-        """Write the missing thumbnail. None if the photo cannot be decoded any more."""
-        try:
-            decoded = self._services.model.encoder().decode(data)
-        except UnreadablePhoto:
-            return None
-        thumbnail = make_thumbnail(decoded.thumbnail)
-        write_thumbnail(name, at, thumbnail, self._services)
-        try:
-            is_there = self._services.photos.stat(name).generation == generation
-        except ObjectNotFound:
-            is_there = False
-        if not is_there:  # its deletion may have run before the thumbnail was written
-            remove_thumbnail(name, at, self._services)
-            raise ObjectNotFound(name, generation)
-        return look_of(read_pixels(thumbnail))

@@ -23,7 +23,7 @@ from ingest.pool import request_pool
 from ingest.prepare import Prepared, prepared
 from ingest.read_photo import cause_of, check_storage_answers
 from ingest.services import Services
-from ingest.stored_thumbnails import remove_thumbnail
+from ingest.stored_thumbnails import remove_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def remove_photos(
     for space in spaces:
         write_segment(services.index, space, [tombstone(*photo) for photo in photos])
     with request_pool() as pool:
-        list(pool.map(lambda photo: remove_thumbnail(photo[0], photo[1], services), photos))
+        list(pool.map(lambda photo: remove_pictures(photo[0], photo[1], services), photos))
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -126,10 +126,10 @@ def _look_again(
 
     def is_lost(photo: Wanted, entry: Entry) -> bool:
         if photo.known and photo.known != photo.at:
-            remove_thumbnail(photo.name, photo.known, services)
+            remove_pictures(photo.name, photo.known, services)
         lost = entry.kind == Kind.VECTOR and not _is_there(photo, services)
         if lost or entry.kind == Kind.TOMBSTONE:
-            remove_thumbnail(photo.name, photo.at, services)
+            remove_pictures(photo.name, photo.at, services)
         return lost
 
     with request_pool() as pool:

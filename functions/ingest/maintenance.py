@@ -23,6 +23,7 @@ from ingest.events import Refused
 from ingest.fill_facts import fill_facts
 from ingest.indexing import index_photos, remove_photos, summary
 from ingest.messages import Compact, Fill, Index, Message, Reconcile, Remove, to_json
+from ingest.old_thumbnails import sweep_thumbnails
 from ingest.publisher import Publisher
 from ingest.reconcile.run import reconcile
 from ingest.reconcile.settle import settle
@@ -33,6 +34,7 @@ from ingest.services import Services
 # new photos wait that long for a person who runs everything on one machine.
 SPREAD_S = 240.0
 ALONE_S = 45.0
+SWEEP_S, SWEEP_ALONE_S = 180.0, 15.0  # for old thumbnails, after a compaction
 FILL_ALONE_S = 20.0  # at least, for facts, however long the rest took
 # One upload in 64 merges about 64 small segments. So the average cost of an upload does not depend
 # on the size of the index.
@@ -147,8 +149,8 @@ class Alone:
         if seconds < 0:
             self.left += len(message.rows)
             return
-        keeps_places = self._services.settings.keep_places
-        self.left += len(fill_facts(message, self._services, keeps_places, seconds).left)
+        want = self._services.want
+        self.left += len(fill_facts(message, self._services, want, seconds).left)
 
     def flush(self) -> None:
         pass
@@ -159,10 +161,13 @@ def _compact(services: Services) -> Answer:
     report = _compacted(services, SPREAD_S if services.topic else ALONE_S)
     for damaged in report.damaged:
         _log.error("compaction skipped a damaged object: %s", damaged)
+    seconds = SWEEP_S if services.topic else SWEEP_ALONE_S
+    swept = sweep_thumbnails(services, seconds, datetime.now(UTC))
     return _done(
         "compact",
         f"{report.merges} merges of {report.merged_entries} entries, "
         f"{report.purged_entries} entries purged, {report.deleted_objects} objects deleted"
+        f"{f', {swept} old thumbnails deleted' if swept else ''}"
         f"{'' if report.finished else ', not finished'}",
     )
 
@@ -178,14 +183,14 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
         _check_space(message.space, services)
     else:
         message = replace(message, space=services.model.pointer(at_once=True).space)
-    now, keeps_places = time.monotonic(), services.settings.keep_places
+    now, want = time.monotonic(), services.want
     photos, index = services.photos, services.index
     if services.topic is not None:
         publisher = Publisher(services.topic)
-        found = reconcile(photos, index, message, publisher, now + SPREAD_S, keeps_places)
+        found = reconcile(photos, index, message, publisher, now + SPREAD_S, want)
     else:
         alone = Alone(services, timing, now + ALONE_S)
-        found = reconcile(photos, index, message, alone, float("inf"), keeps_places)
+        found = reconcile(photos, index, message, alone, float("inf"), want)
         if alone.left:
             raise Unfinished(f"reconcile: time is up, {alone.left} photos are left")
     settle(services.index, message.space)
@@ -197,7 +202,7 @@ def _reconcile(message: Reconcile, services: Services, timing: Timing) -> Answer
 
 def _fill(message: Fill, services: Services) -> Answer:
     seconds = SPREAD_S if services.topic else ALONE_S
-    filled = fill_facts(message, services, services.settings.keep_places, seconds)
+    filled = fill_facts(message, services, services.want, seconds)
     if filled.left and services.topic is None:
         raise Unfinished(f"fill: time is up, {len(filled.left)} photos are left")
     if filled.left and services.topic is not None:

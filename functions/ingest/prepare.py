@@ -1,4 +1,4 @@
-"""Reads and decodes photos, writes their thumbnails and looks for their facts.
+"""Reads and decodes photos, writes their thumbnails and previews and looks for their facts.
 
 Import this inside functions only.
 """
@@ -20,9 +20,10 @@ from clipsearch.telemetry import Timing
 from ingest.facts import facts_in, facts_of
 from ingest.messages import Wanted
 from ingest.pool import request_pool
+from ingest.previews import is_needed, try_preview
 from ingest.read_photo import read_photo
 from ingest.services import Services
-from ingest.stored_thumbnails import write_thumbnail
+from ingest.stored_thumbnails import write_preview, write_thumbnail
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -49,7 +50,7 @@ def prepared(
     """Prepare the photos; yields batches for the encoder. Raises StorageError."""
     # One decode a core; clipsearch.images.memory limits the memory.
     decoding = threading.BoundedSemaphore(cpus())
-    keeps_places = services.settings.keep_places
+    keeps_places, previews = services.settings.keep_places, services.settings.previews
 
     def prepare(photo: Wanted) -> Prepared:
         try:
@@ -67,12 +68,19 @@ def prepared(
                     thumbnail = make_thumbnail(decoded.thumbnail)
                 with timing.phase("facts"):
                     file, look = facts_in(data, keeps_places), look_of(read_pixels(thumbnail))
+                size = len(data) if photo.size is None else photo.size
+                preview, has_preview = None, None
+                if previews and is_needed(file, size, decoded.width, decoded.height):
+                    with timing.phase("preview"):
+                        preview, has_preview = try_preview(photo.name, data)
         except UnreadablePhoto as error:
             return Prepared(photo, error=_bare(error))
-        size = len(data) if photo.size is None else photo.size
         with timing.phase("thumbnail"):
             write_thumbnail(photo.name, photo.at, thumbnail, services)
-        facts = facts_of(file, size, look, keeps_places)
+        if preview:
+            with timing.phase("preview"):
+                write_preview(photo.name, photo.at, preview, services)
+        facts = facts_of(file, size, look, keeps_places, has_preview)
         return Prepared(photo, decoded.square, decoded.width, decoded.height, facts)
 
     with request_pool() as pool:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Collection
 
+from clipsearch.index.format.fill import Want
 from clipsearch.model.encoder import Encoder
 from clipsearch.model.pointer import Pointer, pointer_after
 from clipsearch.settings import Settings
@@ -20,6 +21,7 @@ LOOK_FOR_MODEL_EVERY = 5.0
 class Services:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.want = Want(settings.keep_places, settings.previews)
         self.photos = open_bucket(settings.photos)
         self.index = open_bucket(settings.index)
         self.thumbnails = open_bucket(settings.thumbnails)

@@ -1,11 +1,14 @@
-"""Thumbnails in their bucket. `at` is the generation of the photo's entry, which is in the name."""
+"""Thumbnails and previews in their bucket. `at` is the generation of the photo's entry, which is in
+the name."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from clipsearch.errors import ObjectExists, ObjectNotFound
-from clipsearch.images.thumbnails import CONTENT_TYPE, THUMBNAIL, thumbnail_name
+from clipsearch.images import previews, thumbnails
+from clipsearch.images.previews import preview_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from ingest.services import Services
 
 FOR_EVER = "public, max-age=31536000, immutable"  # a new generation gets a new name
@@ -20,13 +23,35 @@ def read_thumbnail(name: str, at: int, services: Services) -> bytes | None:
 
 
 def write_thumbnail(name: str, at: int, data: bytes, services: Services) -> None:
-    path = thumbnail_name(name, at, THUMBNAIL)
-    # Another release of the image library may have encoded the same picture differently.
-    with suppress(ObjectExists):
-        services.thumbnails.create(path, data, CONTENT_TYPE, FOR_EVER)
+    _write(thumbnail_name(name, at, THUMBNAIL), data, thumbnails.CONTENT_TYPE, services)
+
+
+def has_preview(name: str, at: int, services: Services) -> bool:
+    """Raises StorageError."""
+    try:
+        services.thumbnails.stat(preview_name(name, at))
+    except ObjectNotFound:
+        return False
+    return True
+
+
+def write_preview(name: str, at: int, data: bytes, services: Services) -> None:
+    _write(preview_name(name, at), data, previews.CONTENT_TYPE, services)
 
 
 def remove_thumbnail(name: str, at: int, services: Services) -> None:
-    """Remove it in every version."""
-    for path in {thumbnail_name(name, at, version) for version in range(1, THUMBNAIL + 1)}:
+    """Remove it in the version that this release writes."""
+    services.thumbnails.delete(thumbnail_name(name, at, THUMBNAIL))
+
+
+def remove_pictures(name: str, at: int, services: Services) -> None:
+    """Remove the thumbnail in every version, and the preview."""
+    versions = range(1, THUMBNAIL + 1)
+    for path in (*(thumbnail_name(name, at, v) for v in versions), preview_name(name, at)):
         services.thumbnails.delete(path)
+
+
+def _write(path: str, data: bytes, content_type: str, services: Services) -> None:
+    # Another release of the image library may have encoded the same picture differently.
+    with suppress(ObjectExists):
+        services.thumbnails.create(path, data, content_type, FOR_EVER)

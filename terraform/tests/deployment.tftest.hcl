@@ -356,6 +356,19 @@ run "places_are_kept_by_ingest_only" {
   }
 }
 
+run "previews_are_made" {
+  command = plan
+
+  variables {
+    previews = true
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.ingest.service_config[0].environment_variables["CLIPSEARCH_PREVIEWS"] == "1"
+    error_message = "previews must reach ingest."
+  }
+}
+
 run "everybody_is_not_a_searcher" {
   command = plan
 

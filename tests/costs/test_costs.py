@@ -72,7 +72,7 @@ def test_a_thousand_photos_and_a_hundred_searches_by_hand() -> None:
         # 121.6 x (0.05 s x 0.000029 + 0.000005)
         "comparing many photos": 0.000784,
         "photos": 0.02,
-        "thumbnails and index": 0.000345,  # 18.5 MB = 0.017229 GiB x 0.02
+        "thumbnails and index": 0.000512,  # 27.5 MB = 0.025611 GiB x 0.02
     }
     assert dollars(searches) == {
         # 10 visits x 3.007 s + 130 x 0.1 s = 43.07 s x (2 x 0.000024 + 2 x 0.0000025)
@@ -82,7 +82,7 @@ def test_a_thousand_photos_and_a_hundred_searches_by_hand() -> None:
         "model and index": 0.00008,  # 200 x 0.0000004
         "answers": 0.000034,  # 0.3 MB = 0.000279 GiB x 0.12
         "reading thumbnails": 0.00096,  # 2400 x 0.0000004
-        "thumbnails": 0.004023,  # 36 MB = 0.033528 GiB x 0.12
+        "thumbnails": 0.006437,  # 57.6 MB = 0.053644 GiB x 0.12
         "log lines": 0.000065,  # 0.14 MB = 0.00013 GiB x 0.50
     }
 

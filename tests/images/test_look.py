@@ -10,6 +10,7 @@ from PIL import Image, ImageEnhance
 
 from clipsearch.images.decode import decode_photo
 from clipsearch.images.look import look_of
+from clipsearch.images.thumbnails import make_thumbnail, read_pixels
 from model_export.demo.scenes import draw, random_scene
 from model_export.samples import texture
 from tests.support.pictures import encoded
@@ -56,6 +57,18 @@ def test_different_scenes_differ_in_many():
     hashes = [look_of(image).hash for image in SCENES]
     pairs = sorted((a ^ b).bit_count() for i, a in enumerate(hashes) for b in hashes[:i])
     assert pairs[len(pairs) // 50] >= MANY
+
+
+def test_the_hash_does_not_depend_on_the_size_of_the_thumbnail(monkeypatch):
+    """Photos that an earlier version indexed keep the hash of a smaller thumbnail."""
+    scenes = [scene.resize((1200, 900), Image.Resampling.BICUBIC) for scene in SCENES]
+    stored: dict[int, list[Image.Image]] = {}
+    for longer_side in (320, 480):
+        monkeypatch.setattr("clipsearch.images.thumbnails.LONGER_SIDE", longer_side)
+        small = [decode_photo(encoded(scene), 24).thumbnail for scene in scenes]
+        stored[longer_side] = [read_pixels(make_thumbnail(image)) for image in small]
+    pairs = zip(stored[320], stored[480], strict=True)
+    assert sorted(bits(*pair) for pair in pairs)[-2] <= 4
 
 
 def test_a_thumbnail_has_the_look_of_its_photo():

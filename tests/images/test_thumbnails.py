@@ -28,14 +28,14 @@ def opened(data: bytes) -> Image.Image:
 @pytest.mark.parametrize(
     ("size", "small"),
     [
-        ((1200, 900), (320, 240)),
-        ((900, 1200), (240, 320)),
-        ((321, 321), (320, 320)),
+        ((1200, 900), (480, 360)),
+        ((900, 1200), (360, 480)),
+        ((481, 481), (480, 480)),
         ((200, 100), (200, 100)),
-        ((20_000, 1), (320, 1)),
+        ((20_000, 1), (480, 1)),
     ],
 )
-def test_the_longer_side_is_at_most_320_pixels(size, small):
+def test_the_longer_side_is_at_most_480_pixels(size, small):
     thumbnail = thumbnail_of(encoded(Image.new("RGB", size, "red"), "PNG"))
     assert thumbnail.size == small
     assert thumbnail.format == "WEBP"
@@ -46,18 +46,18 @@ def test_every_mode_has_one(sample):
     kind = "TIFF" if sample.image.mode in ("CMYK", "F", "I") else "PNG"
     thumbnail = thumbnail_of(encoded(sample.image, kind))
     assert thumbnail.mode == "RGB"
-    assert thumbnail.size == sample.image.size or max(thumbnail.size) == 320
+    assert thumbnail.size == sample.image.size or max(thumbnail.size) == 480
 
 
 def test_it_holds_no_metadata():
-    image, exif = texture(np.random.default_rng(0), 400, 300), turning(6)
+    image, exif = texture(np.random.default_rng(0), 640, 480), turning(6)
     exif[0x010F] = "A camera"
     exif.get_ifd(0x8825)[1] = "N"  # where it was taken
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     facts = {"exif": exif, "icc_profile": profile, "xmp": b"<xmp/>", "comment": b"mine"}
     data = make_thumbnail(decode_photo(encoded(image, "JPEG", **facts), 24).thumbnail)
     thumbnail = opened(data)
-    assert thumbnail.size == (240, 320)  # upright
+    assert thumbnail.size == (360, 480)  # upright
     assert not {"exif", "icc_profile", "xmp", "comment"} & set(thumbnail.info)
     assert not dict(thumbnail.getexif())
     assert b"camera" not in data

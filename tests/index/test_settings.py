@@ -57,6 +57,7 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_LOG_SAMPLE": "0.25",
         "CLIPSEARCH_RATE_PER_MINUTE": "120",
         "CLIPSEARCH_PROXIES": "2",
+        "CLIPSEARCH_PREVIEWS": "1",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
@@ -83,6 +84,7 @@ def test_every_setting_can_be_set() -> None:
         log_sample=0.25,
         rate_per_minute=120,
         proxies=2,
+        previews=True,
     )
 
 
@@ -162,6 +164,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_RATE_PER_MINUTE", "1000001", "a whole number from 0 to 1,000,000"),
         ("CLIPSEARCH_PROXIES", "-1", "a whole number from 0 to 9"),
         ("CLIPSEARCH_PROXIES", "10", "a whole number from 0 to 9"),
+        ("CLIPSEARCH_PREVIEWS", "yes", "1 (yes) or 0 (no)"),
         ("CLIPSEARCH_TOPIC", "maintenance", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_DEAD_LETTERS", "letters", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_TOPIC", "projects/p/topics/t/x", "projects/PROJECT/topics/TOPIC"),

@@ -102,7 +102,7 @@ def test_a_thumbnail_is_made_and_goes_with_the_photo(cloud):
     data = cloud.thumbnails.read(thumbnail_name("a.jpg", event.generation, THUMBNAIL))
     (cloud.root / "thumbnail.webp").write_bytes(data)
     with Image.open(cloud.root / "thumbnail.webp") as thumbnail:
-        assert (thumbnail.format, thumbnail.size) == ("WEBP", (320, 213))
+        assert (thumbnail.format, thumbnail.size) == ("WEBP", (480, 320))
     [deleted] = cloud.delete("a.jpg")
     cloud.send(deleted)
     assert cloud.thumbnail_names() == set()

@@ -11,6 +11,7 @@ from pathlib import Path
 import functions_framework
 import httpx
 import pytest
+from PIL import Image
 
 from tests.support.function_server import running_function
 from tests.support.pictures import jpeg
@@ -80,6 +81,16 @@ class Gallery:
                 self._entry(name, Kind.VECTOR, width=d.width, height=d.height, vector=vector)
                 for (name, d), vector in zip(decoded.items(), vectors, strict=True)
             ]
+        )
+
+    def add_with_facts(self, facts, generation):
+        """Index red photos of 12 megapixels with these facts, by name."""
+        from clipsearch.index.format.entries import Entry, Kind
+
+        [vector] = self.encoder.encode_image([Image.new("RGB", (40, 30), "red")])
+        known = {"width": 4000, "height": 3000, "time_us": 1, "vector": vector}
+        self._write(
+            [Entry(name, generation, Kind.VECTOR, facts=it, **known) for name, it in facts.items()]
         )
 
     def fail(self, **reasons):

@@ -2,6 +2,8 @@
 
 from PIL import Image
 
+from clipsearch.images.previews import preview_name
+from clipsearch.index.format.facts import Facts
 from tests.search.conftest import form
 from tests.support.pictures import encoded, jpeg, png, turning
 
@@ -69,6 +71,19 @@ def test_an_answer_has_the_fields_of_the_contract(gallery, client):
     assert response.headers["content-type"] == "application/json"
     assert response.headers["cache-control"] == "no-store"
     assert f"total;dur={answer['timing_ms']['total']}" in response.headers["server-timing"]
+
+
+def test_a_preview_has_an_address_only_if_it_exists(gallery, client):
+    gallery.add_with_facts(
+        {f"{n}.heic": Facts("HEIC", preview=n) for n in (True, False, None)}, generation=7
+    )
+    found = client.get("/?q=red&limit=100&stack=0").json()["results"]
+    previews = {it["name"]: it["preview_url"] for it in found}
+    assert previews.pop("True.heic") == (
+        f"http://127.0.0.1:8080/thumbnails/{preview_name('True.heic', 7)}"
+    )
+    assert previews.keys() >= {"False.heic", "None.heic", "red.jpg"}
+    assert set(previews.values()) == {None}
 
 
 def test_odd_names_are_escaped_in_addresses_and_plain_in_names(gallery, client):

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
+from clipsearch.images.previews import preview_name
+from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.index.format.facts import Facts
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from tests.support.iam_double import IamDouble
 
@@ -41,11 +43,21 @@ def test_cloud_storage_opens_the_addresses_for_a_while(gallery, client_of, iam):
     generations = {entries.name(row): int(entries.generations[row]) for row in range(len(entries))}
     for name, address in found.items():
         assert address.startswith("https://storage.googleapis.com/my-thumbnails/some/")
-        thumbnail = thumbnail_name(name, generations[name], THUMBNAIL)
+        thumbnail = thumbnail_name(name, generations[name], 1)
         assert iam.opens(address) == f"my-thumbnails/some/{thumbnail}"
         assert iam.opens(address, datetime.now(UTC) + timedelta(minutes=59))
         assert iam.opens(address, datetime.now(UTC) + timedelta(minutes=61)) is None
         assert iam.opens(address.replace(thumbnail, thumbnail[::-1])) is None
+
+
+def test_previews_are_signed_too(gallery, client_of, iam):
+    gallery.add_with_facts({"a.heic": Facts("HEIC", thumbnail=2, preview=True)}, generation=7)
+    answer = client_of(gallery, **SIGNED).get("/", params={"q": "red"}).json()
+    [found] = [result for result in answer["results"] if result["name"] == "a.heic"]
+    preview, thumbnail = preview_name("a.heic", 7), thumbnail_name("a.heic", 7, 2)
+    assert iam.opens(found["preview_url"]) == f"my-thumbnails/some/{preview}"
+    assert iam.opens(found["thumbnail_url"]) == f"my-thumbnails/some/{thumbnail}"
+    assert iam.requests == 6
 
 
 def test_an_address_is_signed_once_in_half_its_life(gallery, client_of, iam, monkeypatch):

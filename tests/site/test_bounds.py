@@ -133,6 +133,17 @@ def test_the_larger_view_keeps_its_place_when_the_photo_follows_its_thumbnail(
     expect(image).to_have_css("object-fit", "contain")
 
 
+def test_no_thumbnail_is_enlarged(open_page, stub, gallery):
+    """Also in a row that few photos cannot fill, and for a picture smaller than its place."""
+    small = gallery.result("icon.png", 0.3, size=(60, 40))
+    stub.answers["GET q=boat"] = answer(small)
+    page = open_page("/?q=boat", viewport={"width": 1440, "height": 900})
+    image = cards(page).first.get_by_role("img")
+    is_there(image)
+    assert image.bounding_box()["width"] > 60
+    expect(image).to_have_css("object-fit", "scale-down")
+
+
 STOPPED = """() => new Promise((resolve) => {
   document.addEventListener("securitypolicyviolation", (e) => resolve(e.effectiveDirective));
   %s
@@ -241,7 +252,7 @@ def test_rows_fill_the_width_with_whole_photos(open_page, stub, gallery):
             if results[n]["width"] > results[n]["height"] / 3:
                 ratio = results[n]["width"] / results[n]["height"]
                 assert box["width"] / box["height"] == pytest.approx(ratio, rel=0.03)
-        aimed = min(280, max(128, room["width"] / 6.5))
+        aimed = min(240, max(128, room["width"] / 6.5))
         for row in list(rows.values())[:-1]:
             assert len({box["height"] for box in row}) == 1
             assert row[0]["x"] == pytest.approx(room["x"], abs=1)

@@ -139,6 +139,9 @@ def test_a_format_that_the_browser_cannot_show_leaves_the_thumbnail(open_page, s
     preview = gallery.result("preview", 0.3)["url"]
     stub.answers["GET q=boat"] = answer(heic, other | {"preview_url": preview})
     page = open_page("/?q=boat&photo=a.heic", **DESKTOP)
+    requests = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.reload()
     expect(page.locator("#said")).to_have_text(
         "This browser cannot show HEIC here. This is the thumbnail."
     )
@@ -146,6 +149,21 @@ def test_a_format_that_the_browser_cannot_show_leaves_the_thumbnail(open_page, s
     page.keyboard.press("ArrowRight")
     expect(page.locator("#stage img")).to_have_js_property("src", preview)
     expect(page.locator("#said")).to_have_text("")
+    assert not {heic["url"], other["url"]} & set(requests)  # megabytes that nobody could see
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "gif", "avif", "bmp", None])
+def test_a_format_that_browsers_show_is_shown_itself_unless_there_is_a_preview(
+    open_page, stub, gallery, kind
+):
+    original = gallery.result("a", 0.3) | {"format": kind, "preview_url": None}
+    large = gallery.result("b", 0.3) | {"format": kind}
+    preview = gallery.result("preview", 0.3)["url"]
+    stub.answers["GET q=boat"] = answer(original, large | {"preview_url": preview})
+    page = open_page("/?q=boat&photo=a", **DESKTOP)
+    expect(page.locator("#stage img")).to_have_js_property("src", original["url"])
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#stage img")).to_have_js_property("src", preview)
 
 
 SCALE = "e => new DOMMatrix(getComputedStyle(e).transform).a"

@@ -1,4 +1,4 @@
-"""`clipsearch run` fills in facts at its start, and takes two settings from the environment."""
+"""`clipsearch run` fills in facts at its start, and takes some settings from the environment."""
 
 import json
 
@@ -39,8 +39,10 @@ def test_an_old_index_has_facts_and_places_after_a_start(start_stack, model, tmp
     assert stack.end() == 0
 
 
-def test_both_settings_are_passed_on(monkeypatch, tmp_path):
-    assert options_of(state=tmp_path).switches == {}
+def test_the_settings_are_passed_on(monkeypatch, tmp_path):
+    assert options_of(state=tmp_path).switches == {"CLIPSEARCH_PREVIEWS": "1"}
+    monkeypatch.setenv("CLIPSEARCH_PREVIEWS", "0")
+    assert options_of(state=tmp_path).switches == {"CLIPSEARCH_PREVIEWS": "0"}
     for name in SWITCHES:
         monkeypatch.setenv(name, "1")
     assert options_of(state=tmp_path).switches == dict.fromkeys(SWITCHES, "1")

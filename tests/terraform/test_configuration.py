@@ -115,18 +115,21 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
 
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
-    names = set(SETTINGS) - {"CLIPSEARCH_KEEP_PLACES"}
+    names = set(SETTINGS) - {"CLIPSEARCH_KEEP_PLACES", "CLIPSEARCH_PREVIEWS"}
     assert set(configuration.locals["environment"]) == names | {"ORT_DISABLE_TELEMETRY"}
     assert configuration.locals["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
     given = {
         name: function["service_config"][0]["environment_variables"]
         for name, function in configuration.all(FUNCTIONS).items()
     }
-    keep_places = {"CLIPSEARCH_KEEP_PLACES": '${var.keep_places ? "1" : "0"}'}
-    assert configuration.locals["ingest_environment"] == keep_places
+    own = {
+        "CLIPSEARCH_KEEP_PLACES": '${var.keep_places ? "1" : "0"}',
+        "CLIPSEARCH_PREVIEWS": '${var.previews ? "1" : "0"}',
+    }
+    assert configuration.locals["ingest_environment"] == own
     assert given == {
         "search": "${local.environment}",
-        # only ingest reads places from files
+        # only ingest reads places from files and makes previews
         "ingest": "${merge(local.environment, local.ingest_environment)}",
         "stopper": {
             SERVICE: "projects/${var.project}/locations/${var.region}/services/"
@@ -183,6 +186,7 @@ def test_the_budget_reaches_the_stopper(configuration: Configuration) -> None:
 
 def test_places_are_kept_only_if_somebody_says_so(configuration: Configuration) -> None:
     assert configuration.variables["keep_places"]["default"] is False
+    assert configuration.variables["previews"]["default"] is False
     assert "personal" in configuration.variables["keep_places"]["description"]
 
 

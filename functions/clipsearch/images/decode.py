@@ -1,4 +1,4 @@
-"""Decodes a photo to the square for the encoder and a thumbnail.
+"""Decodes a photo to the square for the encoder and a thumbnail, and apart from that to a preview.
 
 Permanent faults of a photo become UnreadablePhoto, with the reason in one sentence. Faults of the
 machine (no memory, a missing library) pass through unchanged, so that the caller retries.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from clipsearch.errors import PhotoTooLarge, UnreadablePhoto
 from clipsearch.images import avif_and_heic, colour, jpeg, png, tiff, webp_gif_bmp
@@ -26,7 +26,7 @@ from clipsearch.images.preprocess import (
     split,
     to_rgb,
 )
-from clipsearch.images.raster import Raster, resized
+from clipsearch.images.raster import Raster, Target, resized, resizing_memory
 from clipsearch.images.thumbnails import thumbnail_target
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ SCALED_FACTOR = 2
 SCALED_LEAST = {1: 320, 2: 480}
 
 BRIGHTNESS_ROWS = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +80,57 @@ def decode_photo(
     Raises PhotoTooLarge for more than MAX_BYTES, and UnreadablePhoto for all other faults of the
     data. Pictures of more than MAX_PIXELS are rejected before decoding.
     """
+    fit = Fit(image_size, resize, resample)
+    return _decode(
+        data,
+        lambda kind: _read_header(kind, data, image_size, preprocessing),
+        lambda header: header.memory,
+        lambda header: _reduced(header, header.load(), fit, preprocessing),
+    )
+
+
+def decode_reduced(data: bytes, target_of: Callable[[int, int], Target]) -> Image.Image:
+    """Decode a photo to one RGB picture; waits and raises as decode_photo().
+
+    `target_of(width, height)`: the size for a photo of that size. A JPEG is scaled in decoding only
+    as far as this size allows, whatever the encoder needs.
+    """
+
+    def target(header: Header) -> Target:
+        return target_of(header.width, header.height)
+
+    def read(kind: str) -> Header:
+        if kind != "JPEG":
+            return READERS[kind](data)
+        size = target(jpeg.read_header(data, 1, may_cut=True))
+        return jpeg.read_header(data, min(size.width, size.height), may_cut=True)
+
+    def memory(header: Header) -> int:
+        return header.memory + resizing_memory(header.width, header.height, target(header))
+
+    def reduce(header: Header) -> Image.Image:
+        shown, width, height = _shown(header, header.load())
+        [image] = resized(shown, [target_of(width, height)])
+        return image
+
+    return _decode(data, read, memory, reduce)
+
+
+def _decode(
+    data: bytes,
+    read: Callable[[str], Header],
+    memory: Callable[[Header], int],
+    reduce: Callable[[Header], T],
+) -> T:
+    """`read(format)` reads the header; `reduce` decodes, within `memory` bytes."""
     if len(data) > MAX_BYTES:
         raise PhotoTooLarge(f"{len(data):,} bytes; at most {MAX_BYTES:,} are allowed")
     kind = format_of(data)
     try:
-        header = _read_header(kind, data, image_size, preprocessing)
+        header = read(kind)
         _check(header, kind)
-        with decoders_budget().lent(header.memory):
-            fit = Fit(image_size, resize, resample)
-            return _reduced(header, header.load(), fit, preprocessing)
+        with decoders_budget().lent(memory(header)):
+            return reduce(header)
     except (MemoryError, UnreadablePhoto):
         raise
     except Exception as exc:  # decoders raise anything from OSError to struct.error and KeyError
@@ -147,13 +191,19 @@ def _said(exc: Exception) -> str:
     return f": {text}" if text and is_sentence and is_plain else ""
 
 
-def _reduced(header: Header, pixels: Pixels, fit: Fit, preprocessing: int) -> Photo:
+def _shown(header: Header, pixels: Pixels) -> tuple[Raster, int, int]:
+    """The picture as people see it, with the width and height of the photo."""
     # The decoder's size may differ from the header's. If it scales, only the header has the size.
     width, height = pixels.size if pixels.scale == 1 else (header.width, header.height)
     covered = width / pixels.scale, height / pixels.scale
     shown = Raster(pixels.crop, _finish(pixels), pixels.size, covered, pixels.orientation)
     if pixels.orientation > 4:
         width, height = height, width
+    return shown, width, height
+
+
+def _reduced(header: Header, pixels: Pixels, fit: Fit, preprocessing: int) -> Photo:
+    shown, width, height = _shown(header, pixels)
     square, small = Square(width, height, fit), thumbnail_target(width, height)
     seen = shown if preprocessing > 1 else replace(shown, finish=to_rgb)
     if square.is_cropped_first:

@@ -104,7 +104,7 @@ def resized(raster: Raster, targets: Sequence[Target]) -> list[Image.Image]:
     by_columns = any(_columns_first(raster, target) for target in targets)
     shrinking: list[_Exact | _Reduced] = [
         _Exact(raster, target, by_columns)
-        if _factor(raster, target) == 1
+        if _factor(raster.size, target) == 1
         else _Reduced(raster, target)
         for target in targets
     ]
@@ -117,6 +117,13 @@ def resized(raster: Raster, targets: Sequence[Target]) -> list[Image.Image]:
         for one in shrinking:
             one.add(strip, (at, 0) if by_columns else (0, at))
     return [one.result() for one in shrinking]
+
+
+def resizing_memory(width: int, height: int, target: Target) -> int:
+    """Bytes that `resized` takes for one target with a gap, beside the decoded pixels."""
+    step = _factor((width, height), target)
+    between = target.width * height if step == 1 else ceil(width / step) * ceil(height / step)
+    return 4 * (between + target.width * target.height)  # Pillow keeps RGB in 4 bytes
 
 
 def _columns_first(raster: Raster, target: Target) -> bool:
@@ -164,7 +171,7 @@ class _Reduced:
     def __init__(self, raster: Raster, target: Target) -> None:
         from PIL import Image
 
-        self.step = _factor(raster, target)
+        self.step = _factor(raster.size, target)
         self._box, self._target = raster.box, target
         width, height = raster.size
         self._small = Image.new("RGB", (ceil(width / self.step), ceil(height / self.step)))
@@ -180,8 +187,8 @@ class _Reduced:
         return self._small.resize(size, self._target.resample, box)
 
 
-def _factor(raster: Raster, target: Target) -> int:
+def _factor(size: tuple[int, int], target: Target) -> int:
     if target.gap is None:
         return 1
-    width, height = raster.size
+    width, height = size
     return max(1, int(min(width / target.width, height / target.height) / target.gap))

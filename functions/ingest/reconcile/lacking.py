@@ -12,7 +12,7 @@ from clipsearch.images.thumbnails import THUMBNAIL
 from clipsearch.index.compaction.run import in_parallel
 from clipsearch.index.compaction.transaction import read_inventory
 from clipsearch.index.format.entries import Entries
-from clipsearch.index.format.fill import lacking
+from clipsearch.index.format.fill import Want, lacking
 from clipsearch.index.format.packs import read_head
 from clipsearch.index.format.segments import read_segment
 from clipsearch.index.reader.catalogue import Catalogue
@@ -24,19 +24,17 @@ Rows = npt.NDArray[np.int64]
 _NONE = np.zeros(0, np.int64)
 
 
-def lacking_photos(catalogue: Catalogue, keeps_places: bool | None) -> npt.NDArray[np.bool_]:
-    """(n,) mask of the catalogue's rows. `keeps_places`: as in format/fill.py."""
-    return catalogue.live & lacking(catalogue.rows, keeps_places, THUMBNAIL)
+def lacking_photos(catalogue: Catalogue, want: Want) -> npt.NDArray[np.bool_]:
+    """(n,) mask of the catalogue's rows."""
+    return catalogue.live & lacking(catalogue.rows, want, THUMBNAIL)
 
 
-def fills(
-    index: Bucket, space: str, catalogue: Catalogue, keeps_places: bool | None
-) -> Iterator[Fill]:
+def fills(index: Bucket, space: str, catalogue: Catalogue, want: Want) -> Iterator[Fill]:
     """Messages for the photos that lack facts, each photo in one of them.
 
     Reads every segment, or the head of its pack. So call it only if photos lack facts.
     """
-    left = lacking_photos(catalogue, keeps_places)
+    left = lacking_photos(catalogue, want)
     if not left.any():
         return
     try:
@@ -49,7 +47,7 @@ def fills(
     def find(name: str) -> tuple[Rows, Rows]:
         """Rows of the segment that lack facts, and their rows in the catalogue."""
         entries = _read(index, space, name, packs.get(name))
-        return (_NONE, _NONE) if entries is None else _states(entries, catalogue, keeps_places)
+        return (_NONE, _NONE) if entries is None else _states(entries, catalogue, want)
 
     for name, (rows, known) in zip(names, in_parallel(find, names), strict=True):
         wanted = rows[left[known]]
@@ -72,10 +70,10 @@ def _read(index: Bucket, space: str, name: str, pack: str | None) -> Entries | N
         return None
 
 
-def _states(entries: Entries, catalogue: Catalogue, keeps_places: bool | None) -> tuple[Rows, Rows]:
+def _states(entries: Entries, catalogue: Catalogue, want: Want) -> tuple[Rows, Rows]:
     """The rows of the entries that are the state of a photo and lack facts, and their rows in the
     catalogue."""
-    rows = np.flatnonzero(lacking(entries, keeps_places, THUMBNAIL))
+    rows = np.flatnonzero(lacking(entries, want, THUMBNAIL))
     known = catalogue.rows_of(entries.keys[rows])
     rows, known = rows[known >= 0], known[known >= 0]
     is_state = entries.generations[rows] == catalogue.rows.generations[known]

@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 from clipsearch.errors import DamagedObject
 from clipsearch.index.compaction import discard
+from clipsearch.index.format.fill import Want
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.reconcile_log import (
@@ -68,12 +69,12 @@ def reconcile(
     message: Reconcile,
     sender: Sender,
     deadline: float,
-    keeps_places: bool | None,
+    want: Want,
 ) -> Comparison | None:
     """Compare one part of the bucket with the index of `message.space`, and write the record.
 
     After `deadline` (time.monotonic()) it sends a message that continues with the rest.
-    `keeps_places`: as in format/fill.py. Returns the comparison, or None if this part was done
+    `want`: what the photos need. Returns the comparison, or None if this part was done
     before. Raises StorageError, DamagedObject, and what `sender` raises.
     """
     space, run = message.space, message.run or new_run()
@@ -90,8 +91,8 @@ def reconcile(
         if done.damaged:
             _discard_damaged(index, space)
         delete_old_runs(index, space)
-        if comparison is None or lacking_photos(comparison.catalogue, keeps_places).any():
-            for fill in fills(index, space, reader.refresh().catalogue, keeps_places):
+        if comparison is None or lacking_photos(comparison.catalogue, want).any():
+            for fill in fills(index, space, reader.refresh().catalogue, want):
                 sender.send(fill)
             sender.flush()
     return comparison

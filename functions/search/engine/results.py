@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from clipsearch.images.previews import preview_name
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.settings import Settings
 from search.engine.asked import Asked
@@ -31,29 +32,38 @@ class Results:
 
     def of(self, asked: Asked, page: Page) -> list[dict[str, Any]]:
         """One object for each hit. Raises StorageError if URLs cannot be signed."""
-        names = [_thumbnail(hit) for hit in page.hits]
-        if self._signed is not None:
-            addresses = self._signed.of(names)
-        else:
-            addresses = [f"{self._settings.thumbnails_url}/{name}" for name in names]
+        names = [(_thumbnail(hit), _preview(hit)) for hit in page.hits]
+        address_of = self._addresses([name for pair in names for name in pair if name])
         return [
             {
                 "name": hit.name,
                 "url": f"{self._settings.photos_url}/{quote(hit.name)}",
-                "thumbnail_url": address,
+                "thumbnail_url": address_of[thumbnail],
+                "preview_url": address_of[preview] if preview else None,
                 **_scores(asked, hit),
                 "width": hit.width,
                 "height": hit.height,
                 **_facts(hit.facts, hit.uploaded),
                 "also": [*also],
             }
-            for hit, address, also in zip(page.hits, addresses, page.also, strict=True)
+            for hit, (thumbnail, preview), also in zip(page.hits, names, page.also, strict=True)
         ]
+
+    def _addresses(self, names: list[str]) -> dict[str, str]:
+        """The URL of each thumbnail and preview. Raises StorageError."""
+        if self._signed is not None:
+            return dict(zip(names, self._signed.of(names), strict=True))
+        return {name: f"{self._settings.thumbnails_url}/{name}" for name in names}
 
 
 def _thumbnail(hit: "Hit | Listed") -> str:
     version = hit.facts.thumbnail if hit.facts else 0
     return thumbnail_name(hit.name, hit.generation, version)
+
+
+def _preview(hit: "Hit | Listed") -> str | None:
+    has_one = hit.facts is not None and hit.facts.preview
+    return preview_name(hit.name, hit.generation) if has_one else None
 
 
 def _scores(asked: Asked, hit: "Hit | Listed") -> dict[str, Any]:

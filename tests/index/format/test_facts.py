@@ -29,6 +29,7 @@ ALL = Facts(
     hash=2**64 - 1,
     colour=(255, 0, 7),
     thumbnail=1,
+    preview=True,
 )
 
 
@@ -36,7 +37,9 @@ def photo(name: str, facts: Facts | None, time_us: int = 0) -> Entry:
     return Entry(name, 7, Kind.VECTOR, time_us=time_us, vector=unit(1, 2), facts=facts)
 
 
-@pytest.mark.parametrize("facts", [ALL, Facts(), Facts(taken=0), Facts(place=(0.0, 0.0)), None])
+@pytest.mark.parametrize(
+    "facts", [ALL, Facts(), Facts(taken=0), Facts(place=(0.0, 0.0)), Facts(preview=False), None]
+)
 def test_a_segment_returns_the_facts_that_were_written(facts: Facts | None) -> None:
     entries = Entries.from_entries([photo("a", facts), photo("b", ALL)])
     found = entries_of(PATH, SPACE, segment_bytes(SPACE, entries))

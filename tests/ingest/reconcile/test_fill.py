@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from clipsearch.images.thumbnails import thumbnail_name
+from clipsearch.images.thumbnails import THUMBNAIL, thumbnail_name
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.segments import segments_prefix
 from tests.ingest.conftest import CUT
@@ -136,7 +136,7 @@ def test_places_come_and_go_with_the_setting(old, monkeypatch):
 
 def test_a_missing_or_damaged_thumbnail_is_made_again(old):
     for name in ("dated.jpg", "tiny.jpg"):
-        path = thumbnail_name(name, old.known()[name], 1)
+        path = thumbnail_name(name, old.known()[name], THUMBNAIL)
         stat = old.thumbnails.stat(path)
         old.thumbnails.delete(path)
         if name == "tiny.jpg":
@@ -225,7 +225,7 @@ def test_a_photo_that_changed_meanwhile_is_left_out(old, asked):
 
 
 def test_a_photo_that_goes_while_its_thumbnail_is_made_leaves_none(old, asked):
-    path = thumbnail_name("dated.jpg", old.known()["dated.jpg"], 1)
+    path = thumbnail_name("dated.jpg", old.known()["dated.jpg"], THUMBNAIL)
     old.thumbnails.delete(path)
 
     def remove(method, name):

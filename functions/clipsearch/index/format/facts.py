@@ -47,6 +47,8 @@ class Known(IntFlag):
     PLACE = 8
     KEEPS_PLACES = 16  # the file was searched for a place, too
     LOOK = 32  # hash and colour
+    PREVIEW = 64  # a preview exists
+    NO_PREVIEW = 128  # making a preview failed, and would fail again
 
 
 class Orientation(IntEnum):
@@ -64,7 +66,8 @@ class Facts:
     `format`: one of FORMATS. `size`: bytes of the file. `taken`: seconds from 1970 to the time on
     the photographer's clock; `offset`: minutes of that clock east of UTC. `place`: latitude and
     longitude in degrees; `keeps_places`: it was looked for. `hash`: 64 bits; `colour`: mean RGB.
-    `thumbnail`: the version of the thumbnail that exists.
+    `thumbnail`: the version of the thumbnail that exists. `preview`: True if one exists, False if
+    none can be made.
     """
 
     format: str = ""
@@ -76,6 +79,7 @@ class Facts:
     hash: int | None = None
     colour: tuple[int, int, int] = (0, 0, 0)
     thumbnail: int = 0
+    preview: bool | None = None
 
 
 def no_facts(count: int) -> Array:
@@ -104,6 +108,7 @@ def facts_of_row(row: Any) -> Facts | None:
         hash=int(row["hash"]) if flags & Known.LOOK else None,
         colour=tuple(row["colour"].tolist()) if flags & Known.LOOK else (0, 0, 0),
         thumbnail=int(row["thumbnail"]),
+        preview=_preview(flags),
     )
 
 
@@ -140,6 +145,12 @@ def dates_of(facts: Array, generations: Array, times: Array) -> npt.NDArray[np.i
     return np.where(is_taken, facts["taken"], uploaded).astype(np.int64)
 
 
+def _preview(flags: Known) -> bool | None:
+    if flags & Known.PREVIEW:
+        return True
+    return False if flags & Known.NO_PREVIEW else None
+
+
 def _row(facts: Facts) -> tuple[Any, ...]:
     flags = Known.LOOKED
     flags |= Known.TAKEN if facts.taken is not None else Known(0)
@@ -147,6 +158,8 @@ def _row(facts: Facts) -> tuple[Any, ...]:
     flags |= Known.PLACE if facts.place is not None else Known(0)
     flags |= Known.KEEPS_PLACES if facts.keeps_places else Known(0)
     flags |= Known.LOOK if facts.hash is not None else Known(0)
+    flags |= Known.PREVIEW if facts.preview else Known(0)
+    flags |= Known.NO_PREVIEW if facts.preview is False else Known(0)
     latitude, longitude = facts.place or (0.0, 0.0)
     return (
         int(flags),

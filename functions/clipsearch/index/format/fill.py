@@ -7,7 +7,7 @@ An entry is never changed. A new one repeats its vector and has the facts; it wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,21 +15,36 @@ import numpy.typing as npt
 
 from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.facts import Facts, Known, facts_rows
+from clipsearch.index.format.previews import needs_preview
 
 Array = npt.NDArray[Any]
 
 
-def lacking(entries: Entries, keeps_places: bool | None, thumbnail: int) -> npt.NDArray[np.bool_]:
-    """(n,) mask of the photos that need (other) facts.
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What photos need.
 
-    `keeps_places`: photos need a place, if they have one (True), or must not have one (False); None
-    leaves places as they are. `thumbnail`: the version that thumbnails should have.
+    `keeps_places`: a place, if they have one (True), or none (False); None leaves places as they
+    are. `previews`: large ones and those that browsers cannot show need a preview.
     """
+
+    keeps_places: bool | None = None
+    previews: bool = False
+
+
+def lacking(entries: Entries, want: Want, thumbnail: int) -> npt.NDArray[np.bool_]:
+    """(n,) mask of the photos that need (other) facts. `thumbnail`: the version that thumbnails
+    should have."""
     flags, version = entries.facts["flags"], entries.facts["thumbnail"]
     lacks = ~_has(flags, Known.LOOKED)
     lacks |= (version > 0) & (version < thumbnail)
-    if keeps_places is not None:
-        lacks |= ~_has(flags, Known.KEEPS_PLACES) if keeps_places else _has(flags, Known.PLACE)
+    if want.keeps_places is not None:
+        keeps = want.keeps_places
+        lacks |= ~_has(flags, Known.KEEPS_PLACES) if keeps else _has(flags, Known.PLACE)
+    if want.previews:
+        facts, sizes = entries.facts, (entries.widths, entries.heights)
+        needs = needs_preview(facts["format"], facts["bytes"], *sizes)
+        lacks |= needs & ~_has(flags, Known.PREVIEW | Known.NO_PREVIEW)
     return np.asarray(lacks & (entries.kinds == Kind.VECTOR))
 
 
