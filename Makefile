@@ -29,7 +29,7 @@ export CHECKPOINT_DISABLE := 1
 .DEFAULT_GOAL := help
 .PHONY: help run coco demo-upload export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
-	bench-outliers bench-stacks bench-terms bench-thumbnails reconcile screenshot \
+	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
 
 help: ## list the commands
@@ -166,8 +166,11 @@ bench-thumbnails: $(VENV)/.dev ## measure time, bytes and dollars of thumbnails 
 bench-stacks: $(VENV)/.dev ## measure near-duplicates: quality, and the cost at a million photos; 10 minutes [ARGS="--parts pairs"]
 	@$(VENV)/bin/python -m benchmarks.stacks $(ARGS)
 
-screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080]
-	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs
+bench-page: $(VENV)/.dev ## measure what the page weighs and how fast it is, in Chromium; 2 minutes [ARGS="--photos FOLDER"]
+	@$(VENV)/bin/python -m benchmarks.page $(ARGS)
+
+screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080] [ARGS='--question "a cat"']
+	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)
 
 clean: ## remove the environments, build/ and caches
 	rm -rf $(VENV) $(EXPORT) $(SCAN) $(LOCK) .image build terraform/.build \

@@ -38,19 +38,22 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
 
 
-def take(page_url: str, folder: Path, chromium: str) -> None:
-    """Save the pictures of docs/ as PNG files in `folder`. Raises playwright.sync_api.Error."""
+def take(page_url: str, folder: Path, chromium: str, question: str = QUESTION) -> None:
+    """Search for `question` and save the pictures of docs/ as PNG files in `folder`.
+
+    Raises playwright.sync_api.Error.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-        page = _searched(browser, page_url, **DESKTOP)
+        page = _searched(browser, page_url, question, **DESKTOP)
         page.screenshot(path=folder / "screenshot.png")
-        page = _searched(browser, page_url, **DESKTOP, color_scheme="dark")
+        page = _searched(browser, page_url, question, **DESKTOP, color_scheme="dark")
         _enlarge(page, 0)
         page.screenshot(path=folder / "dark.png")
-        page = _searched(browser, page_url, **PHONE)
+        page = _searched(browser, page_url, question, **PHONE)
         page.screenshot(path=folder / "phone.png")
-        page = _searched(browser, page_url, **PHONE, color_scheme="dark")
+        page = _searched(browser, page_url, question, **PHONE, color_scheme="dark")
         _enlarge(page, 0)
         page.screenshot(path=folder / "phone-dark.png")
         page = browser.new_page(**PHONE)
@@ -60,10 +63,10 @@ def take(page_url: str, folder: Path, chromium: str) -> None:
         browser.close()
 
 
-def _searched(browser: Browser, page_url: str, **options: Any) -> Page:
+def _searched(browser: Browser, page_url: str, question: str, **options: Any) -> Page:
     page = browser.new_page(**options)
     page.goto(page_url)
-    page.get_by_role("searchbox").fill(QUESTION)
+    page.get_by_role("searchbox").fill(question)
     page.keyboard.press("Enter")
     page.locator("#status", has_text=re.compile(r"good match|Nothing matches|Closest")).wait_for()
     page.wait_for_load_state("networkidle")
@@ -79,13 +82,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("page", nargs="?", default="http://127.0.0.1:8080")
     parser.add_argument("folder", nargs="?", type=Path, default=Path("docs"))
+    parser.add_argument("--question", default=QUESTION, help="what to search for")
     options = parser.parse_args()
     chromium = find_chromium()
     if chromium is None:
         print("Chromium is not installed; on Debian: apt-get install chromium", file=sys.stderr)
         return 2
     try:
-        take(options.page, options.folder, chromium)
+        take(options.page, options.folder, chromium, options.question)
     except Error as error:
         print(f"{options.page}: {str(error).splitlines()[0]}", file=sys.stderr)
         return 1

@@ -4,7 +4,7 @@ import { SEARCH_URL } from "./config.js";
 import {
   MAX_TERMS, NOTHING, address, describe, isStart, isUnwanted, parameters, parse, plus, typed, without,
 } from "./query.js";
-import { ask, attempt, failure, said, say, stop } from "./search.js";
+import { ask, attempt, button, failure, said, say, stop } from "./search.js";
 import * as chips from "./chips.js";
 import * as results from "./results.js";
 import { remember, showStart, watch } from "./start.js";
@@ -20,7 +20,8 @@ let isComing = false; // the first answer to the present search
 let entry = null; // of the present search, a key of `left`
 const left = new Map(); // history entry → snapshot() of it
 let edited = null; // the term whose text is in the field
-let welcome = ""; // the status line of the start page
+let welcome = [""]; // the status line of the start page: parts, and whether it is an error
+let greeting = ""; // its text, if it was said
 
 // --- the address
 
@@ -52,19 +53,22 @@ function visit() {
 
 function load(kept) {
   const isBare = isStart(query);
-  showStart(isBare);
+  if (isBare) showStart(true);
   chips.showMenus(query);
   if (isBare) $("#asked").replaceChildren();
   else chips.show(query, go, edit);
   if (kept?.answer) {
     stop();
+    showStart(isBare);
     results.replace(query, kept.answer);
-    say(isBare ? welcome : results.found());
+    if (isBare) sayWelcome();
+    else say(results.found());
     scrollTo({ top: kept.place });
     results.cardOf(results.shown[kept.focused])?.focus({ preventScroll: true });
     showPhoto();
   } else if (query.terms.length && query.terms.every(isUnwanted)) {
     stop();
+    showStart(false);
     results.clear(query);
     say("Add something that you want to see.", true);
   } else {
@@ -77,10 +81,11 @@ function request(isBare) {
   const hadFocus = $("#results").contains(document.activeElement);
   if (isBare) {
     results.clear(query);
-    say(welcome);
+    sayWelcome();
   }
   isComing = true;
   attempt((how) => ask(`/?${parameters(mine)}`, how), (answer) => {
+    showStart(isBare); // not earlier, so that the old photos do not move
     results.replace(mine, isBare ? { ...answer, next_cursor: null } : answer);
     if (!isBare) {
       say(results.found());
@@ -92,6 +97,7 @@ function request(isBare) {
   }, isBare ? { tell() {}, failed: showPhoto } : { // the status says what is wrong
     doing: "Searching…",
     failed(error, again) {
+      showStart(false);
       results.clear(mine);
       failure(error, again);
       showPhoto();
@@ -267,13 +273,30 @@ visit();
 if (!location.search) words.focus(); // the autofocus attribute would scroll
 
 // Requesting the status starts the function while the visitor types.
-function greet(text, { isError, hasNew } = {}) {
+function greet(line, { isError, hasNew } = {}) {
   clearTimeout(waking);
-  const isGreeted = said() === welcome; // keep a newer line
-  welcome = text;
+  const isGreeted = said() === greeting; // keep a newer line
+  welcome = [line, isError];
   if (!isStart(query)) return;
-  if (isGreeted) say(text, isError);
+  if (isGreeted) sayWelcome();
   if (hasNew && scrollY === 0 && !query.photo && document.activeElement === words) request(true);
 }
+
+function sayWelcome() {
+  say(...welcome);
+  greeting = said();
+}
+
+function follow() {
+  watch(greet).catch((error) => {
+    const retry = button("Retry", () => {
+      greet("Starting up…");
+      follow();
+      if (isStart(query)) request(true);
+    });
+    greet([error.message, " ", retry], { isError: true });
+  });
+}
+
 const waking = setTimeout(() => greet("Starting up…"), 1000);
-watch(greet).catch((error) => greet(error.message, { isError: true }));
+follow();

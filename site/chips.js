@@ -113,8 +113,6 @@ function face({ kind, value }) {
 
 // The result of the photo with this name; undefined if it is not indexed.
 export async function find(name) {
-  const folder = name.slice(0, name.lastIndexOf("/") + 1);
-  const asked = new URLSearchParams({ name, ...(folder && { folder }), stack: 0, limit: 100 });
-  const answer = await ask(`/?${asked}`);
-  return answer.results.find((it) => it.name === name);
+  const answer = await ask(`/?${new URLSearchParams({ photo: name })}`);
+  return answer.results[0];
 }

@@ -1,7 +1,7 @@
 // The answer on the page: its photos in groups, how many match, and more of them.
 import { Grid, neighbour } from "./grid.js";
 import { NOTHING, address, parameters } from "./query.js";
-import { ask, attempt, button, failure, isRunning, say } from "./search.js";
+import { ask, attempt, button, isRunning, say } from "./search.js";
 
 const LONG_PRESS_MS = 500;
 const $ = (selector) => document.querySelector(selector);
@@ -14,6 +14,7 @@ export let shown = []; // the results on the page, in order
 let query = NOTHING; // that they answer
 let cursor = null; // of the next page of results
 let matches = null; // {count, estimated} of the first page's answer; null if unknown
+let total = null; // photos of a list without terms
 let isCut = false; // the text was too long
 let grids = []; // one, or two: good matches and the others
 let go; // starts a search
@@ -26,7 +27,7 @@ export const hasMore = () => Boolean(cursor);
 
 export function clear(asked = NOTHING) {
   query = asked;
-  [shown, grids, cards, cursor, matches, isCut] = [[], [], new Map(), null, null, false];
+  [shown, grids, cards, cursor, matches, total, isCut] = [[], [], new Map(), null, null, null, false];
   region.dispatchEvent(new Event("clear"));
   region.replaceChildren();
   more.hidden = true;
@@ -45,6 +46,7 @@ function add(answer) {
   const names = new Set(shown.map((result) => result.name));
   const fresh = answer.results.filter((result) => !names.has(result.name));
   matches ??= answer.matches ?? null; // later pages have null
+  total ??= answer.total ?? null;
   isCut ||= Boolean(answer.truncated ?? answer.isCut);
   cursor = answer.next_cursor;
   shown.push(...fresh);
@@ -78,17 +80,17 @@ function gridOf(isGood) {
 }
 
 function place() {
-  const width = region.clientWidth;
+  const width = end.clientWidth; // #results has no box
   grids.forEach((grid, n) => grid.place(width, !cursor || n < grids.length - 1));
 }
 
 let width = 0;
 new ResizeObserver(() => {
-  if (width === region.clientWidth) return;
-  width = region.clientWidth;
+  if (width === end.clientWidth) return;
+  width = end.clientWidth;
   for (const grid of grids) grid.reset();
   place();
-}).observe(region);
+}).observe(end);
 
 // --- how many match
 
@@ -97,6 +99,7 @@ export function found() {
   if (!shown.length) return `No photos found.${cut}`;
   const isByDate = !query.terms.length || /est$/.test(query.sort);
   const order = query.sort === "oldest" ? "oldest" : "newest";
+  if (total) return `${total.toLocaleString("en")} ${total === 1 ? "photo" : "photos"}, ${order} first`;
   if (isByDate && !matches) return `${order[0].toUpperCase()}${order.slice(1)} photos first.${cut}`;
   if (!matches) return `Closest photos first.${cut}`;
   if (!matches.count) return `Nothing matches well. Closest photos:${cut}`;
@@ -117,12 +120,13 @@ function offerMore() {
   if (cursor && isEndless()) atEnd.observe(end); // reports at once if the end is near
 }
 
-export function searchMore() {
+export function searchMore({ limit } = {}) {
   const asked = parameters(query);
   asked.set("cursor", cursor);
+  if (limit) asked.set("limit", limit);
   const isFocused = [more, trouble.querySelector("button")].includes(document.activeElement);
   more.hidden = true;
-  attempt((how) => ask(`/?${asked}`, how), (answer) => {
+  return attempt((how) => ask(`/?${asked}`, how), (answer) => {
     const first = shown.length;
     add(answer);
     say(found());
@@ -131,7 +135,7 @@ export function searchMore() {
     doing: "Loading more…",
     tell: (line) => trouble.replaceChildren(line),
     failed(error) {
-      const retry = button("Retry", searchMore);
+      const retry = button("Retry", () => searchMore());
       trouble.replaceChildren(error.message, " ", retry);
       if (isFocused) retry.focus();
       atEnd.disconnect();
@@ -139,17 +143,31 @@ export function searchMore() {
   });
 }
 
+// What "all" means: the good matches, or the photos of a list. "" if there is no line to draw.
+export const allOf = () => (matches?.count ? "good matches" : total ? "photos" : "");
+
+// Loads what is left of allOf(), up to `most`. Returns its results, or null if that fails.
+export async function loadAll(most) {
+  const mine = query;
+  while (cursor && isEndless() && shown.length < most) {
+    const before = cursor;
+    await searchMore({ limit: 100 });
+    if (query !== mine || cursor === before) return null;
+  }
+  return matches ? shown.filter((it) => (it.of ?? it).match === "good") : shown;
+}
+
 const atEnd = new IntersectionObserver(([seen]) => {
   if (seen.isIntersecting && cursor && !isRunning()) searchMore();
 }, { rootMargin: "1200px" });
-more.addEventListener("click", searchMore);
+more.addEventListener("click", () => searchMore());
 
 // --- what the history keeps
 
 // The answer, the scroll position and the focused photo.
 export function snapshot() {
   const focused = shown.findIndex((it) => cards.get(it)?.contains(document.activeElement));
-  const answer = { results: shown, next_cursor: cursor, matches, isCut };
+  const answer = { results: shown, next_cursor: cursor, matches, total, isCut };
   return { place: scrollY, focused, answer: shown.length ? answer : null };
 }
 
@@ -203,13 +221,8 @@ function pile(result) {
   return toggle;
 }
 
-async function unfold(result, toggle) {
-  const wanted = new Set(result.also);
-  const asked = new URLSearchParams({ like: result.name, stack: 0, limit: 100 });
-  const answer = await ask(`/?${asked}`).catch((error) => failure(error, () => unfold(result, toggle)));
-  if (!answer || result.isOpen || !cards.has(result)) return; // another answer is on the page
-  const members = answer.results.filter((it) => wanted.has(it.name));
-  for (const it of members) Object.assign(it, { of: result, match: result.match, also: [] });
+function unfold(result, toggle) {
+  const members = result.also.map((it) => ({ ...it, of: result }));
   result.isOpen = true;
   shown.splice(shown.indexOf(result) + 1, 0, ...members);
   const grid = gridOf(isAbove(result));

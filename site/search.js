@@ -97,6 +97,7 @@ export async function attempt(work, show, { doing, tell = say, failed = failure 
   const slow = setTimeout(waking, WAKING_AFTER_MS);
   if (doing) tell(doing);
   results.setAttribute("aria-busy", "true");
+  results.classList.toggle("leaving", tell === say);
   try {
     show(await work({ signal: mine.signal, tell: told })); // ask() throws if aborted
   } catch (error) {
@@ -118,4 +119,5 @@ export function stop() {
   running?.abort();
   running = null;
   results.setAttribute("aria-busy", "false");
+  results.classList.remove("leaving");
 }

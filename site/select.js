@@ -1,10 +1,11 @@
 // The selection: photos to download or to list. Nothing is ever deleted from here.
-import { cardOf, shown } from "./results.js";
+import { allOf, cardOf, hasMore, loadAll, shown } from "./results.js";
 import { button } from "./search.js";
 
 const region = document.querySelector("#results");
 const bar = document.querySelector("#selection");
 const LARGEST = 1e9; // bytes of a zip that is kept in memory
+const MOST = 5000; // photos that are loaded to be selected
 
 const chosen = new Set(); // results
 let last = null; // the result that was selected last, for ranges
@@ -23,7 +24,13 @@ more.append(
   button("Save as CSV", () => save("photos.csv", "text/csv", csv(rows()))),
 );
 const all = button("Select all", () => choose(shown, true));
-bar.append(count, all, button("Download", download), more, button("Clear", clear), told);
+const every = button("Select all", async () => {
+  every.disabled = true;
+  const found = await loadAll(MOST);
+  every.disabled = false;
+  if (found) choose(found, true);
+});
+bar.append(count, every, all, button("Download", download), more, button("Clear", clear), told);
 
 export const isEmpty = () => !chosen.size;
 
@@ -54,6 +61,8 @@ function choose(results, isChosen) {
   count.textContent = `${chosen.size.toLocaleString("en")} selected`;
   all.textContent = `Select all ${shown.length.toLocaleString("en")} shown`;
   all.hidden = chosen.size === shown.length;
+  every.textContent = `Select all ${allOf()}`;
+  every.hidden = !allOf() || (allOf() === "photos" && !hasMore());
   told.replaceChildren();
 }
 

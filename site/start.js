@@ -77,7 +77,10 @@ const many = (n, one, more) => (n ? `${n.toLocaleString("en")} ${n === 1 ? one :
 
 // "312 of 3,000 photos indexed, 4 min left", or "3,000 photos can be searched."
 function progress({ indexed, pending }, since) {
-  if (!indexed && !pending) return "No photos yet. Add some; they appear here within seconds.";
+  if (!indexed && !pending) {
+    const to = config.PHOTOS ? ` to ${config.PHOTOS}` : "";
+    return `No photos yet. Add some${to}; they appear here within seconds.`;
+  }
   if (!pending) return `${many(indexed, "photo", "photos")} can be searched.`;
   const rate = (indexed - since.indexed) / (Date.now() - since.time); // photos per millisecond
   const minutes = Math.ceil(pending / rate / 60_000);
@@ -90,6 +93,8 @@ function showAbout(state) {
   const { model, photos, updated, reconciled, refused_model: refused, damaged = [] } = state;
   const style = { dateStyle: "medium", timeStyle: "short" };
   const when = (time) => new Date(time).toLocaleString("en", style);
+  const files = state.files ?? photos.objects;
+  const at = state.files || !reconciled ? "" : ` on ${when(reconciled.at)}`;
   const facts = [
     many(photos.indexed, "photo", "photos") || "No photos",
     model === DEMO_MODEL && "demo model: knows drawn scenes only",
@@ -100,7 +105,7 @@ function showAbout(state) {
   ];
   $("#about summary").textContent = facts.filter(Boolean).join(" · "); // a phone cuts the end
   const lines = [
-    reconciled && `${photos.objects.toLocaleString("en")} files in the bucket on ${when(reconciled.at)}`,
+    files && `${many(files, "file", "files")} in ${config.PHOTOS || "the bucket"}${at}`,
     photos.pending > 0 && `${photos.pending.toLocaleString("en")} waiting to be indexed`,
     refused && `A new model (${refused.space}) cannot be used: ${refused.reason}`,
     ...damaged.map((it) => `Damaged: ${it.object}: ${it.reason}`),
@@ -112,20 +117,32 @@ function showAbout(state) {
   $("#about ul").replaceChildren(...lines.filter(Boolean).map((line) => item([line].flat())));
 }
 
+// What the server of this page knows: it is newer than the last reconcile.
+async function addProgress(state, isFirst) {
+  if (!config.PROGRESS) return;
+  const asked = () => fetch("progress.json").then((it) => it.json()).catch(() => null);
+  const known = isFirst ? config.PROGRESS : await asked();
+  if (!known) return;
+  state.files = known.files;
+  state.photos.pending = known.waiting;
+}
+
 // Asks for the status, and again while indexing goes on. `tell` gets the line about the photos and
 // whether there are new ones.
 export async function watch(tell) {
   const since = { time: Date.now() };
-  let last = null;
+  let [last, wasPending] = [null, false];
   for (let polls = 0; polls < MAX_POLLS; polls++) {
     const state = await ask("/status", { tell: (line, isError) => tell(line, { isError }) });
+    await addProgress(state, last === null);
     const { indexed, pending } = state.photos;
     since.indexed ??= indexed;
     showAbout(state);
     tell(progress(state.photos, since), { hasNew: last !== null && indexed !== last });
     if (indexed !== last) polls = 0;
     last = indexed;
-    if (!pending && indexed) return;
+    if (!pending && indexed && !wasPending) return; // search reads the last ones a moment later
+    wasPending = pending > 0;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     if (document.hidden) {
       await new Promise((resolve) => addEventListener("visibilitychange", resolve, { once: true }));

@@ -22,12 +22,14 @@ locals {
       "/<meta http-equiv=\"Content-Security-Policy\"[^>]*>/",
       local.policy_tag,
     ),
-    "action=\"http://127.0.0.1:8081/\"", # for browsers without JavaScript
-    local.form_tag,
+    "\"http://127.0.0.1:8081/\"", # a form and a link, for browsers without JavaScript
+    "\"${local.search_url}/\"",
   )
   config_js = <<-JS
     export const SEARCH_URL = ${jsonencode(local.search_url)};
     export const SUGGESTIONS = ${jsonencode(var.suggestions)};
+    export const PHOTOS = ${jsonencode("gs://${local.photos_bucket}")};
+    export const PROGRESS = null;
   JS
 
   site_files = setsubtract(fileset("${path.module}/../site", "*"), ["index.html", "config.js"])

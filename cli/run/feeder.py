@@ -114,6 +114,12 @@ class Feeder:
         with self._changed:
             return len(self._open)
 
+    def photos_waiting(self) -> int:
+        """The number of new photos among the events that were not answered 2xx yet."""
+        with self._changed:
+            events = [delivery.event for delivery in self._open.values()]
+        return sum(isinstance(event, Event) and event.kind == "finalized" for event in events)
+
     def troubled(self, attempts: int) -> list[tuple[Event | Maintenance, str]]:
         """The events that failed at least `attempts` times, each with its last error."""
         with self._changed:

@@ -1,9 +1,11 @@
-"""The files of site/ that name the URL of the search, as the local stack serves them."""
+"""The files of site/ that differ from stack to stack, as the local stack serves them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 
 from cli import ROOT
 
@@ -14,19 +16,43 @@ DEFAULT_SEARCH_URL = "http://127.0.0.1:8081"
 SEARCH_URL = "search"
 
 
-def site_files(search_url: str, suggestions: Sequence[str] = ()) -> dict[str, str]:
-    """Path → text of the two files. `search_url`: without a slash at its end."""
-    html = (SITE / "index.html").read_text()
-    action = f'action="{DEFAULT_SEARCH_URL}/"'
-    assert html.count(action) == 1, "site/index.html has no form with the default URL"
-    config = (
-        f"export const SEARCH_URL = {json.dumps(search_url)};\n"
-        f"export const SUGGESTIONS = {json.dumps(list(suggestions))};\n"
-    )
-    return {
-        "/index.html": html.replace(action, f'action="{search_url}/"'),
-        "/config.js": config,
+def site_files(
+    search_url: str,
+    suggestions: Sequence[str] = (),
+    photos: str = "",
+    progress: Mapping[str, int] | None = None,
+) -> dict[str, str]:
+    """Path → text of the files. `search_url`: without a slash at its end.
+
+    `photos`: how the page calls the folder. `progress`: how many `files` it has, and how many of
+    them are `waiting` to be indexed.
+    """
+    html = _html()
+    default = f'"{DEFAULT_SEARCH_URL}/"'
+    assert html.count(default) == 2, "site/index.html has no form and link with the default URL"
+    config = {
+        "SEARCH_URL": search_url,
+        "SUGGESTIONS": list(suggestions),
+        "PHOTOS": photos,
+        "PROGRESS": progress,  # spares the first request for progress.json
     }
+    lines = [f"export const {name} = {json.dumps(value)};\n" for name, value in config.items()]
+    return {
+        "/index.html": html.replace(default, f'"{search_url}/"'),
+        "/config.js": "".join(lines),
+        "/progress.json": json.dumps(progress),
+    }
+
+
+@cache
+def _html() -> str:
+    return (SITE / "index.html").read_text()
+
+
+def called(folder: Path) -> str:
+    """Its path with ~ for the home folder."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def policy(search_url: str = "") -> str:

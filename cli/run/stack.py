@@ -14,6 +14,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import urlsplit
@@ -37,7 +38,7 @@ from cli.run.changes import SETTLED_AFTER_US, FolderChanges
 from cli.run.feeder import Feeder
 from cli.run.model import export_once
 from cli.run.options import Options
-from cli.run.page import SEARCH_URL, SITE, policy, site_files
+from cli.run.page import SEARCH_URL, SITE, called, policy, site_files
 from cli.run.report import Report, known_generations
 from cli.run.same_folder import check_not_emptied, check_same, identity_of
 from cli.run.schedule import Schedule
@@ -107,7 +108,9 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
     index = open_bucket((options.state / "index").as_uri())
     reader = SnapshotReader(index, publish_bundle(options.model, index), keep_vectors=False)
     search, ingest = functions = _start_functions(options, ends)
-    ends.callback(_start_static(options).close)
+    site = partial(site_files, SEARCH_URL, options.suggestions, called(options.photos))
+    pages = site({"files": 0, "waiting": 0})
+    ends.callback(_start_static(options, pages).close)
     wait_until_up(search, "health", stop)
     wait_until_up(ingest, "", stop)
 
@@ -146,6 +149,7 @@ def _run(options: Options, stop: threading.Event, ends: ExitStack) -> None:
         if switches.needs_reconcile():
             schedule.ask()
         report.show()
+        pages |= site({"files": changes.seen, "waiting": feeder.photos_waiting()})
         if feeder.waiting() > len(feeder.troubled(TROUBLED_AFTER)):
             continue
         messages = schedule.due()
@@ -177,7 +181,7 @@ def _start_functions(options: Options, ends: ExitStack) -> list[Function]:
     return functions
 
 
-def _start_static(options: Options) -> StaticServer:
+def _start_static(options: Options, pages: dict[str, str]) -> StaticServer:
     folders = {
         "/": SITE,
         "/photos/": options.photos,
@@ -191,7 +195,7 @@ def _start_static(options: Options) -> StaticServer:
             options.host,
             options.port,
             folders,
-            site_files(SEARCH_URL, options.suggestions),
+            pages,
             policy(),
             search_url=f"http://{HOST}:{options.search_port}",
             names=names,

@@ -30,6 +30,7 @@ CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
     ".webmanifest": "application/manifest+json",
     ".webp": "image/webp",
@@ -43,9 +44,9 @@ class StaticServer(socketserver.ThreadingTCPServer):
     """Serves `folders` and `generated` until `close`. OSError if the port is taken.
 
     `host`: an IP address. `folders`: path prefix such as "/photos/" → folder; "/" is the site.
-    `generated`: path → text. `policy`: the Content-Security-Policy of pages. `search_url`: answers
-    the requests below SEARCH, without a slash at its end; "" for none. `names`: the host names it
-    answers to, with the name in the answers' URLs first; none for any.
+    `generated`: path → text, which may change. `policy`: the Content-Security-Policy of pages.
+    `search_url`: answers the requests below SEARCH, without a slash at its end; "" for none.
+    `names`: the host names it answers to, with the name in the answers' URLs first; none for any.
     """
 
     # Not http.server.HTTPServer: it asks the DNS for the machine's name, and may hang.

@@ -20,6 +20,10 @@ from search.http.responses import answered, json_answer, start, wants_page
 
 async def search_by_address(request: Request, timing: Timing) -> Response:
     query = query_of_get(request.query_params.multi_items())
+    if not request.query_params and wants_page(request):
+        referrer, site_url = request.headers.get("referer", ""), resources.settings().site_url
+        if asked := html.asked_at(referrer, site_url):
+            return Response(status_code=303, headers={"Location": asked})
     if query.url is not None:
         return await _with_fetched(request, query, lambda q: _with_picture(request, q, timing))
     try:

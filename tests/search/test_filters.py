@@ -9,6 +9,7 @@ from tests.support.pictures import png
 
 # parameters; the same as JSON, where it differs; which photos fit
 FILTERS = [
+    ({"photo": "2023/Italy/"}, {}, lambda p: False),
     ({"folder": "2023/"}, {}, lambda p: p.name.startswith("2023/")),
     ({"folder": "2023/Italy"}, {}, lambda p: p.name.startswith("2023/Italy/")),
     ({"folder": "202"}, {}, lambda p: False),
@@ -75,6 +76,14 @@ def test_lists_and_searches_find_what_fits(library, photos, filters, as_json, fi
         assert names(library.post(**posted)) == expected[:100]
 
 
+def test_the_whole_name_finds_one_photo(library, photos):
+    for photo in photos[::10]:
+        found = answer(library.get("/", params={"photo": photo.name}))
+        assert [result["name"] for result in found["results"]] == [photo.name]
+        assert found["total"] == 1
+    assert answer(library.get("/", params={"photo": photo.name[:-1]}))["total"] == 0
+
+
 def test_filters_leave_order_and_scores_of_a_search_as_they_are(library, photos):
     first = answer(library.get("/?q=blue&limit=100"))
     second = answer(library.get(f"/?q=blue&limit=100&cursor={first['next_cursor']}"))
@@ -112,6 +121,7 @@ BAD = [
     ("near", "41,12,0", "near: km must be more than 0 and at most 20,040, not '0.0'"),
     ("near", "41,12,20041", "near: km must be more than 0"),
     ("near", f"41,12,{'9' * 400}", "near: km must be more than 0"),
+    ("photo", "", "photo is empty"),
     ("folder", " ", "folder is empty"),
     ("name", "", "name is empty"),
     ("orientation", "wide", "orientation must be one of landscape, portrait, square, not 'wide'"),
@@ -133,7 +143,7 @@ def test_a_bad_filter_is_a_400(library, name, value, said):
 
 
 def test_a_filter_given_twice_is_a_400(library):
-    for name in ("folder", "name", "after", "near", "sort", "stack", "min_megapixels"):
+    for name in ("photo", "folder", "name", "after", "near", "sort", "stack", "min_megapixels"):
         said = f"parameter {name} is given more than once"
         assert_problem(library.get(f"/?{name}=1&{name}=1"), 400, said)
 
@@ -154,7 +164,7 @@ def test_a_filter_given_twice_is_a_400(library):
         ({"filter": {"near": {"latitude": 41, "longitude": 12, "km": 10**400}}}, "near: km"),
         ({"filter": {"near": {"latitude": True, "longitude": 12, "km": 1}}}, "near: latitude"),
         ({"filter": {"min_megapixels": "8"}}, "min_megapixels must be a number from 0 to 1000"),
-        ({"filter": {"colour": "red"}}, "filter has the unknown key 'colour'; allowed: folder, "),
+        ({"filter": {"colour": "red"}}, "filter has the unknown key 'colour'; allowed: photo, "),
         ({"sort": "best"}, "sort must be one of"),
         ({"sort": None}, "sort must be a string"),
         ({"stack": 1}, "stack must be true or false, not '1'"),

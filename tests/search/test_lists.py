@@ -24,6 +24,7 @@ def test_a_list_has_facts_and_no_scores(library, photos):
     by_name = {photo.name: photo for photo in photos}
     found = answer(library.get("/?limit=100"))
     assert found["matches"] is None
+    assert found["total"] == len(photos)
     for result in found["results"]:
         photo, facts = by_name[result["name"]], by_name[result["name"]].facts
         for field in ("score", "similarity", "match", "confidence"):

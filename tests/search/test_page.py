@@ -45,6 +45,23 @@ def test_a_browser_gets_the_answer_as_a_page(client):
     assert page.all("input")[0]["value"] == "blue"
 
 
+def test_a_link_from_the_static_page_shows_what_its_address_asks(gallery, client_of):
+    client = client_of(gallery, CLIPSEARCH_SITE_URL="https://photos.example/site")
+    page = "https://photos.example/site/index.html"
+
+    def shown(referrer):
+        headers = {**BROWSER, "Referer": referrer}
+        answered = client.get("/", headers=headers, follow_redirects=False)
+        return answered.headers.get("location") if answered.status_code == 303 else None
+
+    assert shown(f"{page}?q=blue&not=night&utm=1&photo=a.jpg") == "?q=blue&not=night"
+    assert shown(f"{page}?photo=a+b.jpg") == "?photo=a+b.jpg"
+    assert shown(f"{page}?format=png&format=gif") == "?format=png&format=gif"
+    for other in (page, "", "https://elsewhere.example/?q=blue", f"{page}?utm=1"):
+        assert shown(other) is None
+    assert client.get("/", headers={"Referer": f"{page}?q=blue"}).json()["matches"] is None
+
+
 def test_the_page_of_the_demo_model_says_what_it_knows(empty_gallery, client_of, tiny_bundle):
     line = "demo model: knows drawn scenes only"
     for model, is_said in (("model_export/demo/bundle", True), (tiny_bundle, False)):

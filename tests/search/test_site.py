@@ -1,5 +1,7 @@
 """The page of site/, served by search itself (CLIPSEARCH_SITE)."""
 
+import re
+
 import pytest
 
 from tests.search.test_errors import assert_problem
@@ -34,11 +36,14 @@ def test_every_file_of_the_page_is_there_with_its_type(client):
 
 
 def test_its_addresses_are_relative_so_it_works_under_every_host_name(client):
-    assert client.get("/page/config.js").text == (
+    config = client.get("/page/config.js").text
+    assert config.startswith(
         'export const SEARCH_URL = "..";\nexport const SUGGESTIONS = ["a <cat>"];\n'
     )
+    names = re.compile(r"^export const (\w+) =", re.MULTILINE)
+    assert names.findall(config) == names.findall((SITE / "config.js").read_text())
     html = client.get("/page/").text
-    assert 'action="../"' in html
+    assert 'action="../"' in html and 'href="../"' in html
     assert "127.0.0.1:8081" not in html
     assert "http-equiv" not in html  # the header has the policy
     assert html == client.get("/page/index.html").text

@@ -61,12 +61,16 @@ def expected(photos, names):
     return [*also.items(), *((name, []) for name in names[CAP:])]
 
 
+def names_of(photos):
+    return [photo["name"] for photo in photos]
+
+
 def results(client, **query):
     """The name and `also` of each result of all pages."""
     page = {}
     while True:
         found = answer(client.get("/", params={**query, **page}))
-        yield from ((result["name"], result["also"]) for result in found["results"])
+        yield from ((result["name"], names_of(result["also"])) for result in found["results"])
         if found["next_cursor"] is None:
             return
         assert len(found["results"]) == query["limit"]
@@ -84,6 +88,18 @@ def test_each_photo_is_once_a_result_or_in_the_also_of_one(library, photos, smal
         assert list(results(library, limit=limit, **query)) == wanted
 
 
+def test_a_near_duplicate_has_the_fields_of_a_result(library, photos):
+    for query in ({"q": "blue"}, {"sort": "newest"}):
+        alone = {
+            r["name"]: r
+            for r in answer(library.get("/", params={**query, "stack": 0, "limit": 100}))["results"]
+        }
+        found = answer(library.get("/", params={**query, "limit": 100}))["results"]
+        also = [photo for result in found for photo in result["also"] if photo["name"] in alone]
+        assert len(also) > 3
+        assert all(photo == alone[photo["name"]] for photo in also)
+
+
 def test_without_stacks_each_photo_is_a_result(library, photos):
     found = list(results(library, limit=7, q="blue", stack=0))
     assert sorted(name for name, _ in found) == sorted(photo.name for photo in photos)
@@ -97,7 +113,7 @@ def test_photos_may_come_and_go_between_pages(library, photos, empty_gallery, sm
         found = answer(library.get("/", params={"q": "blue", "limit": 6, **cursor}))
         seen += [result["name"] for result in found["results"]]
         for result in found["results"]:
-            assert {result["name"], *result["also"]} <= there
+            assert {result["name"], *names_of(result["also"])} <= there
         if found["next_cursor"] is None:
             break
         cursor = {"cursor": found["next_cursor"]}
@@ -117,7 +133,7 @@ def test_stacks_of_two_instances_neither_repeat_nor_lose_a_photo(instances, limi
         client = clients[turn % 2]
         params = {"q": "blue", "limit": limit, **page}
         answered = answer(client.get("/", params=params))
-        found += [name for r in answered["results"] for name in (r["name"], *r["also"])]
+        found += [name for r in answered["results"] for name in names_of([r, *r["also"]])]
         if answered["next_cursor"] is None:
             break
         page = {"cursor": answered["next_cursor"]}

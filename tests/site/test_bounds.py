@@ -75,10 +75,12 @@ def test_nothing_shifts_while_results_load_and_more_come(open_page, stub, galler
             result["width"], result["height"] = sizes[n % 4]
         parts.append(results)
     parts[0][3] |= gallery.result("missing.jpg", 0.3, thumbnail=False)
+    stub.answers["GET"] = answer(*(gallery.result(f"new-{n}.jpg", 0.3) for n in range(24)))
     stub.answers["GET q=boat"] = later(answer(*parts[0], next_cursor="n"), events)
     stub.answers["GET q=boat&cursor=n"] = later(answer(*parts[1]), events)
     page = open_page(**visitor)
     says(page, "500 photos can be searched.")
+    is_there(page.locator("#results img"))
     search(page, "boat")
     says(page, "Searching…")
     page.wait_for_timeout(600)  # later than what is forgiven after a key was pressed
@@ -244,7 +246,7 @@ def test_rows_fill_the_width_with_whole_photos(open_page, stub, gallery):
     for width in (360, 1440, 2560):
         page = open_page("/?q=boat", viewport={"width": width, "height": 900})
         finds(page, 30)
-        room = page.locator("#results").bounding_box()
+        room = page.locator("#end").bounding_box()
         rows: dict[float, list] = {}
         for n, card in enumerate(cards(page).all()):
             box = card.bounding_box()

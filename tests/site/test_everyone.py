@@ -11,12 +11,15 @@ from tests.site.visitor import cards, choose, finds, names, photo, says, search,
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}  # 1280 at 200 %
+ZOOMED_MORE = {"viewport": {"width": 320, "height": 200}, "device_scale_factor": 4}
 VISITORS: dict[str, dict] = {
     "desktop": DESKTOP,
     "desktop, dark": {**DESKTOP, "color_scheme": "dark"},
     "phone": PHONE,
     "phone, dark": {**PHONE, "color_scheme": "dark"},
     "200 %": ZOOMED,
+    "400 %": ZOOMED_MORE,
+    "forced colours": {**DESKTOP, "forced_colors": "active"},
 }
 
 
@@ -41,6 +44,7 @@ def test_axe_finds_nothing_in_any_state_and_nothing_sticks_out(
     odd = ["x" * 800 + ".jpg", "שלום.jpg", "two\nlines.jpg", "<b>.jpg"]
     results = [gallery.result(name, 0.3) for name in [*odd, *(f"{n}.jpg" for n in range(8))]]
     stub.answers["GET q=boat"] = answer(*results)
+    stub.answers["GET q=nothing"] = answer()
     stub.answers["GET q=bad"] = problem(500, "internal error")
     stub.answers["POST /embed"] = 200, {"embedding": [1.0], "dim": 1, "picture": "abc"}
     stub.answers["GET q=boat&picture=abc"] = answer(*results)
@@ -67,6 +71,20 @@ def test_axe_finds_nothing_in_any_state_and_nothing_sticks_out(
     assert box["y"] + box["height"] <= size["height"]
     check("viewer")
     page.keyboard.press("Escape")
+    expect(photo(cards(page).first)).to_be_focused()
+    page.keyboard.press("x")
+    expect(page.get_by_role("region", name="Selection")).to_be_visible()
+    check("selection")
+    page.keyboard.press("Escape")
+    page.locator("[data-menu=Order] summary").click()
+    expect(page.get_by_role("link", name="Oldest first")).to_be_visible()
+    check("menu")
+    page.keyboard.press("Escape")
+    search(page, "nothing")
+    finds(page, 0)
+    check("nothing")
+    search(page, "boat")
+    finds(page, 12)
     choose(page, picture(tmp_path / "mine.png", "red"))
     finds(page, 12)
     check("picture")
@@ -220,8 +238,29 @@ def test_a_screen_reader_hears_each_state_and_finds_names_for_all(page, stub, ga
     ).to_be_visible()
     photo(cards(page).first).click()
     expect(page.get_by_role("dialog", name="boat.jpg")).to_be_visible()
-    # the rest of the page is out of reach meanwhile, so the dialog has a live line of its own
+    # the rest of the page is out of reach meanwhile, so the dialog has live lines of its own
     expect(page.get_by_role("dialog").get_by_role("status")).to_be_attached()
+
+
+def test_a_screen_reader_hears_group_count_and_position(open_page, stub, gallery):
+    results = [
+        gallery.result(f"{n}.jpg", 0.3) | {"match": "good" if n < 3 else "maybe"} for n in range(5)
+    ]
+    matches = {"count": 3, "estimated": False}
+    stub.answers["GET q=boat"] = answer(*results, matches=matches)
+    page = open_page("/?q=boat")
+    says(page, "3 good matches")
+    for label, count in (("Good matches", 3), ("Less certain matches", 2)):
+        items = page.get_by_role("list", name=label, exact=True).get_by_role("listitem")
+        expect(items).to_have_count(count)
+        for item in items.all():
+            expect(item.get_by_role("link")).to_have_count(1)
+    photo(cards(page).first).click()
+    for line, text in (("#viewed", "0.jpg"), ("#position", "1 of 5")):
+        expect(page.locator(line)).to_have_attribute("aria-live", "polite")
+        expect(page.locator(line)).to_have_text(text)
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#position")).to_have_text("2 of 5")
 
 
 def test_a_name_from_right_to_left_has_its_own_direction(page, stub, gallery):

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from cli.costs.assumptions import REQUESTS_OF_A_PAGE
+from cli.run.page import site_files
 from tests.site.conftest import answer, problem, status
 from tests.site.visitor import as_file, cards, choose, finds, photo, says, search, wait_until
 
@@ -68,15 +69,15 @@ def test_what_will_be_replaced_is_pale_and_what_is_added_to_is_not(page, stub, g
     expect(page.locator("#trouble")).to_have_text("Loading more…")
     photos = page.locator("#results")
     expect(photos).to_have_attribute("aria-busy", "true")
-    expect(photos).to_have_css("opacity", "1")
+    expect(photos.locator("ul")).to_have_css("opacity", "1")
     more.set()
     finds(page, 2)
     search(page, "car")
     says(page, "Searching…")
-    expect(photos).to_have_css("opacity", "0.6")
+    expect(photos.locator("ul")).to_have_css("opacity", "0.6")
     other.set()
     finds(page, 1)
-    expect(photos).to_have_css("opacity", "1")
+    expect(photos.locator("ul")).to_have_css("opacity", "1")
 
 
 def test_no_photo_is_said_and_leaves_nothing_of_the_last_answer(page, stub, gallery):
@@ -144,11 +145,32 @@ def test_a_line_parts_good_matches_from_others_and_below_it_a_button_shows_more(
     expect(page.locator("#details")).to_contain_text("Match0.83")
 
 
+def test_all_good_matches_are_selected_also_those_that_are_not_loaded_yet(page, stub, gallery):
+    def part(first, last, match):
+        return [gallery.result(f"{n}.jpg", 0.3) | {"match": match} for n in range(first, last)]
+
+    found = {"count": 40, "estimated": False}
+    stub.answers["GET q=boat"] = answer(*part(0, 24, "good"), next_cursor="n", matches=found)
+    rest = answer(*part(24, 40, "good"), *part(40, 50, "none"), next_cursor="m")
+    stub.answers["GET q=boat&cursor=n"] = problem(500, "internal error")  # nothing by itself
+    stub.answers["GET q=boat&cursor=n&limit=100"] = in_turn(problem(500, "internal error"), rest)
+    search(page, "boat")
+    says(page, "40 good matches")
+    photo(cards(page).first).focus()
+    page.keyboard.press("x")
+    every = page.get_by_role("button", name="Select all good matches")
+    every.click()
+    expect(page.locator("#trouble")).to_have_text("Internal error. Retry")
+    expect(page.locator("#selection > p")).to_have_text("1 selected")
+    every.click()
+    expect(page.locator("#selection > p")).to_have_text("40 selected")
+    expect(page.locator(".chosen")).to_have_count(40)
+
+
 def test_a_pile_opens_in_place_and_closes(page, stub, gallery):
-    leader = gallery.result("1.jpg", 0.3) | {"also": ["1b.jpg", "1c.jpg"]}
+    near = [gallery.result(f"{name}.jpg", 0.3) | {"also": []} for name in ("1b", "1c")]
+    leader = gallery.result("1.jpg", 0.3) | {"also": near}
     stub.answers["GET q=boat"] = answer(leader, gallery.result("2.jpg", 0.2))
-    near = [gallery.result(f"{name}.jpg", 0.9) for name in ("1b", "far", "1c")]
-    stub.answers["GET like=1.jpg&stack=0&limit=100"] = answer(*near)
     search(page, "boat")
     finds(page, 2)
     pile = page.get_by_role("button", name="3 nearly the same: 1.jpg")
@@ -451,3 +473,64 @@ def test_a_visit_asks_for_no_more_than_the_costs_assume(page, stub, gallery):
     others = [path for _, path, parameters, _ in stub.asked if parameters.get("q") != "boat"]
     assert sorted(others) == ["/", "/embed", "/status"]
     assert len(others) + 1 == REQUESTS_OF_A_PAGE  # 1: the counts of a menu of filters
+
+
+def test_what_this_server_knows_of_its_folder_is_said_before_any_reconcile(
+    open_page, stub, gallery
+):
+    def known(files, waiting):
+        progress = {"files": files, "waiting": waiting}
+        gallery.server.generated |= site_files(stub.url, [], "~/Pictures", progress)
+
+    known(0, 0)
+    stub.answers["GET /status"] = 200, status(0)
+    page = open_page()
+    says(page, "No photos yet. Add some to ~/Pictures; they appear here within seconds.")
+    known(3000, 2688)
+    stub.answers["GET /status"] = 200, status(312)
+    expect(page.locator("#status")).to_contain_text("312 of 3,000 photos indexed")
+    expect(page.locator("#status")).to_contain_text(" left")
+    known(3012, 0)
+    state = status(3000)
+    state["photos"] |= {"failed": 4, "skipped": 8}
+    stub.answers["GET /status"] = 200, state
+    says(page, "3,000 photos can be searched.")
+    summary = page.locator("#about summary")
+    expect(summary).to_contain_text("4 photos could not be read · 8 other files skipped")
+    summary.click()
+    expect(page.locator("#about li").first).to_have_text("3,012 files in ~/Pictures")
+
+
+def test_the_last_photos_are_counted_though_search_sees_them_a_moment_later(
+    open_page, stub, gallery
+):
+    def known(waiting):
+        progress = {"files": 3, "waiting": waiting}
+        gallery.server.generated |= site_files(stub.url, [], "~/Pictures", progress)
+
+    known(1)
+    stub.answers["GET /status"] = 200, status(2)
+    page = open_page()
+    says(page, "2 of 3 photos indexed")
+    known(0)
+    says(page, "2 photos can be searched.")
+    stub.answers["GET /status"] = 200, status(3)
+    says(page, "3 photos can be searched.")
+
+
+def test_a_start_page_without_search_offers_to_try_again(open_page, stub, gallery):
+    gone = [problem(500, "internal error")]
+    stub.answers["GET /status"] = lambda: gone[0] if gone else (200, status(1))
+    stub.answers["GET"] = lambda: gone[0] if gone else answer(gallery.result("a.jpg", 0.3))
+    page = open_page()
+    says(page, "Internal error. Retry")
+    gone.clear()
+    page.get_by_role("button", name="Retry").click()
+    says(page, "1 photo can be searched.")
+    expect(cards(page)).to_have_count(1)
+
+
+def test_a_list_says_how_many_photos_it_has(open_page, stub, gallery):
+    stub.answers["GET folder=a%2F&sort=newest"] = answer(gallery.result("a/1.jpg", 0.3), total=1234)
+    page = open_page("/?folder=a%2F&sort=newest")
+    says(page, "1,234 photos, newest first")

@@ -29,6 +29,7 @@ from tests.support.waiting import PATIENCE, wait_for
 # What the page says above results of the demo model, also for a photo.
 SAID = re.compile(r"^(About )?([\d,]+ good match(es)?|Nothing matches well\. Closest photos:)$")
 ALL = DRAWN + len(HOSTILE)
+NARROW: dict = {"viewport": {"width": 360, "height": 740}}
 
 
 def found(page, *chips):
@@ -316,13 +317,16 @@ def test_a_click_for_a_new_tab_is_left_to_the_browser(visit):
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_the_status_line_counts_the_photos(visit):
+def test_the_status_line_counts_the_photos(visit, stack):
     page = visit()
     summary = page.locator("#about summary")
     expect(summary).to_have_text(
         re.compile(rf"^{ALL} photos · demo model: knows drawn scenes only · updated ")
     )
     says(page, f"{ALL} photos can be searched.")
+    summary.click()
+    expect(page.locator("#about li").first).to_have_text(f"{ALL} files in {stack.photos}")
+    assert get(f"{stack.page}/progress.json").json() == {"files": ALL, "waiting": 0}
 
 
 def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(visit, stack):
@@ -355,6 +359,20 @@ def test_without_javascript_the_form_is_answered_with_a_page_in_the_same_style(v
     expect(page.locator("#results .name").first).to_have_text(HOSTILE[1])
     page.get_by_role("link", name="clipsearch").click()
     expect(page).to_have_url(f"{stack.page}/index.html")
+
+
+def test_without_javascript_a_shared_link_leads_to_its_photos(visit, stack):
+    page = visit(f"?q={WORDS}&sort=newest&photo=x.jpg", java_script_enabled=False, **NARROW)
+    expect(page.locator("[data-menu=Date]")).to_be_hidden()
+    page.get_by_role("link", name="Show them on a page without JavaScript").click()
+    assert page.url == f"{stack.search}?q={WORDS.replace(' ', '+')}&sort=newest"
+    expect(page.locator("#status")).to_contain_text(f"“{WORDS}”, newest first")
+    assert page.locator("#picture").bounding_box()["width"] > 150
+    page = visit(
+        f"?photo={HOSTILE[1].replace('%', '%25').replace('#', '%23')}", java_script_enabled=False
+    )
+    page.get_by_role("link", name="Show them on a page without JavaScript").click()
+    expect(page.locator("#results .name")).to_have_text([HOSTILE[1]])
 
 
 def test_without_javascript_a_picture_goes_with_words(visit, stack):

@@ -107,6 +107,16 @@ def test_one_event_that_is_never_taken_holds_up_no_other(ingest, feeder):
     assert "500" in trouble
 
 
+def test_of_what_waits_new_photos_are_counted(ingest, feeder):
+    ingest.answer = lambda event, attempt: 500
+    events = [Event("finalized", "a.jpg", 2), Event("finalized", "b.jpg", 1)]
+    feeder.put([*events, Event("deleted", "a.jpg", 1), Maintenance("reconcile")])
+    assert (feeder.waiting(), feeder.photos_waiting()) == (4, 2)
+    ingest.answer = lambda event, attempt: 200
+    wait_for(lambda: not feeder.waiting(), "events are delivered")
+    assert feeder.photos_waiting() == 0
+
+
 def test_an_ingest_that_is_not_there_yet_is_waited_for(monkeypatch):
     monkeypatch.setattr(retry, "FIRST_WAIT_S", 0.01)
     later = Ingest(listens=False)

@@ -30,7 +30,8 @@ def page_by_date(asked: Asked, mark: bytes) -> Page:
         def newest(count: int, after: "After | None") -> "list[Listed]":
             return asked.index.newest(count, after, asked.filter, is_oldest)
 
-        return _page(asked, newest, mark)
+        page = _page(asked, newest, mark)
+        return replace(page, total=asked.index.count(asked.filter))
     matching = matching_of(asked, asked.filter)
     page = _page(asked, lambda count, after: matching.by_date(count, after, is_oldest), mark)
     if asked.matches is None or query.cursor is not None:

@@ -20,10 +20,11 @@ class Time(NamedTuple):
 class Criteria:
     """A photo must meet all that are given.
 
-    `folder` ends with a slash. `near`: latitude, longitude, km. `orientation`: of ORIENTATIONS.
-    `formats`: names in lower case, sorted.
+    `photo`: a name. `folder` ends with a slash. `near`: latitude, longitude, km.
+    `orientation`: of ORIENTATIONS. `formats`: names in lower case, sorted.
     """
 
+    photo: str = ""
     folder: str = ""
     name: str = ""
     after: Time | None = None
@@ -42,6 +43,7 @@ class Criteria:
         from clipsearch.index.search.filter import Filter, Moment
 
         return Filter(
+            photo=self.photo,
             folder=self.folder,
             name=self.name,
             after=None if self.after is None else Moment(*self.after),

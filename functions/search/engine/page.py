@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Page:
-    """`also`: for each hit, the names of its near-duplicates. `next_cursor`: None on the last page.
+    """`also`: for each hit, its near-duplicates. `next_cursor`: None on the last page.
 
-    `matches`: the field of the answer.
+    `matches` and `total`: the fields of the answer.
     """
 
     hits: "Sequence[Hit | Listed]"
-    also: Sequence[tuple[str, ...]]
+    also: "Sequence[tuple[Hit | Listed, ...]]"
     next_cursor: str | None
     matches: dict[str, Any] | None = None
+    total: int | None = None

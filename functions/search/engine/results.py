@@ -4,6 +4,7 @@ Imported on the first search, not with main.py (see search.engine.state).
 """
 
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -32,21 +33,17 @@ class Results:
 
     def of(self, asked: Asked, page: Page) -> list[dict[str, Any]]:
         """One object for each hit. Raises StorageError if URLs cannot be signed."""
-        names = [(_thumbnail(hit), _preview(hit)) for hit in page.hits]
-        address_of = self._addresses([name for pair in names for name in pair if name])
+        hits = [*page.hits, *chain.from_iterable(page.also)]
+        files = [(_thumbnail(hit), _preview(hit)) for hit in hits]
+        address_of = self._addresses([name for pair in files for name in pair if name])
+        photos = (
+            self._photo(asked, hit, address_of[thumbnail], address_of[preview] if preview else None)
+            for hit, (thumbnail, preview) in zip(hits, files, strict=True)
+        )
+        results = list(islice(photos, len(page.hits)))
         return [
-            {
-                "name": hit.name,
-                "url": f"{self._settings.photos_url}/{quote(hit.name)}",
-                "thumbnail_url": address_of[thumbnail],
-                "preview_url": address_of[preview] if preview else None,
-                **_scores(asked, hit),
-                "width": hit.width,
-                "height": hit.height,
-                **_facts(hit.facts, hit.uploaded),
-                "also": [*also],
-            }
-            for hit, (thumbnail, preview), also in zip(page.hits, names, page.also, strict=True)
+            {**result, "also": list(islice(photos, len(also)))}
+            for result, also in zip(results, page.also, strict=True)
         ]
 
     def _addresses(self, names: list[str]) -> dict[str, str]:
@@ -54,6 +51,21 @@ class Results:
         if self._signed is not None:
             return dict(zip(names, self._signed.of(names), strict=True))
         return {name: f"{self._settings.thumbnails_url}/{name}" for name in names}
+
+    def _photo(
+        self, asked: Asked, hit: "Hit | Listed", thumbnail: str, preview: str | None
+    ) -> dict[str, Any]:
+        return {
+            "name": hit.name,
+            "url": f"{self._settings.photos_url}/{quote(hit.name)}",
+            "thumbnail_url": thumbnail,
+            "preview_url": preview,
+            **_scores(asked, hit),
+            "width": hit.width,
+            "height": hit.height,
+            **_facts(hit.facts, hit.uploaded),
+            "also": [],
+        }
 
 
 def _thumbnail(hit: "Hit | Listed") -> str:

@@ -70,6 +70,7 @@ class Service:
             "results": results,
             "next_cursor": page.next_cursor,
             "matches": page.matches,
+            "total": page.total,
             "index": _index(asked, model),
             "timing_ms": timing.milliseconds(),
         }

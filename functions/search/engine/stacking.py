@@ -29,10 +29,10 @@ H = TypeVar("H", bound=Named)
 
 
 class Result(NamedTuple, Generic[H]):
-    """A photo of a page, and the names of its near-duplicates, best first."""
+    """A photo of a page, and its near-duplicates, best first."""
 
     hit: H
-    also: tuple[str, ...] = ()
+    also: tuple[H, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def results_of(
     window = ranking.first(cap) if cap else ()
     stacks = _stacks(window, ranking.leaders(window) if window else ())
     found = [
-        Result(stack[0], tuple(hit.name for hit in stack[1:]))
+        Result(stack[0], tuple(stack[1:]))
         for stack in stacks
         if (start.after is None or ranking.place(stack[0]) > start.after)
         and not any(start.is_given(hit.name) for hit in stack)

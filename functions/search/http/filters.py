@@ -12,7 +12,7 @@ from search.http.values import as_list, as_object, as_text, is_number, shown
 
 # Each is given once, but format is repeatable.
 FORMAT = "format"
-SINGLE = ("folder", "name", "after", "before", "near", "orientation", "min_megapixels")
+SINGLE = ("photo", "folder", "name", "after", "before", "near", "orientation", "min_megapixels")
 FILTER_PARAMETERS = (*SINGLE[:-1], FORMAT, SINGLE[-1])
 FORMATS = tuple(name.lower() for name in NAMES)
 
@@ -53,6 +53,7 @@ def parameters_of(criteria: Criteria) -> list[tuple[str, str]]:
     """The inverse of criteria_of."""
     near = criteria.near and ",".join(_plain(number) for number in criteria.near)
     texts = {
+        "photo": criteria.photo,
         "folder": criteria.folder,
         "name": criteria.name,
         "after": criteria.after and text_of(criteria.after),
@@ -87,6 +88,7 @@ def _criteria(
         if name not in FORMATS:
             raise _not_one_of(FORMAT, FORMATS, name)
     return Criteria(
+        photo=texts.get("photo", ""),
         folder=folder if not folder or folder.endswith("/") else f"{folder}/",
         name=texts.get("name", ""),
         after=time_of(texts["after"], "after") if "after" in texts else None,

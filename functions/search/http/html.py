@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from werkzeug.datastructures import MIMEAccept
@@ -20,10 +20,12 @@ from search.engine.criteria import ALL, Criteria
 from search.engine.query import LIMIT_DEFAULT, RELEVANCE, Query, Term
 from search.http.errors import Problem
 from search.http.filters import parameters_of
+from search.http.params import GET_PARAMETERS
 
 START = "Search your photos"
 # What the page says about filters.
 SAID = {
+    "photo": "{}",
     "folder": "in {}",
     "name": "with {} in the name",
     "after": "from {} on",
@@ -66,6 +68,20 @@ def address_of(query: Query, cursor: str | None = None) -> str:
     if cursor:
         asked.append(("cursor", cursor))
     return "?" + urlencode(asked)
+
+
+def asked_at(referrer: str, site_url: str) -> str:
+    """The relative URL of the search in the address of site/; empty if there is none.
+
+    The page of site/ has a link here for browsers without JavaScript, and it cannot write its own
+    search into that link. An open photo counts only if nothing else is asked.
+    """
+    is_relative = not urlsplit(site_url).netloc
+    if not site_url or not (is_relative or referrer.startswith(f"{site_url}/")):
+        return ""
+    given = [pair for pair in parse_qsl(urlsplit(referrer).query) if pair[0] in GET_PARAMETERS]
+    asked = [pair for pair in given if pair[0] != "photo"] or given
+    return "?" + urlencode(asked) if asked else ""
 
 
 def selection_of(query: Query) -> list[tuple[str, str]]:

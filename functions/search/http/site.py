@@ -23,7 +23,7 @@ PREFIX = "/page/"
 INDEX = "index.html"
 SEARCH_URL = ".."  # relative to the page
 # As in site/index.html, which also works as it is.
-DEFAULT_ACTION = 'action="http://127.0.0.1:8081/"'
+DEFAULT_URL = '"http://127.0.0.1:8081/"'  # of the form, and of the link without JavaScript
 DEFAULT_POLICY = r'<meta http-equiv="Content-Security-Policy"[^>]*>\n?'
 # The tables of the system may lack these, as in a container.
 TYPES = {
@@ -70,15 +70,17 @@ def _site(settings: Settings) -> Site:
     files["config.js"] = (
         f"export const SEARCH_URL = {json.dumps(SEARCH_URL)};\n"
         f"export const SUGGESTIONS = {json.dumps(settings.suggestions)};\n"
+        f"export const PHOTOS = {json.dumps(settings.photos)};\n"
+        "export const PROGRESS = null;\n"
     ).encode()
     return Site(files, _policy(settings))
 
 
 def _index(html: str) -> str:
     html, policies = re.subn(DEFAULT_POLICY, "", html)  # a header has it
-    if policies != 1 or html.count(DEFAULT_ACTION) != 1:
-        raise ValueError(f"{INDEX} must have one form with {DEFAULT_ACTION}, and one policy")
-    html = html.replace(DEFAULT_ACTION, f'action="{SEARCH_URL}/"')
+    if policies != 1 or html.count(DEFAULT_URL) != 2:
+        raise ValueError(f"{INDEX} must have a form and a link to {DEFAULT_URL}, and one policy")
+    html = html.replace(DEFAULT_URL, f'"{SEARCH_URL}/"')
     # Browsers fetch a manifest without cookies, so a proxy would ask it to sign in.
     return html.replace('rel="manifest"', 'rel="manifest" crossorigin="use-credentials"')
 

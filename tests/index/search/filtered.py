@@ -94,7 +94,8 @@ class Photo:
 
     def fits(self, filter: Filter) -> bool:
         return (
-            self.name.startswith(filter.folder)
+            filter.photo in ("", self.name)
+            and self.name.startswith(filter.folder)
             and plain(filter.name) in plain(self.name)
             and (filter.after is None or self.at(filter.after) >= filter.after.seconds)
             and (filter.before is None or self.at(filter.before) < filter.before.seconds)
@@ -198,6 +199,7 @@ _moments = st.builds(
 def some_filters() -> st.SearchStrategy[Filter]:
     """Of up to three criteria. No place is at one of the distances."""
     criteria: dict[str, st.SearchStrategy[Any]] = {
+        "photo": st.builds(str.__add__, st.sampled_from(FOLDERS), st.sampled_from(WORDS)),
         "folder": st.sampled_from(FOLDERS),
         "name": st.sampled_from(PARTS),
         "after": _moments,

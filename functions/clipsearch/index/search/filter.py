@@ -20,11 +20,13 @@ class Moment(NamedTuple):
 class Filter:
     """The photos for which all given criteria hold. An unknown fact fits no criterion.
 
-    `folder`: how the name begins. `name`: a part of the name, in any case. `after` <= date <
-    `before`. `near`: latitude, longitude and km. `formats`: of FORMATS, any of them.
+    `photo`: the whole name. `folder`: how it begins. `name`: a part of it, in any case.
+    `after` <= date < `before`. `near`: latitude, longitude and km. `formats`: of FORMATS, any of
+    them.
     Raises ValueError for an unknown format or an impossible place.
     """
 
+    photo: str = ""
     folder: str = ""
     name: str = ""
     after: Moment | None = None

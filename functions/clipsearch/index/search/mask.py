@@ -15,6 +15,8 @@ PIXELS = 1e6  # of a megapixel
 def mask_of(filter: Filter, columns: Columns) -> Mask:
     """(n,) which of the n rows fit."""
     entries, masks = columns.entries, [columns.photos]
+    if filter.photo:
+        masks.append(columns.names.equal_to(filter.photo))
     if filter.folder:
         masks.append(columns.names.beginning_with(filter.folder))
     if filter.name:

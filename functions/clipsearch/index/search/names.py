@@ -51,6 +51,12 @@ class Names:
         mask[rows] = True
         return mask
 
+    def equal_to(self, name: str) -> Mask:
+        """(n,) which names are `name`."""
+        mask = self.beginning_with(name)
+        mask &= np.diff(self.ends, prepend=0) == len(name.encode())
+        return mask
+
     def behind(self, rows: Rows, name: str) -> Mask:
         """(m,) which of the names at `rows` (m,) come after `name`."""
         other = name.encode()

@@ -133,6 +133,10 @@ class PhotoIndex:
         rows = rows[first_by_date(state.columns, rows, limit, after, oldest)]
         return found(state.columns, rows, itertools.repeat(None, len(rows)))
 
+    def count(self, filter: Filter = ALL) -> int:
+        """How many photos fit."""
+        return int(np.count_nonzero(self._state.mask(filter)))
+
     def facets(self, filter: Filter = ALL) -> Facets:
         """How many photos fit, and how many there are of each month, folder, format and so on."""
         return self._state.facets(filter)
