@@ -12,13 +12,14 @@ from typing import Any
 import faiss
 import numpy as np
 
-from benchmarks.index import cold, crowd, filters, search, uploads
+from benchmarks.index import cold, crowd, filters, recall, search, uploads
 from benchmarks.index.data import Data
+from benchmarks.index.libraries import KINDS, PLAIN
 from cli import ROOT
 from clipsearch.cpus import cpus
 
 RESULT = ROOT / "build" / "bench" / "index.json"
-PARTS = ("uploads", "search", "filters", "cold", "crowd")
+PARTS = ("uploads", "search", "recall", "filters", "cold", "crowd")
 
 
 def main() -> None:
@@ -29,13 +30,21 @@ def main() -> None:
         help="an .npz with image_vectors and text_vectors of a real model, enlarged by mixing; "
         "default: made-up vectors",
     )
+    parser.add_argument(
+        "--more-texts",
+        type=Path,
+        help="an .npz with text_vectors of other subjects, for the part recall",
+    )
+    parser.add_argument(
+        "--libraries", nargs="+", choices=KINDS, default=list(KINDS), help="for the part recall"
+    )
     parser.add_argument("--photos", type=int, nargs="+", default=[118_287, 1_000_000])
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument(
         "--keep", action="store_true", help="keep the generated photos for the next run"
     )
     options = parser.parse_args()
-    data = Data.load(options.vectors)
+    data = Data.load(options.vectors, options.more_texts)
     report: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     report.update(vectors=data.origin, machine=machine())
     if "uploads" in options.parts:
@@ -43,7 +52,7 @@ def main() -> None:
     for photos in options.photos:
         folder = ROOT / "build" / "bench" / f"index-{photos}-{data.origin}"
         try:
-            if set(PARTS[1:]) & set(options.parts):
+            if set(PARTS[1:]) & set(options.parts) - {"recall"}:
                 data.write_library(folder, photos)
             if "cold" in options.parts:
                 report.setdefault("cold", {})[str(photos)] = cold.measure(folder, data)
@@ -54,13 +63,33 @@ def main() -> None:
             if "filters" in options.parts:
                 measured = filters.measure(folder, data, photos)
                 report.setdefault("filters", {})[str(photos)] = measured
+            if "recall" in options.parts:
+                sizes = report.setdefault("recall", {}).setdefault(str(photos), {})
+                for kind in options.libraries:
+                    sizes[kind] = _recall(folder, data, photos, kind, options.keep)
+                    _save(report)
         finally:
             if not options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    RESULT.write_text(json.dumps(report, indent=1) + "\n")
+    _save(report)
     print(table(report))
     print(f"written to {RESULT}")
+
+
+def _save(report: dict[str, Any]) -> None:
+    RESULT.parent.mkdir(parents=True, exist_ok=True)
+    RESULT.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def _recall(plain: Path, data: Data, photos: int, kind: str, keep: bool) -> dict[str, Any]:
+    """In the library of this kind. `plain`: the folder of the plain one, which other parts use."""
+    folder = plain if kind == PLAIN else plain.with_name(f"{plain.name}-{kind}")
+    try:
+        data.write_library(folder, photos, kind=kind)
+        return recall.measure(folder, data, photos, kind)
+    finally:
+        if not keep and kind != PLAIN:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def machine() -> dict[str, object]:
@@ -80,6 +109,7 @@ def table(report: dict[str, Any]) -> str:
             said += f"; recall {its['recall']:.4f}"
             bound = f"1/{50 if int(size) < 500_000 else 100} at 0.99" if kind == "text" else ""
             rows.append((f"search {int(size):,}, {kind}", said, bound))
+    rows += recall.rows(report.get("recall", {}))
     for size, found in report.get("filters", {}).items():
         for kind, its in found.items():
             said = f"{its['ms']:.1f} ms; recall {its['recall']:.4f}"

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from benchmarks.index.libraries import KINDS, PLAIN, photographed, sizes_of_scenes
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import Commit, publish_commit
 from clipsearch.index.format.entries import Entries, Kind, key_of
@@ -26,10 +27,11 @@ from clipsearch.storage.local import FolderBucket
 Vectors = npt.NDArray[np.float32]
 
 SPACE = "be9c40000000"
-NAMED = 3  # grows when names or facts of the photos change
+NAMED = 4  # grows when names, vectors or facts of the photos change
 SEGMENT = 65_536
 BLOCK = 16_384  # vectors made at a time
 NOISE = 0.01  # noise per number, added to the mix
+HELD_OUT = 10  # every tenth picture is no part of a library
 # Of 1000 numbers of photos, those from here on are in the folder and not in one below it.
 FOLDERS = {"": 500, "2023/": 50, "2023/07/": 1, "2023/07/14/": 0}
 FEW = 10  # photos in the folder few/
@@ -38,19 +40,29 @@ DIMENSION, BASE = 512, 1000  # dimension of made-up vectors
 
 @dataclass(frozen=True)
 class Data:
-    """`base` (b, d): photo vectors to mix. `texts` (t, d). All have length 1."""
+    """`base` (b, d): photo vectors to mix. `held_out` (h, d): others, for queries. `texts` (t, d),
+    `more_texts` (u, d): of other subjects. All have length 1."""
 
     origin: str
     base: Vectors
+    held_out: Vectors
     texts: Vectors
+    more_texts: Vectors
 
     @classmethod
-    def load(cls, path: Path | None) -> Data:
+    def load(cls, path: Path | None, more_texts: Path | None = None) -> Data:
         if path is None:
-            return cls("made-up", *made_up())
-        with np.load(path, allow_pickle=False) as archive:
-            base, texts = archive["image_vectors"], archive["text_vectors"]
-        return cls(hashlib.sha256(base.tobytes()).hexdigest()[:12], base, texts)
+            origin, (pictures, texts) = "made-up", made_up()
+        else:
+            with np.load(path, allow_pickle=False) as archive:
+                pictures, texts = archive["image_vectors"], archive["text_vectors"]
+            origin = hashlib.sha256(pictures.tobytes()).hexdigest()[:12]
+        others = np.zeros((0, texts.shape[1]), np.float32)
+        if more_texts is not None:
+            with np.load(more_texts, allow_pickle=False) as archive:
+                others = _units(archive["text_vectors"].astype(np.float32)).astype(np.float32)
+        held_out = np.arange(len(pictures)) % HELD_OUT == 0
+        return cls(origin, pictures[~held_out], pictures[held_out], texts, others)
 
     @property
     def common(self) -> Vectors:
@@ -63,15 +75,25 @@ class Data:
         return np.concatenate([self.texts[1::2], _mixes(self.texts[1::2], count, 0.0, seed=1)])
 
     def image_queries(self, count: int = 100) -> Vectors:
-        return _mixes(self.base, count, NOISE, seed=2)
+        """Mixes of pictures that no library has."""
+        return _mixes(self.held_out, count, NOISE, seed=2)
 
-    def photos(self, count: int) -> Iterator[Vectors]:
-        """`count` photos in blocks, the same in every run."""
+    def photos(self, count: int, kind: str = PLAIN) -> Iterator[Vectors]:
+        """`count` photos in blocks, the same in every run. `kind`: see KINDS."""
+        if kind == PLAIN:
+            yield from self._scenes(count)
+            return
+        sizes = sizes_of_scenes(KINDS[kind], count)
+        yield from photographed(self._scenes(len(sizes)), sizes, self.base, BLOCK)
+
+    def _scenes(self, count: int) -> Iterator[Vectors]:
         for begin in range(0, count, BLOCK):
             size = min(BLOCK, count - begin)
             yield _mixes(self.base, size, NOISE, seed=1000 + begin)
 
-    def write_library(self, folder: Path, photos: int, space: str = SPACE) -> None:
+    def write_library(
+        self, folder: Path, photos: int, space: str = SPACE, kind: str = PLAIN
+    ) -> None:
         """Write an index of this many photos in its compacted form, unless it exists."""
         done = folder / "done"
         version = f"{FORMAT}.{NAMED}"
@@ -82,7 +104,7 @@ class Data:
         sizes: dict[str, int] = {}
         waiting: list[Vectors] = []
         begin = 0
-        for block in tqdm(self.photos(photos), total=-(-photos // BLOCK), desc="library"):
+        for block in tqdm(self.photos(photos, kind), total=-(-photos // BLOCK), desc="library"):
             waiting.append(block)
             held = sum(len(part) for part in waiting)
             if held >= SEGMENT or begin + held == photos:

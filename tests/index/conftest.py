@@ -18,8 +18,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> FolderBucket:
         bucket,
         [*photos(0, 2500), failure("broken", 1), tombstone("gone", 3)],
         photos(2500, 5000),
-        [tombstone("also gone", 3), *photos(5000, 5900)],
+        [tombstone("also gone", 3), *photos(5000, COUNT - 100)],
     )
     publish_packed(bucket, commit)
-    write_segment(bucket, SPACE, photos(5900, COUNT))
+    write_segment(bucket, SPACE, photos(COUNT - 100, COUNT))
     return bucket

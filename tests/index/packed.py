@@ -20,7 +20,7 @@ from clipsearch.storage import Bucket
 from tests.index.making import SPACE, Vector, photo, random_units
 
 DIMENSION = 64
-COUNT = 6000
+COUNT = 8000
 DECAY = (0.93 ** np.arange(DIMENSION)).astype(np.float32)  # photos differ more in some directions
 
 

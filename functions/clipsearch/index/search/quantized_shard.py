@@ -17,17 +17,14 @@ import numpy.typing as npt
 
 from clipsearch.index.format.quantizer import GROUP
 from clipsearch.index.reader.vector_queue import Packed
+from clipsearch.index.search import candidates
 from clipsearch.index.search.flat_shard import Found, Live, Rows, Vectors, selection_of
 
-# Candidates for a search of k, measured with `make bench-index`. A shard with only a part of the
-# photos needs nearly as many: all similar photos may be in it.
-CANDIDATES = 640
-CANDIDATES_PER_HIT = 16
-SHARE_OF_A_PART = 0.85
 FIRST_ABOVE = 4096  # a search for so many is nearly as fast as for one
-# Among the best, the share of photos that count varies. So many standard deviations are allowed
-# for; a search that finds too few compares all.
-SPREADS = 3.0
+# A candidate takes as long as eight vectors in a row, because it is anywhere in memory.
+ROWS_PER_CANDIDATE = 8
+LONGER = 4  # times as long as the list before: listing costs less than another scan
+BLOCK = 640  # vectors compared at a time, at least: 0.7 MB at 512 numbers
 # Vectors per thread, at least: waking a thread takes about 50 µs.
 WORTH_A_THREAD = 200_000
 
@@ -37,18 +34,17 @@ class QuantizedShard:
     """m vectors of packs and their rows (m,) of the catalogue, -1 for none.
 
     `by_row` (m,): the places in the order of their rows, for vectors_of.
-    `exact`: a FAISS view of `vectors` (m, d). `live`: how many of the m count. `share`: the
-    fraction of the usual candidates to use.
+    `exact`: a FAISS view of `vectors` (m, d). `scan`: finds candidates by their codes. `live`: how
+    many of the m count.
     """
 
     rows: Rows
     by_row: Rows
     vectors: npt.NDArray[np.float16]
     exact: faiss.IndexScalarQuantizer
-    refined: faiss.IndexRefine
-    parts: tuple[object, ...]  # keeps the parts of `refined` alive; it does not own them
+    scan: faiss.IndexPreTransform
+    parts: tuple[object, ...]  # keeps the parts of `scan` alive; it does not own them
     live: int
-    share: float = 1.0
     selection: faiss.SearchParameters | None = None
 
     @property
@@ -78,32 +74,58 @@ class QuantizedShard:
 
     def nearly_best(self, query: Vectors, k: int, live: Live) -> Found:
         """Like best(), with the same scores, but may miss some of the best."""
-        faiss.omp_set_num_threads(1)
-        wanted, candidates = self._wanted(k)
-        if not self.scans(k):
-            return self.best(query, k)
-        parameters = faiss.IndexRefineSearchParameters()
-        parameters.k_factor = candidates / wanted
-        scores, places = self.refined.search(query[None], wanted, params=parameters)
-        rows = self.rows[places[0]]
-        counts = (rows >= 0) & live[rows] & (places[0] >= 0)
-        if np.count_nonzero(counts) < min(k, self.live):
-            return self.best(query, k)  # too many candidates were dead
-        return scores[0][counts][:k], rows[counts][:k]
+        faiss.omp_set_num_threads(1)  # see FlatShard.best
+        number = candidates.first_number(k)
+        most = max(number, candidates.MOST)
+        places, reach, compared = np.zeros(0, np.int64), 0, 0
+        scores, ranks = np.zeros(0, np.float32), np.zeros(0, np.int64)
+        while True:
+            if number > self.live // ROWS_PER_CANDIDATE or reach > len(self.rows) // 2:
+                return self.best(query, k)  # as fast from here on
+            if number > len(places):
+                reach = max(LONGER * reach, number * len(self.rows) // self.live)
+                places = self._longer(places, query, reach, live)
+                continue
+            found, order = self._compared(query, places[compared:number], k)
+            scores, ranks = np.append(scores, found), np.append(ranks, compared + order)
+            best = np.argsort(-scores, kind="stable")[:k]
+            scores, ranks, compared = scores[best], ranks[best], number
+            if candidates.are_enough(ranks, number) or 2 * number > most:
+                return scores, self.rows[places[ranks]]
+            number *= 2
 
     def scans(self, k: int) -> bool:
-        """Whether nearly_best(k) uses codes. With few live vectors, an exact search is faster.
+        """Whether nearly_best(k) uses codes. With few live vectors, an exact search is faster."""
+        return candidates.first_number(k) <= self.live // ROWS_PER_CANDIDATE
 
-        A candidate takes as long as eight vectors in a row, because it is anywhere in memory.
+    def _longer(self, places: Rows, query: Vectors, reach: int, live: Live) -> Rows:
+        """The list `places` of candidates, and those after it, of the best `reach` by their codes.
+
+        It has only those that count. Equal codes come in any order, so two lists of different
+        lengths do not begin alike.
         """
-        return self._wanted(k)[1] <= self.live // 8
+        listed = self.scan.search(query[None], min(reach, len(self.rows)))[1][0]
+        listed = listed[listed >= 0]
+        rows = self.rows[listed]
+        listed = listed[(rows >= 0) & live[rows]]
+        if len(places):
+            listed = listed[~np.isin(listed, places, kind="table")]
+        return np.append(places, listed)
 
-    def _wanted(self, k: int) -> tuple[int, int]:
-        """The number of results to request so that about `k` are live, and of candidates."""
-        total = len(self.rows)
-        margin = k + SPREADS * k**0.5
-        wanted = min(total, k + int(margin * (total - self.live) / max(1, self.live)))
-        return wanted, int(self.share * max(CANDIDATES, CANDIDATES_PER_HIT * wanted))
+    def _compared(self, query: Vectors, places: Rows, k: int) -> Found:
+        """Scores (j,), as of best(), and indices (j,) of `places`: the best k of each block."""
+        size = min(len(places), max(BLOCK, 4 * k))
+        block = np.empty((size, self.dimension), np.float16)
+        seen, scores, indices = _seen_as_index(block), [], []
+        for begin in range(0, len(places), size):
+            part = places[begin : begin + size]
+            # With "clip", NumPy needs no second copy.
+            np.take(self.vectors, part, axis=0, out=block[: len(part)], mode="clip")
+            seen.ntotal = len(part)
+            found, order = seen.search(query[None], min(k, len(part)))
+            scores.append(found[0])
+            indices.append(begin + order[0])
+        return np.concatenate(scores), np.concatenate(indices)
 
     def above(self, query: Vectors, bound: float) -> Found:
         """Scores (j,) and rows (j,) of all that count with a score above `bound`.
@@ -137,27 +159,24 @@ def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:
     """Split into up to `threads` shards of WORTH_A_THREAD or more vectors (at least one shard)."""
     count = max(1, min(threads, len(packed.rows) // WORTH_A_THREAD))
     ends = np.linspace(0, len(packed.rows), count + 1).astype(int).tolist()
-    share = SHARE_OF_A_PART if count > 1 else 1.0
     with ThreadPoolExecutor(count, "clipsearch-quantized") as pool:
         parts = [slice(begin, end) for begin, end in itertools.pairwise(ends)]
-        return list(pool.map(lambda part: _shard(packed, part, share), parts))
+        return list(pool.map(lambda part: _shard(packed, part), parts))
 
 
-def _shard(packed: Packed, part: slice, share: float) -> QuantizedShard:
+def _shard(packed: Packed, part: slice) -> QuantizedShard:
     vectors, rows = packed.vectors[part], packed.rows[part]
     exact = _seen_as_index(vectors)
     basis, points = packed.quantizer.for_queries()
-    turn, scan = _turn(basis), _scan(points, packed.codes[part])
-    base = faiss.IndexPreTransform(turn, scan)
+    turn, codes = _turn(basis), _coded(points, packed.codes[part])
     return QuantizedShard(
         rows=rows,
         by_row=np.argsort(rows, kind="stable"),  # fast: they are nearly sorted
         vectors=vectors,
         exact=exact,
-        refined=faiss.IndexRefine(base, exact),
-        parts=(base, turn, scan),
+        scan=faiss.IndexPreTransform(turn, codes),
+        parts=(turn, codes),
         live=len(rows),
-        share=share,
     )
 
 
@@ -179,7 +198,7 @@ def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
     index.ntotal = len(codes)
 
 
-def _scan(points: Vectors, codes: npt.NDArray[np.uint8]) -> Any:
+def _coded(points: Vectors, codes: npt.NDArray[np.uint8]) -> Any:
     """The FAISS index that scans `codes` for candidates."""
     index = faiss.IndexPQ(len(points) * GROUP, len(points), 4, faiss.METRIC_INNER_PRODUCT)
     faiss.copy_array_to_vector(points.reshape(-1), index.pq.centroids)
