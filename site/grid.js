@@ -2,7 +2,7 @@
 // before they load, so nothing moves.
 
 const FALLBACK = 4 / 3; // of a photo whose size is unknown
-const NARROWEST = 0.35; // width / height of a place; a narrower photo has margins
+const NARROWEST = 0.3; // width / height of a place; a narrower photo has margins
 const HIGHEST = 2; // rows, for a row that few photos cannot fill
 
 // CSS pixels between photos, and the height that rows should have: so low that a thumbnail of 480

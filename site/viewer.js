@@ -105,7 +105,7 @@ function showDetails(result) {
     Folder: result.name.slice(0, cut),
     Taken: day(result, { dateStyle: "full", timeStyle: "short" }),
     Added: result.uploaded && new Date(result.uploaded).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }),
-    Size: result.width && `${result.width} × ${result.height} · ${megapixels.toFixed(1)} megapixels`,
+    Size: result.width && `${result.width} × ${result.height}${megapixels < 0.1 ? "" : ` · ${megapixels.toFixed(1)} megapixels`}`,
     File: [result.format?.toUpperCase(), result.bytes && size(result.bytes)].filter(Boolean).join(" · "),
     Place: where && `${where.latitude.toFixed(4)}, ${where.longitude.toFixed(4)}`,
     Match: result.confidence?.toFixed(2),
