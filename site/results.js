@@ -175,10 +175,12 @@ export function snapshot() {
 
 // --- cards
 
+const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
+
 // A date as the photographer's clock showed it, without this browser's time zone.
-export function day(result, style = { dateStyle: "medium" }) {
+export function day(result, format = DAY) {
   const taken = result.taken?.slice(0, 19);
-  return taken ? new Date(`${taken}Z`).toLocaleString("en", { ...style, timeZone: "UTC" }) : "";
+  return taken ? format.format(new Date(`${taken}Z`)) : "";
 }
 
 // Shows the thumbnail, or the photo if the thumbnail fails to load.
