@@ -86,7 +86,10 @@ def _save(page: Page, path: Path) -> None:
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(1000)  # photos are decoded and painted after they came
     with Image.open(io.BytesIO(page.screenshot())) as image:
-        image.convert("RGB").quantize(256).save(path, optimize=True)
+        colours = image.convert("RGB")
+        palette = colours.quantize(256, kmeans=2)
+        dithered = colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        dithered.save(path, optimize=True)
 
 
 def main() -> int:
