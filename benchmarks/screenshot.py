@@ -87,7 +87,7 @@ def _save(page: Page, path: Path) -> None:
     page.wait_for_timeout(1000)  # photos are decoded and painted after they came
     with Image.open(io.BytesIO(page.screenshot())) as image:
         colours = image.convert("RGB")
-        palette = colours.quantize(256, kmeans=2)
+        palette = colours.quantize(256, Image.Quantize.MAXCOVERAGE)
         dithered = colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
         dithered.save(path, optimize=True)
 
