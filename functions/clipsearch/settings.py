@@ -21,6 +21,7 @@ PREFIX = "CLIPSEARCH_"
 BUCKET_FORM = "gs://BUCKET, gs://BUCKET/PREFIX or file:///ABSOLUTE/FOLDER"
 TOPIC_FORM = "projects/PROJECT/topics/TOPIC"
 OWN_PAGE = "page"  # relative to /, if search serves the page itself
+ROWS = ("memory", "bucket", "auto")  # where the rows of packs are while search runs
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
@@ -46,6 +47,7 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_RATE_PER_MINUTE": "0",
     "CLIPSEARCH_PROXIES": "1",
     "CLIPSEARCH_PREVIEWS": "0",
+    "CLIPSEARCH_ROWS": "memory",
     "CLIPSEARCH_TOPIC": "",
     "CLIPSEARCH_DEAD_LETTERS": "",
     "GOOGLE_CLOUD_PROJECT": "",
@@ -81,6 +83,7 @@ class Settings:
     rate_per_minute: int = 0
     proxies: int = 1
     previews: bool = False
+    rows: str = "memory"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -112,6 +115,7 @@ class Settings:
             rate_per_minute=_whole(values, "CLIPSEARCH_RATE_PER_MINUTE", 1_000_000),
             proxies=_whole(values, "CLIPSEARCH_PROXIES", 9),
             previews=_switch(values, "CLIPSEARCH_PREVIEWS"),
+            rows=_rows(values),
         )
         _refuse_writing_among_photos(photos, "CLIPSEARCH_INDEX", settings.index)
         _refuse_writing_among_photos(photos, "CLIPSEARCH_THUMBNAILS", settings.thumbnails)
@@ -220,6 +224,13 @@ def _switch(values: Mapping[str, str | None], name: str) -> bool:
     if value not in ("0", "1"):
         raise SettingsError(name, value, "1 (yes) or 0 (no)")
     return value == "1"
+
+
+def _rows(values: Mapping[str, str | None]) -> str:
+    value = values["CLIPSEARCH_ROWS"] or SETTINGS["CLIPSEARCH_ROWS"] or ""
+    if value not in ROWS:
+        raise SettingsError("CLIPSEARCH_ROWS", value, " or ".join(map(repr, ROWS)))
+    return value
 
 
 def _share(values: Mapping[str, str | None], name: str) -> float:

@@ -138,9 +138,7 @@ def _is_encoded(name: str, encoding: str | None) -> bool:
             raise ObjectUnreadable(name, reason)
 
 
-def _expanded(
-    name: str, data: bytes, start: int, most: int | None, is_cut: bool = False
-) -> bytes:
+def _expanded(name: str, data: bytes, start: int, most: int | None, is_cut: bool = False) -> bytes:
     """`data` decompressed, from `start`. Holds at most `most` bytes (plus one) of the result.
 
     Raises ObjectTooLarge if there are more, or leaves them out if `is_cut`."""
