@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 EXPORT := .venv-export
 SCAN   := .venv-scan
+ENGINE := .venv-engine
 CLI    := $(VENV)/bin/python -m cli
 LOCK   := .venv-lock
 ARGS   ?=
@@ -27,7 +28,8 @@ export BASE TAG TOOL
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco demo-upload export test test-export test-models check scan format lock demo-model evaluate-demo \
+.PHONY: help run coco demo-upload export test test-engine test-export test-models check scan format lock demo-model \
+	evaluate-demo bench-engine \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
 	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
@@ -70,7 +72,11 @@ status: $(VENV)/.made ## print the state of the index [URL=http://127.0.0.1:8081
 	@$(CLI) status $${URL:+"$$URL"}
 
 test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
-	$(VENV)/bin/python -m pytest --ignore=tests/export --ignore=tests/image -n auto --dist worksteal $(ARGS)
+	$(VENV)/bin/python -m pytest --ignore=tests/export --ignore=tests/image \
+	  --ignore=tests/engine/lance -n auto --dist worksteal $(ARGS)
+
+test-engine: $(ENGINE)/.made ## run the tests of the mirror in Lance (an environment of 1 GB) [ARGS=…]
+	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
@@ -111,6 +117,8 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 	$(COMPILE) model_export/requirements.in -o model_export/requirements.txt -c requirements.txt $(ARGS)
 	$(COMPILE) packaging/image/requirements.in -o packaging/image/requirements.txt \
 	  -c requirements.txt $(ARGS)
+	$(COMPILE) functions/clipsearch/engine/requirements.in -o functions/clipsearch/engine/requirements.txt \
+	  -c requirements.txt $(ARGS)
 	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
 	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
 	@# Fails without wheels for the cloud's Python (terraform/*.tf): it builds nothing from source.
@@ -138,6 +146,9 @@ bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 
 bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
+
+bench-engine: $(ENGINE)/.made ## measure search in the mirror; 10 minutes and 3 GB of disk [ARGS="--photos 4000000"]
+	@$(ENGINE)/bin/python -m benchmarks.engine $(ARGS)
 
 bench-matching: $(VENV)/.dev ## measure how well matches are told from others; 2 minutes [ARGS="--photos 12000"]
 	@$(VENV)/bin/python -m benchmarks.matching $(ARGS)
@@ -173,7 +184,7 @@ screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make r
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) $(SCAN) $(LOCK) .image build terraform/.build \
+	rm -rf $(VENV) $(EXPORT) $(SCAN) $(ENGINE) $(LOCK) .image build terraform/.build \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -189,6 +200,10 @@ $(VENV)/.dev: $(VENV)/.made requirements.txt
 # Its own environment: checkov needs many packages, and older ones than ours.
 $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
+
+# Its own environment: Arrow and Lance are large, and only a mirror needs them.
+$(ENGINE)/.made: requirements.txt functions/clipsearch/engine/requirements.txt
+	$(call environment,$(ENGINE),-r requirements.txt -r functions/clipsearch/engine/requirements.txt)
 
 $(LOCK)/.made: Makefile
 	$(call environment,$(LOCK),uv==0.13.9)

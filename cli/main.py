@@ -24,6 +24,7 @@ COMMANDS = {
     "duplicates": "cli.duplicates.options",
     "reconcile": "cli.reconcile.options",
     "switch": "cli.switch.options",
+    "mirror": "cli.mirror.options",
     "copy-index": "cli.copy_index.options",
     "upload": "cli.upload.options",
     "coco": "cli.coco.options",
