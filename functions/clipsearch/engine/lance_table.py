@@ -30,9 +30,10 @@ LEAST_INDEXED = 10_000
 NUMBERS_PER_BYTE = 4  # of a vector, in its code
 VECTORS_PER_PARTITION = 64  # that are looked at to find its centre
 TRAIN_AGAIN = 4  # when there are so many times the photos: then twice the partitions are right
-PROBED = 0.1  # the share of the partitions that a search reads
+# Partitions that a search reads: two requests each, if they are not in memory.
+PROBED = 96
 LEAST_PARTITIONS = 8
-COMPARED = 400  # rows of candidates that a search reads, at most a request each
+COMPARED = 240  # rows of candidates that a search reads: a request each
 RETRIES = 50  # of a merge, after another writer was first
 OLD = timedelta(hours=12)  # versions of the table that no search reads any more
 # Bytes of the index in memory: at 512 numbers 136 a photo, and what is not there is read again.
@@ -93,7 +94,7 @@ class LanceTable:
                 "q": query.astype(np.float16),
                 "k": k,
                 "metric": "dot",
-                "nprobes": math.ceil(PROBED * partitions_for(_trained_for(dataset))),
+                "nprobes": PROBED,
                 "refine_factor": math.ceil(COMPARED / k),
             }
             entries, vectors = entries_of(dataset.to_table(nearest=nearest))
