@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "cli.status",
     "duplicates": "cli.duplicates.options",
     "reconcile": "cli.reconcile.options",
+    "embed": "cli.embed.options",
     "switch": "cli.switch.options",
     "copy-index": "cli.copy_index.options",
     "upload": "cli.upload.options",
