@@ -29,7 +29,7 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco demo-upload embed export test test-embed test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-embed bench-embed-scale bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
+	evaluate golden bench bench-cold bench-embed bench-embed-scale bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
 	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
 
@@ -145,6 +145,9 @@ golden: $(EXPORT)/.made ## write tests/golden again from the reference implement
 
 bench: $(EXPORT)/.made ## compare the whole system with the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
 	@$(EXPORT)/bin/python -m benchmarks.system $(ARGS)
+
+bench-cold: $(EXPORT)/.made ## draw the phases from the start of search to its first answer; 1 minute [ARGS="--starts 20"]
+	@$(EXPORT)/bin/python -m benchmarks.cold $(ARGS)
 
 bench-embed: $(BEAM)/.made ## compare embed on Beam with reconcile: core-seconds, memory, equality [ARGS="--photos 5000"]
 	@$(BEAM)/bin/python -m benchmarks.embed $(ARGS)
