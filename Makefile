@@ -5,6 +5,7 @@ VENV   := .venv
 EXPORT := .venv-export
 SCAN   := .venv-scan
 ENGINE := .venv-engine
+BEAM   := .venv-embed
 CLI    := $(VENV)/bin/python -m cli
 LOCK   := .venv-lock
 ARGS   ?=
@@ -28,9 +29,8 @@ export BASE TAG TOOL
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco demo-upload export test test-engine test-export test-models check scan format lock demo-model \
-	evaluate-demo bench-engine \
-	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
+.PHONY: help run coco demo-upload embed export test test-embed test-engine test-export test-models check scan format lock demo-model evaluate-demo \
+	evaluate golden bench bench-cold bench-embed bench-embed-scale bench-encoder bench-engine bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
 	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
 
@@ -63,6 +63,10 @@ reconcile: $(VENV)/.made ## repair the index by comparing it with the photos [PL
 	@$(CLI) reconcile $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
 	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${PLAN:+--plan} $(ARGS)
 
+embed: $(BEAM)/.made ## index millions of photos with many processes or machines [PLAN=1] [PHOTOS=…] [INDEX=…] [ARGS="--workers 4"]
+	@$(BEAM)/bin/python -m cli embed $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
+	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${SPACE:+--space "$$SPACE"} $${PLAN:+--plan} $(ARGS)
+
 switch: $(VENV)/.made ## make another model current [SPACE=…] [CAPTIONS=coco.json] [PREFIX=…] [PLAN=1] [INDEX=…] [ARGS=--back]
 	@$(CLI) switch $${PHOTOS:+--photos "$$PHOTOS"} $${INDEX:+--index "$$INDEX"} \
 	  $${THUMBNAILS:+--thumbnails "$$THUMBNAILS"} $${CAPTIONS:+--captions "$$CAPTIONS"} \
@@ -72,8 +76,9 @@ status: $(VENV)/.made ## print the state of the index [URL=http://127.0.0.1:8081
 	@$(CLI) status $${URL:+"$$URL"}
 
 test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
-	$(VENV)/bin/python -m pytest --ignore=tests/export --ignore=tests/image \
-	  --ignore=tests/engine/lance -n auto --dist worksteal $(ARGS)
+	$(VENV)/bin/python -m pytest --ignore=tests/export --ignore=tests/image --ignore=tests/beam \
+	  --ignore=tests/engine/lance \
+	  -n auto --dist worksteal $(ARGS)
 
 test-engine: $(ENGINE)/.made ## run the tests of the mirror in Lance (an environment of 1 GB) [ARGS=…]
 	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
@@ -83,6 +88,10 @@ test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (
 
 test-image: $(VENV)/.dev ## build the container image and check it: buildah, debootstrap, root; minutes, 3 GB of disk [ARGS=…]
 	$(VENV)/bin/python -m pytest -n 0 tests/image $(ARGS)
+
+test-embed: $(BEAM)/.made ## run the tests of the pipeline on Apache Beam, and of decoding and encoding beside it [ARGS=…]
+	$(BEAM)/bin/python -m pytest tests/beam tests/images/test_preprocess.py \
+	  tests/encoder/test_encoder.py $(ARGS)
 
 test-models: $(EXPORT)/.made ## compare models of full size with PyTorch, one at a time; minutes, 16 GB [MODEL=siglip-base]
 	$(EXPORT)/bin/python -m pytest -n 0 tests/export/full_size.py $${MODEL:+-k "$$MODEL"} $(ARGS)
@@ -121,6 +130,9 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 	  -c requirements.txt $(ARGS)
 	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
 	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
+	@# Without constraints: Beam needs an older protobuf than ours. Everything else must agree.
+	$(COMPILE) functions/requirements.in cli/requirements.in cli/embed/requirements.in \
+	  --override cli/embed/overrides.txt -o cli/embed/requirements.txt $(ARGS)
 	@# Fails without wheels for the cloud's Python (terraform/*.tf): it builds nothing from source.
 	$(LOCK)/bin/uv pip compile --quiet --no-deps --only-binary :all: --python-version 3.13 \
 	  --python-platform x86_64-manylinux_2_28 functions/requirements.txt >/dev/null
@@ -140,6 +152,15 @@ golden: $(EXPORT)/.made ## write tests/golden again from the reference implement
 
 bench: $(EXPORT)/.made ## compare the whole system with the original design; 10 minutes [ARGS="--photos 10000 --seconds 2"]
 	@$(EXPORT)/bin/python -m benchmarks.system $(ARGS)
+
+bench-cold: $(EXPORT)/.made ## draw the phases from the start of search to its first answer; 1 minute [ARGS="--starts 20"]
+	@$(EXPORT)/bin/python -m benchmarks.cold $(ARGS)
+
+bench-embed: $(BEAM)/.made ## compare embed on Beam with reconcile: core-seconds, memory, equality [ARGS="--photos 5000"]
+	@$(BEAM)/bin/python -m benchmarks.embed $(ARGS)
+
+bench-embed-scale: $(BEAM)/.made ## measure embed's memory with simulated photos (Linux) [ARGS="--photos 1000000 --workers 2"]
+	@$(BEAM)/bin/python -m benchmarks.embed_scale $(ARGS)
 
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m benchmarks.encoder $(ARGS)
@@ -184,7 +205,7 @@ screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make r
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) $(SCAN) $(ENGINE) $(LOCK) .image build terraform/.build \
+	rm -rf $(VENV) $(EXPORT) $(SCAN) $(BEAM) $(ENGINE) $(LOCK) .image build terraform/.build \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -204,6 +225,9 @@ $(SCAN)/.made: terraform/tests/requirements.txt
 # Its own environment: Arrow and Lance are large, and only a mirror needs them.
 $(ENGINE)/.made: requirements.txt functions/clipsearch/engine/requirements.txt
 	$(call environment,$(ENGINE),-r requirements.txt -r functions/clipsearch/engine/requirements.txt)
+# Apache Beam asks for an older Pillow (cli/embed/overrides.txt). The lock is whole, so --no-deps.
+$(BEAM)/.made: cli/embed/requirements.txt
+	$(call environment,$(BEAM),--no-deps -r cli/embed/requirements.txt)
 
 $(LOCK)/.made: Makefile
 	$(call environment,$(LOCK),uv==0.13.9)

@@ -104,7 +104,7 @@ def ours(folder: Path) -> tuple[Encode, Encode]:
 
     def encode_images(photos: list[bytes]) -> Any:
         if len(photos) == 1:
-            return encoder.encode_image([decode(photos[0])])
+            return encoder.encode_image([encoder.square(photos[0])])
         return of_many.encode_image(list(pool.map(decode, photos)))
 
     return lambda text: encoder.encode_text([text]).vectors, encode_images

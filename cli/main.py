@@ -23,6 +23,7 @@ COMMANDS = {
     "status": "cli.status",
     "duplicates": "cli.duplicates.options",
     "reconcile": "cli.reconcile.options",
+    "embed": "cli.embed.options",
     "switch": "cli.switch.options",
     "mirror": "cli.mirror.options",
     "copy-index": "cli.copy_index.options",

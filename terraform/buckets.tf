@@ -6,7 +6,7 @@ locals {
   photos_bucket     = local.has_photos_bucket ? data.google_storage_bucket.photos[0].name : google_storage_bucket.photos[0].name
   photos_location   = local.has_photos_bucket ? data.google_storage_bucket.photos[0].location : google_storage_bucket.photos[0].location
   # buckets that Terraform, a build or a function writes to
-  written_buckets = [for kind in ["index", "thumbnails", "site", "source"] : "${var.project}-${var.name}-${kind}"]
+  written_buckets = [for kind in ["index", "thumbnails", "site", "source", "staging"] : "${var.project}-${var.name}-${kind}"]
 }
 
 data "google_storage_bucket" "photos" {

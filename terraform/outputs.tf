@@ -3,6 +3,20 @@ output "api_url" {
   value       = local.search_url
 }
 
+output "bulk_command" {
+  description = "With bulk = true, the command that indexes all photos with at most 50 machines. Add --plan to see its cost first. docs/bulk.md builds IMAGE."
+  value = var.bulk ? join(" ", [
+    "clipsearch embed --runner dataflow --workers 50",
+    "--photos gs://${local.photos_bucket}",
+    "--index gs://${google_storage_bucket.index.name}",
+    "--thumbnails gs://${google_storage_bucket.thumbnails.name}",
+    "--project ${var.project} --region ${var.region}",
+    "--staging gs://${google_storage_bucket.staging[0].name}",
+    "--account ${google_service_account.bulk[0].email}",
+    "--image IMAGE",
+  ]) : ""
+}
+
 output "dead_letters" {
   description = "The subscription that keeps events that were given up, for 31 days."
   value       = google_pubsub_subscription.dead_letters.id

@@ -41,6 +41,13 @@ variable "budget" {
   }
 }
 
+variable "bulk" {
+  description = "true: prepare the project for clipsearch embed on Dataflow, which indexes millions of photos with many machines. It costs nothing until you run the command."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "bundle" {
   description = "The folder of the model's bundle (model.json and its files), written by `make export`. Empty: the demo model of this repository. Another folder becomes the current model at once, although its index is empty; docs/deploy.md changes the model without a gap. The previous model stays in the bucket."
   type        = string

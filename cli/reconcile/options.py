@@ -33,7 +33,7 @@ class Options:
     want: Want
 
 
-def _bucket_option(name: str) -> Callable[[Any], Any]:
+def bucket_option(name: str) -> Callable[[Any], Any]:
     help_ = f"gs://BUCKET[/PREFIX] or a folder.  [default: {PREFIX}{name.upper()}]"
     return click.option(f"--{name}", help=help_, shell_complete=complete_folders)
 
@@ -42,9 +42,9 @@ def _bucket_option(name: str) -> Callable[[Any], Any]:
     short_help="Make the index equal to the photos bucket.",
     epilog="Example: clipsearch reconcile --plan",
 )
-@_bucket_option("photos")
-@_bucket_option("index")
-@_bucket_option("thumbnails")
+@bucket_option("photos")
+@bucket_option("index")
+@bucket_option("thumbnails")
 @click.option("--space", help="Of the model to use.  [default: the current one]")
 @click.option("--plan", is_flag=True, help="Print what there is to do, and do nothing.")
 @click.option("--empty", is_flag=True, help="Allow the removal of all photos.")

@@ -121,7 +121,7 @@ def _estimate(plan: Plan, seconds: float) -> list[str]:
     here = n * seconds
     run, storage = _dollars(plan, seconds)
     return [
-        f"here: {n:,} x {1000 * seconds:.0f} ms = {_duration(here)} with {cpus()} cores, "
+        f"here: {n:,} x {1000 * seconds:.0f} ms = {duration(here)} with {cpus()} cores, "
         f"measured on {measured} of them",
         f"in the cloud: ${run + storage:,.4f} before the free tier, if an instance of {VCPUS} vCPU "
         f"and {GIBS} GiB is as fast as this machine",
@@ -150,7 +150,8 @@ def _download(size: int) -> str:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Such as "45 s", "12 min" or "3.4 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

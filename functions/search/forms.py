@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from clipsearch.images.decode import MAX_BYTES
+from clipsearch.images.limits import MAX_BYTES
 from search import resources
 from search.http.form import check_content_type, parse_form
 

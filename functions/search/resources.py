@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from clipsearch.cpus import cpus
-from clipsearch.images.decode import MAX_BYTES
+from clipsearch.images.limits import MAX_BYTES
 from clipsearch.images.memory import memory_limit
 from clipsearch.settings import Settings
 from search.engine.timing import Timing

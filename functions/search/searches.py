@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clipsearch.errors import NotReady
-from clipsearch.images.decode import MAX_BYTES
+from clipsearch.images.limits import MAX_BYTES
 from search import resources
 from search.engine.errors import detail_of
 from search.engine.query import Query

@@ -63,6 +63,7 @@ def test_ratios_say_how_many_times_better_ours_is():
             "text_p50": 10,
             "throughput": 10,
             "throughput_picture": 10,
+            "picture_p99": 10,
             "memory": 5,
             "ingest": 5,
             "ingest_reconcile": 3,
@@ -121,6 +122,7 @@ def test_what_was_disturbed_all_the_time_is_marked():
         ["32", "picture"],
         ["start", "to"],
         ["pictures/s", "per"],
+        ["a", "picture,"],
     ]
     assert any(line.startswith("(busy): other processes used the machine") for line in lines)
 

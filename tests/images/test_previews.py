@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms, ImageStat
 from PIL.JpegImagePlugin import JpegImageFile
@@ -17,6 +18,8 @@ from clipsearch.index.format.previews import THUMBNAIL_PIXELS
 from model_export.samples import texture
 from tests.images.profiles import swapped_profile
 from tests.support.pictures import encoded, turning
+
+pillow_heif.register_heif_opener()  # for writing
 
 
 def preview_of(data: bytes) -> Image.Image:

@@ -55,11 +55,10 @@ def test_an_answer_has_as_many_bytes(empty_gallery, photos, client_of):
 def test_a_log_line_has_as_many_bytes(client, caplog, monkeypatch):
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
     caplog.set_level(logging.INFO)
-    caplog.handler.setFormatter(telemetry.CloudFormatter())
     trace = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
     client.get("/?q=blue", headers=trace)
     [line] = [
-        caplog.handler.format(record)
+        telemetry.CloudFormatter().format(record)
         for record in caplog.records
         if getattr(record, "fields", {}).get("kind") == "request"
     ]

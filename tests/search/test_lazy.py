@@ -60,6 +60,7 @@ def test_a_search_loads_what_health_does_not(gallery):
     assert statuses == [200]
     assert {"faiss", "numpy", "onnxruntime", "tokenizers"} <= modules
     assert "PIL" not in modules
+    assert "clipsearch.images.decode" not in modules
 
 
 AT_ONCE = """

@@ -135,9 +135,9 @@ def test_each_picture_is_decoded_once_and_each_label_encoded_once(model_client, 
     classify(model_client, png("red"), "red", "blue")
     decoded, encoded = [], []
     encoder = sys.modules["clipsearch.model.encoder"].Encoder
-    decode, encode_text = encoder.decode, encoder.encode_text
+    decode, encode_text = encoder.square, encoder.encode_text
     monkeypatch.setattr(
-        encoder, "decode", lambda self, data: decoded.append(data) or decode(self, data)
+        encoder, "square", lambda self, data: decoded.append(data) or decode(self, data)
     )
     monkeypatch.setattr(
         encoder,

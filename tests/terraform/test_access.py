@@ -14,6 +14,13 @@ GRANTS = {
         "roles/logging.logWriter",
         "roles/storage.objectViewer",
     },
+    "bulk": {
+        "roles/artifactregistry.reader",
+        "roles/dataflow.worker",
+        "roles/storage.objectCreator",
+        "roles/storage.objectUser",
+        "roles/storage.objectViewer",
+    },
     "ingest": {
         "roles/pubsub.publisher",
         "roles/storage.objectCreator",
@@ -45,6 +52,7 @@ def test_roles_for_the_whole_project_are_few_and_conditional_where_they_read(
     assert {name: body["role"] for name, body in project.items()} == {
         "build_reads_upload": "roles/storage.objectViewer",
         "build_writes_log": "roles/logging.logWriter",
+        "bulk_works": "roles/dataflow.worker",
         "eventarc_agent": "roles/eventarc.serviceAgent",
         "storage_agent": "roles/pubsub.publisher",
         "trigger_receives": "roles/eventarc.eventReceiver",
@@ -153,6 +161,7 @@ def test_buckets_that_nobody_reads_from_outside_can_never_become_public(
         "photos": as_chosen,
         "site": '${local.has_public_page ? "inherited" : "enforced"}',
         "source": "enforced",
+        "staging": "enforced",
         "thumbnails": as_chosen,
     }
     for name, bucket in configuration.all("google_storage_bucket").items():
@@ -175,7 +184,10 @@ def test_what_can_be_made_again_is_not_kept_after_it_was_deleted(
 
 def test_nothing_writes_to_the_bucket_that_triggers(configuration: Configuration) -> None:
     writes = [g for g in configuration.grants() if g["role"].endswith(WRITING)]
-    assert {grant["address"].split(".")[1]: grant["bucket"] for grant in writes} == {
+    found = {grant["address"].split(".")[1]: grant for grant in writes}
+    assert "photos" not in str(found.pop("bulk_writes")["for_each"])
+    assert {name: grant["bucket"] for name, grant in found.items()} == {
+        "bulk_creates": "${google_storage_bucket.index.name}",
         "ingest_adds_pointers": "${google_storage_bucket.index.name}",
         "ingest_writes_index": "${google_storage_bucket.index.name}",
         "ingest_writes_thumbnails": "${google_storage_bucket.thumbnails.name}",
@@ -223,6 +235,8 @@ def test_ingest_may_write_no_model(configuration: Configuration) -> None:
             f'{is_object} && resource.name.startsWith("{below}{FOLDER}")',
         ),
     }
+    ours = grants["ingest_writes_index"]["condition"]
+    assert grants["bulk_creates"]["condition"] == ours  # it decodes the same files
     # lists are rights on the bucket, which no condition on objects gives
     assert grants["ingest_reads_index"]["role"] == "roles/storage.objectViewer"
     assert "condition" not in grants["ingest_reads_index"]

@@ -107,6 +107,7 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
     assert triggers_as == {"${google_service_account.trigger.email}"}
     assert set(configuration.all("google_service_account")) == {
         "build",
+        "bulk",
         "ingest",
         "search",
         "stopper",

@@ -55,7 +55,7 @@ class Deployment:
         assert answer.status_code == 200, answer.text
         results = answer.json()["results"]
         # newer versions show near-duplicates as one result
-        return {name for r in results for name in (r["name"], *r.get("also", ()))}
+        return {photo["name"] for r in results for photo in (r, *r.get("also", ()))}
 
     def wait_until_both_find_all(self) -> None:
         for search in ("old search", "new search"):

@@ -6,7 +6,6 @@ machine (no memory, a missing library) pass through unchanged, so that the calle
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 from clipsearch.errors import PhotoTooLarge, UnreadablePhoto
 from clipsearch.images import avif_and_heic, colour, jpeg, png, tiff, webp_gif_bmp
 from clipsearch.images.kinds import format_of
+from clipsearch.images.limits import MAX_BYTES as MAX_BYTES
+from clipsearch.images.limits import MAX_PIXELS as MAX_PIXELS
 from clipsearch.images.memory import decoders_budget
 from clipsearch.images.picture import Header, Pixels
 from clipsearch.images.preprocess import (
@@ -27,6 +28,7 @@ from clipsearch.images.preprocess import (
     to_rgb,
 )
 from clipsearch.images.raster import Raster, Target, resized, resizing_memory
+from clipsearch.images.reasons import reason_of
 from clipsearch.images.thumbnails import thumbnail_target
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 # Increase this when more photos can be read: failures of a lower number are retried.
 DECODER = 2
 
-MAX_BYTES = 20_000_000
-MAX_PIXELS = 8192 * 6144  # phones with "50 megapixels" take 8160 x 6144
 # Peak bytes of one decode, without the file. WebP and AVIF reach it before MAX_PIXELS. HEIC may use
 # more, because cameras take 50 megapixels in 4:2:2 with 10 bits.
 MAX_MEMORY = 400 << 20
@@ -81,11 +81,32 @@ def decode_photo(
     data. Pictures of more than MAX_PIXELS are rejected before decoding.
     """
     fit = Fit(image_size, resize, resample)
+    return _decode_to(_photo, data, fit, preprocessing)
+
+
+def decode_square(
+    data: bytes,
+    image_size: int,
+    preprocessing: int = PREPROCESSING,
+    resize: Resize = "crop",
+    resample: Resample = "bicubic",
+) -> Image.Image:
+    """Decode to the same `square` as decode_photo(), and raise the same, without a thumbnail.
+
+    The thumbnail takes half the time of a small photo, and a search needs none.
+    """
+    fit = Fit(image_size, resize, resample)
+    return _decode_to(_square, data, fit, preprocessing)
+
+
+def _decode_to(
+    make: Callable[[Header, Fit, int], T], data: bytes, fit: Fit, preprocessing: int
+) -> T:
     return _decode(
         data,
-        lambda kind: _read_header(kind, data, image_size, preprocessing),
+        lambda kind: _read_header(kind, data, fit.size, preprocessing),
         lambda header: header.memory,
-        lambda header: _reduced(header, header.load(), fit, preprocessing),
+        lambda header: make(header, fit, preprocessing),
     )
 
 
@@ -134,7 +155,7 @@ def _decode(
     except (MemoryError, UnreadablePhoto):
         raise
     except Exception as exc:  # decoders raise anything from OSError to struct.error and KeyError
-        raise _reason(kind, exc) from exc
+        raise reason_of(kind, exc) from exc
 
 
 def _read_header(kind: str, data: bytes, image_size: int, preprocessing: int) -> Header:
@@ -171,26 +192,6 @@ def _check(header: Header, kind: str) -> None:
         )
 
 
-def _reason(kind: str, exc: Exception) -> Exception:
-    from PIL import Image
-
-    if isinstance(exc, Image.DecompressionBombError):  # a header of more than 179 megapixels
-        return UnreadablePhoto(f"more than {MAX_PIXELS / 1e6:.1f} megapixels: {exc}")
-    if "out of memory" in str(exc):  # Pillow raises OSError for it
-        return MemoryError(str(exc))
-    return UnreadablePhoto(f"damaged or cut off {kind}{_said(exc)}")
-
-
-def _said(exc: Exception) -> str:
-    """Return the decoder's message if people can read it; Python's own messages are dropped."""
-    text = " ".join(str(exc).split())  # libheif adds line breaks
-    is_sentence = isinstance(exc, (OSError, SyntaxError, ValueError, EOFError, RuntimeError))
-    is_plain = text.isprintable() and not re.search(
-        r"b'|unpack|<\w|0x|\bNone\b|codec can't|index|driver|error -", text
-    )
-    return f": {text}" if text and is_sentence and is_plain else ""
-
-
 def _shown(header: Header, pixels: Pixels) -> tuple[Raster, int, int]:
     """The picture as people see it, with the width and height of the photo."""
     # The decoder's size may differ from the header's. If it scales, only the header has the size.
@@ -202,10 +203,10 @@ def _shown(header: Header, pixels: Pixels) -> tuple[Raster, int, int]:
     return shown, width, height
 
 
-def _reduced(header: Header, pixels: Pixels, fit: Fit, preprocessing: int) -> Photo:
-    shown, width, height = _shown(header, pixels)
+def _photo(header: Header, fit: Fit, preprocessing: int) -> Photo:
+    shown, width, height = _shown(header, header.load())
     square, small = Square(width, height, fit), thumbnail_target(width, height)
-    seen = shown if preprocessing > 1 else replace(shown, finish=to_rgb)
+    seen = _seen(shown, preprocessing)
     if square.is_cropped_first:
         [thumbnail] = resized(shown, [small])
         return Photo(square.cropped(seen), thumbnail, width, height)
@@ -214,6 +215,20 @@ def _reduced(header: Header, pixels: Pixels, fit: Fit, preprocessing: int) -> Ph
     else:
         [resized_square], [thumbnail] = resized(seen, [square.target]), resized(shown, [small])
     return Photo(resized_square.crop(square.crop), thumbnail, width, height)
+
+
+def _square(header: Header, fit: Fit, preprocessing: int) -> Image.Image:
+    shown, width, height = _shown(header, header.load())
+    square, seen = Square(width, height, fit), _seen(shown, preprocessing)
+    if square.is_cropped_first:
+        return square.cropped(seen)
+    [resized_square] = resized(seen, [square.target])
+    return resized_square.crop(square.crop)
+
+
+def _seen(shown: Raster, preprocessing: int) -> Raster:
+    """The picture as the encoder sees it."""
+    return shown if preprocessing > 1 else replace(shown, finish=to_rgb)
 
 
 def _finish(pixels: Pixels) -> Callable[[Image.Image], Image.Image]:

@@ -9,7 +9,6 @@ import hashlib
 import io
 from typing import TYPE_CHECKING
 
-from clipsearch.images.decode import decode_reduced
 from clipsearch.images.raster import Target
 from clipsearch.images.thumbnails import within
 
@@ -40,6 +39,8 @@ def make_preview(data: bytes) -> bytes:
 
     Raises as decode_photo().
     """
+    from clipsearch.images.decode import decode_reduced  # search needs only the names
+
     return encode(decode_reduced(data, preview_target))
 
 

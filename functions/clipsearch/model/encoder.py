@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from clipsearch.cpus import cpus
-from clipsearch.images.decode import Photo, decode_photo
-from clipsearch.images.preprocess import preprocess
 from clipsearch.imports import import_in_turn
 from clipsearch.model.bundle import (
     Bundle,
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from clipsearch.images.decode import Photo
+    from clipsearch.images.preprocess import Resample, Resize
     from clipsearch.storage import Bucket
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -125,14 +125,20 @@ class Encoder:
 
     def decode(self, data: bytes) -> Photo:
         """Decode a photo for this encoder. Raises PhotoTooLarge, UnreadablePhoto."""
+        from clipsearch.images.decode import decode_photo  # not for texts
+
+        return decode_photo(data, *self._steps())
+
+    def square(self, data: bytes) -> Image.Image:
+        """The `square` of decode(), in half the time. Raises the same."""
+        from clipsearch.images.decode import decode_square
+
+        return decode_square(data, *self._steps())
+
+    def _steps(self) -> tuple[int, int, Resize, Resample]:
         bundle = self.bundle
-        return decode_photo(
-            data,
-            bundle.image_size,
-            bundle.preprocessing,
-            bundle.variant.resize,
-            bundle.variant.resample,
-        )
+        variant = bundle.variant
+        return bundle.image_size, bundle.preprocessing, variant.resize, variant.resample
 
     @property
     def logit_scale(self) -> float:
@@ -187,6 +193,8 @@ class Encoder:
 
     def _encode_part(self, images: Sequence[Image.Image]) -> Floats:
         import numpy as np
+
+        from clipsearch.images.preprocess import preprocess
 
         size, variant = self.image_size, self.bundle.variant
         pixels = np.stack(

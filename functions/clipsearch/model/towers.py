@@ -86,8 +86,9 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     # Waiting threads spin only until the next operator. By default they spin on and take the cores
-    # from other requests. Without any spinning a picture takes a quarter longer.
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "200")
+    # from other requests. Without any spinning a picture takes a quarter longer. With 50 us it is
+    # slower too; with 200 as fast, but each picture of a crowd costs more CPU (docs/benchmarks.md).
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
     options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3  # errors
     # By path, because bytes would be in memory twice and take twice as long to load (measured).

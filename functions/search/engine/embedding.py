@@ -88,7 +88,7 @@ def _of_images(images: list[bytes], model: Model, timing: Timing) -> "NDArray[np
         squares = []
         for number, image in enumerate(images, 1):
             try:
-                squares.append(model.encoder.decode(image).square)
+                squares.append(model.encoder.square(image))
             except UnreadablePhoto as error:
                 if len(images) == 1:
                     raise

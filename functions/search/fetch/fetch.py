@@ -5,7 +5,7 @@ import ssl
 from urllib.parse import urljoin
 
 from clipsearch.errors import PhotoTooLarge
-from clipsearch.images.decode import MAX_BYTES
+from clipsearch.images.limits import MAX_BYTES
 from clipsearch.version import __version__
 from search.fetch import network
 from search.fetch.addresses import public

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -110,26 +110,55 @@ def pack(
     unknown. Raises StorageError and the errors of `common`. The leftovers of a killed run are
     reused or swept.
     """
+    if time.monotonic() >= deadline:
+        return None
+    found = to_pack(bucket, commit, common, exact_limit, worth_packing)
+    if found is None:
+        return None
+    packs = dict(commit.packs)
+    for name in found.segments:
+        if time.monotonic() >= deadline:
+            break
+        made = pack_segment(bucket, commit.space, name, found.path, found.quantizer)
+        if made:
+            packs[name] = made
+    following = replace(commit, packs=packs, quantizer=found.path)
+    return following if following != commit else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToPack:
+    """`segments` need a pack made with `quantizer`, the object at `path`."""
+
+    path: str
+    quantizer: Quantizer
+    segments: list[str]
+
+
+def to_pack(
+    bucket: Bucket,
+    commit: Commit,
+    common: Callable[[], Vectors | None],
+    exact_limit: int = EXACT_LIMIT,
+    worth_packing: int = WORTH_PACKING,
+) -> ToPack | None:
+    """The packs that `commit` lacks; may train a quantizer. None if it needs no packs at all.
+
+    Arguments and errors as of pack().
+    """
     if _size(commit) <= exact_limit:
         return None
     large = [name for name in commit.segments if commit.sizes.get(name, 0) >= worth_packing]
-    if not large or time.monotonic() >= deadline:
-        return None
-    found = _quantizer_for(bucket, commit, large, common)
+    found = _quantizer_for(bucket, commit, large, common) if large else None
     if found is None:
         return None
     path, quantizer = found
-    packs = dict(commit.packs)
-    for name in large:
-        if name in packs and _is_made_of(name, path, packs[name]):
-            continue
-        if time.monotonic() >= deadline:
-            break
-        made = _pack_segment(bucket, commit.space, name, path, quantizer)
-        if made:
-            packs[name] = made
-    following = replace(commit, packs=packs, quantizer=path)
-    return following if following != commit else None
+    lacking = [
+        name
+        for name in large
+        if name not in commit.packs or not _is_made_of(name, path, commit.packs[name])
+    ]
+    return ToPack(path, quantizer, lacking)
 
 
 def _quantizer_for(
@@ -178,10 +207,11 @@ def _is_made_of(segment: str, quantizer: str, pack: str) -> bool:
     return said is not None and said[:2] == (segment, quantizer_id(quantizer))
 
 
-def _pack_segment(
+def pack_segment(
     bucket: Bucket, space: str, name: str, path: str, quantizer: Quantizer
 ) -> str | None:
-    """The pack's name; None if the segment has no vectors, is damaged or was deleted."""
+    """Write the pack of the segment `name` with the quantizer at `path`; returns the pack's name.
+    None if the segment has no vectors, is damaged or was deleted."""
     try:
         entries = read_segment(bucket, space, name)
     except (DamagedObject, ObjectNotFound):
