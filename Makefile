@@ -29,7 +29,7 @@ export CHECKPOINT_DISABLE := 1
 .DEFAULT_GOAL := help
 .PHONY: help run coco demo-upload export test test-export test-models check scan format lock demo-model evaluate-demo \
 	evaluate golden bench bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
-	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
+	bench-outliers bench-page bench-peers bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
 
 help: ## list the commands
@@ -168,6 +168,9 @@ bench-stacks: $(VENV)/.dev ## measure near-duplicates: quality, and the cost at 
 
 bench-page: $(VENV)/.dev ## measure what the page weighs and how fast it is, in Chromium; 2 minutes [ARGS="--photos FOLDER"]
 	@$(VENV)/bin/python -m benchmarks.page $(ARGS)
+
+bench-peers: $(EXPORT)/.made ## measure beside other packages, each in build/peers/; half an hour, 8 GB [ARGS="--vectors FILE --only hnswlib"]
+	@$(EXPORT)/bin/python -m benchmarks.peers $(ARGS)
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080] [ARGS='--question "a cat"']
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)

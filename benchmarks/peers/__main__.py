@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from benchmarks.peers.environments import FLAWS, Environment, environments
-from benchmarks.peers.measure import Measured, Side, measure
+from benchmarks.peers.measure import COUNTS, Measured, Side, measure
 from benchmarks.peers.report import report_of, table
 from benchmarks.peers.world import make_world
 from cli import ROOT
@@ -29,6 +29,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--more-texts", type=Path, help="an .npz with more text_vectors")
     parser.add_argument("--photos", type=int, default=118_287)
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
+    parser.add_argument(
+        "--measures", nargs="+", choices=list(COUNTS), default=list(COUNTS), help="default: all"
+    )
+    parser.add_argument("--to", type=Path, default=RESULT, help="the JSON to write")
     parser.add_argument("--only", nargs="+", metavar="PEER", help="measure these peers only")
     options = parser.parse_args(arguments)
     given = make_world(options.photos, options.vectors, options.more_texts)
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
             flaws[environment.name] = flaw
     sides = [Side("ours", sys.executable)]
     sides += [Side(name, str(one.python)) for one in ready for name in one.sides]
-    measured: Measured = measure(sides, given, options.rounds)
+    measured: Measured = measure(sides, given, options.rounds, options.measures)
     report = {
         **report_of(measured),
         "cannot": {**flaws, **measured.flaws},
@@ -56,9 +60,9 @@ def main(arguments: Sequence[str]) -> int:
         "photos": options.photos,
         "rounds": options.rounds,
     }
-    RESULT.write_text(json.dumps(report, indent=1) + "\n")
+    options.to.write_text(json.dumps(report, indent=1) + "\n")
     print(table(report))
-    print(f"written to {RESULT}")
+    print(f"written to {options.to}")
     return 0
 
 

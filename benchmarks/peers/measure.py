@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ WHATS = {
 BUILDS = ("flat", "hnsw", "unum", "lance", "auto", "rclips", "clipr")
 COUNTS = {"text": 30, "picture": 10, "photos": 2, "search": 30, "answer": 20}  # in a turn
 WARM_UP = 3
-SLOW = 0.3  # seconds; a side slower than this does a quarter of the work
+SLOW = 0.05  # seconds; a side slower than this searches for fewer queries
 FIRST = ("text", "search", "answer")
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
 
@@ -56,13 +56,14 @@ class Side:
 
 @dataclass
 class Measured:
-    """By (what, side): all seconds, CPU seconds; of new processes: seconds and peaks in bytes. By
+    """By (what, side): all seconds, CPU seconds; of new processes: seconds, CPU seconds, and peaks in bytes. By
     side: recall at each effort, the effort chosen, seconds to build. `flaws`: why not, by side.
     `others`: cores that other processes used, by what."""
 
     seconds: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     cpu: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     starts: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
+    start_cpu: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     peaks: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     recalls: dict[str, list[tuple[Any, float]]] = field(default_factory=dict)
     builds: dict[str, float] = field(default_factory=dict)
@@ -116,17 +117,22 @@ class Worker:
         return json.loads(line)
 
 
-def measure(sides: Sequence[Side], given: Given, rounds: int) -> Measured:
+def measure(
+    sides: Sequence[Side], given: Given, rounds: int, whats: Collection[str] = tuple(COUNTS)
+) -> Measured:
     measured = Measured()
-    bounds = bounds_of(given)
-    sides = [side for side in sides if _is_built(side, given, measured)]
     efforts: dict[str, Any] = {}
-    for side in tqdm([one for one in sides if "search" in WHATS[one.name]], desc="recall"):
+    sides = [side for side in sides if set(WHATS[side.name]) & set(whats)]
+    if {"search", "answer"} & set(whats):
+        sides = [side for side in sides if _is_built(side, given, measured)]
+    searching = [side for side in sides if "search" in WHATS[side.name] and "search" in whats]
+    bounds = bounds_of(given) if searching else np.zeros(0, np.float32)
+    for side in tqdm(searching, desc="recall"):
         try:
             efforts[side.name] = _choose_effort(side, given, bounds, measured)
         except SideError as error:
             measured.flaws[f"{side.name}: search"] = str(error)
-    for what in COUNTS:
+    for what in [what for what in COUNTS if what in whats]:
         begin = _Load()
         _in_turns(what, sides, efforts, given, rounds, measured)
         if what in FIRST:
@@ -135,7 +141,9 @@ def measure(sides: Sequence[Side], given: Given, rounds: int) -> Measured:
     return measured
 
 
-def recall_of(rows: Sequence[Sequence[int]], queries: Vectors, vectors: Vectors, bounds: Vectors) -> float:
+def recall_of(
+    rows: Sequence[Sequence[int]], queries: Vectors, vectors: Vectors, bounds: Vectors
+) -> float:
     """The share of `rows` (q, LIMIT) whose exact score is at most EQUAL below the query's bound.
 
     A row that is named twice counts once.
@@ -182,7 +190,7 @@ def _in_turns(
     counts: dict[str, int] = {}
     try:
         for side in sides:
-            if what not in WHATS[side.name]:
+            if what not in WHATS[side.name] or (what == "search" and side.name not in efforts):
                 continue
             try:
                 workers[side.name] = Worker(side, given, what, efforts.get(side.name))
@@ -223,6 +231,7 @@ def _start(
             if turn:
                 answer = json.loads(done.stdout)
                 measured.starts[what, side.name].append(answer["at"] - begin)
+                measured.start_cpu[what, side.name].append(answer["cpu"])
                 measured.peaks[what, side.name].append(answer["peak"])
 
 

@@ -17,11 +17,12 @@ _LIBRARIES: list[Any] = []  # an operator exists as long as its library
 
 def without_cuda() -> None:
     """Let torchvision's wheel, which is for CUDA, be imported with torch for the CPU: it looks for
-    this operator. CLIP uses none of torchvision's operators."""
+    these operators. CLIP uses none of them."""
     import torch
 
     library = torch.library.Library("torchvision", "DEF")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    for name in ("nms", "qnms"):
+        library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     _LIBRARIES.append(library)
 
 

@@ -24,9 +24,7 @@ def opened(what: str, given: Given, precision: str) -> Callable[[int], Any]:
         )
         texts = given.texts
         return lambda number: list(text_model.embed([texts[number % len(texts)]]))
-    model = ImageEmbedding(
-        "Qdrant/clip-ViT-B-32-vision", specific_model_path=str(folder / "image")
-    )
+    model = ImageEmbedding("Qdrant/clip-ViT-B-32-vision", specific_model_path=str(folder / "image"))
     paths = given.picture_paths
     if what == "picture":
         return lambda number: list(model.embed([paths[number % len(paths)]]))

@@ -7,7 +7,8 @@ from typing import Any
 
 from benchmarks.peers.given import LIMIT, Given
 
-# (lists to look into, multiple of the limit to compare exactly); None: the defaults, "all": no index.
+# (lists to look into, multiple of the limit to compare exactly). None: its defaults. "all": without
+# the index.
 EFFORTS = (None, (20, 10), (20, 40), (64, 40), (128, 80), (344, 160), "all")
 
 

@@ -28,6 +28,4 @@ def open_side(what: str, given: Given, effort: None) -> Callable[[int], Any]:
             opened([paths[number % len(paths)]]), normalize_embeddings=True, show_progress_bar=False
         )
     many = given.many_paths
-    return lambda _: model.encode(
-        opened(many), normalize_embeddings=True, show_progress_bar=False
-    )
+    return lambda _: model.encode(opened(many), normalize_embeddings=True, show_progress_bar=False)
