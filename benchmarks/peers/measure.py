@@ -56,9 +56,9 @@ class Side:
 
 @dataclass
 class Measured:
-    """By (what, side): all seconds, CPU seconds; of new processes: seconds, CPU seconds, and peaks in bytes. By
-    side: recall at each effort, the effort chosen, seconds to build. `flaws`: why not, by side.
-    `others`: cores that other processes used, by what."""
+    """By (what, side): all seconds, CPU seconds; of new processes: seconds, CPU seconds, and peaks
+    in bytes. By side: recall at each effort up to the chosen one, seconds to build. `flaws`: why
+    not, by side. `others`: cores that other processes used, by what."""
 
     seconds: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
     cpu: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -219,20 +219,19 @@ def _start(
     rounds: int,
     measured: Measured,
 ) -> None:
-    """New processes in turns. The first round does not count: files get into the page cache."""
+    """New processes in turns. Their files are in the page cache: the warm sides loaded them."""
     able = [side for side in sides if (what, side.name) in measured.seconds]
-    for turn in tqdm(range(rounds + 1), desc=f"first {what}", unit="round"):
+    for _ in tqdm(range(rounds), desc=f"first {what}", unit="round"):
         for side in able:
             begin = time.monotonic()
             command = _command(side, given, "first", what, json.dumps(efforts.get(side.name)))
             done = subprocess.run(
                 command, cwd=ROOT, env=_environment(), text=True, capture_output=True, check=True
             )
-            if turn:
-                answer = json.loads(done.stdout)
-                measured.starts[what, side.name].append(answer["at"] - begin)
-                measured.start_cpu[what, side.name].append(answer["cpu"])
-                measured.peaks[what, side.name].append(answer["peak"])
+            answer = json.loads(done.stdout)
+            measured.starts[what, side.name].append(answer["at"] - begin)
+            measured.start_cpu[what, side.name].append(answer["cpu"])
+            measured.peaks[what, side.name].append(answer["peak"])
 
 
 def _is_built(side: Side, given: Given, measured: Measured) -> bool:
