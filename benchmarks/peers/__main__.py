@@ -10,6 +10,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -47,20 +48,20 @@ def main(arguments: Sequence[str]) -> int:
             flaws[environment.name] = flaw
     sides = [Side("ours", sys.executable)]
     sides += [Side(name, str(one.python)) for one in ready for name in one.sides]
-    measured: Measured = measure(sides, given, options.rounds, options.measures)
-    report = {
-        **report_of(measured),
-        "cannot": {**flaws, **measured.flaws},
+    about = {
         "versions": {one.name: one.versions() for one in ready},
-        "machine": {
-            "cpus": cpus(),
-            "platform": platform.platform(),
-            "load_average": os.getloadavg()[0],
-        },
+        "machine": {"cpus": cpus(), "platform": platform.platform()},
         "photos": options.photos,
         "rounds": options.rounds,
     }
-    options.to.write_text(json.dumps(report, indent=1) + "\n")
+
+    def save(measured: Measured) -> dict[str, Any]:
+        cannot = {**flaws, **measured.flaws}
+        report = {**report_of(measured), "cannot": cannot, "load": os.getloadavg()[0], **about}
+        options.to.write_text(json.dumps(report, indent=1) + "\n")
+        return report
+
+    report = save(measure(sides, given, options.rounds, options.measures, save))
     print(table(report))
     print(f"written to {options.to}")
     return 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 LIMIT = 20
-PHOTOS = 32  # encoded at once
+PHOTOS = 16  # encoded at once
 FILE = "given.json"
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ WHATS = {
     "sbert": ("text", "picture", "photos"),
 }
 BUILDS = ("flat", "hnsw", "unum", "lance", "auto", "rclips", "clipr")
-COUNTS = {"text": 30, "picture": 10, "photos": 2, "search": 30, "answer": 20}  # in a turn
-WARM_UP = 3
+COUNTS = {"text": 20, "picture": 8, "photos": 1, "search": 30, "answer": 10}  # in a turn
+WARM_UP = {"text": 3, "picture": 2, "photos": 1, "search": 3, "answer": 3}
 SLOW = 0.05  # seconds; a side slower than this searches for fewer queries
 FIRST = ("text", "search", "answer")
 QUIET = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
@@ -118,8 +118,13 @@ class Worker:
 
 
 def measure(
-    sides: Sequence[Side], given: Given, rounds: int, whats: Collection[str] = tuple(COUNTS)
+    sides: Sequence[Side],
+    given: Given,
+    rounds: int,
+    whats: Collection[str],
+    save: Callable[[Measured], object],
 ) -> Measured:
+    """`save` gets what is measured so far, after each of `whats`."""
     measured = Measured()
     efforts: dict[str, Any] = {}
     sides = [side for side in sides if set(WHATS[side.name]) & set(whats)]
@@ -138,6 +143,7 @@ def measure(
         if what in FIRST:
             _start(what, sides, efforts, given, rounds, measured)
         measured.others[what] = begin.others()
+        save(measured)
     return measured
 
 
@@ -194,7 +200,7 @@ def _in_turns(
                 continue
             try:
                 workers[side.name] = Worker(side, given, what, efforts.get(side.name))
-                taken = workers[side.name].ask(range(WARM_UP))["seconds"]
+                taken = workers[side.name].ask(range(WARM_UP[what]))["seconds"]
                 is_slow = what != "photos" and min(taken) > SLOW
                 counts[side.name] = COUNTS[what] // 4 if is_slow else COUNTS[what]
             except SideError as error:

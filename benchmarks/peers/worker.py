@@ -39,10 +39,10 @@ def main() -> None:
     work = module.open_side(what, given, effort)
     if command == "first":
         work(0)
-        now, cpu = time.monotonic(), cpu_seconds()  # monotonic() is one clock for all processes
+        now, used = time.monotonic(), cpu_seconds()  # monotonic() is one clock for all
         for number in range(1, 6):
             work(number)
-        answer(out, {"at": now, "cpu": cpu, "peak": peak()})
+        answer(out, {"at": now, "cpu": used, "peak": peak()})
         return
     answer(out, "ready")
     for line in sys.stdin:
