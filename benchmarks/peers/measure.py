@@ -24,6 +24,7 @@ from cli import ROOT
 
 WORKER = Path(__file__).with_name("worker.py")
 RECALL = 0.99
+FOR_RECALL = 240  # queries
 # What each side does. A side that searches has EFFORTS.
 WHATS = {
     "ours": ("text", "picture", "photos", "search", "answer"),
@@ -170,7 +171,7 @@ def _choose_effort(side: Side, given: Given, bounds: Vectors, measured: Measured
     for effort in importlib.import_module(f"benchmarks.peers.sides.{side.name}").EFFORTS:
         worker = Worker(side, given, "search", effort)
         try:
-            count = len(queries)
+            count = min(len(queries), FOR_RECALL)
             if max(worker.ask([0, 1])["seconds"]) > SLOW:
                 count //= 10
             rows = worker.ask(range(count))["found"]
