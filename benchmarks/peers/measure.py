@@ -141,6 +141,7 @@ def measure(
     for what in [what for what in COUNTS if what in whats]:
         begin = _Load()
         _in_turns(what, sides, efforts, given, rounds, measured)
+        save(measured)
         if what in FIRST:
             _start(what, sides, efforts, given, rounds, measured)
         measured.others[what] = begin.others()

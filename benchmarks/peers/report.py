@@ -58,7 +58,7 @@ def rows_of(measured: Measured) -> list[Row]:
         if peer == OURS or (what, OURS) not in measured.seconds:
             continue
         rows.append(_photos(measured, peer) if what == "photos" else _warm(measured, what, peer))
-        if what in FIRST:
+        if what in FIRST and all((what, side) in measured.starts for side in (peer, OURS)):
             rows += [_start(measured, what, peer), _memory(measured, what, peer)]
     return sorted(rows, key=lambda row: row.cpu_factor or row.factor)
 
