@@ -115,7 +115,7 @@ def table(report: dict[str, Any]) -> str:
             peer += f" (recall {row['recall']:.3f})"
         cells = [MEASURES[row["measure"]], peer, _said(row["theirs"]), _said(row["ours"])]
         cpu = row["cpu_factor"]
-        cells += [f"{row['factor']:.2g}x", f"{cpu:.2g}x" if cpu else ""]
+        cells += [_times(row["factor"]), _times(cpu) if cpu else ""]
         lines.append(f"| {' | '.join(cells)} |")
     if report["cannot"]:
         lines += ["", "Not measured:"]
@@ -128,3 +128,7 @@ def table(report: dict[str, Any]) -> str:
 def _said(value: float) -> str:
     """Three digits that count."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.0f}x" if factor >= 10 else f"{factor:.2g}x"
