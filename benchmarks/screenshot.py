@@ -6,12 +6,14 @@ python -m benchmarks.screenshot http://127.0.0.1:8080 docs
 from __future__ import annotations
 
 import argparse
+import io
 import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 QUESTION = "two blue mushrooms"
@@ -47,19 +49,19 @@ def take(page_url: str, folder: Path, chromium: str, question: str = QUESTION) -
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         page = _searched(browser, page_url, question, **DESKTOP)
-        page.screenshot(path=folder / "screenshot.png")
+        _save(page, folder / "screenshot.png")
         page = _searched(browser, page_url, question, **DESKTOP, color_scheme="dark")
         _enlarge(page, 0)
-        page.screenshot(path=folder / "dark.png")
+        _save(page, folder / "dark.png")
         page = _searched(browser, page_url, question, **PHONE)
-        page.screenshot(path=folder / "phone.png")
+        _save(page, folder / "phone.png")
         page = _searched(browser, page_url, question, **PHONE, color_scheme="dark")
         _enlarge(page, 0)
-        page.screenshot(path=folder / "phone-dark.png")
+        _save(page, folder / "phone-dark.png")
         page = browser.new_page(**PHONE)
         page.goto(page_url)
         page.get_by_text("can be searched").wait_for()
-        page.screenshot(path=folder / "phone-start.png")
+        _save(page, folder / "phone-start.png")
         browser.close()
 
 
@@ -75,7 +77,19 @@ def _searched(browser: Browser, page_url: str, question: str, **options: Any) ->
 
 def _enlarge(page: Page, number: int) -> None:
     page.locator("#results .photo").nth(number).click()
+    page.locator("#viewer[open]").wait_for()
     page.wait_for_load_state("networkidle")
+
+
+def _save(page: Page, path: Path) -> None:
+    """With 256 colours, so that the repository stays small."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(1000)  # photos are decoded and painted after they came
+    with Image.open(io.BytesIO(page.screenshot())) as image:
+        colours = image.convert("RGB")
+        palette = colours.quantize(256, Image.Quantize.MAXCOVERAGE)
+        dithered = colours.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+        dithered.save(path, optimize=True)
 
 
 def main() -> int:

@@ -12,7 +12,6 @@ import { remember, showStart, watch } from "./start.js";
 const $ = (selector) => document.querySelector(selector);
 const form = $("#search");
 const words = $("#words");
-const keys = $("#keys");
 
 let query = NOTHING; // of the present address
 let loaded = null; // the parameters of the answer on the page, or of the one that is coming
@@ -241,12 +240,11 @@ words.addEventListener("input", () => wake().catch(() => null), { once: true });
 
 addEventListener("keydown", (event) => {
   if (event.target.matches("input") || event.ctrlKey || event.altKey || event.metaKey) return;
-  if (event.key === "?") keys.showModal();
+  if (event.key === "?") part("keys", (it) => it.show());
   if (event.key !== "/" || document.querySelector("dialog[open]")) return;
   event.preventDefault();
   words.focus();
 });
-keys.addEventListener("click", () => keys.close());
 
 // A link to a search of this page needs no new page.
 document.addEventListener("click", (event) => {

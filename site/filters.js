@@ -3,6 +3,7 @@ import { closeMenus } from "./chips.js";
 import {
   MONTHS, address, filtered, parameters, period, periodOf, withoutPeriod,
 } from "./query.js";
+import { matchesWell } from "./results.js";
 import { ask } from "./search.js";
 
 const bar = document.querySelector("#filters");
@@ -104,7 +105,9 @@ export async function fill(menu, mine) {
   const lines = menu.querySelector("ul");
   const entries = MENUS[menu.dataset.menu];
   if (entries !== orders) {
-    const asked = parameters({ ...query, sort: null });
+    // Facets count the good matches. Where there are none, count all photos.
+    const terms = matchesWell() ? query.terms : [];
+    const asked = parameters({ ...query, terms, sort: null });
     facets ??= ask(`/facets?${asked}`);
     lines.replaceChildren(note("Loading…"));
   }

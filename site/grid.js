@@ -2,7 +2,7 @@
 // before they load, so nothing moves.
 
 const FALLBACK = 4 / 3; // of a photo whose size is unknown
-const NARROWEST = 0.35; // width / height of a place; a narrower photo has margins
+const NARROWEST = 0.3; // width / height of a place; a narrower photo has margins
 const HIGHEST = 2; // rows, for a row that few photos cannot fill
 
 // CSS pixels between photos, and the height that rows should have: so low that a thumbnail of 480
@@ -50,7 +50,9 @@ export class Grid {
   }
 
   insert(photos, cards, at = this.photos.length) {
-    this.list.insertBefore(group(cards), this.list.children[at] ?? null);
+    const next = this.list.children[at];
+    if (next) next.before(...cards);
+    else this.list.append(...cards);
     this.photos.splice(at, 0, ...photos);
     if (at < this.placed) this.reset();
   }
@@ -89,16 +91,8 @@ export class Grid {
 
 function put(card, left, right, top, height) {
   card.hidden = false;
-  card.style.insetInlineStart = `${left}px`;
-  card.style.top = `${top}px`;
-  card.style.width = `${right - left}px`;
-  card.style.height = `${height}px`;
-}
-
-function group(nodes) {
-  const fragment = document.createDocumentFragment();
-  fragment.append(...nodes);
-  return fragment;
+  const [insetInlineStart, width] = [`${left}px`, `${right - left}px`];
+  Object.assign(card.style, { insetInlineStart, top: `${top}px`, width, height: `${height}px` });
 }
 
 // The card that `key` leads to from `card`, as in a table; undefined if there is none.

@@ -4,6 +4,7 @@ import { NOTHING, address, parameters } from "./query.js";
 import { ask, attempt, button, isRunning, say } from "./search.js";
 
 const LONG_PRESS_MS = 500;
+const THUMBNAIL = 480; // pixels of the longer side; a smaller photo is not enlarged
 const $ = (selector) => document.querySelector(selector);
 const region = $("#results");
 const end = $("#end");
@@ -24,6 +25,7 @@ const thumbnails = new Map(); // name → address, of all photos seen
 export const thumbnailOf = (name) => thumbnails.get(name);
 export const cardOf = (result) => cards.get(result)?.querySelector("a");
 export const hasMore = () => Boolean(cursor);
+export const matchesWell = () => matches?.count !== 0;
 
 export function clear(asked = NOTHING) {
   query = asked;
@@ -173,10 +175,12 @@ export function snapshot() {
 
 // --- cards
 
+const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
+
 // A date as the photographer's clock showed it, without this browser's time zone.
-export function day(result, style = { dateStyle: "medium" }) {
+export function day(result, format = DAY) {
   const taken = result.taken?.slice(0, 19);
-  return taken ? new Date(`${taken}Z`).toLocaleString("en", { ...style, timeZone: "UTC" }) : "";
+  return taken ? format.format(new Date(`${taken}Z`)) : "";
 }
 
 // Shows the thumbnail, or the photo if the thumbnail fails to load.
@@ -196,6 +200,7 @@ function card(result) {
   link.href = address({ ...query, photo: result.name });
   image.alt = date ? `${result.name}, ${date}` : result.name;
   if (result.colour) link.style.backgroundColor = result.colour;
+  image.classList.toggle("small", Math.max(result.width, result.height) < THUMBNAIL);
   showIn(image, result);
   item.querySelector(".name").textContent = result.name;
   item.querySelector(".date").textContent = date;
@@ -203,7 +208,7 @@ function card(result) {
   similar.setAttribute("aria-label", `More like this: ${result.name}`);
   similar.href = address({ ...NOTHING, terms: [{ kind: "like", value: result.name, weight: 1 }] });
   if (result.also?.length) item.append(pile(result));
-  item.classList.toggle("member", Boolean(result.of));
+  item.classList.toggle("member", Boolean(result.of || result.isOpen));
   thumbnails.set(result.name, result.thumbnail_url);
   cards.set(result, item);
   return item;
@@ -243,6 +248,7 @@ function fold(result, toggle) {
 }
 
 function arrange(toggle, isOpen) {
+  toggle.parentElement.classList.toggle("member", isOpen);
   toggle.setAttribute("aria-expanded", isOpen);
   place();
 }

@@ -16,13 +16,16 @@ const told = document.createElement("div");
 told.setAttribute("role", "status");
 const more = document.createElement("details");
 more.append(document.createElement("summary"));
+more.firstChild.className = "button";
 more.firstChild.textContent = "Copy or save a list";
-more.append(
+const list = document.createElement("div");
+list.append(
   button("Copy names", () => copy((it) => it.name)),
   button("Copy links", () => copy((it) => it.url)),
   button("Save as JSON", () => save("photos.json", "application/json", JSON.stringify(rows(), null, 2))),
   button("Save as CSV", () => save("photos.csv", "text/csv", csv(rows()))),
 );
+more.append(list);
 const all = button("Select all", () => choose(shown, true));
 const every = button("Select all", async () => {
   every.disabled = true;
@@ -60,9 +63,9 @@ function choose(results, isChosen) {
   region.classList.toggle("selecting", !isEmpty());
   count.textContent = `${chosen.size.toLocaleString("en")} selected`;
   all.textContent = `Select all ${shown.length.toLocaleString("en")} shown`;
-  all.hidden = chosen.size === shown.length;
   every.textContent = `Select all ${allOf()}`;
   every.hidden = !allOf() || (allOf() === "photos" && !hasMore());
+  all.hidden = chosen.size === shown.length || (allOf() === "photos" && hasMore());
   told.replaceChildren();
 }
 

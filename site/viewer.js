@@ -12,6 +12,8 @@ const said = $("#said");
 const SHOWN = ["jpeg", "png", "webp", "gif", "avif", "bmp"]; // formats, by browsers
 const WIDE = matchMedia("(width >= 75rem)"); // room for the details beside the photo
 
+const TAKEN = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "short", timeZone: "UTC" });
+
 let photo = null; // the result in the viewer
 let app; // {query(), replacePhoto(name), leave(), go(query), lessLike(name)}
 const whole = zoomable($("#stage"), image, (step) => (step ? move(step) : app.leave()));
@@ -103,9 +105,9 @@ function showDetails(result) {
   const facts = {
     Name: result.name.slice(cut),
     Folder: result.name.slice(0, cut),
-    Taken: day(result, { dateStyle: "full", timeStyle: "short" }),
+    Taken: day(result, TAKEN),
     Added: result.uploaded && new Date(result.uploaded).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" }),
-    Size: result.width && `${result.width} × ${result.height} · ${megapixels.toFixed(1)} megapixels`,
+    Size: result.width && `${result.width} × ${result.height}${megapixels < 0.1 ? "" : ` · ${megapixels.toFixed(1)} megapixels`}`,
     File: [result.format?.toUpperCase(), result.bytes && size(result.bytes)].filter(Boolean).join(" · "),
     Place: where && `${where.latitude.toFixed(4)}, ${where.longitude.toFixed(4)}`,
     Match: result.confidence?.toFixed(2),

@@ -11,8 +11,6 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Response, Route
 
-from cli.common.localhost import HOST
-
 DESKTOP: Any = {"viewport": {"width": 1440, "height": 900}}
 REPEATS = 3  # the best counts: other processes only add time
 MANY, VERY_MANY = 1_000, 5_000
@@ -68,6 +66,7 @@ class MainThread:
 class Bench:
     def __init__(self, browser: Browser, page_url: str) -> None:
         self._browser, self._url = browser, page_url
+        self._search = f"{page_url}/search/"
 
     @contextmanager
     def _page(self, **options: Any) -> Iterator[Page]:
@@ -100,8 +99,8 @@ class Bench:
             page.wait_for_load_state("networkidle")
             loaded = [it for it in loaded if not re.search("/thumbnails/|icon", it.url)]
             sizes = {it.url: len(it.body()) for it in loaded}
-            own = sum(size for url, size in sizes.items() if url.startswith(f"{self._url}/"))
-            return own, sum(sizes.values()) - own, len(loaded)
+            answers = sum(size for url, size in sizes.items() if url.startswith(self._search))
+            return sum(sizes.values()) - answers, answers, len(loaded)
 
     def _first_paint(self, has_javascript: bool) -> float:
         found = []
@@ -185,8 +184,7 @@ class Bench:
     def _answer_with(self, page: Page, count: int, more: int = 0) -> None:
         """Search answers with `count` results, and then with `more`; to a photo with 24."""
         query: Any = {"limit": 100, "stack": 0}
-        search = f"http://{HOST}:{int(self._url.rsplit(':', 1)[1]) + 1}"
-        answer = page.request.get(f"{search}/", params=query).json()
+        answer = page.request.get(self._search, params=query).json()
 
         def answered(first: int, number: int, cursor: str | None) -> Callable[[Route], None]:
             known = answer["results"]
@@ -199,9 +197,9 @@ class Bench:
             headers = {"Access-Control-Allow-Origin": "*", "Content-Type": "application/json"}
             return lambda route: route.fulfill(body=body, headers=headers)
 
-        page.route(f"{search}/?q=many", answered(0, count, "more" if more else None))
-        page.route(f"{search}/?q=many&cursor=more", answered(count, more, None))
-        page.route(f"{search}/?like=*", answered(0, 24, None))
+        page.route(f"{self._search}?q=many", answered(0, count, "more" if more else None))
+        page.route(f"{self._search}?q=many&cursor=more", answered(count, more, None))
+        page.route(f"{self._search}?like=*", answered(0, 24, None))
 
     def _is_shown(self, page: Page, count: int) -> None:
         page.locator('#results[aria-busy="false"] li').nth(count - 1).wait_for(state="attached")

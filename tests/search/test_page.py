@@ -175,9 +175,13 @@ def test_it_has_the_stylesheet_of_the_site_and_leads_back_to_it(gallery, client_
     client = client_of(gallery, CLIPSEARCH_SITE_URL=SITE)
     for path in ("/?q=blue", "/?q="):
         response = client.get(path, headers=BROWSER)
-        assert f"style-src {SITE}/style.css;" in response.headers["content-security-policy"]
+        styles = f"style-src {SITE}/style.css {SITE}/plain.css;"
+        assert styles in response.headers["content-security-policy"]
         page = Page(response)
-        assert page.all("link") == [{"rel": "stylesheet", "href": f"{SITE}/style.css"}]
+        assert [link["href"] for link in page.all("link")] == [
+            f"{SITE}/style.css",
+            f"{SITE}/plain.css",
+        ]
         assert page.all("a")[0]["href"] == f"{SITE}/index.html"
 
 
@@ -185,7 +189,8 @@ def test_the_site_may_be_relative_to_it(gallery, client_of):
     client = client_of(gallery, CLIPSEARCH_SITE_URL="..")
     response = client.get("/?q=blue", headers=BROWSER)
     assert "style-src 'self';" in response.headers["content-security-policy"]
-    assert Page(response).all("link") == [{"rel": "stylesheet", "href": "../style.css"}]
+    links = [link["href"] for link in Page(response).all("link")]
+    assert links == ["../style.css", "../plain.css"]
 
 
 def test_without_the_sites_address_it_has_no_style(client):

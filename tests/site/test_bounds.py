@@ -108,7 +108,7 @@ def test_a_picture_has_its_place_before_it_comes(open_page, stub, gallery):
     assert len({round(box["height"]) for box in boxes}) == 1
     assert boxes[0]["height"] > 100
     ratios = [box["width"] / box["height"] for box in boxes]
-    assert ratios == pytest.approx([4 / 3, 0.35, 4 / 3], abs=0.02)  # 0.35: the narrowest place
+    assert ratios == pytest.approx([4 / 3, 1 / 3, 4 / 3], abs=0.02)
     page.unroute_all(behavior="ignoreErrors")
 
 
@@ -135,15 +135,19 @@ def test_the_larger_view_keeps_its_place_when_the_photo_follows_its_thumbnail(
     expect(image).to_have_css("object-fit", "contain")
 
 
-def test_no_thumbnail_is_enlarged(open_page, stub, gallery):
-    """Also in a row that few photos cannot fill, and for a picture smaller than its place."""
+def test_only_photos_larger_than_a_thumbnail_are_enlarged_to_their_place(open_page, stub, gallery):
+    panorama = gallery.result("panorama.jpg", 0.3, size=(480, 96)) | {"width": 5000, "height": 1000}
     small = gallery.result("icon.png", 0.3, size=(60, 40))
-    stub.answers["GET q=boat"] = answer(small)
+    stub.answers["GET q=boat"] = answer(small, panorama)
     page = open_page("/?q=boat", viewport={"width": 1440, "height": 900})
     image = cards(page).first.get_by_role("img")
     is_there(image)
     assert image.bounding_box()["width"] > 60
     expect(image).to_have_css("object-fit", "scale-down")
+    image = cards(page).nth(1).get_by_role("img")
+    is_there(image)
+    assert image.bounding_box()["width"] > 480
+    expect(image).to_have_css("object-fit", "contain")
 
 
 STOPPED = """() => new Promise((resolve) => {
@@ -262,6 +266,24 @@ def test_rows_fill_the_width_with_whole_photos(open_page, stub, gallery):
             if row[0]["height"] < 2 * aimed - 1:  # the highest that a row may be
                 assert right == pytest.approx(room["x"] + room["width"], abs=1)
             assert row[0]["height"] <= 2 * aimed + 1
+
+
+@pytest.mark.parametrize("visitor", [{}, PHONE], ids=["desktop", "phone"])
+def test_the_start_page_and_an_answer_begin_with_no_empty_row(open_page, stub, gallery, visitor):
+    """What a visitor may try stands where the chips come, and the photos stay where they are."""
+    photos = [gallery.result(f"{n}.jpg", 0.3) for n in range(24)]
+    stub.answers["GET q=boat"] = stub.answers["GET"] = answer(*photos)
+    page = open_page(**visitor)
+    says(page, "500 photos can be searched.")
+    is_there(page.locator("#results img"))
+    below = page.locator("header").bounding_box()["height"]
+    assert page.locator("#suggestions").bounding_box()["y"] == pytest.approx(below, abs=1)
+    top = cards(page).first.bounding_box()["y"]
+    search(page, "boat")
+    finds(page, 24)
+    expect(page.locator("#suggestions")).to_be_hidden()
+    assert page.locator("#asked").bounding_box()["y"] == pytest.approx(below, abs=1)
+    assert cards(page).first.bounding_box()["y"] == top
 
 
 MANY = 5000

@@ -199,3 +199,11 @@ def test_a_photo_that_cannot_be_read_comes_as_a_link(visit, stack):
     page.get_by_role("button", name="Download").click()
     link = page.locator("#selection").get_by_role("link", name="e.png")
     expect(link).to_have_attribute("href", re.compile("/photos/e.png$"))
+
+
+def test_menus_count_all_photos_where_nothing_matches_well(visit):
+    page = visit("?q=three+purple+boats+at+night")
+    expect(page.locator("#status")).to_contain_text("Nothing matches well")
+    dates = open_menu(page, "Date")
+    dates.get_by_role("link", name="2023 3").click()
+    expect(cards(page)).to_have_count(3)

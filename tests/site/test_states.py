@@ -179,6 +179,7 @@ def test_a_pile_opens_in_place_and_closes(page, stub, gallery):
     expect(cards(page).locator(".name")).to_have_text(["1.jpg", "1b.jpg", "1c.jpg", "2.jpg"])
     expect(pile).to_have_attribute("aria-expanded", "true")
     photo(cards(page).first).click()
+    expect(page.locator("#viewed")).to_have_text("1.jpg")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#viewed")).to_have_text("1b.jpg")
     page.keyboard.press("Escape")

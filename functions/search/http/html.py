@@ -38,7 +38,8 @@ DEMO_MODEL = "clipsearch-demo"  # knows drawn scenes only
 
 def headers(site_url: str) -> dict[str, str]:
     site = urlsplit(site_url)
-    source = f"{site.scheme}://{site.netloc}{site.path}/style.css" if site.netloc else "'self'"
+    base = f"{site.scheme}://{site.netloc}{site.path}"
+    source = f"{base}/style.css {base}/plain.css" if site.netloc else "'self'"
     style = f"style-src {source}; " if site_url else ""
     policy = f"default-src 'none'; {style}img-src http: https:; form-action 'self'; base-uri 'none'"
     return {
