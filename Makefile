@@ -29,7 +29,7 @@ export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help run coco demo-upload embed export test test-embed test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-cold bench-embed bench-embed-scale bench-encoder bench-decoding bench-index bench-look bench-matching bench-models bench-precision \
+	evaluate golden bench bench-cold bench-embed bench-embed-scale bench-encoder bench-decoding bench-growth bench-index bench-look bench-matching bench-memory bench-models bench-precision \
 	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
 	status switch upload image test-image clean
 
@@ -160,6 +160,12 @@ bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 
 bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
+
+bench-memory: $(VENV)/.dev ## measure the memory of both functions, part by part (Linux); 5 minutes and 6 GB of disk [ARGS="--photos 118287"]
+	@$(VENV)/bin/python -m benchmarks.memory $(ARGS)
+
+bench-growth: $(VENV)/.dev ## measure how cost grows from 1,000 to a million photos (Linux); 10 minutes and 6 GB of disk [ARGS="--photos 1000 10000"]
+	@$(VENV)/bin/python -m benchmarks.growth $(ARGS)
 
 bench-matching: $(VENV)/.dev ## measure how well matches are told from others; 2 minutes [ARGS="--photos 12000"]
 	@$(VENV)/bin/python -m benchmarks.matching $(ARGS)

@@ -34,22 +34,22 @@ importlib.import_module("ingest.maintenance").ONE_IN = 10**9
 from clipsearch.storage import local
 counts = Counter()
 class Counting(local.FolderBucket):
-    def create(self, name, data, *more):
+    def create(self, name, data, *more, **named):
         counts.update(requests=1, bytes=len(data))
-        return super().create(name, data, *more)
-    def read(self, name, *more):
-        data = super().read(name, *more)
+        return super().create(name, data, *more, **named)
+    def read(self, name, *more, **named):
+        data = super().read(name, *more, **named)
         counts.update(requests=1, bytes=len(data))
         return data
     def stat(self, name):
         counts.update(requests=1)
         return super().stat(name)
-    def list(self, *more):
+    def list(self, *more, **named):
         counts.update(requests=1)
-        return super().list(*more)
-    def delete(self, name, *more):
+        return super().list(*more, **named)
+    def delete(self, name, *more, **named):
         counts.update(requests=1)
-        super().delete(name, *more)
+        super().delete(name, *more, **named)
 def send(name):
     stat = local.FolderBucket(Path(sys.argv[1])).stat(name)
     resource = {"bucket": "photos", "name": name, "generation": str(stat.generation)}
@@ -69,10 +69,11 @@ print(json.dumps(counts))
 
 def measure() -> dict[str, dict[str, int]]:
     """`requests` and `bytes` of one upload, to and from all buckets, by photos in the index."""
-    return {str(size): _upload(size) for size in SIZES}
+    return {str(size): measure_one(size) for size in SIZES}
 
 
-def _upload(size: int) -> dict[str, int]:
+def measure_one(size: int) -> dict[str, int]:
+    """With an index of `size` photos."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         bucket = FolderBucket(folder / "index")

@@ -73,7 +73,7 @@ def first_answer(function: Function, side: Side, begin: float) -> float:
 
 def peak_memory(function: Function) -> int:
     """The sum of the peak resident memory of its processes, in bytes."""
-    return sum(_field(pid, "VmHWM:") * 1024 for pid in _group(function))
+    return sum(_field(pid, "VmHWM:") * 1024 for pid in processes(function))
 
 
 class Meter:
@@ -94,7 +94,7 @@ class Meter:
 
     def _seconds(self) -> tuple[float, float, float]:
         its = 0
-        for pid in _group(self._function):
+        for pid in processes(self._function):
             fields = _stat(pid)
             its += int(fields[11]) + int(fields[12])  # utime, stime
         user, nice, system, _, _, *interrupts = map(int, _first_line("/proc/stat").split()[1:9])
@@ -103,7 +103,7 @@ class Meter:
         return its / ticks, sum(os.times()[:4]), everybody / ticks
 
 
-def _group(function: Function) -> list[int]:
+def processes(function: Function) -> list[int]:
     """Its processes, which are a process group."""
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
     return [pid for pid in pids if (_stat(pid) or [""] * 3)[2] == str(function.process.pid)]

@@ -11,9 +11,11 @@ from cli.common.output import result, say, warn
 from cli.common.progress import bar
 from cli.duplicates.find import stacks_of
 from clipsearch.errors import NotReady
-from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.facts import Known
+from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.reader.table import Table
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import Bucket
 from clipsearch.text import printable
@@ -34,7 +36,7 @@ def report(bucket: Bucket, space: str) -> int:
     entries = snapshot.catalogue.rows
     photos = np.flatnonzero(snapshot.catalogue.live & (entries.kinds == Kind.VECTOR))
     rows = photos[entries.facts["flags"][photos] & np.uint8(Known.LOOK) > 0]
-    rows = rows[_best_first(entries, rows)]
+    rows = rows[_best_first(snapshot.catalogue, rows)]
     with bar("comparing", total=len(rows)) as shown:
         leaders = stacks_of(
             entries.facts["hash"][rows], lambda ranks: index.vectors_of(rows[ranks]), shown.update
@@ -48,12 +50,13 @@ def report(bucket: Bucket, space: str) -> int:
     return 0
 
 
-def _best_first(entries: Entries, rows: Rows) -> Rows:
+def _best_first(catalogue: Catalogue, rows: Rows) -> Rows:
     """The order of `rows`: most pixels, most bytes, oldest; then any order, but always the same."""
+    entries = catalogue.rows
     pixels = entries.widths[rows].astype(np.int64) * entries.heights[rows]
     size = entries.facts["bytes"][rows].astype(np.int64)
-    keys = entries.keys[rows]
-    order: Rows = np.lexsort((keys[:, 1], keys[:, 0], entries.generations[rows], -size, -pixels))
+    ranks = catalogue.ranks()[rows]
+    order: Rows = np.lexsort((ranks, entries.generations[rows], -size, -pixels))
     return order
 
 
@@ -66,7 +69,7 @@ def _largest_first(rows: Rows, leaders: Rows) -> list[Rows]:
     return np.split(rows[ranks], begins[1:]) if len(ranks) else []
 
 
-def _described(entries: Entries, stack: Rows) -> list[dict[str, Any]]:
+def _described(entries: Table, stack: Rows) -> list[dict[str, Any]]:
     return [
         {
             "name": entries.name(row),

@@ -102,7 +102,7 @@ def _report(options: Options, filled: int) -> dict[str, Any]:
     coverage = CoverageReader(index, options.space).newest()
     snapshot = SnapshotReader(index, options.space, keep_vectors=False).refresh()
     assert coverage is not None
-    entries, failed = snapshot.entries, snapshot.failures - snapshot.skipped
+    entries, failed = snapshot.catalogue.rows, snapshot.failures - snapshot.skipped
     failures = [
         {"name": entries.name(row), "reason": entries.reason(row)}
         for row in snapshot.newest_failures(FAILURES_SHOWN)

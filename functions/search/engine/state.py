@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from clipsearch.allocator import large_blocks_returned
 from clipsearch.errors import DamagedObject
 from clipsearch.imports import import_in_turn
 from clipsearch.model.encoder import Encoder
@@ -78,11 +79,12 @@ class StateKeeper:
         from clipsearch.index.reader.snapshot_reader import SnapshotReader
 
         reader = SnapshotReader(self._bucket, self._encoder.space, is_sparing=True)
-        with ThreadPoolExecutor(1, "search-imports") as beside:
-            beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # imports FAISS
-            snapshot = reader.refresh()
-        from clipsearch.index.search.photo_index import PhotoIndex
+        with large_blocks_returned():
+            with ThreadPoolExecutor(1, "search-imports") as beside:
+                beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # FAISS
+                snapshot = reader.refresh()
+            from clipsearch.index.search.photo_index import PhotoIndex
 
-        index = PhotoIndex()
-        index.update(snapshot)
+            index = PhotoIndex()
+            index.update(snapshot)
         return State(self._encoder, reader, index, snapshot)

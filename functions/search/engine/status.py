@@ -82,7 +82,7 @@ def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
 
 
 def _failures(snapshot: Snapshot) -> list[dict[str, Any]]:
-    entries = snapshot.entries
+    entries = snapshot.catalogue.rows
     return [
         {
             "name": entries.name(row),

@@ -99,7 +99,7 @@ def test_the_state_is_that_of_the_merge_rule_in_any_order(
         for entry, row in zip(part, rows.tolist(), strict=True):
             if row >= 0 and entry.vector is not None:
                 vectors[row] = entry.vector.tobytes()
-    found = catalogue.rows.take(catalogue.live)
+    found = catalogue.rows.entries(catalogue.live)
     assert facts(found, vectors=False) == expected
     winners = table.take(table.winners())
     right = {(n, v) for n, _, _, _, _, _, v, *_ in facts(winners) if v}

@@ -1,4 +1,4 @@
-"""Entries as columns, and the merge rule: which entry about a photo wins.
+"""Entries as columns, and which of those about one photo wins (states.py has the rule).
 
 A million entries are a few arrays. From storage to search, no step creates a Python object per
 photo.
@@ -9,35 +9,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.index.format.facts import Facts, Known, facts_rows
+from clipsearch.index.format.facts import Facts, facts_rows
 from clipsearch.index.format.packed_texts import concat_ends, pack, take_packed, unpack
+from clipsearch.index.format.states import Cause as Cause
+from clipsearch.index.format.states import Kind as Kind
+from clipsearch.index.format.states import States
 
 Array = npt.NDArray[Any]
 
 UNIT_TOLERANCE = 1e-3  # rejects vectors that were never scaled; float32 is accurate to 1e-6
-
-
-class Kind(IntEnum):
-    """The kind of an entry. At equal generations, the greater kind wins."""
-
-    FAILURE = 0
-    VECTOR = 1
-    TOMBSTONE = 2
-
-
-class Cause(IntEnum):
-    """Why a photo failed. Values from 1 on are the version of the decoder that failed."""
-
-    UNKNOWN = 0  # the entry was written before causes existed
-    REFUSED = -1  # the storage refuses to return this object
-    SKIPPED = -2  # not a photo, by name and content
-    GAVE_UP = -3  # too many attempts ended without a result
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,29 +59,17 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Entries:
-    """n entries: v of them have vectors of d numbers, f are failures.
+class Entries(States):
+    """n entries: v of them have vectors of d numbers.
 
-    `names`, `reasons`: concatenated UTF-8; `name_ends`, `reason_ends`: where each text ends.
-    `vectors` and `reasons` have one row per entry of their kind, in order.
-    Without vectors, d is unknown and `vectors` is (0, 0).
+    `names`: concatenated UTF-8; `name_ends`: where each name ends. `vectors` has one row per entry
+    of its kind, in order. Without vectors, d is unknown and `vectors` is (0, 0).
     """
 
     names: npt.NDArray[np.uint8]
     name_ends: npt.NDArray[np.int64]  # (n,)
     keys: npt.NDArray[np.uint64]  # (n, 2), see key_of
-    generations: npt.NDArray[np.int64]  # (n,)
-    kinds: npt.NDArray[np.uint8]  # (n,) of Kind
-    widths: npt.NDArray[np.int32]  # (n,); a failure's cause
-    heights: npt.NDArray[np.int32]  # (n,)
-    times: npt.NDArray[np.int64]  # (n,) µs since 1970
     vectors: npt.NDArray[np.float32]  # (v, d)
-    reasons: npt.NDArray[np.uint8]
-    reason_ends: npt.NDArray[np.int64]  # (f,)
-    facts: Array  # (n,) of FACTS
-
-    def __len__(self) -> int:
-        return len(self.generations)
 
     @classmethod
     def from_entries(cls, entries: Sequence[Entry]) -> Entries:
@@ -174,20 +147,6 @@ class Entries:
     def name(self, row: int) -> str:
         return unpack(self.names, self.name_ends, row)
 
-    def reason(self, row: int) -> str | None:
-        """Why the photo of this row cannot be indexed; None unless it is a failure."""
-        if self.kinds[row] != Kind.FAILURE:
-            return None
-        rank = np.count_nonzero(self.kinds[:row] == Kind.FAILURE)
-        return unpack(self.reasons, self.reason_ends, int(rank))
-
-    def failed(self, *causes: Cause) -> npt.NDArray[np.bool_]:
-        """(n,) mask of the failures, limited to `causes` if given."""
-        is_failure = self.kinds == Kind.FAILURE
-        if causes:
-            is_failure &= np.isin(self.widths, causes)
-        return np.asarray(is_failure)
-
     def winners(self) -> npt.NDArray[np.bool_]:
         """(n,) mask of the winning entry of each photo, its state.
 
@@ -208,29 +167,11 @@ class Entries:
             return order
         places = np.flatnonzero(np.append(same, False) | np.insert(same, 0, False))
         rows = order[places]
-        decisive = [column[rows] for column in self._precedence()]
+        decisive = [column[rows] for column in self.precedence()]
         order[places] = rows[np.lexsort((*decisive[::-1], *self.keys[rows].T[::-1]))]
         second = self.keys[order, 1]
         last_of_its_name = np.append(~same | (second[1:] != second[:-1]), True)
         return np.asarray(order[last_of_its_name])
-
-    def beats(self, rows: Array, other: Entries, other_rows: Array) -> npt.NDArray[np.bool_]:
-        """(m,) whether each entry at `rows` (m,) wins over that at `other_rows` (same photo)."""
-        wins = np.zeros(len(rows), bool)
-        undecided = np.ones(len(rows), bool)
-        for mine, theirs in zip(self._precedence(), other._precedence(), strict=True):
-            wins |= undecided & (mine[rows] > theirs[other_rows])
-            undecided &= mine[rows] == theirs[other_rows]
-        return wins
-
-    def _precedence(self) -> tuple[Array, ...]:
-        """The merge rule: the columns that decide between entries about one photo, in order.
-
-        Facts and time decide only between entries about one generation: one with facts wins over
-        one without, which an older version wrote, and a retried failure over the one before.
-        """
-        has_facts = self.facts["flags"] & np.uint8(Known.LOOKED)
-        return self.generations, self.kinds, has_facts, self.times
 
 
 def key_of(name: str) -> tuple[int, int]:

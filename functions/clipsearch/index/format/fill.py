@@ -16,6 +16,7 @@ import numpy.typing as npt
 from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.facts import Facts, Known, facts_rows
 from clipsearch.index.format.previews import needs_preview
+from clipsearch.index.format.states import States
 
 Array = npt.NDArray[Any]
 
@@ -32,7 +33,7 @@ class Want:
     previews: bool = False
 
 
-def lacking(entries: Entries, want: Want, thumbnail: int) -> npt.NDArray[np.bool_]:
+def lacking(entries: States, want: Want, thumbnail: int) -> npt.NDArray[np.bool_]:
     """(n,) mask of the photos that need (other) facts. `thumbnail`: the version that thumbnails
     should have."""
     flags, version = entries.facts["flags"], entries.facts["thumbnail"]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipsearch.index.format.entries import Entries, Kind, key_of
+from clipsearch.index.reader.table import Table
 
 Array = npt.NDArray[Any]
 
@@ -29,21 +30,21 @@ class Catalogue:
     `version`: grows with every change, to compare catalogues of one reader.
     """
 
-    rows: Entries  # n of them, without vectors
+    rows: Table  # n of them
     live: npt.NDArray[np.bool_]  # (n,)
     _first: npt.NDArray[np.uint64]  # (p,) first halves of the keys, sorted by whole key
     _second: npt.NDArray[np.uint64]  # (p,)
-    _key_rows: npt.NDArray[np.int64]  # (p,) the live row of each key
+    _key_rows: npt.NDArray[np.int32]  # (p,) the live row of each key
     version: int = 0
 
     @classmethod
     def empty(cls) -> Catalogue:
         return cls(
-            rows=Entries.from_entries([]),
+            rows=Table.empty(),
             live=np.zeros(0, bool),
             _first=np.zeros(0, np.uint64),
             _second=np.zeros(0, np.uint64),
-            _key_rows=np.zeros(0, np.int64),
+            _key_rows=np.zeros(0, np.int32),
         )
 
     def merged(self, new: Entries) -> tuple[Catalogue, npt.NDArray[np.int64]]:
@@ -81,13 +82,19 @@ class Catalogue:
         rows[known] = self._key_rows[at[known]]
         return rows
 
+    def ranks(self) -> npt.NDArray[np.int64]:
+        """(n,) the rank of each live row by its key: an order that is the same everywhere."""
+        ranks = np.full(len(self.live), -1)
+        ranks[self._key_rows] = np.arange(len(self._key_rows))
+        return ranks
+
     def sample(self, kind: Kind, size: int) -> npt.NDArray[np.int64]:
         """The rows of up to `size` photos in the state `kind`, ascending.
 
         Keys are hashes: the photos with the smallest keys are a sample, the same in every instance.
         """
         is_kind = self.rows.kinds[self._key_rows] == kind
-        return np.sort(self._key_rows[np.flatnonzero(is_kind)[:size]])
+        return np.sort(self._key_rows[np.flatnonzero(is_kind)[:size]]).astype(np.int64)
 
     def count(self, kind: Kind) -> int:
         """How many photos are in the state `kind`."""
@@ -137,11 +144,11 @@ class Catalogue:
         key_rows[at[known]] = given[accepted[known]]
         added = accepted[~known]
         return Catalogue(
-            rows=Entries.concat([self.rows, new.without_vectors().take(given >= 0)]),
+            rows=self.rows.extended(new.without_vectors().take(given >= 0)),
             live=live,
             _first=_inserted(self._first, at[~known], new.keys[added, 0]),
             _second=_inserted(self._second, at[~known], new.keys[added, 1]),
-            _key_rows=_inserted(key_rows, at[~known], given[added]),
+            _key_rows=_inserted(key_rows, at[~known], given[added].astype(np.int32)),
             version=self.version + 1,
         )
 

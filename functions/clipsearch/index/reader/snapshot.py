@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,22 +44,23 @@ class Snapshot:
         names = frozenset(o.removeprefix(prefix) for o in objects if o.startswith(prefix))
         return names - self.newer
 
-    @cached_property
+    @property
     def entries(self) -> Entries:
-        """The state of each photo, one entry per name, without the vectors."""
-        catalogue = self.catalogue
-        return catalogue.rows if catalogue.live.all() else catalogue.rows.take(catalogue.live)
+        """The state of each photo, one entry per name, without the vectors: a copy for tools."""
+        return self.catalogue.rows.entries(self.catalogue.live)
 
     @property
     def skipped(self) -> int:
         """How many of the `failures` are files that are not photos."""
-        return int(np.count_nonzero(self.entries.failed(Cause.SKIPPED)))
+        catalogue = self.catalogue
+        return int(np.count_nonzero(catalogue.rows.failed(Cause.SKIPPED) & catalogue.live))
 
     def newest_failures(self, limit: int) -> list[int]:
-        """The rows in `entries` of failed photos without skipped files, newest first."""
-        entries = self.entries
-        rows = np.flatnonzero(entries.failed() & ~entries.failed(Cause.SKIPPED))
-        newest: list[int] = rows[np.argsort(-entries.times[rows], kind="stable")][:limit].tolist()
+        """The rows in the catalogue of failed photos without skipped files, newest first."""
+        table = self.catalogue.rows
+        is_shown = table.failed() & ~table.failed(Cause.SKIPPED) & self.catalogue.live
+        rows = np.flatnonzero(is_shown)
+        newest: list[int] = rows[np.argsort(-table.times[rows], kind="stable")][:limit].tolist()
         return newest
 
 

@@ -7,10 +7,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.index.format.entries import Kind
 from clipsearch.index.format.facts import Known, Orientation, dates_of
-from clipsearch.index.search.name_search import NameSearch
-from clipsearch.index.search.names import Names
+from clipsearch.index.reader.table import Table
+from clipsearch.index.search.all_names import AllNames
+from clipsearch.index.search.kept import Kept
 
 Mask = npt.NDArray[np.bool_]
 
@@ -18,18 +19,11 @@ YEARS_1_TO_9999 = -62_135_596_800, 253_402_300_799  # seconds from 1970
 
 
 class Columns:
-    """The columns of n `entries`."""
+    """The columns of n `entries`. `names`: they are kept while they are in use."""
 
-    def __init__(self, entries: Entries) -> None:
+    def __init__(self, entries: Table, names: Kept) -> None:
         self.entries = entries
-
-    @cached_property
-    def names(self) -> Names:
-        return Names(self.entries.names, self.entries.name_ends)
-
-    @cached_property
-    def name_search(self) -> NameSearch:
-        return NameSearch(self.names)
+        self.names = AllNames(entries.names, names)
 
     @cached_property
     def dates(self) -> npt.NDArray[np.int64]:

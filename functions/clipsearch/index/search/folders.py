@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from clipsearch.index.search.all_names import AllNames
 from clipsearch.index.search.names import WORD, Names, Rows, Words
 
 SLASHES = np.uint64(0x2F2F2F2F2F2F2F2F)
@@ -13,14 +14,21 @@ FACTOR = np.uint64(0x9E3779B97F4A7C15)
 BUCKET_BITS = 16
 
 
-def folders_below(names: Names, rows: Rows, folder: str, most: int) -> tuple[tuple[str, int], ...]:
+def folders_below(
+    names: AllNames, rows: Rows, folder: str, most: int
+) -> tuple[tuple[str, int], ...]:
     """The folders one level below `folder`, and how many of `rows` (m,) are in each.
 
     All names at `rows` must begin with `folder`. At most `most` folders, the largest first.
     """
     begin = len(folder.encode())
-    rows, hashes = _hashes(names, rows, begin)
-    places, counts = _grouped(hashes)
+    found_at, made = [rows[:0]], [np.zeros(0, np.uint64)]
+    for places, part, its_rows in names.parts(rows):
+        inside, hashes = _hashes(part, its_rows, begin)
+        found_at.append(rows[places[inside]])
+        made.append(hashes)
+    rows = np.concatenate(found_at)
+    places, counts = _grouped(np.concatenate(made))
     found = []
     for at in np.lexsort((places, -counts))[:most].tolist():
         name = names.text(int(rows[places[at]]))
@@ -30,19 +38,22 @@ def folders_below(names: Names, rows: Rows, folder: str, most: int) -> tuple[tup
 
 
 def _hashes(names: Names, rows: Rows, begin: int) -> tuple[Rows, Words]:
-    """The rows whose names have a slash after `begin` bytes, and a hash of the bytes up to it."""
+    """The places in `rows` of names with a slash after `begin` bytes, and a hash of the bytes up
+    to it."""
     hashes = np.zeros(len(rows), np.uint64)
-    chosen, made = [rows[:0]], [hashes[:0]]
+    places = np.arange(len(rows))
+    chosen, made = [places[:0]], [hashes[:0]]
     while len(rows):
         words = names.words(rows, begin)
         slashes = _slashes(words)
         ends = slashes > 0
         up_to = words[ends] & ~(_smeared(slashes[ends]) >> np.uint64(8))
-        chosen.append(rows[ends])
+        chosen.append(places[ends])
         made.append(_mixed(hashes[ends], up_to))
         begin += WORD
         goes_on = ~ends & (names.lengths(rows) > begin)
-        rows, hashes = rows[goes_on], _mixed(hashes[goes_on], words[goes_on])
+        rows, places = rows[goes_on], places[goes_on]
+        hashes = _mixed(hashes[goes_on], words[goes_on])
     return np.concatenate(chosen), np.concatenate(made)
 
 

@@ -48,7 +48,7 @@ def found(
     generations, times, facts = entries.generations[rows], entries.times[rows], entries.facts[rows]
     has_facts = (facts["flags"] & np.uint8(Known.LOOKED) > 0).tolist()
     values: zip[Any] = zip(
-        map(entries.name, rows.tolist()),
+        columns.names.texts(rows),
         scores,
         generations.tolist(),
         entries.widths[rows].tolist(),

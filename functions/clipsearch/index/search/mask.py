@@ -20,7 +20,7 @@ def mask_of(filter: Filter, columns: Columns) -> Mask:
     if filter.folder:
         masks.append(columns.names.beginning_with(filter.folder))
     if filter.name:
-        masks.append(columns.name_search.containing(filter.name))
+        masks.append(columns.names.containing(filter.name))
     if filter.after is not None:
         masks.append(~_before(filter.after, columns))
     if filter.before is not None:

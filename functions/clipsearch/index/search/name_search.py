@@ -26,14 +26,14 @@ class NameSearch:
     """Names in ASCII are searched as they are. Of others, folded copies are searched."""
 
     def __init__(self, names: Names) -> None:
-        self._names = names
+        self.names = names
 
     def containing(self, text: str) -> Mask:
         """(n,) which names contain `text`."""
         wanted = folded(text)
-        mask = np.zeros(len(self._names.ends), bool)
+        mask = np.zeros(len(self.names.ends), bool)
         if wanted.isascii():
-            mask[_rows_with(self._names.packed, self._names.ends, wanted.encode())] = True
+            mask[_rows_with(self.names.packed, self.names.ends, wanted.encode())] = True
         rows, packed, ends = self._others
         mask[rows] = False
         mask[rows[_rows_with(packed, ends, wanted.replace(SEPARATOR, OTHER).encode())]] = True
@@ -45,7 +45,7 @@ class NameSearch:
 
         They are folded as one text, in a third of the time. Each ends with SEPARATOR.
         """
-        names = self._names
+        names = self.names
         used = names.packed[: names.ends.max(initial=0)]
         is_other = np.zeros(len(names.ends), bool)
         at = np.flatnonzero(used >= FIRST_OF_OTHERS)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from clipsearch.index.search.all_names import AllNames
 from clipsearch.index.search.columns import Columns
-from clipsearch.index.search.names import Names, Rows
+from clipsearch.index.search.names import Rows
 
 Keys = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 After = tuple[float, str] | tuple[int, str]
 
 
-def first(keys: Keys, rows: Rows, names: Names, limit: int, after: After | None = None) -> Rows:
+def first(keys: Keys, rows: Rows, names: AllNames, limit: int, after: After | None = None) -> Rows:
     """The places in `rows` (m,) of the first `limit`, in order of `keys` (m,) and of their names.
 
     `after`: key and name after which they begin. Takes time in proportion to m, also if all keys
@@ -30,7 +31,7 @@ def first(keys: Keys, rows: Rows, names: Names, limit: int, after: After | None 
         earlier, same = places[kept < last], places[kept == last]
         of_same = names.first(rows[same], limit - len(earlier))
         places = np.concatenate([earlier, same[of_same]])
-    texts = map(names.text, rows[places].tolist())
+    texts = names.texts(rows[places])
     order = sorted(zip(keys[places].tolist(), texts, places.tolist(), strict=True))
     return np.array([place for _, _, place in order], np.int64)
 

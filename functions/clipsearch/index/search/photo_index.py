@@ -28,6 +28,7 @@ from clipsearch.index.search.facets import Facets
 from clipsearch.index.search.filter import ALL, Filter
 from clipsearch.index.search.flat_shard import FlatShard, Rows, Vectors, appended, pruned
 from clipsearch.index.search.hits import Hit, Listed, found
+from clipsearch.index.search.kept import Kept
 from clipsearch.index.search.matching import BEST, Matching
 from clipsearch.index.search.order import first_by_date
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
@@ -49,7 +50,8 @@ class PhotoIndex:
         self._source = VectorQueue(era=-1)
         self._flat: Sequence[FlatShard] = ()  # built by update; searches use _state
         self._quantized: Sequence[QuantizedShard] = ()
-        self._state = State.of(Catalogue.empty(), (), ())
+        self._names = Kept()
+        self._state = State.of(Catalogue.empty(), (), (), self._names)
 
     def update(self, snapshot: Snapshot) -> None:
         """Switch to this snapshot, unless the index already has a newer one.
@@ -68,10 +70,11 @@ class PhotoIndex:
                 raise ValueError("the snapshot is from another reader; use one index per reader")
             else:  # the reader has started over
                 self._source, self._flat, self._quantized = source, (), ()
+                self._names = Kept()
             self._take(source, catalogue.live)
             self._flat = pruned(self._flat, catalogue.live)
             self._quantized = pruned_quantized(self._quantized, catalogue.live)
-            state = State.of(catalogue, self._flat, self._quantized)
+            state = State.of(catalogue, self._flat, self._quantized, self._names)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index took vectors of the reader; use one per reader")
             self._state = state

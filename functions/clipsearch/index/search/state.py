@@ -45,9 +45,14 @@ class State:
 
     @classmethod
     def of(
-        cls, catalogue: Catalogue, flat: Sequence[FlatShard], quantized: Sequence[QuantizedShard]
+        cls,
+        catalogue: Catalogue,
+        flat: Sequence[FlatShard],
+        quantized: Sequence[QuantizedShard],
+        names: Kept,
     ) -> State:
-        return cls(catalogue, flat, quantized, Columns(catalogue.rows))
+        """`names`: keeps those of the catalogue's rows, also for later states of its reader."""
+        return cls(catalogue, flat, quantized, Columns(catalogue.rows, names))
 
     def mask(self, filter: Filter) -> Mask:
         """(n,) of the photos that fit."""
