@@ -29,6 +29,7 @@ locals {
     CLIPSEARCH_LOG_SAMPLE      = tostring(var.log_sample)
     CLIPSEARCH_RATE_PER_MINUTE = tostring(var.rate_per_minute)
     CLIPSEARCH_PROXIES         = tostring(var.proxies)
+    CLIPSEARCH_ROWS            = var.rows
     CLIPSEARCH_TOPIC           = google_pubsub_topic.maintenance.id
     CLIPSEARCH_DEAD_LETTERS    = google_pubsub_topic.dead_letters.id
     GOOGLE_CLOUD_PROJECT       = var.project

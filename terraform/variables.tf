@@ -230,6 +230,18 @@ variable "region" {
   }
 }
 
+variable "rows" {
+  description = "Where search has the vectors of photos above 65,536 (CLIPSEARCH_ROWS). memory: in memory, about 1.4 GB for a million photos. bucket: it reads those it compares from the index bucket; then a search finds the best 1,280 photos, and costs up to 1,280 read operations. auto: memory, or bucket if they need more than 40 percent of the memory."
+  type        = string
+  default     = "memory"
+  nullable    = false
+
+  validation {
+    condition     = contains(["memory", "bucket", "auto"], var.rows)
+    error_message = "rows must be \"memory\", \"bucket\" or \"auto\"."
+  }
+}
+
 variable "run_gcloud" {
   description = "true: an apply runs gcloud to set the deadline of events and the topic for unanswered ones, which Terraform cannot set. false: use this in CI, or if gcloud is not installed or not logged in, and run the output delivery_commands yourself."
   type        = bool

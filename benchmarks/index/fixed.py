@@ -23,7 +23,7 @@ def fixed_candidates() -> Iterator[None]:
 
 def _nearly_best(shard: QuantizedShard, query: Vectors, k: int, live: Live) -> Found:
     faiss.omp_set_num_threads(1)
-    refined = faiss.IndexRefine(shard.scan, shard.exact)
+    refined = faiss.IndexRefine(shard.scan.index, shard.exact)
     parameters = faiss.IndexRefineSearchParameters()
     parameters.k_factor = max(CANDIDATES, PER_HIT * k) / k
     scores, places = refined.search(query[None], k, params=parameters)

@@ -42,7 +42,7 @@ def measure(folder: Path, data: Data, photos: int, kind: str) -> dict[str, Any]:
     index = PhotoIndex()
     index.update(SnapshotReader(FolderBucket(folder), SPACE).refresh())
     sets = query_sets(data)
-    bounds = _bounds(data, photos, kind, np.concatenate(list(sets.values())))
+    bounds = bounds_of(data, photos, kind, np.concatenate(list(sets.values())))
     report, begin = {}, 0
     for said, queries in sets.items():
         report[said] = _compare(index, queries, bounds[begin : begin + len(queries)])
@@ -50,7 +50,7 @@ def measure(folder: Path, data: Data, photos: int, kind: str) -> dict[str, Any]:
     return report
 
 
-def _bounds(data: Data, photos: int, kind: str, queries: Vectors) -> npt.NDArray[np.float32]:
+def bounds_of(data: Data, photos: int, kind: str, queries: Vectors) -> npt.NDArray[np.float32]:
     """(q,) the exact score of the 20th best photo of each query. Holds one block in memory."""
     faiss.omp_set_num_threads(cpus())
     best = np.full((len(queries), LIMIT), -np.inf, np.float32)
@@ -86,7 +86,12 @@ def _compare(
 
 
 def _recall(hits: list[Hit], bound: float) -> float:
-    return sum(hit.score >= bound - EQUAL for hit in hits) / LIMIT
+    return share_found([hit.score for hit in hits], bound)
+
+
+def share_found(scores: list[float], bound: float) -> float:
+    """`scores` of a search for LIMIT photos; `bound`: of bounds_of()."""
+    return sum(score >= bound - EQUAL for score in scores) / LIMIT
 
 
 def _summary(recall: list[float], median: float) -> dict[str, float]:

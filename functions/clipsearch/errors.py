@@ -6,6 +6,7 @@
     │   ├── ObjectNotFound        no such object, or no such generation of it
     │   ├── ObjectExists          create(): a different object already has the name
     │   ├── ObjectUnreadable      the object is there, but it cannot be read
+    │   ├── RowsLost              a search needs rows of a pack that is gone or damaged
     │   ├── ObjectTooLarge        the object has more bytes than the caller allows
     │   └── BadObjectName         not a valid object name (also a ValueError)
     ├── TopicError                a message was not published; the same call may work later
@@ -82,6 +83,17 @@ class ObjectUnreadable(StorageError):
     def __init__(self, name: str, reason: str, is_certain: bool = False) -> None:
         self.name, self.reason, self.is_certain = name, reason, is_certain
         super().__init__(f"the object {name!r} cannot be read: {reason}")
+
+
+class RowsLost(StorageError):
+    """A search needs rows of the pack `name`, which is gone or damaged: `reason`.
+
+    The next refresh of the index replaces the pack.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"the rows of the pack {name!r} cannot be used: {reason}")
 
 
 class ObjectTooLarge(StorageError):

@@ -309,15 +309,26 @@ run "limits_reach_search" {
     log_sample      = 0.1
     proxies         = 2
     rate_per_minute = 120
+    rows            = "auto"
   }
 
   assert {
     condition = alltrue([
-      for name, value in { CLASSIFY = "0", EMBED = "0", LOG_SAMPLE = "0.1", PROXIES = "2", RATE_PER_MINUTE = "120" } :
+      for name, value in { CLASSIFY = "0", EMBED = "0", LOG_SAMPLE = "0.1", PROXIES = "2", RATE_PER_MINUTE = "120", ROWS = "auto" } :
       google_cloudfunctions2_function.search.service_config[0].environment_variables["CLIPSEARCH_${name}"] == value
     ])
     error_message = "Each variable must reach search as its setting."
   }
+}
+
+run "rows_are_in_one_of_two_places" {
+  command = plan
+
+  variables {
+    rows = "disk"
+  }
+
+  expect_failures = [var.rows]
 }
 
 run "a_share_is_at_most_one" {

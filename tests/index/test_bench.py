@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.index import filters, recall
+from benchmarks.index import bucket_rows, filters, recall
 from benchmarks.index.__main__ import table
 from benchmarks.index.data import SPACE, Data, name_of
 from benchmarks.index.libraries import KINDS, sizes_of_scenes
@@ -70,6 +70,17 @@ def test_recall_is_measured_for_each_set_of_queries(tmp_path: Path) -> None:
         assert found["adaptive"]["worst"] == found["fixed"]["worst"] == 1  # exact: it is small
     wrong = recall.measure(tmp_path / "library", data, 300, "plain")  # of other photos
     assert wrong["pictures"]["adaptive"]["mean"] < 0.9
+
+
+def test_rows_in_the_bucket_are_measured(tmp_path: Path) -> None:
+    data = Data.load(None)
+    data.write_library(tmp_path, 300)
+    report = bucket_rows.measure(tmp_path, data, 300, "plain")
+    assert report["names"]["recall"] == report["pictures"]["recall"] == 1  # too few for packs
+    assert report["cold"] > report["loaded"] > report["reading_s"] >= bucket_rows.DELAY_S
+    lines = bucket_rows.table({"300": {"plain": report}}).split("\n")
+    assert len(lines) == 5
+    assert "names        recall 1.0000" in lines[1]
 
 
 def test_searches_with_filters_and_terms_find_what_numpy_finds(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_RATE_PER_MINUTE": "120",
         "CLIPSEARCH_PROXIES": "2",
         "CLIPSEARCH_PREVIEWS": "1",
+        "CLIPSEARCH_ROWS": "auto",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
@@ -85,11 +86,12 @@ def test_every_setting_can_be_set() -> None:
         rate_per_minute=120,
         proxies=2,
         previews=True,
+        rows="auto",
     )
 
 
 def test_an_empty_setting_is_its_default() -> None:
-    names = ("EMBED", "CLASSIFY", "LOG_SAMPLE", "RATE_PER_MINUTE", "PROXIES", "FETCH_URLS")
+    names = ("EMBED", "CLASSIFY", "LOG_SAMPLE", "RATE_PER_MINUTE", "PROXIES", "FETCH_URLS", "ROWS")
     empty = {f"CLIPSEARCH_{name}": "" for name in names}
     assert Settings.from_env({**LOCAL, **empty}) == Settings.from_env(LOCAL)
 
@@ -165,6 +167,7 @@ def test_a_missing_setting_is_named(name: str) -> None:
         ("CLIPSEARCH_PROXIES", "-1", "a whole number from 0 to 9"),
         ("CLIPSEARCH_PROXIES", "10", "a whole number from 0 to 9"),
         ("CLIPSEARCH_PREVIEWS", "yes", "1 (yes) or 0 (no)"),
+        ("CLIPSEARCH_ROWS", "disk", "'memory' or 'bucket' or 'auto'"),
         ("CLIPSEARCH_TOPIC", "maintenance", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_DEAD_LETTERS", "letters", "projects/PROJECT/topics/TOPIC"),
         ("CLIPSEARCH_TOPIC", "projects/p/topics/t/x", "projects/PROJECT/topics/TOPIC"),

@@ -95,6 +95,35 @@ def test_a_part_of_the_bytes_can_be_read(bucket: Bucket) -> None:
         bucket.read("missing", start=5)
 
 
+def test_a_range_of_the_bytes_can_be_read(bucket: Bucket) -> None:
+    data = bytes(range(256)) * 3000
+    bucket.create("name", data)
+    bucket.create("empty", b"")
+    size = len(data)
+    for start, end in ((0, 1), (0, size), (700_000, 700_001), (255, 70_000), (size - 1, size)):
+        assert bucket.read("name", start=start, end=end) == data[start:end]
+        assert bucket.read("name", start=start, end=end, most=end - start) == data[start:end]
+    assert bucket.read("name", start=size - 9, end=size + 9) == data[-9:]
+    assert bucket.read("name", start=0, end=10**9) == data
+    assert bucket.read("name", start=size, end=size + 1) == b""
+    assert bucket.read("empty", start=0, end=5) == bucket.read("empty", start=5, end=6) == b""
+    with pytest.raises(ObjectTooLarge):
+        bucket.read("name", start=9, end=20, most=10)
+    with pytest.raises(ObjectNotFound):
+        bucket.read("missing", start=5, end=6)
+    for start, end in ((5, 5), (6, 5), (-1, 5)):
+        with pytest.raises(ValueError, match=f"not {start} to {end}"):
+            bucket.read("name", start=start, end=end)
+
+
+def test_many_ranges_are_read_at_once(bucket: Bucket) -> None:
+    data = bytes(range(256)) * 300
+    bucket.create("name", data)
+    with ThreadPoolExecutor(64) as pool:
+        parts = list(pool.map(lambda i: bucket.read("name", start=i, end=i + 100), range(400)))
+    assert parts == [data[i : i + 100] for i in range(400)]
+
+
 def test_no_more_bytes_are_read_than_the_caller_takes(bucket: Bucket) -> None:
     data = bytes(range(256)) * 3000
     bucket.create("name", data)

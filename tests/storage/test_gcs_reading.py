@@ -86,6 +86,20 @@ def test_a_gzip_object_is_read_as_its_plain_bytes(cloud: GcsBucket, packed: None
             cloud.read("packed", start=start, most=len(PLAIN) - start - 1)
 
 
+def test_a_range_of_a_gzip_object_is_one_of_its_plain_bytes(cloud: GcsBucket, packed: None) -> None:
+    for start, end in ((0, 9), (1000, 2000), (len(PLAIN) - 5, len(PLAIN) + 5), (10**9, 10**9 + 1)):
+        assert cloud.read("packed", start=start, end=end) == PLAIN[start:end]
+    with pytest.raises(ObjectTooLarge):
+        cloud.read("packed", start=5, end=20, most=9)
+
+
+def test_a_short_range_is_an_error(cloud: GcsBucket, gcs_double: CloudStorageDouble) -> None:
+    cloud.create("name", PLAIN)
+    gcs_double.faults.extend([SHORT])
+    with pytest.raises(StorageError, match="received"):
+        cloud.read("name", start=100, end=200)
+
+
 def test_what_does_not_get_smaller_by_gzip_is_not_too_large(
     cloud: GcsBucket, gcs_double: CloudStorageDouble
 ) -> None:

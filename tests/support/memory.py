@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from clipsearch.errors import ObjectExists, ObjectNotFound, ObjectTooLarge
-from clipsearch.storage import Stat, check_name
+from clipsearch.storage import Stat, check_name, check_range
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -72,13 +72,16 @@ class MemoryBucket:
         generation: int | None = None,
         start: int = 0,
         most: int | None = None,
+        end: int | None = None,
     ) -> bytes:
+        check_range(start, end)
         data, stat = self._found(name)
         if generation not in (None, stat.generation):
             raise ObjectNotFound(name, generation)
-        if most is not None and len(data) - start > most:
+        data = data[start:end]
+        if most is not None and len(data) > most:
             raise ObjectTooLarge(name, most)
-        return data[start:]
+        return data
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         data, _ = self._found(name)

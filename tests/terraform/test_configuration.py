@@ -39,6 +39,7 @@ NAMES = {  # examples, to check that the settings accept the composed values
     "tostring(var.log_sample)": "0.1",
     "tostring(var.rate_per_minute)": "120",
     "tostring(var.proxies)": "1",
+    "var.rows": "memory",
     "google_pubsub_topic.dead_letters.id": "projects/my-project/topics/clipsearch-dead-letters",
     "var.project": "my-project",
     "google_pubsub_topic.maintenance.id": "projects/my-project/topics/clipsearch-maintenance",

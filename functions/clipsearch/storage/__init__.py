@@ -75,10 +75,13 @@ class Bucket(Protocol):
         generation: int | None = None,
         start: int = 0,
         most: int | None = None,
+        end: int | None = None,
     ) -> bytes:
-        """The bytes from `start` to the end, with any Content-Encoding decoded.
+        """The bytes from `start` up to `end`, or to the end of the object, with any
+        Content-Encoding decoded. Fewer if the object ends before.
 
-        With a `start`, only the number of bytes is checked: a range has no checksum.
+        With a `start` or an `end`, only the number of bytes is checked: a range has no checksum.
+        Raises ValueError unless `end` is greater than `start`.
 
         Raises ObjectNotFound if the object or generation does not exist, and ObjectTooLarge above
         `most` bytes. Raises ObjectUnreadable if the storage refuses the object (permissions, key),
@@ -140,6 +143,12 @@ def folder_path(url: str) -> Path:
     if not path.is_absolute() or path == Path("/"):
         raise ValueError(f"{url!r} is not file:///ABSOLUTE/FOLDER")
     return path
+
+
+def check_range(start: int, end: int | None) -> None:
+    """Raise ValueError unless there is a byte from `start` up to `end`."""
+    if start < 0 or (end is not None and end <= start):
+        raise ValueError(f"a range is 0 <= start < end, not {start!r} to {end!r}")
 
 
 def check_name(name: str) -> None:

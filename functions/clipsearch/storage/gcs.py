@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clipsearch.errors import BadObjectName, ObjectExists, ObjectNotFound
-from clipsearch.storage import MAX_NAME_BYTES, Stat, check_name, gs_parts
+from clipsearch.storage import MAX_NAME_BYTES, Stat, check_name, check_range, gs_parts
 from clipsearch.storage.checksum import holds
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ TIMEOUT_S = (5.0, 20.0)
 # Stops the client from fetching the bucket's metadata in a thread, for traces that we do not
 # collect. That fetch costs a request and needs one more permission.
 _NO_METADATA = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true"
+# Kept open. The rows of packs are read by so many threads; the client alone would keep 10.
+CONNECTIONS = 128
 _LISTED = "items(name,generation,size,contentType,updated,crc32c),nextPageToken"
 
 
@@ -76,7 +78,9 @@ class GcsBucket:
         generation: int | None = None,
         start: int = 0,
         most: int | None = None,
+        end: int | None = None,
     ) -> bytes:
+        check_range(start, end)
         bucket = self._blob(name).bucket
         # After _blob(): threads that import the client in parallel must all start in _translated().
         from clipsearch.storage.gcs_reading import ReadBlob, Reader
@@ -84,7 +88,7 @@ class GcsBucket:
         blob = ReadBlob(self._prefix + name, bucket, generation=generation)
         reader = Reader(blob, name, {"timeout": TIMEOUT_S, "retry": _retry()})
         with self._translated("read", name, generation):
-            return reader.read(start, most)
+            return reader.read(start, most, end)
 
     def read_into(self, name: str, buffer: memoryview) -> int:
         if not buffer:
@@ -142,11 +146,15 @@ class GcsBucket:
 
     def _connected(self) -> Client:
         from google.cloud.storage import Client
+        from requests.adapters import HTTPAdapter
 
         with self._lock:
             if self._client is None:
                 os.environ.setdefault(*_NO_METADATA)
-                self._client = Client()
+                client = Client()
+                for scheme in ("https://", "http://"):
+                    client._http.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS))
+                self._client = client
             return self._client
 
     def _blob(self, name: str, generation: int | None = None) -> Blob:

@@ -39,12 +39,12 @@ class Reader:
     def __init__(self, blob: ReadBlob, name: str, options: Mapping[str, Any]) -> None:
         self._blob, self._name, self._options = blob, name, options
 
-    def read(self, start: int, most: int | None) -> bytes:
+    def read(self, start: int, most: int | None, end: int | None = None) -> bytes:
         """As Bucket.read(). Also raises the client's errors."""
         try:
-            raw = self._checked(start, most)
+            raw = self._checked(start, most, end)
         except RequestRangeNotSatisfiable:
-            if start == 0:
+            if start == 0 and end is None:
                 raise
             self._blob.reload(**self._options)
             encoding, size = self._blob.content_encoding, self._blob.size
@@ -57,17 +57,24 @@ class Reader:
             if most is not None and len(raw) > most:
                 raise ObjectTooLarge(self._name, most)
             return raw
-        if start:  # the range counted compressed bytes
+        if start or end is not None:  # the range counted compressed bytes
             raw = self._checked(0, None if most is None else start + most)
-        return _expanded(self._name, raw, start, most)
+        size = None if end is None else end - start
+        if size is None or (most is not None and most < size):
+            return _expanded(self._name, raw, start, most)
+        return _expanded(self._name, raw, start, size, is_cut=True)
 
-    def _checked(self, start: int, most: int | None) -> bytes:
-        """The stored bytes from `start`; may exceed `most` by a few bytes."""
+    def _checked(self, start: int, most: int | None, end: int | None = None) -> bytes:
+        """The stored bytes from `start` up to `end`; may exceed `most` by a few bytes."""
         for attempt in range(1, ATTEMPTS + 1):
             received = _Received(self._name, most)
             try:
                 self._blob.download_to_file(
-                    received, start=start or None, raw_download=True, **self._options
+                    received,
+                    start=start or None,
+                    end=None if end is None else end - 1,
+                    raw_download=True,
+                    **self._options,
                 )
             except RequestRangeNotSatisfiable:
                 # The object ends before `start`. But if bytes were received, the client tried to
@@ -80,18 +87,20 @@ class Reader:
                     break
                 continue
             data = received.getvalue()
-            self._check_length(start, data)
-            if start or self._has_its_checksum(data):
+            self._check_length(start, data, end)
+            if start or end is not None or self._has_its_checksum(data):
                 return data
         raise ObjectUnreadable(self._name, "its bytes do not match its checksum")
 
-    def _check_length(self, start: int, data: bytes) -> None:
+    def _check_length(self, start: int, data: bytes, end: int | None) -> None:
         """Raise StorageError if the response is not the complete requested range."""
         total = re.fullmatch(r"bytes .*/(\d+)", self._blob.answer.get("Content-Range", ""))
-        if total and start + len(data) != int(total[1]):
-            what = f"received {start + len(data):,} of {total[1]} bytes"
+        last = int(total[1]) if total else 0
+        last = last if end is None else min(last, end)
+        if total and start + len(data) != last:
+            what = f"received {start + len(data):,} of {last} bytes"
             raise StorageError(f"read {self._name!r}: {what}")
-        if start and not total:
+        if (start or end is not None) and not total:
             raise StorageError(f"read {self._name!r}: the storage ignored the range from {start:,}")
 
     def _has_its_checksum(self, data: bytes) -> bool:
@@ -129,14 +138,16 @@ def _is_encoded(name: str, encoding: str | None) -> bool:
             raise ObjectUnreadable(name, reason)
 
 
-def _expanded(name: str, data: bytes, start: int, most: int | None) -> bytes:
-    """`data` decompressed, from `start`. Holds at most `most` bytes (plus one) of the result."""
+def _expanded(name: str, data: bytes, start: int, most: int | None, is_cut: bool = False) -> bytes:
+    """`data` decompressed, from `start`. Holds at most `most` bytes (plus one) of the result.
+
+    Raises ObjectTooLarge if there are more, or leaves them out if `is_cut`."""
     if data.count(_MEMBER) > MAX_MEMBERS:
         raise ObjectUnreadable(name, f"its gzip has more than {MAX_MEMBERS:,} members")
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             file.seek(start)
-            plain = file.read(-1 if most is None else most + 1)
+            plain = file.read(-1 if most is None else most + (not is_cut))
     except (gzip.BadGzipFile, EOFError, zlib.error) as exc:
         reason = "its Content-Encoding is gzip, but its bytes are not gzip"
         raise ObjectUnreadable(name, reason) from exc

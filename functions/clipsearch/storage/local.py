@@ -29,7 +29,7 @@ from clipsearch.errors import (
     ObjectUnreadable,
     StorageError,
 )
-from clipsearch.storage import Stat, check_name
+from clipsearch.storage import Stat, check_name, check_range
 from clipsearch.storage.atomic_files import TemporaryFiles, append_line, sync_folder
 from clipsearch.storage.checksum import holds
 
@@ -96,11 +96,15 @@ class FolderBucket:
         generation: int | None = None,
         start: int = 0,
         most: int | None = None,
+        end: int | None = None,
     ) -> bytes:
+        check_range(start, end)
         with self._translated("read", name), self._opened(name) as file:
             before = _generation(os.fstat(file.fileno()))
             file.seek(start)
-            data = file.read(-1 if most is None else most + 1)
+            limits = [] if most is None else [most + 1]
+            limits += [] if end is None else [end - start]
+            data = file.read(min(limits, default=-1))
             after = _generation(os.fstat(file.fileno()))
         if generation is not None and not before == after == generation:
             raise ObjectNotFound(name, generation)

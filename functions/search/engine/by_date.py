@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from search.engine.asked import Asked
 from search.engine.cursor import Cursor, encode_cursor
-from search.engine.matches import exactly
 from search.engine.page import Page
 from search.engine.query import OLDEST
 from search.engine.stacking import Place, Ranking, Start, cap_of, results_of
@@ -37,7 +36,7 @@ def page_by_date(asked: Asked, mark: bytes) -> Page:
     if asked.matches is None or query.cursor is not None:
         return page
     good = (matching.scores >= asked.matches.least_score("good")).sum()
-    return replace(page, matches=exactly(int(good)))
+    return replace(page, matches={"count": int(good), "estimated": matching.is_cut})
 
 
 def matching_of(asked: Asked, filter: "Filter") -> "Matching":

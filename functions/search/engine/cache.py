@@ -55,6 +55,13 @@ class Fresh(Generic[T]):
         finally:
             self._lock.release()
 
+    def renew(self) -> None:
+        """Refresh the value now, once for all threads that ask meanwhile. Waits for it."""
+        old = self.value
+        with self._lock:
+            if self.value is old:
+                self._try()
+
     def _try(self) -> None:
         # the time before reading: writes during the read may be missed
         now = time.monotonic()

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
 
 
 def facets_of(asked: Asked) -> dict[str, Any]:
-    """The JSON. With terms, only the photos that match count."""
+    """The JSON. With terms, only the photos that match count.
+
+    `estimated`: only if more photos may match."""
+    is_cut = False
     if asked.vectors:
-        found = matching_of(asked, asked.filter.loosest).facets(asked.filter)
+        matching = matching_of(asked, asked.filter.loosest)
+        found, is_cut = matching.facets(asked.filter), matching.is_cut
     else:
         found = asked.index.facets(asked.filter)
-    return {
+    facets = {
         "photos": found.photos,
         "years": _years(found),
         "folders": [{"folder": name, "photos": photos} for name, photos in found.folders],
@@ -30,6 +34,7 @@ def facets_of(asked: Asked) -> dict[str, Any]:
         ],
         "places": found.places,
     }
+    return facets | {"estimated": True} if is_cut else facets
 
 
 def _years(found: "Facets") -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ class Matches:
         index, photos = self.state.index, self.state.snapshot.photos
         if not self.filter.is_all:  # the sample is of the whole library
             matching = index.matching(self.vector, self.least_score("good"), self.filter)
-            return exactly(len(matching) - likes)
+            return {"count": len(matching) - likes, "estimated": matching.is_cut}
         sample = index.sample @ self.vector
         count = round(float((sample >= self.threshold).mean()) * photos)
         if len(sample) >= photos:

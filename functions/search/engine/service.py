@@ -3,9 +3,12 @@
 Imported on the first search, not with main.py (see search.engine.state).
 """
 
+import logging
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from clipsearch.errors import RowsLost
 from clipsearch.settings import Settings
 from clipsearch.storage import open_bucket
 from search.engine import embedding
@@ -15,6 +18,7 @@ from search.engine.errors import detail_of
 from search.engine.facets import facets_of
 from search.engine.fingerprint import checked_fingerprint
 from search.engine.model import Model, ModelKeeper
+from search.engine.page import Page
 from search.engine.picture import as_picture
 from search.engine.query import RELEVANCE, Query, Term
 from search.engine.results import Results
@@ -23,6 +27,11 @@ from search.engine.timing import Timing
 
 if TYPE_CHECKING:
     from search.engine.status import StatusReader
+
+
+log = logging.getLogger("clipsearch")
+
+T = TypeVar("T")
 
 
 class Service:
@@ -61,10 +70,15 @@ class Service:
         with timing.phase("load"):
             model = self._keeper.model()
         mark = checked_fingerprint(query, model)
-        asked = asked_of(query, model, timing)
+
+        def paged() -> tuple[Asked, Page]:
+            asked = asked_of(query, model, timing)
+            with timing.phase("search"):
+                is_by_date = query.order != RELEVANCE
+                return asked, (page_by_date if is_by_date else page_by_relevance)(asked, mark)
+
+        asked, page = _with_rows(model, paged)
         with timing.phase("search"):
-            is_by_date = query.order != RELEVANCE
-            page = (page_by_date if is_by_date else page_by_relevance)(asked, mark)
             results = self._results.of(asked, page)
         answer: dict[str, Any] = {
             "results": results,
@@ -81,9 +95,13 @@ class Service:
         query = replace(query, cursor=None)
         with timing.phase("load"):
             model = self._keeper.model()
-        asked = asked_of(query, model, timing)
-        with timing.phase("search"):
-            facets = facets_of(asked)
+
+        def counted() -> tuple[Asked, dict[str, Any]]:
+            asked = asked_of(query, model, timing)
+            with timing.phase("search"):
+                return asked, facets_of(asked)
+
+        asked, facets = _with_rows(model, counted)
         return {**facets, "index": _index(asked, model), "timing_ms": timing.milliseconds()}
 
     def as_link(self, query: Query, timing: Timing) -> Query:
@@ -125,14 +143,25 @@ class Service:
         return _described(model, answer, found.truncated, timing)
 
 
+def _with_rows(model: Model, search: Callable[[], T]) -> T:
+    """Call `search`, and once more if it needs rows of packs that a newer index has elsewhere."""
+    try:
+        return search()
+    except RowsLost as lost:
+        log.warning("the index is read again: %s", lost)
+        model.keeper.renew()
+        return search()
+
+
 def _index(asked: Asked, model: Model) -> dict[str, Any]:
-    snapshot = asked.state.snapshot
-    return {
+    snapshot, most = asked.state.snapshot, asked.index.most_compared
+    index = {
         "model": model.encoder.name,
         "space": model.space,
         "commit": snapshot.commit,
         "photos": snapshot.photos,
     }
+    return index if most is None else index | {"most_compared": most}
 
 
 def _described(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clipsearch.allocator import large_blocks_returned
 from clipsearch.errors import DamagedObject
+from clipsearch.images.memory import memory_limit
 from clipsearch.imports import import_in_turn
 from clipsearch.model.encoder import Encoder
 from clipsearch.storage import Bucket
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 REFRESH_EVERY = 1.5
 # Seconds. While one thread refreshes, others wait this long, then use the present state.
 WAIT_FOR_REFRESH = 0.5
+# Of the memory, with CLIPSEARCH_ROWS=auto. Model, codes, names and decoders need the rest.
+ROWS_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,9 @@ class State:
 class StateKeeper:
     """Loads the index of the encoder's space on first use, then reads changes."""
 
-    def __init__(self, bucket: Bucket, encoder: Encoder) -> None:
-        self._bucket, self._encoder = bucket, encoder
+    def __init__(self, bucket: Bucket, encoder: Encoder, rows: str = "memory") -> None:
+        """`rows`: of clipsearch.settings.ROWS."""
+        self._bucket, self._encoder, self._rows = bucket, encoder, rows
         self._state = Fresh("the index", self._refreshed, REFRESH_EVERY, WAIT_FOR_REFRESH)
 
     @property
@@ -67,6 +71,10 @@ class StateKeeper:
         """
         return self._state.get()
 
+    def renew(self) -> None:
+        """Read changes now, if storage works. Waits for it."""
+        self._state.renew()
+
     def _refreshed(self, state: State | None) -> State:
         if state is None:
             return self._first()
@@ -78,7 +86,9 @@ class StateKeeper:
         import_in_turn("clipsearch.index.reader.snapshot_reader")
         from clipsearch.index.reader.snapshot_reader import SnapshotReader
 
-        reader = SnapshotReader(self._bucket, self._encoder.space, is_sparing=True)
+        reader = SnapshotReader(
+            self._bucket, self._encoder.space, is_sparing=True, most_rows=most_rows(self._rows)
+        )
         with large_blocks_returned():
             with ThreadPoolExecutor(1, "search-imports") as beside:
                 beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # FAISS
@@ -88,3 +98,10 @@ class StateKeeper:
             index = PhotoIndex()
             index.update(snapshot)
         return State(self._encoder, reader, index, snapshot)
+
+
+def most_rows(rows: str) -> int | None:
+    """The bytes of packs' rows that may be in memory, for a value of CLIPSEARCH_ROWS; None: all."""
+    if rows == "auto":
+        return int(memory_limit() * ROWS_SHARE)
+    return 0 if rows == "bucket" else None

@@ -60,7 +60,7 @@ def test_texts_need_the_direction_that_they_have_in_common(tmp_path: Path) -> No
         (shard,) = coded(index)
         right = 0
         for query in texts(40):
-            _, places = shard.scan.search(query[None], 20)
+            _, places = shard.scan.index.search(query[None], 20)
             names = {snapshot.catalogue.rows.name(int(row)) for row in shard.rows[places[0]]}
             right += len(names & set(exactly(query, range(COUNT), 10)))
         recalls.append(right / 400)

@@ -3,9 +3,11 @@
     v rows of d float16         the vectors, to sort candidates by their true scores
     an .npz                     the segment's columns except `vectors`; `codes`
                                 (v, g / 2 + 1) uint8; `quantizer`: its name; `checksum` of the
-                                rows
+                                rows; `row_checksums` (v,) uint32, of each row: older packs
+                                have none
 
-Read by reader/loader.py (heads), reader/prefetch.py (rows) and compaction/purge.py (checks).
+Read by reader/loader.py (heads), reader/prefetch.py (rows), reader/stored_rows.py (some rows) and
+compaction/purge.py (checks).
 The object's name contains the offset of the .npz. So each part takes one request, and the rows
 are read into their final memory.
 """
@@ -35,7 +37,9 @@ WRONG_ROWS = "its rows do not match their checksum"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackHead:
-    """The pack at `path` without its rows. `codes`: (v, g / 2 + 1), for the v vector entries."""
+    """The pack at `path` without its rows. `codes`: (v, g / 2 + 1), for the v vector entries.
+
+    `row_checksums`: (v,) CRC-32 of each row; None in a pack of an older version."""
 
     path: str
     entries: Entries  # without vectors
@@ -43,6 +47,7 @@ class PackHead:
     dimension: int
     quantizer: str
     checksum: int
+    row_checksums: npt.NDArray[np.uint32] | None = None
 
 
 class PackName(NamedTuple):
@@ -81,6 +86,7 @@ def write_pack(
         codes=quantizer.encode(rows),
         quantizer=np.str_(name),
         checksum=np.uint32(zlib.crc32(data)),
+        row_checksums=np.array([zlib.crc32(row) for row in rows], np.uint32),
     )
     path = pack_path(space, segment, name, len(data))
     bucket.create(path, data + head)
@@ -111,6 +117,11 @@ def head_of(path: str, space: str, data: bytes) -> PackHead:
         or size % (2 * count)
     ):
         raise DamagedObject(path, f"its codes or rows do not match its {count} vectors")
+    row_checksums = arrays.get("row_checksums")
+    if row_checksums is not None and (
+        row_checksums.dtype != np.uint32 or row_checksums.shape != (count,)
+    ):
+        raise DamagedObject(path, f"its checksums of rows do not match its {count} vectors")
     quantizer = str(arrays["quantizer"])
     if quantizer_id(quantizer) != name.quantizer:
         raise DamagedObject(path, f"its quantizer {quantizer!r} does not match its name")
@@ -121,6 +132,7 @@ def head_of(path: str, space: str, data: bytes) -> PackHead:
         dimension=size // (2 * count),
         quantizer=quantizer,
         checksum=int(arrays["checksum"]),
+        row_checksums=row_checksums,
     )
 
 

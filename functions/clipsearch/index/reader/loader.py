@@ -23,6 +23,7 @@ from clipsearch.index.format.packs import (
 from clipsearch.index.format.quantizer import Quantizer, read_quantizer
 from clipsearch.index.format.segments import read_segment, segment_path
 from clipsearch.index.reader.prefetch import RowPrefetch
+from clipsearch.index.reader.stored_rows import RowStore, StoredRows
 from clipsearch.storage import Bucket
 
 # Parallel requests: storage responds in tens of ms, and its client pools 10 connections.
@@ -37,13 +38,13 @@ T = TypeVar("T")
 class PackGroup:
     """The packs made with one quantizer.
 
-    `vectors` (m, d): their concatenated rows. `codes`: by pack. `names`: the segment of each
-    pack; "" if the pack is unusable and its segment is read instead.
+    `vectors` (m, d): their concatenated rows, or where they stay in the bucket. `codes`: by pack.
+    `names`: the segment of each pack; "" if the pack is unusable and its segment is read instead.
     """
 
     names: Sequence[str]
     codes: Sequence[Codes]
-    vectors: Halves
+    vectors: Halves | StoredRows
     quantizer: Quantizer
 
 
@@ -53,7 +54,8 @@ class Loader:
     `parts`: entries by segment; for packs without vectors, which `pack_groups` returns.
     `damaged`: unreadable segments. `other_damage`: unusable packs or quantizers, whose segments
     were read instead. `lacks_segments`: if true, a missing segment is damaged; if false, it makes
-    the refresh start again.
+    the refresh start again. `store`: reads rows that stay in the bucket; None: all come into
+    memory. `instead`: segments to read in place of a pack that was in use.
     """
 
     def __init__(self, bucket: Bucket, space: str, keep_vectors: bool) -> None:
@@ -63,6 +65,8 @@ class Loader:
         self._quantizers: dict[str, Quantizer] = {}
         self._dimensions: dict[str, int] = {}
         self.lacks_segments = False
+        self.store: RowStore | None = None
+        self.instead: set[str] = set()
         self.parts: dict[str, Entries] = {}
         self.damaged: dict[str, DamagedObject] = {}
         self.other_damage: dict[str, str] = {}
@@ -75,13 +79,14 @@ class Loader:
             coming.stop()
 
     def read(self, names: Iterable[str], packs: Mapping[str, str]) -> None:
-        """Read these segments, or the heads of their packs; the rows arrive in the background.
+        """Read these segments, or the heads of their packs; the rows arrive in the background, or
+        stay in the bucket.
 
         Raises ObjectNotFound if a segment has vanished.
         """
         names = sorted(names)
         packed = [name for name in names if name in packs and packs[name] not in self.other_damage]
-        if self._keep_vectors:
+        if self._keep_vectors and self.store is None:
             self._begin_rows([packs[name] for name in packed])
         self._read_heads(packed, packs)
         self._drop_useless_rows()
@@ -95,7 +100,29 @@ class Loader:
         self._drop_useless_rows()
         for coming in self._coming:
             coming.hurry()
-        return [self._group(coming) for coming in self._coming]
+        return [self._group(coming) for coming in self._coming] + self._stored_groups()
+
+    def _stored_groups(self) -> list[PackGroup]:
+        """The packs whose rows stay in the bucket, by quantizer."""
+        store = self.store
+        if store is None:
+            return []
+        together: dict[str, dict[str, PackHead]] = {}
+        for name, head in self._heads.items():
+            together.setdefault(head.quantizer, {})[name] = head
+        groups = []
+        for quantizer, named in together.items():
+            heads = list(named.values())
+            rows = StoredRows(
+                store=store,
+                packs=tuple(head.path for head in heads),
+                ends=np.cumsum([len(head.codes) for head in heads]),
+                checksums=tuple(head.row_checksums for head in heads),
+                dimension=heads[0].dimension,
+            )
+            codes = [head.codes for head in heads]
+            groups.append(PackGroup(list(named), codes, rows, self._quantizers[quantizer]))
+        return groups
 
     def _begin_rows(self, packs: Iterable[str]) -> None:
         together: dict[str, dict[str, int]] = {}
@@ -212,7 +239,7 @@ class Loader:
             except (DamagedObject, ObjectNotFound) as problem:
                 return problem
 
-        readers = READERS_BESIDE_ROWS if self._coming else READERS
+        readers = READERS_BESIDE_ROWS if self._coming else READERS  # rows are read beside
         with ThreadPoolExecutor(min(readers, len(work)), "clipsearch-segments") as pool:
             try:
                 return list(pool.map(attempt, work))

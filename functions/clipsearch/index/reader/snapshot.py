@@ -76,9 +76,13 @@ def grown(snapshot: Snapshot, commit: int, loader: Loader) -> Snapshot:
     groups = packs.result()
     if loader.parts != parts:  # segments were read instead of packs
         catalogue, rows = _merged(snapshot.catalogue, loader.parts)
-    if catalogue is snapshot.catalogue:
-        return unchanged
+    if loader.store is not None:
+        rows |= _moved(catalogue, loader, groups)
     chunks = [*_plain(loader.parts, rows), *_packed(groups, rows)]
+    if catalogue is snapshot.catalogue:
+        if not chunks:
+            return unchanged
+        catalogue = replace(catalogue, version=catalogue.version + 1)
     snapshot.fresh.put(sorted(chunks, key=lambda chunk: chunk.rows.max()))
     return snapshot_of(snapshot.space, catalogue, commit, snapshot.fresh)
 
@@ -95,6 +99,30 @@ def _merged(
     ends = np.cumsum([len(parts[name]) for name in names])
     of_parts = zip(names, np.split(given, ends[:-1]), strict=True)
     return catalogue, {name: rows[parts[name].kinds == Kind.VECTOR] for name, rows in of_parts}
+
+
+def _moved(catalogue: Catalogue, loader: Loader, groups: Sequence[PackGroup]) -> dict[str, Rows]:
+    """The rows of the vectors of packs whose rows stay in the bucket, new or not.
+
+    Compaction deletes the packs that hold known rows now. A row is of the first pack that has it.
+    """
+    is_taken = np.zeros(len(catalogue.live), bool)
+    result = {}
+    for name in [
+        *sorted(loader.instead & loader.parts.keys()),
+        *(n for g in groups for n in g.names),
+    ]:
+        part = loader.parts[name]
+        vectors = np.flatnonzero(part.kinds == Kind.VECTOR)
+        rows = catalogue.rows_of(part.keys[vectors])
+        counts = rows >= 0
+        known = rows[counts]
+        is_same = catalogue.rows.generations[known] == part.generations[vectors[counts]]
+        is_same &= (catalogue.rows.kinds[known] == Kind.VECTOR) & ~is_taken[known]
+        rows[np.flatnonzero(counts)[~is_same]] = -1
+        is_taken[rows[rows >= 0]] = True
+        result[name] = rows
+    return result
 
 
 def _plain(parts: Mapping[str, Entries], rows: Mapping[str, Rows]) -> list[Chunk]:

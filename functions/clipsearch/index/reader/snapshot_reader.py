@@ -16,10 +16,12 @@ from typing import Any
 
 from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError, UnknownFormat
 from clipsearch.index.format.commits import Commit
+from clipsearch.index.format.packs import parse_pack_path
 from clipsearch.index.format.segments import segment_path
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.loader import Loader
 from clipsearch.index.reader.snapshot import Snapshot, grown, snapshot_of
+from clipsearch.index.reader.stored_rows import RowStore
 from clipsearch.index.reader.vector_queue import VectorQueue
 from clipsearch.index.reader.watch import Seen, Watch
 from clipsearch.storage import Bucket
@@ -40,7 +42,8 @@ class _Known:
     """A reader's state after a successful refresh; the next refresh builds on it.
 
     `seen`: segments whose entries are in the catalogue. `damaged`: damaged segments, each with
-    its error and the time of the next retry. `other_damage`: other unusable objects.
+    its error and the time of the next retry. `other_damage`: other unusable objects. `packs`: of
+    those whose rows stay in the bucket, all that were tried.
     """
 
     snapshot: Snapshot
@@ -48,6 +51,7 @@ class _Known:
     dimension: int | None = None
     damaged: Mapping[str, tuple[DamagedObject, float]] = field(default_factory=dict)
     other_damage: Mapping[str, str] = field(default_factory=dict)
+    packs: frozenset[str] = frozenset()
     at: float = float("inf")
 
 
@@ -60,13 +64,15 @@ class SnapshotReader:
         space: str,
         keep_vectors: bool = True,
         is_sparing: bool = False,
+        most_rows: int | None = None,
         retry_damaged_s: float = RETRY_DAMAGED_S,
         start_over_after_s: float = START_OVER_AFTER_S,
     ) -> None:
         """`keep_vectors`: True for a PhotoIndex; False if you need only the entries.
 
         `is_sparing`: refreshes make few requests and may miss news for up to a minute, but never a
-        usual upload (watch.py).
+        usual upload (watch.py). `most_rows`: bytes. If packs have more rows, these stay in the
+        bucket, and the snapshot's index reads those that it compares; None: never.
         """
         self._bucket = bucket
         self._space = space
@@ -75,7 +81,10 @@ class SnapshotReader:
         self._start_over_after_s = start_over_after_s
         self._lock = threading.Lock()
         self._watch = Watch(bucket, space)
-        self._is_sparing = is_sparing
+        self._is_sparing, self._most_rows = is_sparing, most_rows
+        self._store: RowStore | None = None  # from when rows stay in the bucket
+        self._starts_over = False
+        self._refused: dict[str, str] = {}  # reason by path of each pack whose rows were damaged
         self._known = self._blank(VectorQueue())
 
     def refresh(self) -> Snapshot:
@@ -94,10 +103,13 @@ class SnapshotReader:
                 number = -1  # commit number of the previous attempt
                 for attempt in range(ATTEMPTS):
                     try:
+                        lost = self._store.lost if self._store else {}
                         seen = self._watch.look(
-                            attempt > 0 or not self._is_sparing or not known.seen
+                            attempt > 0 or not self._is_sparing or not known.seen or bool(lost)
                         )
                         loader.other_damage.update(seen.damaged)
+                        if self._keep_vectors:
+                            known = self._prepared(known, loader, seen.commit)
                         # No newer commit: compaction did not delete the segment, so it is lost.
                         loader.lacks_segments = seen.commit.number == number
                         number = seen.commit.number
@@ -111,6 +123,30 @@ class SnapshotReader:
                 f"cannot refresh the index of space {self._space!r} in {self._bucket.url}: objects "
                 f"vanished during {ATTEMPTS} attempts in a row; last error: {vanished}"
             ) from vanished
+
+    def _prepared(self, known: _Known, loader: Loader, commit: Commit) -> _Known:
+        """Decide where rows are, and replace lost packs. What to build on: `known`, or nothing."""
+        named = set(commit.packs.values())
+        sizes = (said.size for pack in named if (said := parse_pack_path(pack)))
+        if self._store is None and self._most_rows is not None and sum(sizes) > self._most_rows:
+            self._store = RowStore(self._bucket)
+        loader.store = self._store
+        if self._store is None:
+            return known
+        lost = dict(self._store.lost)
+        self._refused |= {pack: reason for pack, reason in lost.items() if pack in named}
+        self._refused = {pack: why for pack, why in self._refused.items() if pack in named}
+        loader.other_damage.update(self._refused)
+        loader.instead = {name for name, pack in commit.packs.items() if pack in lost}
+        # Compaction has deleted packs that are not named. New packs have their rows, usually.
+        self._starts_over |= not lost.keys() <= named and named <= known.packs
+        # The segments in place of those that are named may be damaged too.
+        self._starts_over |= not loader.instead.isdisjoint(known.damaged)
+        if not self._starts_over:
+            return known
+        self._store = loader.store = RowStore(self._bucket)
+        loader.instead = set()
+        return self._blank(VectorQueue(known.snapshot.fresh.era + 1))
 
     def _blank(self, fresh: VectorQueue) -> _Known:
         return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh))
@@ -130,6 +166,8 @@ class SnapshotReader:
             wanted |= {old for old, new in commit.replaced.items() if new in broken} & listed
             new = wanted - known.seen - loader.parts.keys() - broken
             new -= {name for name in new - known.damaged.keys() if told.of(name)}
+            if loader.store is not None:
+                new |= _unread(known, loader, commit, wanted - broken) - loader.parts.keys()
             if not new:
                 return wanted
             loader.read(new, commit.packs)
@@ -157,9 +195,13 @@ class SnapshotReader:
         }
         other_damage |= loader.other_damage
         dimension = known.dimension or _commonest(loader.dimensions().values())
+        packs = frozenset(commit.packs.values()) if loader.store else known.packs
         seen = frozenset(wanted - damaged.keys())
         snapshot = self._with_damage(snapshot, damaged, other_damage)
-        return _Known(snapshot, seen, dimension, damaged, other_damage, now)
+        self._starts_over = False
+        if self._store is not None:
+            self._store.lost.clear()
+        return _Known(snapshot, seen, dimension, damaged, other_damage, packs, now)
 
     def _with_damage(
         self,
@@ -177,6 +219,12 @@ class SnapshotReader:
             return snapshot
         newer = {n for n, (problem, _) in damaged.items() if isinstance(problem, UnknownFormat)}
         return replace(snapshot, damaged=said, newer=frozenset(newer))
+
+
+def _unread(known: _Known, loader: Loader, commit: Commit, wanted: set[str]) -> set[str]:
+    """Segments that were seen, but whose rows are in packs that were not, or in lost ones."""
+    packed = {name for name, pack in commit.packs.items() if pack not in known.packs}
+    return (packed | loader.instead) & wanted
 
 
 class _Told:

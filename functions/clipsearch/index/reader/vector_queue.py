@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from clipsearch.index.format.quantizer import Quantizer
+from clipsearch.index.reader.stored_rows import StoredRows
 
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plain:
-    """`rows` (m,) of the catalogue, ascending across chunks, and their `vectors` (m, d)."""
+    """`rows` (m,) of the catalogue and their `vectors` (m, d). Rows ascend across chunks, except
+    those read again in place of a pack whose rows in the bucket were lost."""
 
     rows: Rows
     vectors: npt.NDArray[np.float32]
@@ -26,12 +28,13 @@ class Plain:
 class Packed:
     """The content of packs: `codes` (m, bytes) and `vectors` (m, d), each in one array.
 
-    `rows` (m,) of the catalogue; -1 for entries that did not count when added.
+    `rows` (m,) of the catalogue; -1 for entries that did not count when added. `vectors` may stay
+    in the bucket. Then rows of earlier chunks may come again: they have moved to these packs.
     """
 
     rows: Rows
     codes: npt.NDArray[np.uint8]  # (m, bytes)
-    vectors: npt.NDArray[np.float16]
+    vectors: npt.NDArray[np.float16] | StoredRows
     quantizer: Quantizer
 
 

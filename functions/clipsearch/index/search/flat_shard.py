@@ -99,6 +99,7 @@ def appended(
     log2(MAX_VECTORS) times, and about as many shards are not full.
     """
     result = list(shards)
+    rows, vectors = _ascending(rows, vectors)
     for begin in range(0, len(rows), MAX_VECTORS):
         end = begin + MAX_VECTORS
         result.append(FlatShard.of(rows[begin:end], vectors[begin:end]))
@@ -119,6 +120,11 @@ def pruned(shards: Sequence[FlatShard], live: Live) -> list[FlatShard]:
     return result
 
 
+def without(shards: Sequence[FlatShard], gone: Live, live: Live) -> list[FlatShard]:
+    """The shards without the rows that are true in `gone` (n,): other shards have them now."""
+    return [_kept([s], live & ~gone) if gone[s.rows].any() else s for s in shards]
+
+
 def selection_of(live: Live) -> faiss.SearchParameters:
     """FAISS search parameters that limit a search to the mask `live` (m,)."""
     bits = np.packbits(live, bitorder="little")
@@ -135,7 +141,14 @@ def _worth_merging(left: FlatShard, right: FlatShard) -> bool:
 def _kept(shards: Sequence[FlatShard], live: Live) -> FlatShard:
     """One shard with the live rows of several."""
     kept = [live[shard.rows] for shard in shards]
-    return FlatShard.of(
-        np.concatenate([shard.rows[keep] for shard, keep in zip(shards, kept, strict=True)]),
-        np.concatenate([shard.vectors()[keep] for shard, keep in zip(shards, kept, strict=True)]),
-    )
+    rows = np.concatenate([shard.rows[keep] for shard, keep in zip(shards, kept, strict=True)])
+    vectors = [shard.vectors()[keep] for shard, keep in zip(shards, kept, strict=True)]
+    return FlatShard.of(*_ascending(rows, np.concatenate(vectors)))
+
+
+def _ascending(rows: Rows, vectors: Vectors) -> tuple[Rows, Vectors]:
+    """In the order of the rows. Usually they are in it, so nothing is copied."""
+    if (np.diff(rows) > 0).all():
+        return rows, vectors
+    order = np.argsort(rows)
+    return rows[order], vectors[order]

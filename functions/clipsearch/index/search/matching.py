@@ -20,11 +20,15 @@ BEST = 500  # photos that match best, if no score tells which match
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Matching:
-    """`rows` (m,) and `scores` (m,) of the matching photos in one state of the index."""
+    """`rows` (m,) and `scores` (m,) of the matching photos in one state of the index.
+
+    `is_cut`: more photos may match. A search does not compare them if their rows are in the bucket.
+    """
 
     state: State
     scores: Scores
     rows: Rows
+    is_cut: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,6 +1,7 @@
 """Searches a snapshot by inner product with FAISS, in an order that can be paged.
 
-Vectors from packs are searched by their codes first (quantized_shard.py), the others exactly.
+Vectors from packs are searched by their codes first (quantized_shard.py, and bucket_shard.py if
+their rows stay in the bucket), the others exactly.
 
 An update builds the next state and swaps it in at the end. Searches need no lock: each keeps the
 state it started with.
@@ -22,11 +23,15 @@ from clipsearch.index.format.entries import Kind, key_of
 from clipsearch.index.format.facts import Known
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
+from clipsearch.index.reader.stored_rows import StoredRows
 from clipsearch.index.reader.vector_queue import Plain, VectorQueue
+from clipsearch.index.search.bucket_shard import BucketShard, grown
+from clipsearch.index.search.bucket_shard import pruned as pruned_stored
+from clipsearch.index.search.candidates import MOST_IN_BUCKET
 from clipsearch.index.search.combination import Balance, Combination, balances_of
 from clipsearch.index.search.facets import Facets
 from clipsearch.index.search.filter import ALL, Filter
-from clipsearch.index.search.flat_shard import FlatShard, Rows, Vectors, appended, pruned
+from clipsearch.index.search.flat_shard import FlatShard, Rows, Vectors, appended, pruned, without
 from clipsearch.index.search.hits import Hit, Listed, found
 from clipsearch.index.search.kept import Kept
 from clipsearch.index.search.matching import BEST, Matching
@@ -50,6 +55,8 @@ class PhotoIndex:
         self._source = VectorQueue(era=-1)
         self._flat: Sequence[FlatShard] = ()  # built by update; searches use _state
         self._quantized: Sequence[QuantizedShard] = ()
+        self._stored: Sequence[BucketShard] = ()
+        self._rows = 0  # that were taken
         self._names = Kept()
         self._state = State.of(Catalogue.empty(), (), (), self._names)
 
@@ -69,24 +76,43 @@ class PhotoIndex:
             elif source.era == self._source.era:
                 raise ValueError("the snapshot is from another reader; use one index per reader")
             else:  # the reader has started over
-                self._source, self._flat, self._quantized = source, (), ()
+                self._source, self._rows = source, 0
+                self._flat, self._quantized, self._stored = (), (), ()
                 self._names = Kept()
             self._take(source, catalogue.live)
             self._flat = pruned(self._flat, catalogue.live)
             self._quantized = pruned_quantized(self._quantized, catalogue.live)
-            state = State.of(catalogue, self._flat, self._quantized, self._names)
+            self._stored = pruned_stored(self._stored, catalogue.live)
+            of_packs: list[QuantizedShard | BucketShard] = [*self._stored, *self._quantized]
+            state = State.of(catalogue, self._flat, of_packs, self._names)
             if sum(shard.live for shard in state.all_shards) != snapshot.photos:
                 raise ValueError("another index took vectors of the reader; use one per reader")
             self._state = state
 
     def _take(self, source: VectorQueue, live: npt.NDArray[np.bool_]) -> None:
         while chunk := source.next(len(live)):
+            self._give_up(chunk.rows, live)
             if isinstance(chunk, Plain):
                 self._flat = appended(self._flat, chunk.rows, chunk.vectors, live)
+            elif isinstance(chunk.vectors, StoredRows):
+                self._stored = grown(self._stored, chunk, self._threads, live)
             else:
                 new = quantized_shards(chunk, self._threads)
                 self._quantized = [*self._quantized, *new]
             source.taken()  # one by one, so that no vector is in memory twice
+
+    def _give_up(self, rows: Rows, live: npt.NDArray[np.bool_]) -> None:
+        """Take those of `rows` (m,) that are in a shard out of it: they have moved."""
+        moved = rows[(rows >= 0) & (rows < self._rows)]
+        self._rows = max(self._rows, int(rows.max()) + 1)
+        if not len(moved):
+            return
+        gone = np.zeros(len(live), bool)
+        gone[moved] = True
+        self._flat = without(self._flat, gone, live)
+        self._quantized = [shard.without(gone, live) for shard in self._quantized]
+        left = (shard.without(gone, live) for shard in self._stored)
+        self._stored = [shard for shard in left if shard is not None]
 
     def search(
         self,
@@ -100,7 +126,8 @@ class PhotoIndex:
 
         Only photos that fit `filter`. `after`: score and name of the last hit of the previous page.
         Pages with `after` are exact, and those with `exactly`. Others may miss a photo if the index
-        has packs. Their hits are in order, and the next pages return everything after the last.
+        has packs. Their hits are in order, and the next pages return everything after the last, or
+        at least of the photos that are compared (most_compared).
         Raises ValueError for an invalid vector or limit.
         """
         state = self._state
@@ -110,7 +137,8 @@ class PhotoIndex:
     def matching(
         self, wanted: Vectors | Combination, least: float | None, filter: Filter = ALL
     ) -> Matching:
-        """All photos with a score of at least `least`, exactly. None: the BEST best photos.
+        """All photos with a score of at least `least`, exactly. None: the BEST best photos. See
+        most_compared.
 
         For their order by date and their facets. Raises ValueError for an invalid vector.
         """
@@ -160,7 +188,12 @@ class PhotoIndex:
         return sum(shard.live for shard in self._state.quantized if shard.scans(limit + SPARE))
 
     @property
-    def shards(self) -> list[FlatShard | QuantizedShard]:
+    def most_compared(self) -> int | None:
+        """How many photos of packs a search finds at most; None: all."""
+        return MOST_IN_BUCKET if self._state.stored else None
+
+    @property
+    def shards(self) -> list[FlatShard | QuantizedShard | BucketShard]:
         """The shards that a search uses now; quantized shards come first."""
         return self._state.all_shards
 

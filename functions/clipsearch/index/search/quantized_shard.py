@@ -9,15 +9,14 @@ import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
 
 import faiss
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.index.format.quantizer import GROUP
 from clipsearch.index.reader.vector_queue import Packed
 from clipsearch.index.search import candidates
+from clipsearch.index.search.codes import Scan, seen_as_index
 from clipsearch.index.search.flat_shard import Found, Live, Rows, Vectors, selection_of
 
 FIRST_ABOVE = 4096  # a search for so many is nearly as fast as for one
@@ -42,8 +41,7 @@ class QuantizedShard:
     by_row: Rows
     vectors: npt.NDArray[np.float16]
     exact: faiss.IndexScalarQuantizer
-    scan: faiss.IndexPreTransform
-    parts: tuple[object, ...]  # keeps the parts of `scan` alive; it does not own them
+    scan: Scan
     live: int
     selection: faiss.SearchParameters | None = None
 
@@ -65,6 +63,12 @@ class QuantizedShard:
         live = int(np.count_nonzero(counts))
         return replace(self, live=live, selection=selection_of(counts))
 
+    def without(self, gone: Live, live: Live) -> QuantizedShard:
+        """The shard without the rows that are true in `gone` (n,): other shards have them now."""
+        rows = np.where((self.rows >= 0) & gone[self.rows], -1, self.rows)
+        shard = replace(self, rows=rows, by_row=np.argsort(rows, kind="stable"))
+        return shard.within(live)
+
     def best(self, query: Vectors, k: int) -> Found:
         """Scores (j,) and rows (j,) of the j = min(k, live) best for `query` (d,)."""
         faiss.omp_set_num_threads(1)  # see FlatShard.best
@@ -75,24 +79,26 @@ class QuantizedShard:
     def nearly_best(self, query: Vectors, k: int, live: Live) -> Found:
         """Like best(), with the same scores, but may miss some of the best."""
         faiss.omp_set_num_threads(1)  # see FlatShard.best
-        number = candidates.first_number(k)
-        most = max(number, candidates.MOST)
-        places, reach, compared = np.zeros(0, np.int64), 0, 0
-        scores, ranks = np.zeros(0, np.float32), np.zeros(0, np.int64)
-        while True:
-            if number > self.live // ROWS_PER_CANDIDATE or reach > len(self.rows) // 2:
-                return self.best(query, k)  # as fast from here on
-            if number > len(places):
+        first, reach = candidates.first_number(k), 0
+
+        def lengthened(places: Rows, number: int) -> Rows | None:
+            nonlocal reach
+            while True:
+                if number > self.live // ROWS_PER_CANDIDATE or reach > len(self.rows) // 2:
+                    return None  # an exact search is as fast
+                if number <= len(places):
+                    return places
                 reach = max(LONGER * reach, number * len(self.rows) // self.live)
                 places = self._longer(places, query, reach, live)
-                continue
-            found, order = self._compared(query, places[compared:number], k)
-            scores, ranks = np.append(scores, found), np.append(ranks, compared + order)
-            best = np.argsort(-scores, kind="stable")[:k]
-            scores, ranks, compared = scores[best], ranks[best], number
-            if candidates.are_enough(ranks, number) or 2 * number > most:
-                return scores, self.rows[places[ranks]]
-            number *= 2
+
+        found = candidates.nearly_best(
+            k,
+            first,
+            max(first, candidates.MOST),
+            lengthened,
+            lambda places: self._compared(query, places, k),
+        )
+        return self.best(query, k) if found is None else (found[0], self.rows[found[1]])
 
     def scans(self, k: int) -> bool:
         """Whether nearly_best(k) uses codes. With few live vectors, an exact search is faster."""
@@ -104,7 +110,7 @@ class QuantizedShard:
         It has only those that count. Equal codes come in any order, so two lists of different
         lengths do not begin alike.
         """
-        listed = self.scan.search(query[None], min(reach, len(self.rows)))[1][0]
+        listed = self.scan.index.search(query[None], min(reach, len(self.rows)))[1][0]
         listed = listed[listed >= 0]
         rows = self.rows[listed]
         listed = listed[(rows >= 0) & live[rows]]
@@ -116,7 +122,7 @@ class QuantizedShard:
         """Scores (j,), as of best(), and indices (j,) of `places`: the best k of each block."""
         size = min(len(places), max(BLOCK, 4 * k))
         block = np.empty((size, self.dimension), np.float16)
-        seen, scores, indices = _seen_as_index(block), [], []
+        seen, scores, indices = seen_as_index(block), [], []
         for begin in range(0, len(places), size):
             part = places[begin : begin + size]
             # With "clip", NumPy needs no second copy.
@@ -165,56 +171,17 @@ def quantized_shards(packed: Packed, threads: int) -> list[QuantizedShard]:
 
 
 def _shard(packed: Packed, part: slice) -> QuantizedShard:
+    assert isinstance(packed.vectors, np.ndarray)
     vectors, rows = packed.vectors[part], packed.rows[part]
-    exact = _seen_as_index(vectors)
-    basis, points = packed.quantizer.for_queries()
-    turn, codes = _turn(basis), _coded(points, packed.codes[part])
+    exact = seen_as_index(vectors)
     return QuantizedShard(
         rows=rows,
         by_row=np.argsort(rows, kind="stable"),  # fast: they are nearly sorted
         vectors=vectors,
         exact=exact,
-        scan=faiss.IndexPreTransform(turn, codes),
-        parts=(turn, codes),
+        scan=Scan.of(packed.quantizer, packed.codes[part]),
         live=len(rows),
     )
-
-
-def _seen_as_index(vectors: npt.NDArray[np.float16]) -> faiss.IndexScalarQuantizer:
-    """A FAISS index over this memory, without a copy: it may be 1 GB. Keep the array alive."""
-    index = faiss.IndexScalarQuantizer(
-        vectors.shape[1], faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-    )
-    _let_see(index, vectors.view(np.uint8))
-    return index
-
-
-def _let_see(index: Any, codes: npt.NDArray[np.uint8]) -> None:
-    """Make `codes` (m, bytes) the content of an index, without a copy."""
-    pointer = faiss.swig_ptr(codes.reshape(-1))
-    index.codes.is_owned = False
-    index.codes.view_data = index.codes.c_ptr = pointer
-    index.codes.view_size = index.codes.c_size = codes.size
-    index.ntotal = len(codes)
-
-
-def _coded(points: Vectors, codes: npt.NDArray[np.uint8]) -> Any:
-    """The FAISS index that scans `codes` for candidates."""
-    index = faiss.IndexPQ(len(points) * GROUP, len(points), 4, faiss.METRIC_INNER_PRODUCT)
-    faiss.copy_array_to_vector(points.reshape(-1), index.pq.centroids)
-    index.is_trained = True
-    _let_see(index, codes)
-    result: Any = faiss.IndexPQFastScan(index)  # type: ignore[arg-type]
-    result.orig_codes = None  # a pointer to `codes`, which are freed
-    return result
-
-
-def _turn(basis: Vectors) -> faiss.LinearTransform:
-    """The transform of queries into the space of the codes."""
-    turn = faiss.LinearTransform(basis.shape[1], basis.shape[0], False)
-    faiss.copy_array_to_vector(np.ascontiguousarray(basis, np.float32).reshape(-1), turn.A)
-    turn.is_trained = True
-    return turn
 
 
 def pruned(shards: Sequence[QuantizedShard], live: Live) -> list[QuantizedShard]:

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from clipsearch.index.search.bucket_shard import BucketShard
 from clipsearch.index.search.combination import Combination
 from clipsearch.index.search.flat_shard import Found, Rows, Vectors
 from clipsearch.index.search.order import After, first
@@ -46,6 +47,7 @@ class Ranking:
         query = np.ascontiguousarray(vector, np.float32)
         return cls(state, pool, query, terms if has_unwanted else None)
 
+    # With rows in the bucket, "exact" is: of as many candidates as a search compares.
     def best(
         self, limit: int, after: tuple[float, str] | None = None, exactly: bool = False
     ) -> Ranked:
@@ -83,27 +85,32 @@ class Ranking:
         places = first(-scores, rows, self.state.columns.names, limit, begin)
         if len(places) < limit or scores[places[-1]] > unseen:
             return scores, rows, unseen
-        return *self.at_least(scores[places[-1]] - 2 * 10**-DIGITS), -np.inf
+        scores, rows, _ = self.at_least(scores[places[-1]] - 2 * 10**-DIGITS)
+        return scores, rows, -np.inf
 
-    def at_least(self, least: float) -> Ranked:
-        """All photos with at least this score, in any order."""
+    def at_least(self, least: float) -> tuple[Scores, Rows, bool]:
+        """All photos with at least this score, in any order, and whether some may be missing."""
         # A rounded score may be higher than the exact one.
         bound = least - 10**-DIGITS
         found = self._of_shards(
             [partial(s.above, self.query, bound) for s in self.state.all_shards]
+        )
+        is_cut = any(
+            isinstance(shard, BucketShard) and shard.is_cut(len(rows))
+            for shard, (_, rows) in zip(self.state.all_shards, found, strict=True)
         )
         rows = np.concatenate([np.zeros(0, np.int64), *(rows for _, rows in found)])
         scores = rounded(np.concatenate([np.zeros(0, np.float32), *(s for s, _ in found)]))
         if self.terms is not None:
             scores = _to_digits(self.state.scores(self.terms, rows))
         enough = scores >= least
-        return scores[enough], rows[enough]
+        return scores[enough], rows[enough], is_cut
 
     def _lowered(self, k: int, exactly: bool) -> tuple[Scores, Rows, float]:
         """Same as _candidates, with unwanted terms. They only lower, so the bound stays one."""
         if self.terms is None:
             return self._candidates(k, exactly)
-        if k > MOST_CANDIDATES:
+        if k > MOST_CANDIDATES and not self.state.stored:
             scores, rows = self.state.all_scores(self.terms)
             return _to_digits(scores), rows, -np.inf
         _, rows, unseen = self._candidates(k, exactly)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.search.bucket_shard import BucketShard
+from clipsearch.index.search.candidates import MOST_IN_BUCKET
 from clipsearch.index.search.columns import Columns, Mask
 from clipsearch.index.search.combination import Combination
 from clipsearch.index.search.facets import Facets, facets_of
@@ -27,6 +29,7 @@ BLOCK = 16_384
 # Photos that fit a filter are copied if there are up to so many: then a search reads only them.
 # 16 MB at 512 numbers.
 COPIED = 8192
+SAMPLED_IN_BUCKET = 1024  # photos of the sample, if rows stay in the bucket: each may be a read
 BYTES_OF_FACETS = 50_000  # at most, about
 
 
@@ -39,7 +42,7 @@ class State:
 
     catalogue: Catalogue
     flat: Sequence[FlatShard]
-    quantized: Sequence[QuantizedShard]
+    quantized: Sequence[QuantizedShard | BucketShard]
     columns: Columns
     kept: Kept = field(default_factory=Kept)
 
@@ -48,7 +51,7 @@ class State:
         cls,
         catalogue: Catalogue,
         flat: Sequence[FlatShard],
-        quantized: Sequence[QuantizedShard],
+        quantized: Sequence[QuantizedShard | BucketShard],
         names: Kept,
     ) -> State:
         """`names`: keeps those of the catalogue's rows, also for later states of its reader."""
@@ -75,7 +78,8 @@ class State:
         """The state of the photos in `mask`, and its size in bytes."""
         catalogue = replace(self.catalogue, live=mask)
         count = int(np.count_nonzero(mask))
-        if count <= COPIED:
+        # With rows in the bucket, a copy is worth it as long as a search would read them all.
+        if count <= (min(COPIED, MOST_IN_BUCKET) if self.stored else COPIED):
             flat = self._copied(mask) if count else ()
             state = replace(self, catalogue=catalogue, flat=flat, quantized=())
             return state, mask.nbytes + sum(shard.vectors().nbytes for shard in flat)
@@ -99,13 +103,19 @@ class State:
         return facets
 
     @property
-    def all_shards(self) -> list[FlatShard | QuantizedShard]:
+    def all_shards(self) -> list[FlatShard | QuantizedShard | BucketShard]:
         return [*self.quantized, *self.flat]
+
+    @property
+    def stored(self) -> list[BucketShard]:
+        """The shards whose rows stay in the bucket."""
+        return [shard for shard in self.quantized if isinstance(shard, BucketShard)]
 
     @cached_property
     def sample(self) -> npt.NDArray[np.float32]:
         """(n, d), or (0, 0) without photos. Made by the first search with several terms."""
-        rows = self.catalogue.sample(Kind.VECTOR, SAMPLE)
+        size = SAMPLED_IN_BUCKET if self.stored else SAMPLE
+        rows = self.catalogue.sample(Kind.VECTOR, size)
         found = [shard.vectors_of(rows)[1] for shard in self.all_shards]
         return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
 
