@@ -28,10 +28,8 @@ export BASE TAG TOOL
 export CHECKPOINT_DISABLE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run coco demo-upload embed export test test-embed test-export test-models check scan format lock demo-model evaluate-demo \
-	evaluate golden bench bench-cold bench-embed bench-embed-scale bench-encoder bench-decoding bench-growth bench-index bench-look bench-matching bench-memory bench-models bench-precision \
-	bench-outliers bench-page bench-stacks bench-terms bench-thumbnails reconcile screenshot \
-	status switch upload image test-image clean
+# Every target with a comment, as `help` lists them.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.* \#\# .*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -196,6 +194,9 @@ bench-stacks: $(VENV)/.dev ## measure near-duplicates: quality, and the cost at 
 
 bench-page: $(VENV)/.dev ## measure what the page weighs and how fast it is, in Chromium; 2 minutes [ARGS="--photos FOLDER"]
 	@$(VENV)/bin/python -m benchmarks.page $(ARGS)
+
+bench-peers: $(EXPORT)/.made ## measure beside other packages, each in build/peers/; half an hour, 8 GB [ARGS="--vectors FILE --only hnswlib"]
+	@$(EXPORT)/bin/python -m benchmarks.peers $(ARGS)
 
 screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make run runs [PORT=8080] [ARGS='--question "a cat"']
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)
