@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 EXPORT := .venv-export
 SCAN   := .venv-scan
+ENGINE := .venv-engine
 BEAM   := .venv-embed
 CLI    := $(VENV)/bin/python -m cli
 LOCK   := .venv-lock
@@ -74,7 +75,11 @@ status: $(VENV)/.made ## print the state of the index [URL=http://127.0.0.1:8081
 
 test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="tests/ingest -k late"] [ARGS="-n 0"]
 	$(VENV)/bin/python -m pytest --ignore=tests/export --ignore=tests/image --ignore=tests/beam \
+	  --ignore=tests/engine/lance \
 	  -n auto --dist worksteal $(ARGS)
+
+test-engine: $(ENGINE)/.made ## run the tests of the mirror in Lance (an environment of 1 GB) [ARGS=…]
+	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
@@ -118,6 +123,8 @@ lock: $(LOCK)/.made ## resolve each requirements.in into requirements.txt [ARGS=
 	  -c cli/requirements.txt $(ARGS)
 	$(COMPILE) model_export/requirements.in -o model_export/requirements.txt -c requirements.txt $(ARGS)
 	$(COMPILE) packaging/image/requirements.in -o packaging/image/requirements.txt \
+	  -c requirements.txt $(ARGS)
+	$(COMPILE) functions/clipsearch/engine/requirements.in -o functions/clipsearch/engine/requirements.txt \
 	  -c requirements.txt $(ARGS)
 	$(COMPILE) benchmarks/system/requirements.in -o benchmarks/system/requirements.txt \
 	  -c requirements.txt -c model_export/requirements.txt $(ARGS)
@@ -165,6 +172,9 @@ bench-memory: $(VENV)/.dev ## measure the memory of both functions, part by part
 bench-growth: $(VENV)/.dev ## measure how cost grows from 1,000 to a million photos (Linux); 10 minutes and 6 GB of disk [ARGS="--photos 1000 10000"]
 	@$(VENV)/bin/python -m benchmarks.growth $(ARGS)
 
+bench-engine: $(ENGINE)/.made ## measure search in the mirror; 10 minutes and 3 GB of disk [ARGS="--photos 4000000"]
+	@$(ENGINE)/bin/python -m benchmarks.engine $(ARGS)
+
 bench-matching: $(VENV)/.dev ## measure how well matches are told from others; 2 minutes [ARGS="--photos 12000"]
 	@$(VENV)/bin/python -m benchmarks.matching $(ARGS)
 
@@ -202,7 +212,7 @@ screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make r
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) $(SCAN) $(BEAM) $(LOCK) .image build terraform/.build \
+	rm -rf $(VENV) $(EXPORT) $(SCAN) $(BEAM) $(ENGINE) $(LOCK) .image build terraform/.build \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -219,6 +229,9 @@ $(VENV)/.dev: $(VENV)/.made requirements.txt
 $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
+# Its own environment: Arrow and Lance are large, and only a mirror needs them.
+$(ENGINE)/.made: requirements.txt functions/clipsearch/engine/requirements.txt
+	$(call environment,$(ENGINE),-r requirements.txt -r functions/clipsearch/engine/requirements.txt)
 # Apache Beam asks for an older Pillow (cli/embed/overrides.txt). The lock is whole, so --no-deps.
 $(BEAM)/.made: cli/embed/requirements.txt
 	$(call environment,$(BEAM),--no-deps -r cli/embed/requirements.txt)

@@ -25,6 +25,7 @@ COMMANDS = {
     "reconcile": "cli.reconcile.options",
     "embed": "cli.embed.options",
     "switch": "cli.switch.options",
+    "mirror": "cli.mirror.options",
     "copy-index": "cli.copy_index.options",
     "upload": "cli.upload.options",
     "coco": "cli.coco.options",

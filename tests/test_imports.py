@@ -28,6 +28,10 @@ FUNCTIONS = ROOT / "functions"
 # directly in clipsearch/.
 WITHIN = {
     "clipsearch": ("clipsearch/storage",),
+    "clipsearch/engine": (
+        *("clipsearch/index/format", "clipsearch/index/reader", "clipsearch/storage"),
+        "clipsearch/index/compaction/transaction",  # lists the segments and reads the commit
+    ),
     "clipsearch/images": (),
     "clipsearch/images/facts": ("clipsearch/images",),
     "clipsearch/index": ("clipsearch/storage",),
@@ -49,7 +53,7 @@ WITHIN = {
     "stopper": ("clipsearch",),
 }
 # These compare arrays. Like the index, they are imported inside functions only.
-NUMPY_AT_THE_TOP = ("clipsearch/index", "ingest/reconcile")
+NUMPY_AT_THE_TOP = ("clipsearch/index", "clipsearch/engine", "ingest/reconcile")
 
 # Threads started before the fork are dead after it, and imports delay the open port.
 HEAVY = {

@@ -17,6 +17,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 FUNCTIONS = ROOT / "functions"
 SOURCES = [ROOT / "requirements.in", *sorted(ROOT.glob("[!.]*/**/requirements.in"))]
+# Only clipsearch/engine imports them, and only when one is used. It has a requirements.in.
+ENGINES = {"lance", "pyarrow"}
 LOCKS = [file.with_suffix(".txt").relative_to(ROOT).as_posix() for file in SOURCES]
 
 
@@ -54,7 +56,7 @@ def imported() -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 # "from google.cloud import storage" names a module too
                 names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    ours = {path.stem for path in FUNCTIONS.iterdir()}
+    ours = {path.stem for path in FUNCTIONS.iterdir()} | ENGINES
     return {name for name in names if name.split(".")[0] not in ours | sys.stdlib_module_names}
 
 
@@ -84,6 +86,18 @@ def test_functions_declares_every_package_that_it_imports() -> None:
     assert {"numpy", "google.auth", "starlette.requests.Request"} <= modules
     missing = {module for module in modules if not providers(module, packages) <= names}
     assert not missing
+
+
+def test_only_the_engine_imports_what_the_functions_do_not_install() -> None:
+    """And no module of it at its top, except rows.py, which is imported inside functions."""
+    for file in FUNCTIONS.rglob("*.py"):
+        tree = ast.parse(file.read_text())
+        is_engine = file.parent == FUNCTIONS / "clipsearch/engine"
+        nodes = tree.body if is_engine else [*ast.walk(tree)]
+        names = {a.name for node in nodes if isinstance(node, ast.Import) for a in node.names}
+        names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+        assert not names & ENGINES or file.name == "rows.py", file
+        assert "clipsearch.engine.rows" not in names, file
 
 
 def test_functions_imports_every_package_that_it_declares() -> None:
@@ -116,10 +130,10 @@ def test_every_locked_line_has_hashes_and_no_address(lock: str) -> None:
 
 def test_the_locks_agree() -> None:
     """One environment is made from several locks. That of Beam is made from one lock. It needs an
-    older protobuf and dateutil, and google-apitools as its Python asks for; all else is as in
-    `ingest`."""
+    older protobuf, dateutil and pyarrow, and google-apitools as its Python asks for; all else is as
+    in `ingest`."""
     versions: dict[str, set[str]] = {}
-    own = ("protobuf", "google-apitools", "python-dateutil")
+    own = ("protobuf", "google-apitools", "python-dateutil", "pyarrow")
     alone = {("cli/embed/requirements.txt", name) for name in own}
     for lock in LOCKS:
         for requirement, _ in locked(lock):

@@ -40,6 +40,7 @@ sys.exit(main(sys.argv[1:]))
         ["coco", "gs://photos"],
         ["duplicates"],
         ["reconcile", "--plan"],
+        ["mirror"],
         ["evaluate"],
     ],
 )

@@ -22,6 +22,7 @@ from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.loader import Loader
 from clipsearch.index.reader.snapshot import Snapshot, grown, snapshot_of
 from clipsearch.index.reader.stored_rows import RowStore
+from clipsearch.index.reader.told import Told
 from clipsearch.index.reader.vector_queue import VectorQueue
 from clipsearch.index.reader.watch import Seen, Watch
 from clipsearch.storage import Bucket
@@ -159,7 +160,7 @@ class SnapshotReader:
             wanted |= set(commit.segments)
         # else: all existing segments are the right index; an older commit may name deleted ones
         waiting = {name for name, (_, again) in known.damaged.items() if now < again}
-        told = _Told(known.seen, commit)
+        told = Told(known.seen, commit)
         while True:
             broken = waiting | loader.damaged.keys()
             # The sources of a damaged segment replace it while they exist.
@@ -225,21 +226,6 @@ def _unread(known: _Known, loader: Loader, commit: Commit, wanted: set[str]) -> 
     """Segments that were seen, but whose rows are in packs that were not, or in lost ones."""
     packed = {name for name, pack in commit.packs.items() if pack not in known.packs}
     return (packed | loader.instead) & wanted
-
-
-class _Told:
-    """Finds segments without new entries, because all their sources were seen."""
-
-    def __init__(self, seen: frozenset[str], commit: Commit) -> None:
-        self._seen = seen
-        self._sources: dict[str, list[str]] = {}
-        for old, new in commit.replaced.items() if seen else ():
-            self._sources.setdefault(new, []).append(old)
-
-    def of(self, name: str) -> bool:
-        # pop: visits each segment once, so even a cycle ends
-        sources = self._sources.pop(name, [])
-        return bool(sources) and all(s in self._seen or self.of(s) for s in sources)
 
 
 def _commonest(dimensions: Any) -> int | None:

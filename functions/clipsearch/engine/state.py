@@ -1,0 +1,178 @@
+"""What the mirror holds: write-once, numbered objects below <space>/mirror/.
+
+A state names a table of the engine and the segments whose entries are all in it. Rows of a table
+only change to later states of their photos, so whoever reads a state may open the table's newest
+version.
+
+Compaction drops tombstones after a week. A table that has missed one would show a deleted photo
+for ever, so a mirror that was not whole for START_OVER_AFTER begins a new table.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from clipsearch.errors import DamagedObject, ObjectExists, ObjectNotFound, StorageError
+from clipsearch.index.format.segments import is_segment_name
+from clipsearch.index.format.versions import refuse_newer
+from clipsearch.storage import Bucket
+
+FORMAT = 1
+KEPT = 16  # older states are deleted: their readers read the newest one
+RACES = 20  # races for a number that a mirror may lose in a row
+START_OVER_AFTER = timedelta(days=3)
+# A state without news is published again after this time, for its `whole`.
+RENEW_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorState:
+    """`table`: its name, for the engine. `segments`: names of those whose entries are all in it.
+
+    `whole`: when the table last had everything, or when it began. Number 0: there is no state.
+    """
+
+    space: str
+    table: str
+    whole: datetime
+    segments: frozenset[str] = frozenset()
+    number: int = 0
+
+
+def states_prefix(space: str) -> str:
+    return f"{space}/mirror/"
+
+
+def state_path(space: str, number: int) -> str:
+    return f"{states_prefix(space)}{number:012d}.json"
+
+
+def table_path(space: str, table: str) -> str:
+    """Where the engine keeps the table: a folder, beside the states."""
+    return f"{space}/tables/{table}.lance"
+
+
+def new_table(space: str, now: datetime) -> MirrorState:
+    """The state before the first one of a new table; it is not published."""
+    return MirrorState(space, f"{int(now.timestamp()):012x}-{secrets.token_hex(4)}", now)
+
+
+def newest_state(bucket: Bucket, space: str) -> MirrorState | None:
+    """The newest state that is readable. Raises UnknownFormat, StorageError.
+
+    A damaged one is passed over: then the mirror repeats some work.
+    """
+    for _ in range(RACES):
+        try:
+            return _newest(bucket, space)
+        except ObjectNotFound:  # a mirror has published KEPT more since the listing
+            continue
+    raise StorageError(f"the states of the mirror in {bucket.url} vanish while they are read")
+
+
+def publish(
+    bucket: Bucket, state: MirrorState, present: frozenset[str], now: datetime
+) -> MirrorState:
+    """Publish this state, joined with what others have published for its table meanwhile.
+
+    `present`: segments that exist or that the commit names; others are forgotten. Returns the
+    newest state. It has another table if another mirror began that one first: go on with it.
+    Raises StorageError.
+    """
+    for _ in range(RACES):
+        newest = newest_state(bucket, state.space)
+        joined = _joined(newest, state, present, now)
+        if newest is not None and (joined is None or joined == newest):
+            return newest
+        assert joined is not None
+        numbers = _numbers(bucket, state.space)
+        following = replace(joined, number=max(numbers, default=0) + 1)
+        path = state_path(state.space, following.number)
+        try:
+            bucket.create(path, _bytes(following), "application/json")
+        except ObjectExists:
+            continue
+        for old in numbers:
+            if old <= following.number - KEPT:
+                bucket.delete(state_path(state.space, old))
+        return following
+    raise StorageError(f"other mirrors published a state of {state.space!r} first, {RACES} times")
+
+
+def _joined(
+    newest: MirrorState | None, state: MirrorState, present: frozenset[str], now: datetime
+) -> MirrorState | None:
+    """What to publish after `newest`; `newest` itself if that says enough; None: go on with it."""
+    if newest is None or (newest.table != state.table and is_too_old(newest, now)):
+        return replace(state, segments=state.segments & present)
+    if newest.table != state.table:
+        return None
+    segments = (newest.segments | state.segments) & present
+    if segments == newest.segments and state.whole - newest.whole < RENEW_AFTER:
+        return newest
+    return replace(newest, segments=segments, whole=max(newest.whole, state.whole))
+
+
+def is_too_old(state: MirrorState, now: datetime) -> bool:
+    """Whether its table may have missed a tombstone."""
+    return now - state.whole > START_OVER_AFTER
+
+
+def _newest(bucket: Bucket, space: str) -> MirrorState | None:
+    for number in reversed(_numbers(bucket, space)):
+        path = state_path(space, number)
+        try:
+            return _parse(path, space, number, bucket.read(path))
+        except DamagedObject as damaged:
+            if type(damaged) is not DamagedObject:  # of a newer version
+                raise
+    return None
+
+
+def _numbers(bucket: Bucket, space: str) -> list[int]:
+    form = re.escape(states_prefix(space)) + r"([0-9]{12})\.json"
+    names = (stat.name for stat in bucket.list(states_prefix(space)))
+    return [int(found[1]) for name in names if (found := re.fullmatch(form, name))]
+
+
+def _bytes(state: MirrorState) -> bytes:
+    document = {
+        "format": FORMAT,
+        "space": state.space,
+        "number": state.number,
+        "table": state.table,
+        "whole": state.whole.isoformat(),
+        "segments": sorted(state.segments),
+    }
+    return json.dumps({**document, "checksum": _checksum(document)}, indent=1).encode()
+
+
+def _parse(path: str, space: str, number: int, data: bytes) -> MirrorState:
+    try:
+        document = json.loads(data)
+        refuse_newer(path, document.get("format"), FORMAT)
+        said = {key: value for key, value in document.items() if key != "checksum"}
+        segments = document["segments"]
+        if document["checksum"] != _checksum(said):
+            raise ValueError("its checksum does not match")
+        if (document["format"], document["space"], document["number"]) != (FORMAT, space, number):
+            raise ValueError("its format, space or number is another")
+        if not all(isinstance(name, str) and is_segment_name(name) for name in segments):
+            raise ValueError("its segments are no names of segments")
+        table, whole = document["table"], datetime.fromisoformat(document["whole"])
+        if not re.fullmatch(r"[0-9a-f-]{1,64}", table) or whole.tzinfo is None:
+            raise ValueError("its table is no name of a table, or its time has no zone")
+        return MirrorState(space, table, whole, frozenset(segments), number)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise DamagedObject(path, f"it is not a state of the mirror: {exc!r:.300}") from exc
+
+
+def _checksum(document: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(document, sort_keys=True).encode())

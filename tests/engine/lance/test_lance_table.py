@@ -1,0 +1,222 @@
+"""The table of Lance: the merge rule, search, several writers at once, and kill -9.
+
+Run by `make test-engine`: Lance is in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lance
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clipsearch.engine.lance_table import LanceTable, stretched
+from clipsearch.engine.mirror import mirror
+from clipsearch.engine.reduced import KINDS, reduced
+from clipsearch.engine.state import newest_state
+from clipsearch.errors import StorageError
+from clipsearch.index.format.entries import Entries, Entry, Kind
+from clipsearch.index.format.facts import Facts
+from clipsearch.index.format.segments import write_segment
+from clipsearch.storage.local import FolderBucket
+from tests.index.making import SPACE, entries_lists, photo, random_units, tombstone
+from tests.index.making import facts as made_of
+from tests.support.waiting import wait_for
+
+# Lance has threads, which a fork would copy in any state.
+context = multiprocessing.get_context("spawn")
+DIM = 16
+
+
+def table(folder: Path, dim: int = DIM, common: np.ndarray | None = None, least: int = 300):
+    return LanceTable((folder / "table.lance").as_uri(), dim, common, least)
+
+
+def columns(entries: list[Entry]) -> Entries:
+    return Entries.from_entries(entries)
+
+
+def names(found) -> list[str]:
+    return [found.entries.name(row) for row in range(len(found.entries))]
+
+
+def stored(folder: Path) -> dict[str, tuple[int, bool, int]]:
+    rows = lance.dataset(folder / "table.lance").to_table().to_pylist()
+    assert len({row["key"] for row in rows}) == len(rows)
+    return {row["name"]: (row["rank"], row["looked"], row["written"]) for row in rows}
+
+
+def test_search_finds_the_best_photos_with_their_facts(tmp_path):
+    vectors = random_units(40, DIM)
+    facts = Facts(format="JPEG", size=7, place=(1.5, 2.5))
+    entries = [photo(f"ü {i}", i + 1, v, 9, facts) for i, v in enumerate(vectors)]
+    table(tmp_path).apply(columns([*entries, tombstone("gone", 3)]))
+    found = table(tmp_path).search(vectors[7], 5)
+    exact = vectors @ vectors[7]
+    assert names(found) == [f"ü {i}" for i in np.argsort(-exact)[:5]]
+    assert found.scores == pytest.approx(np.sort(exact)[::-1][:5], abs=0.002)
+    first = np.arange(5) == 0
+    first_found = made_of(found.entries.take(first), vectors=False)
+    assert first_found == made_of(columns([entries[7]]), vectors=False)
+
+
+def test_an_empty_table_finds_nothing(tmp_path):
+    assert len(table(tmp_path).search(random_units(1, DIM)[0], 3).scores) == 0
+    assert table(tmp_path).count() == 0
+    table(tmp_path).improve()
+    table(tmp_path).apply(columns([tombstone("a")]))
+    table(tmp_path).improve()
+    assert len(table(tmp_path).search(random_units(1, DIM)[0], 3).scores) == 0
+
+
+def test_the_index_keeps_what_a_search_finds_and_follows_changes(tmp_path):
+    vectors = random_units(1200, DIM)
+    its = table(tmp_path, common=vectors[0])
+    its.apply(columns([photo(f"{i}", 1, v) for i, v in enumerate(vectors)]))
+    its.improve()
+    assert lance.dataset(tmp_path / "table.lance").describe_indices()
+    assert names(its.search(vectors[7], 1)) == ["7"]
+    its.apply(columns([tombstone("7", 1), photo("8", 2, vectors[9])]))
+    assert "7" not in names(its.search(vectors[7], 20))
+    assert {*names(its.search(vectors[9], 2))} == {"8", "9"}
+    its.improve()
+    assert {*names(its.search(vectors[9], 2))} == {"8", "9"}
+    assert its.count() == 1199
+
+
+def test_the_index_is_trained_again_when_the_table_has_grown(tmp_path):
+    vectors, found = random_units(6000, DIM), []
+    its = table(tmp_path)
+    for begin, end in ((0, 400), (400, 500), (500, 6000), (6000, 6000)):
+        if begin < end:
+            its.apply(columns([photo(f"{i}", 1, vectors[i]) for i in range(begin, end)]))
+        its.improve()
+        dataset = lance.dataset(tmp_path / "table.lance")
+        assert dataset.stats.index_stats("vectors")["num_unindexed_rows"] == 0
+        found.append(int(dataset.config()["clipsearch.trained_for"]))
+    assert found == [400, 400, 6000, 6000]
+
+
+def test_products_are_the_same_stretched():
+    vectors, query = random_units(50, DIM), random_units(1, DIM, seed=1)
+    direction = random_units(1, DIM, seed=2)[0]
+    longer = stretched(vectors, direction, 6)
+    assert longer @ direction == pytest.approx(6 * vectors @ direction, abs=1e-5)
+    shorter = stretched(query, direction, 1 / 6)
+    assert longer @ shorter.T == pytest.approx(vectors @ query.T, abs=1e-5)
+
+
+def test_a_table_keeps_the_direction_that_it_was_made_with(tmp_path):
+    vectors = random_units(20, DIM)
+    table(tmp_path, common=vectors[0]).apply(columns([photo("a", 1, vectors[1])]))
+    table(tmp_path, common=vectors[5]).apply(columns([photo("b", 1, vectors[2])]))
+    found = table(tmp_path, common=None).search(vectors[1], 2)
+    assert found.scores == pytest.approx([1, vectors[1] @ vectors[2]], abs=0.002)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(entries_lists(names="abc"), min_size=1, max_size=4))
+def test_batches_in_any_order_end_in_the_merge_rule(tmp_path_factory, batches):
+    folder = tmp_path_factory.mktemp("table")
+    for batch in batches:
+        table(folder, 4).apply(reduced([columns(batch)]))
+    expected = reduced([columns(batch) for batch in batches])
+    ranks = expected.generations * KINDS + expected.kinds
+    looked = (expected.facts["flags"] & 1 > 0).tolist()
+    rows = zip(ranks.tolist(), looked, expected.times.tolist(), strict=True)
+    assert stored(folder) == {expected.name(i): row for i, row in enumerate(rows)}
+
+
+def apply_for_ever(url: str, seed: int, started: Path) -> None:
+    chance = np.random.default_rng(seed)
+    for round_ in range(1 << 30):
+        generations = chance.integers(1, 1000, 50)
+        entries = [
+            photo(f"{i}", int(g), random_units(1, DIM)[0]) for i, g in enumerate(generations)
+        ]
+        LanceTable(url, DIM, None).apply(columns(entries))
+        (started / f"{seed}-{round_}").touch()
+
+
+def test_writers_at_once_never_leave_a_photo_twice(tmp_path):
+    """Without the primary key there are 71 to 100 rows for 50 photos."""
+    rounds = tmp_path / "rounds"
+    rounds.mkdir()
+    url = (tmp_path / "table.lance").as_uri()
+    table(tmp_path).apply(columns([tombstone("first")]))
+    workers = [context.Process(target=apply_for_ever, args=(url, i, rounds)) for i in range(2)]
+    for worker in workers:
+        worker.start()
+    try:
+        wait_for(lambda: _each_has(rounds, 4), "both writers have merged four times", 300)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.join()
+    assert len(stored(tmp_path)) == 51
+
+
+def _each_has(rounds: Path, count: int) -> bool:
+    return all(len([*rounds.glob(f"{seed}-*")]) >= count for seed in range(2))
+
+
+def mirror_for_ever(url: str, done: Path) -> None:
+    bucket = FolderBucket(Path(url.removeprefix("file://")))
+    while True:
+        mirror_once(bucket)
+        done.touch()
+
+
+def mirror_once(bucket: FolderBucket) -> None:
+    def opened(name: str) -> LanceTable:
+        return LanceTable(f"{bucket.url}/{SPACE}/tables/{name}.lance", DIM, None, 20)
+
+    mirror(bucket, SPACE, DIM, opened, lambda: datetime.now(UTC), lambda done, known: None)
+
+
+def test_mirrors_that_are_killed_lose_nothing(tmp_path):
+    """Two at once, killed while photos arrive and go; one run later the table is the index."""
+    bucket, chance = FolderBucket(tmp_path / "index"), np.random.default_rng(0)
+    written: list[Entry] = []
+    for round_ in range(3):
+        done = tmp_path / f"done-{round_}"
+        workers = [
+            context.Process(target=mirror_for_ever, args=(bucket.url, done)) for _ in range(2)
+        ]
+        for worker in workers:
+            worker.start()
+        deadline = time.monotonic() + 300
+        while not done.exists() and time.monotonic() < deadline:
+            name, generation = f"{chance.integers(30)}", int(chance.integers(1, 9))
+            vector = random_units(1, DIM, seed=hash((name, generation)) % 2**32)[0]
+            is_gone = chance.random() < 0.3
+            entry = tombstone(name, generation) if is_gone else photo(name, generation, vector)
+            write_segment(bucket, SPACE, [entry])
+            written.append(entry)
+            time.sleep(0.05)
+        for worker in workers:
+            worker.kill()
+            worker.join()
+    mirror_once(bucket)
+    state = newest_state(bucket, SPACE)
+    assert state is not None
+    folder = tmp_path / "index" / SPACE / "tables" / f"{state.table}.lance"
+    rows = lance.dataset(folder).to_table(columns=["name", "rank"]).to_pylist()
+    best = {
+        e.name: max(4 * o.generation + o.kind for o in written if o.name == e.name) for e in written
+    }
+    assert sorted((row["name"], row["rank"]) for row in rows) == sorted(best.items())
+    assert Kind.TOMBSTONE in {rank % KINDS for rank in best.values()}
+
+
+def test_a_broken_table_is_a_storage_error(tmp_path):
+    (tmp_path / "table.lance" / "_versions").mkdir(parents=True)
+    (tmp_path / "table.lance" / "_versions" / "18446744073709551614.manifest").write_bytes(b"no")
+    with pytest.raises(StorageError, match="cannot search the mirror's table"):
+        table(tmp_path).search(random_units(1, DIM)[0], 3)
