@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from clipsearch import setting_values as of
+import clipsearch.setting_values as of
 from clipsearch.errors import SettingsError
 from clipsearch.storage import folder_path, gs_parts
 
