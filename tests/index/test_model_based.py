@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from clipsearch.errors import StorageError
+from clipsearch.errors import RowsLost, StorageError
 from clipsearch.index.compaction import build_packs, compact, merge, purge, run
 from clipsearch.index.compaction.build_packs import pack
 from clipsearch.index.format.commits import newest_commit
@@ -36,6 +37,7 @@ from tests.support.actors import Actor
 from tests.support.memory import MemoryBucket
 
 NAMES = ["a", "b", "c", "d"]
+MOST_ROWS = None, 0  # rows of packs in memory: all, or none
 # generation, kind, whether it has facts, time: these decide between entries
 State = tuple[int, int, bool, int]
 AN_EVENT_IS_LATE = timedelta(hours=1)  # maximum, from the lookup of its photo on
@@ -66,8 +68,9 @@ class Event(NamedTuple):
 class Reader:
     """A search: its reader and index, and the model's state when its refresh began."""
 
-    def __init__(self, bucket: MemoryBucket) -> None:
-        self.bucket = bucket
+    def __init__(self, bucket: MemoryBucket, most_rows: int | None) -> None:
+        """`most_rows`: of SnapshotReader."""
+        self.bucket, self.most_rows = bucket, most_rows
         self.stepped: SnapshotReader | None = None
         self.index = PhotoIndex()
         self.refreshing: Actor | None = None
@@ -226,10 +229,10 @@ class Index(RuleBasedStateMachine):
 
     # Readers.
 
-    @rule()
-    def begin_reading(self) -> None:
+    @rule(most_rows=st.sampled_from(MOST_ROWS))
+    def begin_reading(self, most_rows: int | None) -> None:
         if len(self.readers) < 3:
-            self.readers.append(Reader(self.bucket))
+            self.readers.append(Reader(self.bucket, most_rows))
 
     @precondition(lambda self: self.readers)
     @rule(which=st.integers(0, 2), requests=st.integers(1, 12))
@@ -250,8 +253,11 @@ class Index(RuleBasedStateMachine):
             return  # a 503: the client retries
         finally:
             reader.refreshing = None
+        if reader.stepped and reader.stepped._store:
+            reader.stepped._store._bucket = self.bucket  # a search reads without steps
         reader.index.update(found)
-        self.check(found, reader.index, reader.known_before)
+        with suppress(RowsLost):  # its pack was deleted in the hours of the refresh: a 503, too
+            self.check(found, reader.index, reader.known_before)
 
     # A minimal reconcile.
 
@@ -314,9 +320,11 @@ class Index(RuleBasedStateMachine):
         assert set(newest.packs.values()) == set(self.bucket.names(f"{SPACE}/packs/"))
 
     def check_fresh(self) -> None:
-        found, index = SnapshotReader(self.bucket, SPACE).refresh(), PhotoIndex()
-        index.update(found)
-        self.check(found, index, self.truth)
+        for most_rows in MOST_ROWS:
+            found = SnapshotReader(self.bucket, SPACE, most_rows=most_rows).refresh()
+            index = PhotoIndex()
+            index.update(found)
+            self.check(found, index, self.truth)
         photos = {n: s for n, s in states(found).items() if s[1] == Kind.VECTOR}
         assert {name: state[0] for name, state in photos.items()} == self.photos
         assert all(has_facts for _, _, has_facts, _ in photos.values())
@@ -324,7 +332,7 @@ class Index(RuleBasedStateMachine):
 
 def refresh(reader: Reader, bucket: Any) -> Snapshot:
     if reader.stepped is None:
-        reader.stepped = SnapshotReader(bucket, SPACE)
+        reader.stepped = SnapshotReader(bucket, SPACE, most_rows=reader.most_rows)
     reader.stepped._bucket = reader.stepped._watch._bucket = bucket  # this refresh's steps
     return reader.stepped.refresh()
 
