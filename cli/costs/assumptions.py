@@ -42,6 +42,29 @@ COLD_LISTINGS, COLD_READS = 3, 20
 SEARCHES_OF_A_VISIT = 10
 REQUESTS_OF_A_PAGE = 4
 
+# --- where `search` has the vectors: its memory, seconds and reads (docs/scale.md)
+
+# (vCPU, GiB) of an instance, the smallest first: what Terraform's variable `search` allows.
+SEARCH_SIZES = ((2, 2), (2, 4), (2, 8), (4, 16))
+PROCESS_BYTES = 1e9  # both models, pictures in work and what is kept, with room
+MEMORY_BYTES, BUCKET_BYTES = 1_400, 450  # of a photo
+# Smaller libraries have no packs, so all their vectors are in memory.
+LEAST_IN_PACKS = 65_536
+BUCKET_READS, MOST_BUCKET_READS = 900, 1_280
+BUCKET_S, MOST_BUCKET_CPU_S = 0.5, 0.6
+LANCE_CACHE_GIB = 2
+LANCE_READS, LANCE_LISTINGS = 480, 1  # with nothing in memory
+LANCE_S, LANCE_OPEN_S = 0.5, 3.0  # without the time to transfer; opening once in a process
+LANCE_BYTES_PER_S = 150e6  # a guess
+LANCE_CPU_S_PER_BYTE = 0.036 / 50e6
+# A search reads 96 of sqrt(photos) / 2 partitions, with 136 bytes for each photo in them.
+LANCE_READ_BYTES_PER_ROOT = 96 * 2 * 136
+# 512 float16, the index, name and facts; versions of the last twelve hours, with room.
+LANCE_TABLE_BYTES = 1_500
+LANCE_COPY_S = 100e-6  # CPU of a photo that is copied and indexed
+# A run of the mirror every ten minutes that finds little, in an instance like that of ingest.
+MIRROR_RUNS, MIRROR_S, MIRROR_LISTINGS = MONTH_DAYS * 24 * 6, 10, 10
+
 # --- a busy day
 
 SEARCHES_PER_S = 2 * 134  # texts, of an instance with two cores (docs/benchmarks.md)

@@ -11,6 +11,7 @@ import click
 from cli.common.arguments import Number
 from cli.common.errors import UsageError
 from cli.costs.prices import PRICES
+from cli.costs.rows import ROWS, search_of
 from cli.costs.tables import Library, tables
 from cli.costs.text import figures_of, prices_text, text_of
 
@@ -72,24 +73,40 @@ class Decimal(click.ParamType[float]):
     type=Decimal(0, 1, is_included=True),
     help="Share of usual requests that get a log line.",
 )
+@click.option(
+    "--rows",
+    default="memory",
+    show_default=True,
+    type=click.Choice(ROWS),
+    help="Where search has the vectors: in memory, in the bucket (CLIPSEARCH_ROWS), or in a table "
+    "of Lance (CLIPSEARCH_ENGINE).",
+)
 @click.option("--prices", "is_prices", is_flag=True, help="Print the prices and their sources.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tables and prices as JSON.")
 def command(
-    photos: int, searches: int, megabytes: float, log_sample: float, is_prices: bool, as_json: bool
+    photos: int,
+    searches: int,
+    megabytes: float,
+    log_sample: float,
+    rows: str,
+    is_prices: bool,
+    as_json: bool,
 ) -> None:
     """Estimate what a deployment on Google Cloud costs, in US dollars.
 
-    It asks nobody: the list prices are those of us-central1, before free allowances. The last table
-    is the ceiling of a day, and what limits each of its lines. docs/costs.md has the assumptions.
+    It asks nobody: the list prices are those of us-central1, before free allowances. The first line
+    is the smallest instance of search that holds so many photos. The last table is the ceiling of a
+    day, and what limits each of its lines. docs/costs.md has the assumptions.
     """
-    library = Library(photos, searches, megabytes, log_sample)
-    made = tables(library)
+    library = Library(photos, searches, megabytes, log_sample, rows)
+    search, made = search_of(photos, rows), tables(library)
     if as_json:
         prices = {name: dataclasses.asdict(price) for name, price in PRICES.items()}
         print(
             json.dumps(
                 {
                     "asked": dataclasses.asdict(library),
+                    "search": dataclasses.asdict(search) | {"warm_usd": search.warm_usd},
                     "tables": figures_of(made),
                     "prices": prices,
                 }
@@ -98,4 +115,4 @@ def command(
     elif is_prices:
         print(prices_text())
     else:
-        print(text_of(made))
+        print(f"{search.text()}\n\n{text_of(made)}")

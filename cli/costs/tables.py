@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cli.costs import assumptions as a
 from cli.costs.prices import usd
+from cli.costs.rows import search_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,11 @@ class Library:
     searches: int  # a month
     megabytes: float  # of a photo
     log_sample: float = 1.0
+    rows: str = "memory"  # of rows.ROWS
 
 
 def tables(library: Library) -> list[Table]:
+    """Raises UsageError if `search` cannot hold so many photos."""
     made: tuple[Callable[[Library], Table], ...] = (indexing, idle_month, searches, busy_day)
     return [make(library) for make in made]
 
@@ -45,7 +48,7 @@ def tables(library: Library) -> list[Table]:
 def indexing(library: Library) -> Table:
     """Uploading and indexing all photos, once."""
     n = library.photos
-    lines = (
+    lines: tuple[Line, ...] = (
         _line("uploads", n, "writes", "class_a"),
         _line("computing", n * a.INDEX_S, "s", _second(a.INGEST_CPU, a.INGEST_GIB)),
         _line("events", n, "requests", "request"),
@@ -53,6 +56,9 @@ def indexing(library: Library) -> Table:
         _line("photos and models", n * a.INDEX_READS, "reads", "class_b"),
         _logs(n),
     )
+    if library.rows == "lance":
+        second = _second(a.INGEST_CPU, a.INGEST_GIB)
+        lines += (_line("copying to the table", n * a.LANCE_COPY_S, "s", second),)
     return Table("indexing", f"Once: index {n:,} photos", lines)
 
 
@@ -63,7 +69,7 @@ def idle_month(library: Library) -> Table:
     images = a.FUNCTIONS * a.IMAGES_KEPT * a.IMAGE_GIB
     run = a.MAINTENANCE_S * ingest + a.MAINTENANCE_LISTINGS * usd("class_a") + usd("request")
     longer = n * a.COMPARISON_S_PER_PHOTO * ingest + n / 1000 * usd("class_a")
-    lines = (
+    lines: tuple[Line, ...] = (
         _line("images of the functions", images, "GiB", "image_gib_month"),
         _line("scheduled maintenance", a.SCHEDULED_JOBS, "jobs", "scheduler_job"),
         Line("runs of it", a.MAINTENANCE_RUNS, "runs", a.MAINTENANCE_RUNS * run),
@@ -76,21 +82,31 @@ def idle_month(library: Library) -> Table:
             "storage_gib_month",
         ),
     )
+    if library.rows == "lance":
+        table, run = n * a.LANCE_TABLE_BYTES / a.GIB, a.MIRROR_S * ingest
+        run += a.MIRROR_LISTINGS * usd("class_a")
+        lines += (
+            _line("table of Lance", table, "GiB", "storage_gib_month"),
+            Line("runs of the mirror", a.MIRROR_RUNS, "runs", a.MIRROR_RUNS * run),
+        )
     return Table("idle_month", f"Each month: keep {n:,} photos", lines)
 
 
 def searches(library: Library) -> Table:
     """The searches of a month, by people with the page: in visits, and with pauses between."""
-    n = library.searches
+    n, it = library.searches, search_of(library.photos, library.rows)
     visits = -(-n // a.SEARCHES_OF_A_VISIT)
-    cold = a.COLD_S + library.photos * a.COLD_S_PER_PHOTO
-    requests = n + visits * a.REQUESTS_OF_A_PAGE
-    seconds = visits * cold + (requests - visits) * a.WARM_S
+    others = visits * a.REQUESTS_OF_A_PAGE
+    requests = n + others
+    seconds = visits * it.cold_s + (n - visits) * it.search_s + others * a.WARM_S
+    listings = n * (1 + it.listings) + visits * a.COLD_LISTINGS
+    vectors = (_line("vectors", n * it.reads, "reads", "class_b"),) if it.reads else ()
     lines = (
-        _line("computing", seconds, "s", _second(a.SEARCH_CPU, a.SEARCH_GIB)),
+        _line("computing", seconds, "s", _second(it.cpu, it.gib)),
         _line("requests", requests, "requests", "request"),
-        _line("looking for new photos", n + visits * a.COLD_LISTINGS, "listings", "class_a"),
+        _line("looking for new photos", listings, "listings", "class_a"),
         _line("model and index", visits * a.COLD_READS, "reads", "class_b"),
+        *vectors,
         _line("answers", n * a.ANSWER_BYTES / a.GIB, "GiB", "download_gib"),
         _line("reading thumbnails", n * a.RESULTS, "reads", "class_b"),
         _line("thumbnails", n * a.RESULTS * a.THUMBNAIL_BYTES / a.GIB, "GiB", "download_gib"),
@@ -101,18 +117,21 @@ def searches(library: Library) -> Table:
 
 def busy_day(library: Library) -> Table:
     """A day in which somebody keeps all instances busy: the ceiling."""
+    it = search_of(library.photos, library.rows)
     search_s, ingest_s = a.SEARCH_INSTANCES * a.DAY_S, a.INGEST_INSTANCES * a.DAY_S
-    asked, photos = search_s * a.SEARCHES_PER_S, ingest_s / a.INDEX_S
+    asked, photos = search_s * it.cpu / it.cpu_s, ingest_s / a.INDEX_S
     rate, instances = "rate_per_minute", "search.max_instances"
+    listings = search_s / 60 * a.LISTINGS_PER_MINUTE + asked * it.listings
+    reads = asked * it.most_reads
+    vectors = (_line("its vectors", reads, "reads", "class_b", rate),) if reads else ()
     lines = (
-        _line("search", search_s, "s", _second(a.SEARCH_CPU, a.SEARCH_GIB), instances),
+        _line("search", search_s, "s", _second(it.cpu, it.gib), instances),
         _line("its requests", asked, "requests", "request", rate),
         _line("its answers", asked * a.ANSWER_BYTES / a.GIB, "GiB", "download_gib", rate),
         _logs(asked * library.log_sample, "log_sample"),
-        _line(
-            "its listings", search_s / 60 * a.LISTINGS_PER_MINUTE, "listings", "class_a", instances
-        ),
+        _line("its listings", listings, "listings", "class_a", instances),
         _line("its reads", search_s / 60 * a.READS_PER_MINUTE, "reads", "class_b", instances),
+        *vectors,
         _line(
             "ingest",
             ingest_s,
@@ -138,11 +157,6 @@ def thumbnails_of_an_answer() -> float:
     """Dollars, for one answer whose thumbnails a browser loads."""
     each = a.THUMBNAIL_BYTES / a.GIB * usd("download_gib") + usd("class_b")
     return a.RESULTS * each
-
-
-def warm_instance() -> float:
-    """Dollars a month, for an instance of search that always waits (min_instances = 1)."""
-    return a.MONTH_S * usd("idle_second") * (a.SEARCH_CPU + a.SEARCH_GIB)
 
 
 def _second(cpu: float, gib: float) -> float:

@@ -12,6 +12,7 @@ import pytest
 
 from cli.costs import assumptions as a
 from cli.costs.prices import PRICES
+from cli.costs.rows import search_of
 from cli.costs.tables import (
     Library,
     Table,
@@ -19,7 +20,6 @@ from cli.costs.tables import (
     largest_answers_of_a_day,
     tables,
     thumbnails_of_an_answer,
-    warm_instance,
 )
 from cli.main import main
 from search.engine.model import LOOK_FOR_MODEL_EVERY
@@ -185,7 +185,7 @@ def test_the_guides_table_is_the_commands(said: Said) -> None:
     for figure in (
         f"${largest_answers_of_a_day():,.0f} a day",
         f"${1000 * thumbnails_of_an_answer():.2f} for 1,000 answers",
-        f"${warm_instance():.0f} a month",
+        f"${search_of(1000, 'memory').warm_usd:.0f} a month",
         f"${2 * logs_of_a_day():.0f} a day of log lines",
     ):
         assert figure in text, figure
@@ -198,7 +198,8 @@ def test_json_has_the_same_figures(said: Said) -> None:
     assert (code, err) == (0, "")
     answer = json.loads(out)
     library = Library(5, 7, 2.5)
-    assert answer["asked"] == {"photos": 5, "searches": 7, "megabytes": 2.5, "log_sample": 1.0}
+    asked = {"photos": 5, "searches": 7, "megabytes": 2.5, "log_sample": 1.0, "rows": "memory"}
+    assert answer["asked"] == asked
     assert [table["usd"] for table in answer["tables"]] == [t.usd for t in tables(library)]
     for table in answer["tables"]:
         assert table["usd"] == pytest.approx(sum(line["usd"] for line in table["lines"]))
