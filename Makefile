@@ -163,6 +163,9 @@ bench-embed-scale: $(BEAM)/.made ## measure embed's memory with simulated photos
 bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 	$(EXPORT)/bin/python -m benchmarks.encoder $(ARGS)
 
+bench-gemm: $(EXPORT)/.made ## compare the image tower with its 8-bit products alone, and the stages of a photo; 4 minutes [ARGS="--rounds 100"]
+	@$(EXPORT)/bin/python -m benchmarks.gemm $(ARGS)
+
 bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
 

@@ -36,7 +36,7 @@ IMPORTS = {
 CALLS = {
     "clipsearch.model.bundle": {"load_bundle": "file: manifest"},
     "clipsearch.model.towers": {
-        "_session": "session",
+        "open_session": "session",
         "_tokenizer": "tokenizer",
         "TextTower.encode": "first run",
     },

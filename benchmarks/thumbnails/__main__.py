@@ -7,19 +7,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from benchmarks.thumbnails.measure import Figures, Setting, decoding, preview, thumbnail
 from benchmarks.thumbnails.pictures import LARGE, SMALL, heic, jpeg, photograph
 from clipsearch.images import previews, thumbnails
 
+
+def _webp(quality: int, method: int) -> dict[str, int]:
+    return {"quality": quality, "method": method}
+
+
 REPORT = Path("build/bench/thumbnails.json")
-NOW = {"quality": thumbnails.QUALITY, "method": thumbnails.METHOD}
+NOW = _webp(thumbnails.QUALITY, thumbnails.METHOD)
+LANCZOS = Image.Resampling.LANCZOS
 THUMBNAILS = [
-    Setting("before: 320, WebP 80, method 4", 320, "WEBP", {"quality": 80, "method": 4}),
-    Setting("now: 480, WebP 75, method 2", thumbnails.LONGER_SIDE, "WEBP", NOW),
-    Setting("480, WebP 80, method 2", 480, "WEBP", {"quality": 80, "method": 2}),
-    Setting("480, WebP 80, method 4", 480, "WEBP", {"quality": 80, "method": 4}),
-    Setting("480, WebP 75, method 0", 480, "WEBP", {"quality": 75, "method": 0}),
-    Setting("480, JPEG 80", 480, "JPEG", {"quality": 80}),
+    Setting("once: 320, Lanczos, WebP 80, method 4", 320, "WEBP", _webp(80, 4), LANCZOS),
+    Setting("before: 480, Lanczos, WebP 75, method 2", 480, "WEBP", _webp(75, 2), LANCZOS),
+    Setting("now: 480, bicubic, WebP 75, method 0", thumbnails.LONGER_SIDE, "WEBP", NOW),
+    Setting("480, bicubic, WebP 75, method 2", 480, "WEBP", _webp(75, 2)),
+    Setting("480, bicubic, WebP 80, method 0", 480, "WEBP", _webp(80, 0)),
+    Setting("480, bicubic, WebP 75, method 4", 480, "WEBP", _webp(75, 4)),
+    Setting("480, Hamming, WebP 75, method 0", 480, "WEBP", NOW, Image.Resampling.HAMMING),
+    Setting("480, bicubic, JPEG 80", 480, "JPEG", {"quality": 80}),
 ]
 LONGER = previews.LONGER_SIDE
 PREVIEWS = [

@@ -28,12 +28,13 @@ REPEATED = 7
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """`options`: of Pillow's encoder for `format`."""
+    """`options`: of Pillow's encoder for `format`. `resample`: of thumbnails."""
 
     name: str
     longer_side: int
     format: str
     options: dict[str, Any]
+    resample: Image.Resampling = Image.Resampling.BICUBIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def thumbnail(photos: Sequence[bytes], setting: Setting) -> Figures:
         width, height = decoded.size
         scale = min(1, setting.longer_side / max(width, height))
         size = round(width * scale), round(height * scale)
-        target = Target(*size, Image.Resampling.LANCZOS, gap=2.0)
+        target = Target(*size, setting.resample, gap=2.0)
         raster = Raster(decoded.crop, to_rgb, decoded.size, decoded.size)
         resize, [small] = _timed(lambda: resized(raster, [target]))
         return _encoded(small, setting, 0.0, resize)

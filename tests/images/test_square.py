@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from clipsearch.errors import UnreadablePhoto
+from clipsearch.images import raster
 from clipsearch.images.decode import decode_photo, decode_square
+from clipsearch.images.preprocess import to_rgb
+from clipsearch.images.raster import Raster, Target
 from tests.support.pictures import encoded, picture
 
 # size, EXIF orientation
@@ -43,3 +46,27 @@ def test_it_is_refused_for_the_same_reason():
         with pytest.raises(UnreadablePhoto) as of_square:
             decode_square(data, 24)
         assert of_square.value.reason == of_photo.value.reason
+
+
+# size of the picture, of the result, and what is kept of it; the last two in strips of columns
+@pytest.mark.parametrize(
+    ("size", "small", "crop"),
+    [
+        ((300, 200), (90, 60), (15, 0, 75, 60)),
+        ((200, 300), (60, 90), (0, 15, 60, 75)),
+        ((30, 45), (60, 90), (0, 15, 60, 75)),  # enlarged
+        ((61, 300), (60, 90), (0, 15, 60, 75)),
+        ((100, 300), (90, 60), (15, 0, 75, 60)),
+    ],
+)
+@pytest.mark.parametrize("resample", [Image.Resampling.BICUBIC, Image.Resampling.LANCZOS])
+def test_what_a_crop_leaves_out_changes_no_bit(size, small, crop, resample, monkeypatch):
+    monkeypatch.setattr(raster, "STRIP_PIXELS", 3000)
+    rng = np.random.default_rng(3)
+    image = Image.fromarray(rng.integers(0, 255, (*size[::-1], 3), dtype=np.uint8))
+    stored = Raster(image.crop, to_rgb, image.size, image.size)
+    part, whole = (
+        raster.resized(stored, [Target(small[0], small[1], resample, crop=kept)])[0]
+        for kept in (crop, None)
+    )
+    assert part.tobytes() == whole.crop(crop).tobytes()

@@ -211,10 +211,10 @@ def _photo(header: Header, fit: Fit, preprocessing: int) -> Photo:
         [thumbnail] = resized(shown, [small])
         return Photo(square.cropped(seen), thumbnail, width, height)
     if seen is shown:
-        resized_square, thumbnail = resized(shown, [square.target, small])
+        for_encoder, thumbnail = resized(shown, [square.target, small])
     else:
-        [resized_square], [thumbnail] = resized(seen, [square.target]), resized(shown, [small])
-    return Photo(resized_square.crop(square.crop), thumbnail, width, height)
+        [for_encoder], [thumbnail] = resized(seen, [square.target]), resized(shown, [small])
+    return Photo(for_encoder, thumbnail, width, height)
 
 
 def _square(header: Header, fit: Fit, preprocessing: int) -> Image.Image:
@@ -222,8 +222,8 @@ def _square(header: Header, fit: Fit, preprocessing: int) -> Image.Image:
     square, seen = Square(width, height, fit), _seen(shown, preprocessing)
     if square.is_cropped_first:
         return square.cropped(seen)
-    [resized_square] = resized(seen, [square.target])
-    return resized_square.crop(square.crop)
+    [for_encoder] = resized(seen, [square.target])
+    return for_encoder
 
 
 def _seen(shown: Raster, preprocessing: int) -> Raster:

@@ -63,7 +63,7 @@ class Square:
         self.size = size
         self.crop: Box = (left, top, left + size, top + size)
         filters = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
-        self.target = Target(across, down, filters[fit.resample])
+        self.target = Target(across, down, filters[fit.resample], crop=self.crop)
         self.is_cropped_first = across * down > MAX_RESIZED_PIXELS
 
     def cropped(self, raster: Raster) -> Image.Image:
@@ -88,7 +88,7 @@ def preprocess(
     square = Square(*image.size, Fit(size, resize, resample))
     if square.is_cropped_first:
         return np.asarray(square.cropped(raster))
-    return np.asarray(resized(raster, [square.target])[0].crop(square.crop))
+    return np.asarray(resized(raster, [square.target])[0])
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil, lcm
+from math import ceil, floor, lcm
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Floats = tuple[float, float, float, float]
 
 STRIP_PIXELS = 250_000
+SUPPORT = 3  # pixels that the widest filter, Lanczos, reads to each side; times the scale
 
 # EXIF orientation -> (swap x and y, then mirror x, mirror y)
 _TURNS = {
@@ -89,13 +90,15 @@ class Target:
     """A size in pixels and a resize filter.
 
     `gap`: large pictures are first averaged down to `gap` times the size. That is faster, and the
-    eye sees no difference. None: never.
+    eye sees no difference. None: never. `crop`: the part of the result that is returned, only
+    without a gap. None: all of it.
     """
 
     width: int
     height: int
     resample: Image.Resampling
     gap: float | None = None
+    crop: Box | None = None
 
 
 def resized(raster: Raster, targets: Sequence[Target]) -> list[Image.Image]:
@@ -134,9 +137,10 @@ def _columns_first(raster: Raster, target: Target) -> bool:
 
 
 class _Exact:
-    """Gives the same bits as Pillow's resize of the whole picture.
+    """Gives the same bits as Pillow's resize of the whole picture, then its crop.
 
     Pillow resizes each row (or column) by itself, rounds, and then resizes the other direction.
+    What the crop leaves out is skipped where that changes no bit.
     """
 
     step = 1
@@ -145,24 +149,45 @@ class _Exact:
         from PIL import Image
 
         self._box, self._target, self._by_columns = raster.box, target, by_columns
+        self._crop = target.crop or (0, 0, target.width, target.height)
         width, height = raster.size
         size = (width, target.height) if by_columns else (target.width, height)
         self._half = Image.new("RGB", size)
+        axis = 0 if by_columns else 1
+        begin, end = self._box[axis], self._box[axis + 2]
+        scale = (end - begin) / (target.width, target.height)[axis]
+        reach = SUPPORT * max(scale, 1.0) + 1
+        self._first = floor(begin + self._crop[axis] * scale - reach)
+        self._last = ceil(begin + self._crop[axis + 2] * scale + reach)
 
     def add(self, strip: Image.Image, at: tuple[int, int]) -> None:
         left, upper, right, lower = self._box
+        x, y = at
         if self._by_columns:
-            size = (strip.width, self._target.height)
-            box: Floats = (0, upper, strip.width, lower)
+            first, last = max(self._first, x), min(self._last, x + strip.width)
+            part: Box = (first - x, 0, last - x, strip.height)
+            size, at = (last - first, self._target.height), (first, y)
+            box: Floats = (0, upper, last - first, lower)
         else:
-            size, box = (self._target.width, strip.height), (left, 0, right, strip.height)
-        self._half.paste(strip.resize(size, self._target.resample, box), at)
+            first, last = max(self._first, y), min(self._last, y + strip.height)
+            part = (0, first - y, strip.width, last - y)
+            size, at = (self._target.width, last - first), (x, first)
+            box = (left, 0, right, last - first)
+        if first < last:
+            needed = strip if part == (0, 0, *strip.size) else strip.crop(part)
+            self._half.paste(needed.resize(size, self._target.resample, box), at)
 
     def result(self) -> Image.Image:
         left, upper, right, lower = self._box
-        size = (self._target.width, self._target.height)
-        box = (left, 0, right, size[1]) if self._by_columns else (0, upper, size[0], lower)
-        return self._half.resize(size, self._target.resample, box)
+        width, height = self._target.width, self._target.height
+        x, y, end_x, end_y = self._crop
+        if self._by_columns:
+            half, size = self._half.crop((0, y, self._half.width, end_y)), (width, end_y - y)
+            box: Floats = (left, 0, right, end_y - y)
+            return half.resize(size, self._target.resample, box).crop((x, 0, end_x, end_y - y))
+        half, size = self._half.crop((x, 0, end_x, self._half.height)), (end_x - x, height)
+        box = (0, upper, end_x - x, lower)
+        return half.resize(size, self._target.resample, box).crop((0, y, end_x - x, end_y))
 
 
 class _Reduced:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 # 1: 320 pixels, quality 80, method 4. 2: 480 pixels, for less CPU a pixel (docs/benchmarks.md).
 THUMBNAIL = 2
 LONGER_SIDE = 480
-QUALITY, METHOD = 75, 2
+QUALITY = 75
+METHOD = 0  # WebP's effort. Method 2 takes 2 to 3 ms more, for a fifth fewer bytes of a photo.
 CONTENT_TYPE = "image/webp"
 
 
@@ -40,7 +41,8 @@ def thumbnail_target(width: int, height: int) -> Target:
     """
     from PIL import Image
 
-    return Target(*within(width, height, LONGER_SIDE), Image.Resampling.LANCZOS, gap=2.0)
+    # Lanczos takes a quarter longer, for a picture that looks the same (SSIM 0.998).
+    return Target(*within(width, height, LONGER_SIDE), Image.Resampling.BICUBIC, gap=2.0)
 
 
 def within(width: int, height: int, longer_side: int) -> tuple[int, int]:

@@ -24,7 +24,7 @@ class ImageTower:
     """Encodes pixels as vectors, on `threads` threads."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        self._session = _session(folder / "image.onnx", threads)
+        self._session = open_session(folder / "image.onnx", threads)
 
     def encode(self, pixels: Pixels) -> Floats:
         """(N, S, S, 3) uint8 -> (N, D)."""
@@ -39,7 +39,7 @@ class TextTower:
         """`variant`: the text template and the padding."""
         self._variant = variant
         with ThreadPoolExecutor(1, "clipsearch-text") as pool:
-            session = pool.submit(_session, folder / "text.onnx", cpus())
+            session = pool.submit(open_session, folder / "text.onnx", cpus())
             self._tokenizer = _tokenizer(folder / "tokenizer.json")
         self._session = session.result()
 
@@ -80,7 +80,7 @@ class TextTower:
         return vectors
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
