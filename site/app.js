@@ -2,12 +2,14 @@
 // every search is a link. Text from outside is only inserted as text, never as HTML.
 import { SEARCH_URL } from "./config.js";
 import {
-  MAX_TERMS, NOTHING, address, describe, isStart, isUnwanted, parameters, parse, plus, typed, without,
+  MAX_TERMS, NOTHING, address, describe, isStart, isText, isUnwanted, parameters, parse, plus, typed,
+  without,
 } from "./query.js";
-import { ask, attempt, button, failure, said, say, stop } from "./search.js";
+import { ask, attempt, failure, say, stop } from "./search.js";
 import * as chips from "./chips.js";
+import { listen } from "./grid.js";
 import * as results from "./results.js";
-import { remember, showStart, watch } from "./start.js";
+import { follow, remember, sayWelcome, showStart } from "./start.js";
 
 const $ = (selector) => document.querySelector(selector);
 const form = $("#search");
@@ -19,8 +21,6 @@ let isComing = false; // the first answer to the present search
 let entry = null; // of the present search, a key of `left`
 const left = new Map(); // history entry → snapshot() of it
 let edited = null; // the term whose text is in the field
-let welcome = [""]; // the status line of the start page: parts, and whether it is an error
-let greeting = ""; // its text, if it was said
 
 // --- the address
 
@@ -147,7 +147,7 @@ $("#filters").addEventListener("toggle", opened, true);
 // `isRange`: with all photos from the one that was selected last.
 const select = (result, isRange) => part("select", (it) => it.toggle(result, isRange));
 
-results.listen(openPhoto, go, select);
+listen(openPhoto, go, select);
 for (const near of ["pointerover", "focusin"]) {
   $("#results").addEventListener(near, () => part("viewer"), { once: true }); // before the click
 }
@@ -184,51 +184,17 @@ form.addEventListener("submit", (event) => {
 });
 
 words.addEventListener("keydown", (event) => {
-  const last = query.terms.findLast(({ kind }) => kind === "q" || kind === "not");
+  const last = query.terms.findLast(isText);
   if (event.key !== "Backspace" || words.value || !last || event.repeat) return;
   event.preventDefault();
   edit(last);
 });
 
 // Searches by a picture, with the texts that are there, in place of other pictures and photos.
-function searchBy(files) {
-  part("picture", ({ read }) => read(files, (picture) => {
-    const base = withText();
-    const texts = base.terms.filter(({ kind }) => kind === "q" || kind === "not");
-    go(plus({ ...base, terms: texts }, "picture", picture));
-  }));
-}
-
-for (const input of [$("#picture"), $("#camera")]) {
-  input.addEventListener("change", () => {
-    if (input.files.length) searchBy([...input.files]);
-    input.value = ""; // so that the same picture can be chosen again
-  });
-}
-addEventListener("paste", (event) => {
-  const { files } = event.clipboardData;
-  const isText = event.target === words && event.clipboardData.getData("text/plain");
-  if (!files.length || isText) return;
-  event.preventDefault();
-  searchBy([...files]);
-});
-const isForField = (event) => event.target === words && !event.dataTransfer.types.includes("Files");
-addEventListener("dragover", (event) => {
-  if (isForField(event)) return;
-  event.preventDefault();
-  document.body.classList.add("dropping");
-});
-addEventListener("dragleave", (event) => {
-  if (!event.relatedTarget) document.body.classList.remove("dropping");
-});
-addEventListener("drop", (event) => {
-  if (isForField(event)) return;
-  event.preventDefault();
-  document.body.classList.remove("dropping");
-  const files = [...event.dataTransfer.files];
-  if (files.length) searchBy(files);
-  else say("Only files can be dropped here. Save the picture first.", true);
-});
+chips.listen((files) => part("picture", ({ read }) => read(files, (picture) => {
+  const base = withText();
+  go(plus({ ...base, terms: base.terms.filter(isText) }, "picture", picture));
+})));
 
 if (matchMedia("(width < 40rem)").matches) words.placeholder = "Search your photos";
 
@@ -270,31 +236,8 @@ if (navigation?.type === "reload") history.replaceState(null, ""); // a reload s
 visit();
 if (!location.search) words.focus(); // the autofocus attribute would scroll
 
-// Requesting the status starts the function while the visitor types.
-function greet(line, { isError, hasNew } = {}) {
-  clearTimeout(waking);
-  const isGreeted = said() === greeting; // keep a newer line
-  welcome = [line, isError];
-  if (!isStart(query)) return;
-  if (isGreeted) sayWelcome();
-  if (hasNew && scrollY === 0 && !query.photo && document.activeElement === words) request(true);
-}
-
-function sayWelcome() {
-  say(...welcome);
-  greeting = said();
-}
-
-function follow() {
-  watch(greet).catch((error) => {
-    const retry = button("Retry", () => {
-      greet("Starting up…");
-      follow();
-      if (isStart(query)) request(true);
-    });
-    greet([error.message, " ", retry], { isError: true });
-  });
-}
-
-const waking = setTimeout(() => greet("Starting up…"), 1000);
-follow();
+follow({
+  isHere: () => isStart(query),
+  isWaiting: () => scrollY === 0 && !query.photo && document.activeElement === words,
+  renew: () => request(true),
+});

@@ -1,12 +1,15 @@
-// What is asked, as chips: texts, photos, pictures and filters. Each can be removed.
+// What is asked, as chips: texts, photos, pictures and filters. Each can be removed. And the ways
+// in which pictures come: chosen, pasted, dropped.
 import {
-  NOTHING, address, canTurn, filtered, isUnwanted, periodName, turned, without, withoutPeriod,
+  NOTHING, address, canTurn, filtered, isText, isUnwanted, periodName, turned, without, withoutPeriod,
 } from "./query.js";
-import { ask } from "./search.js";
-import { thumbnailOf } from "./results.js";
+import { ask, button, element, say } from "./search.js";
+import { thumbnailOf } from "./grid.js";
 
-const list = document.querySelector("#asked");
-const menus = document.querySelector("#filters");
+const $ = (selector) => document.querySelector(selector);
+const list = $("#asked");
+const menus = $("#filters");
+const field = $("#words");
 const previews = new Map(); // picture (as in the address) → {url, name}, of pictures chosen here
 
 export const know = (picture, preview) => previews.set(picture, preview);
@@ -20,7 +23,7 @@ const FILTER_NAMES = {
 export function show(query, go, edit) {
   const remove = (rest) => () => {
     go(rest);
-    document.querySelector("#words").focus();
+    field.focus();
   };
   const terms = query.terms.map((term) => {
     const { text, image } = face(term);
@@ -36,12 +39,9 @@ export function show(query, go, edit) {
     const others = values.filter((it) => it !== value);
     return chip([words(text, {}, edit)], text, remove(filtered(query, name, ...others)));
   }));
-  const over = document.createElement("li");
-  const link = document.createElement("a");
-  link.textContent = "Start over";
-  link.href = address(NOTHING);
-  over.append(link);
-  list.replaceChildren(...terms, ...period, ...filters, over);
+  const over = element("a", "Start over");
+  over.href = address(NOTHING);
+  list.replaceChildren(...terms, ...period, ...filters, element("li", "", over));
 }
 
 // Marks the menus with a choice, and closes them.
@@ -61,19 +61,15 @@ export function closeMenus() {
 }
 
 function chip(parts, text, remove) {
-  const item = document.createElement("li");
+  const item = element("li", "", ...parts.filter(Boolean), control("×", `Remove ${text}`, remove));
   item.className = "chip";
-  item.append(...parts.filter(Boolean), control("×", `Remove ${text}`, remove));
   return item;
 }
 
 function control(text, label, does) {
-  const node = document.createElement("button");
-  node.type = "button";
-  node.textContent = text;
+  const node = button(text, does);
   node.title = label;
   node.setAttribute("aria-label", label);
-  node.addEventListener("click", does);
   return node;
 }
 
@@ -85,19 +81,17 @@ function sign(term, turn) {
 }
 
 function words(text, term, edit) {
-  const isText = term.kind === "q" || term.kind === "not";
-  const node = isText ? control("", `Edit ${text}`, () => edit(term)) : document.createElement("span");
-  const own = document.createElement("bdi");
-  own.textContent = text;
+  const node = isText(term) ? control("", `Edit ${text}`, () => edit(term)) : element("span");
   node.className = "words";
-  node.append(own);
+  node.append(element("bdi", text));
   return node;
 }
 
 // The text and the picture of a term.
-function face({ kind, value }) {
-  if (kind === "q" || kind === "not") return { text: value };
-  const image = document.createElement("img");
+function face(term) {
+  const { kind, value } = term;
+  if (isText(term)) return { text: value };
+  const image = element("img");
   image.alt = "";
   image.onerror = () => (image.hidden = true); // search may read what this browser cannot show
   if (kind === "picture") {
@@ -115,4 +109,40 @@ function face({ kind, value }) {
 export async function find(name) {
   const answer = await ask(`/?${new URLSearchParams({ photo: name })}`);
   return answer.results[0];
+}
+
+// --- pictures that a visitor chooses, pastes or drops
+
+// `search` gets the files.
+export function listen(search) {
+  for (const input of [$("#picture"), $("#camera")]) {
+    input.addEventListener("change", () => {
+      if (input.files.length) search([...input.files]);
+      input.value = ""; // so that the same picture can be chosen again
+    });
+  }
+  addEventListener("paste", (event) => {
+    const { files } = event.clipboardData;
+    const hasText = event.target === field && event.clipboardData.getData("text/plain");
+    if (!files.length || hasText) return;
+    event.preventDefault();
+    search([...files]);
+  });
+  const isForField = (event) => event.target === field && !event.dataTransfer.types.includes("Files");
+  addEventListener("dragover", (event) => {
+    if (isForField(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dropping");
+  });
+  addEventListener("drop", (event) => {
+    if (isForField(event)) return;
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    const files = [...event.dataTransfer.files];
+    if (files.length) search(files);
+    else say("Only files can be dropped here. Save the picture first.", true);
+  });
 }

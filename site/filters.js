@@ -4,7 +4,7 @@ import {
   MONTHS, address, filtered, parameters, period, periodOf, withoutPeriod,
 } from "./query.js";
 import { matchesWell } from "./results.js";
-import { ask } from "./search.js";
+import { ask, element } from "./search.js";
 
 const bar = document.querySelector("#filters");
 let query; // of the page
@@ -78,22 +78,15 @@ const MENUS = {
 
 // --- the menus
 
-function entry({ text, count, next, isChosen, isPart }) {
-  const item = document.createElement("li");
-  const link = document.createElement("a");
-  const own = document.createElement("bdi");
-  own.textContent = text;
-  link.append(own);
+// `isLeast`: each count is a lower bound.
+function entry({ text, count, next, isChosen, isPart }, isLeast) {
+  const link = element("a", "", element("bdi", text));
+  const item = element("li", "", link);
   // Without a term, any order is an order of all photos.
   link.href = address(next.terms.length && !isOrder(next) ? { ...next, sort: query.sort } : next);
   if (isChosen) link.setAttribute("aria-current", "true");
   if (isPart) item.className = "part";
-  if (count !== undefined) {
-    const number = document.createElement("span");
-    number.textContent = count.toLocaleString("en");
-    link.append(" ", number);
-  }
-  item.append(link);
+  if (count !== undefined) link.append(" ", element("span", count.toLocaleString("en") + (isLeast ? "+" : "")));
   return item;
 }
 
@@ -109,22 +102,16 @@ export async function fill(menu, mine) {
     const terms = matchesWell() ? query.terms : [];
     const asked = parameters({ ...query, terms, sort: null });
     facets ??= ask(`/facets?${asked}`);
-    lines.replaceChildren(note("Loading…"));
+    lines.replaceChildren(element("li", "Loading…"));
   }
   try {
     const found = entries === orders ? null : await facets;
-    if (query === mine) lines.replaceChildren(...entries(found).map(entry));
+    if (query === mine) lines.replaceChildren(...entries(found).map((it) => entry(it, found?.estimated)));
   } catch (error) {
     if (query !== mine) return;
     facets = null; // the next opening tries again
-    lines.replaceChildren(note(error.message));
+    lines.replaceChildren(element("li", error.message));
   }
-}
-
-function note(text) {
-  const item = document.createElement("li");
-  item.textContent = text;
-  return item;
 }
 
 addEventListener("click", (event) => bar.contains(event.target) || closeMenus());

@@ -1,6 +1,10 @@
-// Rows of photos with true proportions that fill the width. Nothing is cropped. Photos have places
-// before they load, so nothing moves.
+// Photos as cards, in rows with true proportions that fill the width, and what a visitor does with
+// them. Nothing is cropped. Photos have places before they load, so nothing moves.
+import { NOTHING, address, plus } from "./query.js";
 
+const region = document.querySelector("#results");
+const LONG_PRESS_MS = 500;
+const THUMBNAIL = 480; // pixels of the longer side; a smaller photo is not enlarged
 const FALLBACK = 4 / 3; // of a photo whose size is unknown
 const NARROWEST = 0.3; // width / height of a place; a narrower photo has margins
 const HIGHEST = 2; // rows, for a row that few photos cannot fill
@@ -95,8 +99,102 @@ function put(card, left, right, top, height) {
   Object.assign(card.style, { insetInlineStart, top: `${top}px`, width, height: `${height}px` });
 }
 
+// --- cards
+
+const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
+const thumbnails = new Map(); // name → address, of all photos seen
+const results = new WeakMap(); // card → its result
+
+export const thumbnailOf = (name) => thumbnails.get(name);
+
+// A date as the photographer's clock showed it, without this browser's time zone.
+export function day(result, format = DAY) {
+  const taken = result.taken?.slice(0, 19);
+  return taken ? format.format(new Date(`${taken}Z`)) : "";
+}
+
+// Shows the thumbnail, or the photo if the thumbnail fails to load.
+export function showIn(image, result) {
+  image.onerror = () => {
+    image.onerror = null;
+    image.src = result.url;
+  };
+  image.src = result.thumbnail_url;
+}
+
+const like = ({ name }) => plus(NOTHING, "like", name);
+
+// A card of a result of `query`.
+export function card(result, query) {
+  const { name } = result;
+  const item = document.querySelector("#result").content.cloneNode(true).firstElementChild;
+  const [link, similar] = item.querySelectorAll("a");
+  const image = item.querySelector("img");
+  const date = day(result);
+  link.href = address({ ...query, photo: name });
+  image.alt = date ? `${name}, ${date}` : name;
+  if (result.colour) link.style.backgroundColor = result.colour;
+  image.classList.toggle("small", Math.max(result.width, result.height) < THUMBNAIL);
+  showIn(image, result);
+  item.querySelector(".name").textContent = name;
+  item.querySelector(".date").textContent = date;
+  item.querySelector(".pick").setAttribute("aria-label", `Select ${name}`);
+  similar.setAttribute("aria-label", `More like this: ${name}`);
+  similar.href = address(like(result));
+  item.classList.toggle("member", Boolean(result.of || result.isOpen));
+  thumbnails.set(name, result.thumbnail_url);
+  results.set(item, result);
+  return item;
+}
+
+// --- what a visitor does with the cards
+
+// `open` gets a result that was chosen; `search` starts a search; `select` selects a result.
+export function listen(open, search, select) {
+  const resultOf = (node) => results.get(node.closest("li"));
+  const isSelecting = () => region.classList.contains("selecting");
+  let isHeld = false; // a long press selects, and the click after it does nothing
+  region.addEventListener("click", (event) => {
+    const node = event.target.closest("a, .pick");
+    if (!node || event.ctrlKey || event.metaKey) return; // for a new tab
+    const isPick = node.className === "pick" || (isSelecting() && node.className === "photo");
+    if (event.shiftKey && !isPick) return;
+    event.preventDefault();
+    const result = resultOf(node);
+    if (isHeld) isHeld = false;
+    else if (isPick) select(result, event.shiftKey);
+    else if (node.className === "similar") search(like(result));
+    else open(result);
+  });
+  region.addEventListener("touchstart", (event) => {
+    const link = event.target.closest(".photo");
+    isHeld = false;
+    if (!link) return;
+    const stop = new AbortController();
+    const timer = setTimeout(() => {
+      isHeld = true;
+      select(resultOf(link));
+    }, LONG_PRESS_MS);
+    stop.signal.onabort = () => clearTimeout(timer);
+    for (const end of ["touchend", "touchmove", "touchcancel"]) {
+      addEventListener(end, () => stop.abort(), { signal: stop.signal, passive: true });
+    }
+  }, { passive: true });
+  region.addEventListener("contextmenu", (event) => isHeld && event.preventDefault());
+  region.addEventListener("keydown", (event) => {
+    const item = event.target.closest("li");
+    if (!item || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.key === "l") search(like(resultOf(item)));
+    if (event.key.toLowerCase() === "x") select(resultOf(item), event.shiftKey);
+    const next = neighbour([...region.querySelectorAll(".grid > :not([hidden])")], item, event.key);
+    if (!next) return;
+    event.preventDefault();
+    next.querySelector("a").focus();
+  });
+}
+
 // The card that `key` leads to from `card`, as in a table; undefined if there is none.
-export function neighbour(cards, card, key) {
+function neighbour(cards, card, key) {
   const at = cards.indexOf(card);
   const isRtl = getComputedStyle(card).direction === "rtl";
   const forward = isRtl ? "ArrowLeft" : "ArrowRight";

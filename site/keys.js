@@ -1,4 +1,6 @@
 // The list of keys.
+import { element } from "./search.js";
+
 const KEYS = [
   ["/", "Search field"],
   ["← → ↑ ↓", "Next photo in this direction"],
@@ -11,17 +13,10 @@ const KEYS = [
   ["?", "These keys"],
 ];
 
-function node(tag, text, ...children) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  made.append(...children);
-  return made;
-}
-
-const lines = KEYS.flatMap(([key, does]) => [node("dt", key), node("dd", does)]);
-const title = node("h2", "Keys");
+const lines = KEYS.flatMap(([key, does]) => [element("dt", key), element("dd", does)]);
+const title = element("h2", "Keys");
 title.id = "keys-title";
-const dialog = node("dialog", "", title, node("dl", "", ...lines), node("button", "Close"));
+const dialog = element("dialog", "", title, element("dl", "", ...lines), element("button", "Close"));
 dialog.id = "keys";
 dialog.setAttribute("aria-labelledby", title.id);
 dialog.addEventListener("click", () => dialog.close());

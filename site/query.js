@@ -10,6 +10,7 @@ const OPPOSITE = { q: "not", not: "q", like: "unlike", unlike: "like" };
 
 export const NOTHING = { terms: [], filters: {}, sort: null, photo: null };
 
+export const isText = ({ kind }) => kind === "q" || kind === "not";
 export const isUnwanted = ({ kind }) => kind === "not" || kind === "unlike";
 export const isStart = ({ terms, filters, sort }) =>
   !terms.length && !Object.keys(filters).length && !sort;
@@ -55,8 +56,6 @@ export function plus(query, kind, value) {
   const others = query.terms.filter((term) => term.value !== value || isText(term) !== isText({ kind }));
   return { ...query, photo: null, terms: [...others, { kind, value, weight: 1 }] };
 }
-
-const isText = ({ kind }) => kind === "q" || kind === "not";
 
 export const without = (query, term) => ({
   ...query,

@@ -1,38 +1,36 @@
-// The answer on the page: its photos in groups, how many match, and more of them.
-import { Grid, neighbour } from "./grid.js";
-import { NOTHING, address, parameters } from "./query.js";
-import { ask, attempt, button, isRunning, say } from "./search.js";
+// The answer on the page: its photos in groups and piles, how many match, and more of them.
+import { Grid, card } from "./grid.js";
+import { NOTHING, parameters } from "./query.js";
+import { ask, attempt, button, element, isRunning, say } from "./search.js";
 
-const LONG_PRESS_MS = 500;
-const THUMBNAIL = 480; // pixels of the longer side; a smaller photo is not enlarged
 const $ = (selector) => document.querySelector(selector);
 const region = $("#results");
 const end = $("#end");
 const more = $("#more");
 const trouble = $("#trouble");
+const limit = $("#limit");
 
 export let shown = []; // the results on the page, in order
 let query = NOTHING; // that they answer
 let cursor = null; // of the next page of results
-let matches = null; // {count, estimated} of the first page's answer; null if unknown
+let matches = null; // {count, estimated, at_least} of the first page's answer; null if unknown
 let total = null; // photos of a list without terms
 let isCut = false; // the text was too long
+let bound = null; // photos that a search compares, if the list ends there
 let grids = []; // one, or two: good matches and the others
-let go; // starts a search
 let cards = new Map(); // result → its card
-const thumbnails = new Map(); // name → address, of all photos seen
 
-export const thumbnailOf = (name) => thumbnails.get(name);
 export const cardOf = (result) => cards.get(result)?.querySelector("a");
 export const hasMore = () => Boolean(cursor);
 export const matchesWell = () => matches?.count !== 0;
 
 export function clear(asked = NOTHING) {
   query = asked;
-  [shown, grids, cards, cursor, matches, total, isCut] = [[], [], new Map(), null, null, null, false];
+  [shown, grids, cards, isCut] = [[], [], new Map(), false];
+  cursor = matches = total = bound = null;
   region.dispatchEvent(new Event("clear"));
   region.replaceChildren();
-  more.hidden = true;
+  more.hidden = limit.hidden = true;
   trouble.replaceChildren();
   atEnd.disconnect();
 }
@@ -50,11 +48,12 @@ function add(answer) {
   matches ??= answer.matches ?? null; // later pages have null
   total ??= answer.total ?? null;
   isCut ||= Boolean(answer.truncated ?? answer.isCut);
+  bound = answer.incomplete ? answer.index.most_compared : answer.bound;
   cursor = answer.next_cursor;
   shown.push(...fresh);
   for (const isGood of [true, false]) {
     const part = fresh.filter((result) => isAbove(result) === isGood);
-    if (part.length) gridOf(isGood).insert(part, part.map(card));
+    if (part.length) gridOf(isGood).insert(part, part.map(cardFor));
   }
   place();
   offerMore();
@@ -72,8 +71,7 @@ function gridOf(isGood) {
   const grid = Object.assign(new Grid(label), { label });
   grids.push(grid);
   if (!isGood) {
-    const line = document.createElement("h2");
-    line.textContent = "Less certain";
+    const line = element("h2", "Less certain");
     line.className = "line";
     region.append(line);
   }
@@ -105,8 +103,8 @@ export function found() {
   if (isByDate && !matches) return `${order[0].toUpperCase()}${order.slice(1)} photos first.${cut}`;
   if (!matches) return `Closest photos first.${cut}`;
   if (!matches.count) return `Nothing matches well. Closest photos:${cut}`;
-  const number = `${matches.estimated ? "About " : ""}${matches.count.toLocaleString("en")}`;
-  return `${number} good ${matches.count === 1 ? "match" : "matches"}${isByDate ? `, ${order} first` : ""}${cut}`;
+  const kind = matches.at_least ? "At least " : matches.estimated ? "About " : "";
+  return `${kind}${matches.count.toLocaleString("en")} good ${matches.count === 1 ? "match" : "matches"}${isByDate ? `, ${order} first` : ""}${cut}`;
 }
 
 // --- more results
@@ -118,6 +116,8 @@ function offerMore() {
   trouble.replaceChildren();
   more.hidden = !cursor;
   more.classList.toggle("unseen", isEndless());
+  limit.hidden = !bound;
+  limit.textContent = `The list ends here: a search compares at most ${bound?.toLocaleString("en")} photos.`;
   atEnd.disconnect();
   if (cursor && isEndless()) atEnd.observe(end); // reports at once if the end is near
 }
@@ -169,47 +169,13 @@ more.addEventListener("click", () => searchMore());
 // The answer, the scroll position and the focused photo.
 export function snapshot() {
   const focused = shown.findIndex((it) => cards.get(it)?.contains(document.activeElement));
-  const answer = { results: shown, next_cursor: cursor, matches, total, isCut };
+  const answer = { results: shown, next_cursor: cursor, matches, total, isCut, bound };
   return { place: scrollY, focused, answer: shown.length ? answer : null };
 }
 
-// --- cards
-
-const DAY = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeZone: "UTC" });
-
-// A date as the photographer's clock showed it, without this browser's time zone.
-export function day(result, format = DAY) {
-  const taken = result.taken?.slice(0, 19);
-  return taken ? format.format(new Date(`${taken}Z`)) : "";
-}
-
-// Shows the thumbnail, or the photo if the thumbnail fails to load.
-export function showIn(image, result) {
-  image.onerror = () => {
-    image.onerror = null;
-    image.src = result.url;
-  };
-  image.src = result.thumbnail_url;
-}
-
-function card(result) {
-  const item = $("#result").content.cloneNode(true).firstElementChild;
-  const [link, similar] = item.querySelectorAll("a");
-  const image = item.querySelector("img");
-  const date = day(result);
-  link.href = address({ ...query, photo: result.name });
-  image.alt = date ? `${result.name}, ${date}` : result.name;
-  if (result.colour) link.style.backgroundColor = result.colour;
-  image.classList.toggle("small", Math.max(result.width, result.height) < THUMBNAIL);
-  showIn(image, result);
-  item.querySelector(".name").textContent = result.name;
-  item.querySelector(".date").textContent = date;
-  item.querySelector(".pick").setAttribute("aria-label", `Select ${result.name}`);
-  similar.setAttribute("aria-label", `More like this: ${result.name}`);
-  similar.href = address({ ...NOTHING, terms: [{ kind: "like", value: result.name, weight: 1 }] });
+function cardFor(result) {
+  const item = card(result, query);
   if (result.also?.length) item.append(pile(result));
-  item.classList.toggle("member", Boolean(result.of || result.isOpen));
-  thumbnails.set(result.name, result.thumbnail_url);
   cards.set(result, item);
   return item;
 }
@@ -231,7 +197,7 @@ function unfold(result, toggle) {
   result.isOpen = true;
   shown.splice(shown.indexOf(result) + 1, 0, ...members);
   const grid = gridOf(isAbove(result));
-  grid.insert(members, members.map(card), grid.photos.indexOf(result) + 1);
+  grid.insert(members, members.map(cardFor), grid.photos.indexOf(result) + 1);
   arrange(toggle, true);
 }
 
@@ -252,56 +218,4 @@ function arrange(toggle, isOpen) {
   toggle.setAttribute("aria-expanded", isOpen);
   place();
 }
-
-// --- what a visitor does with the cards
-
-const ownResult = (node) => shown.find((it) => cards.get(it) === node.closest("li"));
-
-// `open` gets a result that was chosen; `search` starts a search; `select` selects a result.
-export function listen(open, search, select) {
-  go = search;
-  const isSelecting = () => region.classList.contains("selecting");
-  let isHeld = false; // a long press selects, and the click after it does nothing
-  region.addEventListener("click", (event) => {
-    const node = event.target.closest("a, .pick");
-    if (!node || event.ctrlKey || event.metaKey) return; // for a new tab
-    const isPick = node.className === "pick" || (isSelecting() && node.className === "photo");
-    if (event.shiftKey && !isPick) return;
-    event.preventDefault();
-    const result = ownResult(node);
-    if (isHeld) isHeld = false;
-    else if (isPick) select(result, event.shiftKey);
-    else if (node.className === "similar") likeThis(result);
-    else open(result);
-  });
-  region.addEventListener("touchstart", (event) => {
-    const link = event.target.closest(".photo");
-    isHeld = false;
-    if (!link) return;
-    const stop = new AbortController();
-    const timer = setTimeout(() => {
-      isHeld = true;
-      select(ownResult(link));
-    }, LONG_PRESS_MS);
-    stop.signal.onabort = () => clearTimeout(timer);
-    for (const end of ["touchend", "touchmove", "touchcancel"]) {
-      addEventListener(end, () => stop.abort(), { signal: stop.signal, passive: true });
-    }
-  }, { passive: true });
-  region.addEventListener("contextmenu", (event) => isHeld && event.preventDefault());
-  region.addEventListener("keydown", (event) => {
-    const item = event.target.closest("li");
-    if (!item || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.key === "l") likeThis(ownResult(item));
-    if (event.key.toLowerCase() === "x") select(ownResult(item), event.shiftKey);
-    const all = shown.map((it) => cards.get(it)).filter((it) => !it.hidden);
-    const next = neighbour(all, item, event.key);
-    if (!next) return;
-    event.preventDefault();
-    next.querySelector("a").focus();
-  });
-}
-
-export const likeThis = ({ name }) =>
-  go({ ...NOTHING, terms: [{ kind: "like", value: name, weight: 1 }] });
 

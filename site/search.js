@@ -73,16 +73,18 @@ export function say(parts, isError = false) {
 export const said = () => status.textContent;
 
 // `text` in quotes, with its own writing direction.
-export function isolated(text) {
-  const node = document.createElement("bdi");
+export const isolated = (text) => ["“", element("bdi", text), "”"];
+
+export function element(tag, text = "", ...children) {
+  const node = document.createElement(tag);
   node.textContent = text;
-  return ["“", node, "”"];
+  node.append(...children);
+  return node;
 }
 
 export function button(text, does) {
-  const node = document.createElement("button");
+  const node = element("button", text);
   node.type = "button";
-  node.textContent = text;
   node.addEventListener("click", does);
   return node;
 }

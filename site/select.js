@@ -1,6 +1,6 @@
 // The selection: photos to download or to list. Nothing is ever deleted from here.
 import { allOf, cardOf, hasMore, loadAll, shown } from "./results.js";
-import { button } from "./search.js";
+import { button, element } from "./search.js";
 
 const region = document.querySelector("#results");
 const bar = document.querySelector("#selection");
@@ -10,22 +10,17 @@ const MOST = 5000; // photos that are loaded to be selected
 const chosen = new Set(); // results
 let last = null; // the result that was selected last, for ranges
 
-const count = document.createElement("p");
-count.setAttribute("role", "status");
-const told = document.createElement("div");
-told.setAttribute("role", "status");
-const more = document.createElement("details");
-more.append(document.createElement("summary"));
-more.firstChild.className = "button";
-more.firstChild.textContent = "Copy or save a list";
-const list = document.createElement("div");
-list.append(
+const [count, told] = [element("p"), element("div")];
+for (const it of [count, told]) it.setAttribute("role", "status");
+const lists = element("summary", "Copy or save a list");
+lists.className = "button";
+const more = element("details", "", lists, element(
+  "div", "",
   button("Copy names", () => copy((it) => it.name)),
   button("Copy links", () => copy((it) => it.url)),
   button("Save as JSON", () => save("photos.json", "application/json", JSON.stringify(rows(), null, 2))),
   button("Save as CSV", () => save("photos.csv", "text/csv", csv(rows()))),
-);
-more.append(list);
+));
 const all = button("Select all", () => choose(shown, true));
 const every = button("Select all", async () => {
   every.disabled = true;
@@ -161,18 +156,13 @@ async function target() {
 
 // For photos that this page may not read: their bucket does not allow it, or they are gone.
 function links(photos) {
-  const list = document.createElement("details");
-  const title = document.createElement("summary");
-  title.textContent = `${photos.length} ${photos.length === 1 ? "photo" : "photos"} could not be read by this page. Open the links.`;
-  const lines = document.createElement("ul");
-  for (const it of photos) {
-    const item = document.createElement("li");
-    const link = Object.assign(document.createElement("a"), { href: it.url, target: "_blank", rel: "noopener" });
-    link.textContent = it.name;
-    item.append(link);
-    lines.append(item);
-  }
-  list.append(title, lines);
+  const number = `${photos.length} ${photos.length === 1 ? "photo" : "photos"}`;
+  const title = element("summary", `${number} could not be read by this page. Open the links.`);
+  const lines = photos.map((it) => {
+    const link = element("a", it.name);
+    return element("li", "", Object.assign(link, { href: it.url, target: "_blank", rel: "noopener" }));
+  });
+  const list = element("details", "", title, element("ul", "", ...lines));
   list.open = true;
   return list;
 }

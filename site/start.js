@@ -1,8 +1,8 @@
 // The start page: suggestions, recent searches and the newest photos. And what is known about all
 // photos, which is also below the results.
 import * as config from "./config.js"; // SUGGESTIONS may be missing
-import { NOTHING, address, describe, parameters, parse } from "./query.js";
-import { ask, isolated } from "./search.js";
+import { NOTHING, address, describe, parameters, parse, plus } from "./query.js";
+import { ask, button, element, isolated, said, say } from "./search.js";
 
 const RECENT = "clipsearch.recent"; // in localStorage: the addresses of the last searches
 const MAX_RECENT = 8;
@@ -13,21 +13,12 @@ const MAX_POLLS = 100; // without a change; then stop
 const $ = (selector) => document.querySelector(selector);
 const start = $("#start");
 
-function item(parts) {
-  const node = document.createElement("li");
-  node.append(...parts);
-  return node;
-}
-
 function link(query, text) {
-  const node = document.createElement("a");
-  node.textContent = text;
+  const node = element("a", text);
   node.dir = "auto";
   node.href = address(query);
-  return item([node]);
+  return element("li", "", node);
 }
-
-const asked = (text) => ({ ...NOTHING, terms: [{ kind: "q", value: text, weight: 1 }] });
 
 export function showStart(isVisible) {
   start.hidden = !isVisible;
@@ -38,7 +29,7 @@ export function showStart(isVisible) {
 
 const suggestions = config.SUGGESTIONS ?? [];
 $("#suggestions").hidden = !suggestions.length;
-$("#suggestions ul").replaceChildren(...suggestions.map((text) => link(asked(text), text)));
+$("#suggestions ul").replaceChildren(...suggestions.map((text) => link(plus(NOTHING, "q", text), text)));
 
 // --- recent searches
 
@@ -114,7 +105,7 @@ function showAbout(state) {
     `Model ${model}, space ${state.space}`,
     state.version && `clipsearch ${state.version}`,
   ];
-  $("#about ul").replaceChildren(...lines.filter(Boolean).map((line) => item([line].flat())));
+  $("#about ul").replaceChildren(...lines.filter(Boolean).map((line) => element("li", "", ...[line].flat())));
 }
 
 // What the server of this page knows: it is newer than the last reconcile.
@@ -129,7 +120,7 @@ async function addProgress(state, isFirst) {
 
 // Asks for the status, and again while indexing goes on. `tell` gets the line about the photos and
 // whether there are new ones.
-export async function watch(tell) {
+async function watch(tell) {
   const since = { time: Date.now() };
   let [last, wasPending] = [null, false];
   for (let polls = 0; polls < MAX_POLLS; polls++) {
@@ -148,4 +139,38 @@ export async function watch(tell) {
       await new Promise((resolve) => addEventListener("visibilitychange", resolve, { once: true }));
     }
   }
+}
+
+// --- the status line of the start page
+
+let welcome = [""]; // parts, and whether it is an error
+let greeting = ""; // its text, if it was said
+
+export function sayWelcome() {
+  say(...welcome);
+  greeting = said();
+}
+
+// Requesting the status starts the function while the visitor types. `isHere`: whether this is the
+// start page. `isWaiting`: whether newer photos may take the place of those on it. `renew`: shows
+// the newest photos.
+export function follow({ isHere, isWaiting, renew }) {
+  const greet = (line, { isError, hasNew } = {}) => {
+    clearTimeout(waking);
+    const isGreeted = said() === greeting; // keep a newer line
+    welcome = [line, isError];
+    if (!isHere()) return;
+    if (isGreeted) sayWelcome();
+    if (hasNew && isWaiting()) renew();
+  };
+  const begin = () => watch(greet).catch((error) => {
+    const retry = button("Retry", () => {
+      greet("Starting up…");
+      begin();
+      if (isHere()) renew();
+    });
+    greet([error.message, " ", retry], { isError: true });
+  });
+  const waking = setTimeout(() => greet("Starting up…"), 1000);
+  begin();
 }

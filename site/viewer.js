@@ -1,7 +1,8 @@
 // One photo in the whole window. It is a place of its own: `photo` in the address.
-import { NOTHING, isUnwanted } from "./query.js";
-import { cardOf, day, hasMore, likeThis, searchMore, showIn, shown } from "./results.js";
-import { isRunning, isolated } from "./search.js";
+import { NOTHING, isUnwanted, plus } from "./query.js";
+import { day, showIn } from "./grid.js";
+import { cardOf, hasMore, searchMore, shown } from "./results.js";
+import { element, isRunning, isolated } from "./search.js";
 import { find } from "./chips.js";
 import { zoomable } from "./zoom.js";
 
@@ -115,8 +116,7 @@ function showDetails(result) {
   };
   $("dl").replaceChildren(...Object.entries(facts).filter(([, value]) => value).flatMap((pair) =>
     ["dt", "dd"].map((tag, n) => {
-      const node = document.createElement(tag);
-      node.textContent = pair[n];
+      const node = element(tag, pair[n]);
       node.dir = "auto";
       return node;
     })));
@@ -143,7 +143,7 @@ const COMMANDS = {
   previous: () => move(-1),
   next: () => move(1),
   close: () => app.leave(),
-  like: () => likeThis(photo),
+  like: () => app.go(plus(NOTHING, "like", photo.name)),
   less: () => app.lessLike(photo.name),
   details: () => ($("#details").hidden = !$("#details").hidden),
   folder: () => filterBy({ folder: [photo.name.slice(0, photo.name.lastIndexOf("/") + 1)] }),

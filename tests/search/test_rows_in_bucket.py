@@ -40,12 +40,12 @@ def _filled(gallery):
     gallery.publish()
     center = gallery.encoder.encode_text(["blue"]).vectors[0]
     gallery.photos = [photo.entry() for photo in random_photos(PHOTOS, center)]
-    gallery.commit = _publish(gallery, 1, gallery.photos)
+    gallery.commit = publish_packed(gallery, 1, gallery.photos)
     gallery.add(first="blue")
     return gallery
 
 
-def _publish(gallery, number, entries, replaced=()):
+def publish_packed(gallery, number, entries, replaced=()):
     """Commit `number` with a packed segment of these entries."""
     from clipsearch.index.compaction.build_packs import pack
     from clipsearch.index.format.commits import Commit, publish_commit
@@ -91,7 +91,7 @@ def test_a_deleted_pack_costs_no_answer(packed, client_of, monkeypatch, caplog):
     monkeypatch.setattr("search.engine.state.REFRESH_EVERY", 1e9)
     assert client.get("/", params={"stack": "0"}).json()["total"] == PHOTOS + 1
     [(segment, pack)] = packed.commit.packs.items()
-    _publish(packed, 2, packed.photos, [segment])
+    publish_packed(packed, 2, packed.photos, [segment])
     packed.index.delete(pack)
     answer = client.get("/", params={"q": "blue", "stack": "0"})
     assert "the index is read again" in caplog.text

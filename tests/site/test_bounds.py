@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import WORDS, answer, picture
+from tests.site.conftest import WORDS, picture
+from tests.site.stub import answer
 from tests.site.test_everyone import PHONE
 from tests.site.visitor import cards, finds, is_there, photo, says, search, wait_until
 from tests.support.running_stack import get

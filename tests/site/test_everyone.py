@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import WORDS, answer, picture, problem, status
+from tests.site.conftest import WORDS, picture
+from tests.site.stub import answer, problem, status
 from tests.site.visitor import cards, choose, finds, names, photo, says, search, similar
 
 PHONE = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}

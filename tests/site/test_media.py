@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import answer
+from tests.site.stub import answer
 from tests.site.test_everyone import (
     DESKTOP,
     PHONE,

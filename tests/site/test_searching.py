@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.site.conftest import answer, picture, problem
+from tests.site.conftest import picture
+from tests.site.stub import answer, problem
 from tests.site.visitor import (
     as_file,
     asked,

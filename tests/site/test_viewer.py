@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.site.conftest import answer, problem
+from tests.site.stub import answer, problem
 from tests.site.test_everyone import DESKTOP, PHONE
 from tests.site.visitor import asked, cards, finds, is_there, photo, says, wait_until
 

@@ -6,15 +6,12 @@ never loads the text tower. Nothing is loaded at import, because the framework f
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from clipsearch.cpus import cpus
-from clipsearch.imports import import_in_turn
 from clipsearch.model.bundle import (
     Bundle,
     LocalBundle,
@@ -23,6 +20,7 @@ from clipsearch.model.bundle import (
     load_bundle,
     read_bundle,
 )
+from clipsearch.model.lazy_tower import LazyTower
 from clipsearch.model.towers import ImageTower, TextTower
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
-
-T = TypeVar("T")
 
 MAX_BATCH = 16  # on all cores together: limits the memory, and larger batches are no faster
 
@@ -80,8 +76,8 @@ class Encoder:
         self._source = source
         threads = 1 if side_by_side else cpus()
         variant = source.bundle.variant
-        self._text = _Lazy(lambda: _load(source, "text", lambda at: TextTower(at, variant)))
-        self._image = _Lazy(lambda: _load(source, "image", lambda at: ImageTower(at, threads)))
+        self._text = LazyTower(source, "text", lambda at: TextTower(at, variant))
+        self._image = LazyTower(source, "image", lambda at: ImageTower(at, threads))
 
     @classmethod
     def from_bucket(
@@ -152,7 +148,7 @@ class Encoder:
     @property
     def loaded(self) -> set[Tower]:
         """Towers that are already loaded."""
-        towers: dict[Tower, _Lazy[Any]] = {"image": self._image, "text": self._text}
+        towers: dict[Tower, LazyTower[Any]] = {"image": self._image, "text": self._text}
         return {tower for tower, lazy in towers.items() if lazy.value is not None}
 
     def tokenize(self, texts: Sequence[str]) -> tuple[list[list[int]], list[bool]]:
@@ -226,29 +222,3 @@ class Encoder:
 def _cut(items: Any, size: int) -> list[Any]:
     """Split a sequence or array into pieces of `size`."""
     return [items[i : i + size] for i in range(0, len(items), size)]
-
-
-class _Lazy(Generic[T]):
-    """Builds a value once, in the first thread that asks. After a failure the next call retries."""
-
-    def __init__(self, build: Callable[[], T]) -> None:
-        self._build = build
-        self._lock = threading.Lock()
-        self.value: T | None = None
-
-    def get(self) -> T:
-        if self.value is None:
-            with self._lock:
-                if self.value is None:
-                    self.value = self._build()
-        return self.value
-
-
-def _load(source: LocalBundle | RemoteBundle, tower: Tower, build: Callable[[Path], T]) -> T:
-    with ThreadPoolExecutor(1, "clipsearch-imports") as beside:
-        imported = beside.submit(import_in_turn, "onnxruntime")
-        # The session copies the weights, so the download can be deleted. On Cloud Run that frees
-        # memory, because files are in memory there.
-        with source.files(tower) as folder:
-            imported.result()
-            return build(folder)

@@ -37,6 +37,16 @@ class TemporaryFiles:
             path.unlink(missing_ok=True)
 
 
+def is_linked(temporary: Path, path: Path) -> bool:
+    """Link the complete file to `path`. False if a file with other bytes is there."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        return path.is_file() and path.read_bytes() == temporary.read_bytes()
+    sync_folder(path.parent)
+    return True
+
+
 def append_line(path: Path, line: str) -> None:
     """Append the line in one write, so that concurrent appends do not mix."""
     with path.open("ab", buffering=0) as file:

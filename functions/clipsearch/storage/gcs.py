@@ -93,9 +93,12 @@ class GcsBucket:
     def read_into(self, name: str, buffer: memoryview) -> int:
         if not buffer:
             return 0
-        blob, target, end = self._blob(name), _Filling(buffer), len(buffer) - 1
+        blob, end = self._blob(name), len(buffer) - 1
         from google.api_core.exceptions import RequestRangeNotSatisfiable
 
+        from clipsearch.storage.gcs_reading import Filling
+
+        target = Filling(buffer)
         with self._translated("read", name):
             try:
                 blob.download_to_file(target, end=end, timeout=TIMEOUT_S, retry=_retry())
@@ -222,30 +225,6 @@ class GcsBucket:
         from clipsearch.storage.gcs_errors import translated
 
         return translated(operation, name, generation, self.url)
-
-
-class _Filling:
-    """A file-like object that lets the client download into existing memory."""
-
-    def __init__(self, buffer: memoryview) -> None:
-        self._buffer, self._done = buffer, 0
-
-    def write(self, data: bytes) -> int:
-        room = self._buffer[self._done : self._done + len(data)]
-        room[:] = data[: len(room)]  # a response may be longer than the range
-        self._done += len(room)
-        return len(data)
-
-    def tell(self) -> int:
-        return self._done
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        """The client seeks when it restarts a download."""
-        self._done = position
-        return position
-
-    def flush(self) -> None:
-        pass
 
 
 def _retry() -> Retry:

@@ -1,4 +1,7 @@
-"""Reads one Cloud Storage object with a size limit and checksum. Import late: loads the client."""
+"""Reads a Cloud Storage object with a size limit and checksum, or into existing memory.
+
+Import late: it loads the client.
+"""
 
 from __future__ import annotations
 
@@ -156,3 +159,27 @@ def _expanded(name: str, data: bytes, start: int, most: int | None, is_cut: bool
     if most is not None and len(plain) > most:
         raise ObjectTooLarge(name, most)
     return plain
+
+
+class Filling:
+    """A file-like object that lets the client download into existing memory."""
+
+    def __init__(self, buffer: memoryview) -> None:
+        self._buffer, self._done = buffer, 0
+
+    def write(self, data: bytes) -> int:
+        room = self._buffer[self._done : self._done + len(data)]
+        room[:] = data[: len(room)]  # a response may be longer than the range
+        self._done += len(room)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._done
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        """The client seeks when it restarts a download."""
+        self._done = position
+        return position
+
+    def flush(self) -> None:
+        pass

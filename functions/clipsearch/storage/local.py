@@ -16,7 +16,7 @@ import mimetypes
 import os
 import stat as modes
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -27,13 +27,12 @@ from clipsearch.errors import (
     ObjectNotFound,
     ObjectTooLarge,
     ObjectUnreadable,
-    StorageError,
 )
 from clipsearch.storage import Stat, check_name, check_range
-from clipsearch.storage.atomic_files import TemporaryFiles, append_line, sync_folder
+from clipsearch.storage.atomic_files import TemporaryFiles, append_line, is_linked, sync_folder
 from clipsearch.storage.checksum import holds
+from clipsearch.storage.local_errors import translated
 
-_ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP)
 _LEFT_OUT = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _log = logging.getLogger("clipsearch")
 
@@ -61,7 +60,10 @@ class FolderBucket:
     ) -> Stat:
         """Content type and cache control are not stored: the file name gives the type."""
         path = self._path(name)
-        with self._translated("create", name, absent=False), self._temporary.holding(data) as file:
+        with (
+            translated(self.url, "create", name, absent=False),
+            self._temporary.holding(data) as file,
+        ):
             path.parent.mkdir(parents=True, exist_ok=True)
             if metadata and not path.exists():
                 self._note(name, metadata)  # first: an object must never lack its metadata
@@ -83,7 +85,7 @@ class FolderBucket:
             if holds(self, there, data):
                 return there
             raise ObjectNotFound(name, generation)
-        with self._translated("replace", name), self._temporary.holding(data) as file:
+        with translated(self.url, "replace", name), self._temporary.holding(data) as file:
             if metadata:
                 self._note(name, metadata)
             file.replace(self._existing(name))
@@ -99,7 +101,7 @@ class FolderBucket:
         end: int | None = None,
     ) -> bytes:
         check_range(start, end)
-        with self._translated("read", name), self._opened(name) as file:
+        with translated(self.url, "read", name), self._opened(name) as file:
             before = _generation(os.fstat(file.fileno()))
             file.seek(start)
             limits = [] if most is None else [most + 1]
@@ -113,28 +115,28 @@ class FolderBucket:
         return data
 
     def read_into(self, name: str, buffer: memoryview) -> int:
-        with self._translated("read", name), self._opened(name) as file:
+        with translated(self.url, "read", name), self._opened(name) as file:
             done = 0
             while done < len(buffer) and (count := file.readinto(buffer[done:])):
                 done += count
         return done
 
     def download(self, name: str, path: Path) -> None:
-        with self._translated("download", name):
+        with translated(self.url, "download", name):
             source = self._opened(name)
         with source, path.open("wb") as target:
             while chunk := source.read(1 << 20):
                 target.write(chunk)
 
     def stat(self, name: str) -> Stat:
-        with self._translated("stat", name):
+        with translated(self.url, "stat", name):
             return _stat(name, self._existing(name).stat())
 
     def list(self, prefix: str = "", start: str = "") -> Iterator[Stat]:
         return self._walk("", prefix, start)
 
     def delete(self, name: str, generation: int | None = None) -> None:
-        with suppress(ObjectNotFound), self._translated("delete", name):
+        with suppress(ObjectNotFound), translated(self.url, "delete", name):
             if generation is None or self.stat(name).generation == generation:
                 self._existing(name).unlink()
 
@@ -154,7 +156,7 @@ class FolderBucket:
         Skips folders without read or enter permission (lost+found at the root of a drive).
         Raises if `prefix` names such a folder: an index must not seem empty.
         """
-        with suppress(ObjectNotFound), self._translated("list", folder):
+        with suppress(ObjectNotFound), translated(self.url, "list", folder):
             try:
                 os.stat(os.path.join(self.root, folder, "."))  # fails without enter permission
                 with os.scandir(self.root / folder) as entries:
@@ -183,7 +185,7 @@ class FolderBucket:
             _log.warning("%r is skipped: %s", encoded, reason)
 
     def _stat_entry(self, name: str, entry: os.DirEntry[str]) -> Stat:
-        with self._translated("list", name):
+        with translated(self.url, "list", name):
             if not entry.is_file(follow_symlinks=False):
                 try:
                     entry.stat()
@@ -226,25 +228,8 @@ class FolderBucket:
         """Link the complete file to its name; raises ObjectExists if the name is taken."""
         if os.path.realpath(path.parent) != str(path.parent):
             raise BadObjectName(name, "its path contains a link to another folder")
-        try:
-            os.link(temporary, path)
-        except FileExistsError:
-            if path.is_file() and path.read_bytes() == temporary.read_bytes():
-                return
-            raise ObjectExists(name) from None
-        sync_folder(path.parent)
-
-    @contextmanager
-    def _translated(self, operation: str, name: str, absent: bool = True) -> Iterator[None]:
-        """Translate OSError into our errors; `absent`: a missing file means ObjectNotFound."""
-        try:
-            yield
-        except OSError as exc:
-            if absent and exc.errno in _ABSENT:
-                raise ObjectNotFound(name) from exc
-            if exc.errno == errno.ENAMETOOLONG:
-                raise BadObjectName(name, "a part of it is too long for this file system") from exc
-            raise StorageError(f"{operation} {name!r} in {self.url}: {exc}") from exc
+        if not is_linked(temporary, path):
+            raise ObjectExists(name)
 
 
 def _generation(status: os.stat_result) -> int:

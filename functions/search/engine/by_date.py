@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from search.engine.asked import Asked
 from search.engine.cursor import Cursor, encode_cursor
+from search.engine.matches import counted
 from search.engine.page import Page
 from search.engine.query import OLDEST
 from search.engine.stacking import Place, Ranking, Start, cap_of, results_of
@@ -33,10 +34,11 @@ def page_by_date(asked: Asked, mark: bytes) -> Page:
         return replace(page, total=asked.index.count(asked.filter))
     matching = matching_of(asked, asked.filter)
     page = _page(asked, lambda count, after: matching.by_date(count, after, is_oldest), mark)
+    page = replace(page, is_incomplete=page.next_cursor is None and matching.is_cut)
     if asked.matches is None or query.cursor is not None:
         return page
     good = (matching.scores >= asked.matches.least_score("good")).sum()
-    return replace(page, matches={"count": int(good), "estimated": matching.is_cut})
+    return replace(page, matches=counted(int(good), matching.is_cut))
 
 
 def matching_of(asked: Asked, filter: "Filter") -> "Matching":

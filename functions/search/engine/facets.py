@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def facets_of(asked: Asked) -> dict[str, Any]:
     """The JSON. With terms, only the photos that match count.
 
-    `estimated`: only if more photos may match."""
+    `estimated`: only if more photos may match. Each number is then a lower bound.
+    """
     is_cut = False
     if asked.vectors:
         matching = matching_of(asked, asked.filter.loosest)

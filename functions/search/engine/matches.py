@@ -61,28 +61,29 @@ class Matches:
         """The field `matches`. `hits`: the first page. `is_whole`: no page follows."""
         good = len(self.least(hits, "good"))
         if good < len(hits) or is_whole:
-            return exactly(good)
+            return counted(good)
         top = self.state.index.search(self.vector, COUNTED + 1, filter=self.filter)
         others = [hit for hit in top if hit.name != self.like]
         good = len(self.least(others, "good"))
-        return exactly(good) if good < COUNTED else self._of_many(good, len(top) - len(others))
+        return counted(good) if good < COUNTED else self._of_many(good, len(top) - len(others))
 
     def _of_many(self, at_least: int, likes: int) -> dict[str, Any]:
         """`likes`: how many photos that fit the filter are no results."""
         index, photos = self.state.index, self.state.snapshot.photos
         if not self.filter.is_all:  # the sample is of the whole library
             matching = index.matching(self.vector, self.least_score("good"), self.filter)
-            return {"count": len(matching) - likes, "estimated": matching.is_cut}
+            return counted(len(matching) - likes, matching.is_cut)
         sample = index.sample @ self.vector
         count = round(float((sample >= self.threshold).mean()) * photos)
         if len(sample) >= photos:
-            return exactly(count - likes)
+            return counted(count - likes)
         return {"count": max(at_least, count), "estimated": True}
 
 
-def exactly(count: int) -> dict[str, Any]:
-    """The field `matches` for a number that is no estimate."""
-    return {"count": count, "estimated": False}
+def counted(count: int, is_cut: bool = False) -> dict[str, Any]:
+    """The field `matches` for photos that were found. `is_cut`: more may match."""
+    matches = {"count": count, "estimated": is_cut}
+    return matches | {"at_least": True} if is_cut else matches
 
 
 def matches_of(

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 class Page:
     """`also`: for each hit, its near-duplicates. `next_cursor`: None on the last page.
 
-    `matches` and `total`: the fields of the answer.
+    `matches` and `total`: the fields of the answer. `is_incomplete`: this is the last page, because
+    a search compares no more photos.
     """
 
     hits: "Sequence[Hit | Listed]"
@@ -20,3 +21,4 @@ class Page:
     next_cursor: str | None
     matches: dict[str, Any] | None = None
     total: int | None = None
+    is_incomplete: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from search.engine.asked import Asked
+from search.engine.by_date import matching_of
 from search.engine.cursor import cursor_behind, encode_cursor
 from search.engine.page import Page
 from search.engine.stacking import Place, Ranking, Start, cap_of, results_of
@@ -37,10 +38,17 @@ def page_by_relevance(asked: Asked, mark: bytes) -> Page:
     if matches and not cursor:
         counted = matches.count(window or hits, len(window) < cap if cap else is_last)
     if is_last:
-        return Page(hits, also, None, counted)
+        return Page(hits, also, None, counted, is_incomplete=not _has_all(asked))
     given = [(hit.score, hit.name) for hit in hits]
     balances = () if terms is None else terms.balances
     return Page(hits, also, encode_cursor(cursor_behind(given, cursor, mark, balances)), counted)
+
+
+def _has_all(asked: Asked) -> bool:
+    """Whether the search compared all photos that fit, or all that may have `min_match`."""
+    if asked.query.min_match:
+        return not matching_of(asked, asked.filter).is_cut
+    return asked.index.compares_all(asked.filter)
 
 
 def _ranking(asked: Asked) -> "Ranking[Hit]":

@@ -88,6 +88,8 @@ class Service:
             "index": _index(asked, model),
             "timing_ms": timing.milliseconds(),
         }
+        if page.is_incomplete:
+            answer["incomplete"] = True
         return answer | {"truncated": True} if asked.truncated else answer
 
     def facets(self, query: Query, timing: Timing) -> dict[str, Any]:

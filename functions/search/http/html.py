@@ -125,6 +125,7 @@ def answer_page(query: Query, answer: Mapping[str, Any], site_url: str) -> str:
         truncated="truncated" in answer,
         results=answer["results"],
         matches=answer["matches"],
+        most_compared=answer["index"].get("most_compared") if "incomplete" in answer else None,
         is_demo=answer["index"]["model"] == DEMO_MODEL,
         more=address_of(query, answer["next_cursor"]) if leads_on else "",
         like=lambda name: address_of(

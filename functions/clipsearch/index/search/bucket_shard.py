@@ -104,9 +104,14 @@ class BucketShard:
         scores, rows = self.best(query, candidates.MOST_IN_BUCKET)
         return scores[scores > bound], rows[scores > bound]
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether some that count are no candidates."""
+        return self.live > candidates.MOST_IN_BUCKET
+
     def is_cut(self, found: int) -> bool:
         """Whether above() may have missed photos: it found as many as are compared."""
-        return candidates.MOST_IN_BUCKET <= found < self.live
+        return self.is_limited and found >= candidates.MOST_IN_BUCKET
 
     def _found(self, query: Vectors, k: int, first: int) -> Found:
         reach = 0

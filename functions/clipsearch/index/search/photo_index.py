@@ -25,9 +25,9 @@ from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
 from clipsearch.index.reader.stored_rows import StoredRows
 from clipsearch.index.reader.vector_queue import Plain, VectorQueue
+from clipsearch.index.search import candidates
 from clipsearch.index.search.bucket_shard import BucketShard, grown
 from clipsearch.index.search.bucket_shard import pruned as pruned_stored
-from clipsearch.index.search.candidates import MOST_IN_BUCKET
 from clipsearch.index.search.combination import Balance, Combination, balances_of
 from clipsearch.index.search.facets import Facets
 from clipsearch.index.search.filter import ALL, Filter
@@ -137,8 +137,7 @@ class PhotoIndex:
     def matching(
         self, wanted: Vectors | Combination, least: float | None, filter: Filter = ALL
     ) -> Matching:
-        """All photos with a score of at least `least`, exactly. None: the BEST best photos. See
-        most_compared.
+        """All photos that score at least `least`, exactly; None: the BEST best. See most_compared.
 
         For their order by date and their facets. Raises ValueError for an invalid vector.
         """
@@ -190,7 +189,11 @@ class PhotoIndex:
     @property
     def most_compared(self) -> int | None:
         """How many photos of packs a search finds at most; None: all."""
-        return MOST_IN_BUCKET if self._state.stored else None
+        return candidates.MOST_IN_BUCKET if self._state.stored else None
+
+    def compares_all(self, filter: Filter = ALL) -> bool:
+        """Whether a search finds all photos that fit: see most_compared."""
+        return not any(shard.is_limited for shard in self._state.within(filter).stored)
 
     @property
     def shards(self) -> list[FlatShard | QuantizedShard | BucketShard]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from clipsearch.index.format.entries import Kind
 from clipsearch.index.reader.catalogue import Catalogue
+from clipsearch.index.search import candidates
 from clipsearch.index.search.bucket_shard import BucketShard
-from clipsearch.index.search.candidates import MOST_IN_BUCKET
 from clipsearch.index.search.columns import Columns, Mask
 from clipsearch.index.search.combination import Combination
 from clipsearch.index.search.facets import Facets, facets_of
@@ -79,7 +79,7 @@ class State:
         catalogue = replace(self.catalogue, live=mask)
         count = int(np.count_nonzero(mask))
         # With rows in the bucket, a copy is worth it as long as a search would read them all.
-        if count <= (min(COPIED, MOST_IN_BUCKET) if self.stored else COPIED):
+        if count <= (min(COPIED, candidates.MOST_IN_BUCKET) if self.stored else COPIED):
             flat = self._copied(mask) if count else ()
             state = replace(self, catalogue=catalogue, flat=flat, quantized=())
             return state, mask.nbytes + sum(shard.vectors().nbytes for shard in flat)
