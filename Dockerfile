@@ -1,5 +1,6 @@
 # One image for three uses: the functions search and ingest (FUNCTION_TARGET), and `clipsearch run`
 # over mounted folders. docs/container.md explains it. BASE needs Python 3.11 or newer with venv.
+# ENGINE=lance adds the packages of the mirror (docs/engine.md).
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS build
@@ -7,14 +8,18 @@ FROM ${BASE} AS build
 ARG PIP_INDEX_URL
 ARG PIP_FIND_LINKS
 ARG PIP_NO_INDEX
+ARG ENGINE
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_REQUIRE_HASHES=1 \
     PIP_ONLY_BINARY=:all: PIP_ROOT_USER_ACTION=ignore PIP_QUIET=1
 
 COPY functions/requirements.txt /locks/functions.txt
 COPY cli/requirements.txt /locks/cli.txt
+COPY functions/clipsearch/engine/requirements.txt /locks/lance.txt
 COPY packaging/image/requirements.txt /locks/sbom.txt
-RUN python3 -m venv /opt/venv \
+RUN case "$ENGINE" in ""|lance) ;; *) echo "ENGINE is '$ENGINE'; it must be lance or empty" >&2; exit 1 ;; esac \
+ && python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-compile -r /locks/functions.txt -r /locks/cli.txt \
+      ${ENGINE:+-r /locks/$ENGINE.txt} \
  && /opt/venv/bin/pip uninstall --yes pip
 # The list of packages: CycloneDX, made by a tool that stays in this stage.
 RUN python3 -m venv /opt/sbom \
@@ -32,6 +37,7 @@ COPY site /app/site
 RUN cd /opt/venv/lib/python3*/site-packages \
  && rm -rf bin numpy/*/tests numpy/tests onnx/backend/test onnx/test onnxruntime/tools \
       onnxruntime/transformers onnxruntime/quantization faiss/contrib \
+      pyarrow/include pyarrow/src pyarrow/tests \
  && find . -name '*.pyi' -o -name '*.h' -o -name '*.hpp' -o -name '*.a' | xargs rm -f \
  && /opt/venv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash . /app
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 EXPORT := .venv-export
 SCAN   := .venv-scan
-ENGINE := .venv-engine
+LANCE  := .venv-engine
 BEAM   := .venv-embed
 CLI    := $(VENV)/bin/python -m cli
 LOCK   := .venv-lock
@@ -23,7 +23,7 @@ export TO PRECISION
 # More variables of `make upload` and `make coco`.
 export FROM SPLIT ANNOTATIONS IMAGES
 # Variables of `make image`, besides TO.
-export BASE TAG TOOL
+export BASE TAG TOOL ENGINE
 
 # Without this, every Terraform command asks HashiCorp for a newer version.
 export CHECKPOINT_DISABLE := 1
@@ -78,13 +78,13 @@ test: $(VENV)/.dev ## run the tests that need no torch, on all cores [ARGS="test
 	  --ignore=tests/engine/lance \
 	  -n auto --dist worksteal $(ARGS)
 
-test-engine: $(ENGINE)/.made ## run the tests of the mirror in Lance (an environment of 1 GB) [ARGS=…]
-	$(ENGINE)/bin/python -m pytest tests/engine $(ARGS)
+test-engine: $(LANCE)/.made ## run the tests of the mirror in Lance (an environment of 1 GB) [ARGS=…]
+	$(LANCE)/bin/python -m pytest tests/engine $(ARGS)
 
 test-export: $(EXPORT)/.made ## run the tests of the export and the demo model (torch) [ARGS=…]
 	$(EXPORT)/bin/python -m pytest tests/export $(ARGS)
 
-test-image: $(VENV)/.dev ## build the container image and check it: buildah, debootstrap, root; minutes, 3 GB of disk [ARGS=…]
+test-image: $(VENV)/.dev ## build the container image and check it: buildah, debootstrap, root; minutes, 6 GB of disk [ARGS=…]
 	$(VENV)/bin/python -m pytest -n 0 tests/image $(ARGS)
 
 test-embed: $(BEAM)/.made ## run the tests of the pipeline on Apache Beam, and of decoding and encoding beside it [ARGS=…]
@@ -94,7 +94,7 @@ test-embed: $(BEAM)/.made ## run the tests of the pipeline on Apache Beam, and o
 test-models: $(EXPORT)/.made ## compare models of full size with PyTorch, one at a time; minutes, 16 GB [MODEL=siglip-base]
 	$(EXPORT)/bin/python -m pytest -n 0 tests/export/full_size.py $${MODEL:+-k "$$MODEL"} $(ARGS)
 
-image: ## build the container image, and push it: [TO=REGION-docker.pkg.dev/…] [BASE=python:3.13-slim] [TAG=…] [TOOL=docker]
+image: ## build the container image, and push it: [TO=REGION-docker.pkg.dev/…] [BASE=python:3.13-slim] [TAG=…] [TOOL=docker] [ENGINE=lance]
 	@sh packaging/image/build.sh
 
 check: $(VENV)/.dev ## run ruff, the format check and mypy
@@ -175,8 +175,8 @@ bench-memory: $(VENV)/.dev ## measure the memory of both functions, part by part
 bench-growth: $(VENV)/.dev ## measure how cost grows from 1,000 to a million photos (Linux); 10 minutes and 6 GB of disk [ARGS="--photos 1000 10000"]
 	@$(VENV)/bin/python -m benchmarks.growth $(ARGS)
 
-bench-engine: $(ENGINE)/.made ## measure search in the mirror; 10 minutes and 3 GB of disk [ARGS="--photos 4000000"]
-	@$(ENGINE)/bin/python -m benchmarks.engine $(ARGS)
+bench-engine: $(LANCE)/.made ## measure search in the mirror; 10 minutes and 3 GB of disk [ARGS="--photos 4000000"]
+	@$(LANCE)/bin/python -m benchmarks.engine $(ARGS)
 
 bench-matching: $(VENV)/.dev ## measure how well matches are told from others; 2 minutes [ARGS="--photos 12000"]
 	@$(VENV)/bin/python -m benchmarks.matching $(ARGS)
@@ -215,7 +215,7 @@ screenshot: $(VENV)/.dev ## take the pictures of the page in docs/, while make r
 	$(VENV)/bin/python -m benchmarks.screenshot http://127.0.0.1:$(or $(PORT),8080) docs $(ARGS)
 
 clean: ## remove the environments, build/ and caches
-	rm -rf $(VENV) $(EXPORT) $(SCAN) $(BEAM) $(ENGINE) $(LOCK) .image build terraform/.build \
+	rm -rf $(VENV) $(EXPORT) $(SCAN) $(BEAM) $(LANCE) $(LOCK) .image build terraform/.build \
 	  .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
 
@@ -233,8 +233,8 @@ $(SCAN)/.made: terraform/tests/requirements.txt
 	$(call environment,$(SCAN),-r terraform/tests/requirements.txt)
 
 # Its own environment: Arrow and Lance are large, and only a mirror needs them.
-$(ENGINE)/.made: requirements.txt functions/clipsearch/engine/requirements.txt
-	$(call environment,$(ENGINE),-r requirements.txt -r functions/clipsearch/engine/requirements.txt)
+$(LANCE)/.made: requirements.txt functions/clipsearch/engine/requirements.txt
+	$(call environment,$(LANCE),-r requirements.txt -r functions/clipsearch/engine/requirements.txt)
 # Apache Beam asks for an older Pillow (cli/embed/overrides.txt). The lock is whole, so --no-deps.
 $(BEAM)/.made: cli/embed/requirements.txt
 	$(call environment,$(BEAM),--no-deps -r cli/embed/requirements.txt)

@@ -1,6 +1,7 @@
 # Alerts by email; none without an address. These use Google's own metrics: a policy on a log-based
 # metric is refused until its first log line. log_alerts.tf has those on log lines, slo.tf those on
-# objectives, uptime.tf that on the uptime check. Each has a runbook in docs/runbooks/.
+# objectives, uptime.tf that on the uptime check, mirror_alert.tf that on the mirror. Each has a
+# runbook in docs/runbooks/.
 
 resource "google_monitoring_notification_channel" "email" {
   count = var.email != "" ? 1 : 0
@@ -15,7 +16,7 @@ resource "google_monitoring_notification_channel" "email" {
 locals {
   # the last line of an alert's mail
   runbooks = {
-    for key in concat(keys(local.alerts), keys(local.log_alerts), keys(local.objectives), ["no_reconcile", "unreachable"]) :
+    for key in concat(keys(local.alerts), keys(local.log_alerts), keys(local.objectives), ["no_mirror", "no_reconcile", "unreachable"]) :
     key => "Runbook: ${var.runbooks}/${replace(key, "_", "-")}.md"
   }
 

@@ -90,7 +90,7 @@ resource "google_monitoring_dashboard" "this" {
     displayName = var.name
     mosaicLayout = {
       columns = 12
-      tiles = [for i, chart in local.charts : {
+      tiles = [for i, chart in concat(local.charts, local.mirror_charts) : {
         xPos   = (i % 2) * 6
         yPos   = floor(i / 2) * 4
         width  = 6

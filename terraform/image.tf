@@ -76,7 +76,7 @@ resource "google_cloud_run_v2_service" "search" {
       max_instance_count = var.search.max_instances
     }
     containers {
-      image = var.image
+      image = local.search_image
       ports { container_port = 8080 }
       resources {
         limits            = { cpu = tostring(var.search.cpu), memory = "${var.search.memory_gib}Gi" }
@@ -90,7 +90,7 @@ resource "google_cloud_run_v2_service" "search" {
         http_get { path = "/health" }
       }
       dynamic "env" {
-        for_each = merge(local.environment, local.image_environment, { FUNCTION_TARGET = "search" })
+        for_each = merge(local.environment, local.search_environment, local.image_environment, { FUNCTION_TARGET = "search" })
         content {
           name  = env.key
           value = env.value

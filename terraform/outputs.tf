@@ -40,6 +40,11 @@ output "index_bucket" {
   value       = "gs://${google_storage_bucket.index.name}"
 }
 
+output "mirror_command" {
+  description = "With engine = \"lance\", the command that brings the mirror up to date now, and waits for it."
+  value       = var.engine == "" ? "" : "gcloud run jobs execute ${local.mirror_name} --project=${var.project} --region=${var.region} --wait"
+}
+
 output "model_sha256" {
   description = "The digest of the model that Terraform uploaded, for pinned_models and CLIPSEARCH_MODEL_SHA256."
   value       = local.bundle_sha256

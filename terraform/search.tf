@@ -67,7 +67,7 @@ resource "google_cloudfunctions2_function" "search" {
     timeout_seconds                  = 60
     ingress_settings                 = "ALLOW_ALL"
     service_account_email            = google_service_account.search.email
-    environment_variables            = local.environment
+    environment_variables            = merge(local.environment, local.search_environment)
   }
 
   depends_on = [

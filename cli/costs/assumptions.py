@@ -62,8 +62,12 @@ LANCE_READ_BYTES_PER_ROOT = 96 * 2 * 136
 # 512 float16, the index, name and facts; versions of the last twelve hours, with room.
 LANCE_TABLE_BYTES = 1_500
 LANCE_COPY_S = 100e-6  # CPU of a photo that is copied and indexed
-# A run of the mirror every ten minutes that finds little, in an instance like that of ingest.
-MIRROR_RUNS, MIRROR_S, MIRROR_LISTINGS = MONTH_DAYS * 24 * 6, 10, 10
+# The job that runs the mirror: defaults of Terraform's variable `mirror`.
+MIRROR_CPU, MIRROR_GIB, MIRROR_MINUTES = 1, 4, 10
+MIRROR_RUNS = MONTH_DAYS * 24 * 60 / MIRROR_MINUTES
+MIRROR_S = 60  # a run without news takes seconds; Cloud Run bills a minute at least (not checked)
+MIRROR_LISTINGS, MIRROR_READS = 16, 30  # of such a run, counted with doubles of Cloud Storage
+LANCE_IMAGE_GIB = 0.3
 
 # --- a busy day
 

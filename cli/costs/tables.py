@@ -57,8 +57,10 @@ def indexing(library: Library) -> Table:
         _logs(n),
     )
     if library.rows == "lance":
-        second = _second(a.INGEST_CPU, a.INGEST_GIB)
-        lines += (_line("copying to the table", n * a.LANCE_COPY_S, "s", second),)
+        lines += (
+            _line("segments for the table", n, "reads", "class_b"),
+            _line("copying to the table", n * a.LANCE_COPY_S, "s", _job_second()),
+        )
     return Table("indexing", f"Once: index {n:,} photos", lines)
 
 
@@ -83,10 +85,13 @@ def idle_month(library: Library) -> Table:
         ),
     )
     if library.rows == "lance":
-        table, run = n * a.LANCE_TABLE_BYTES / a.GIB, a.MIRROR_S * ingest
-        run += a.MIRROR_LISTINGS * usd("class_a")
+        table, images = n * a.LANCE_TABLE_BYTES / a.GIB, a.IMAGES_KEPT * a.LANCE_IMAGE_GIB
+        run = a.MIRROR_S * _job_second()
+        run += a.MIRROR_LISTINGS * usd("class_a") + a.MIRROR_READS * usd("class_b")
         lines += (
             _line("table of Lance", table, "GiB", "storage_gib_month"),
+            _line("image with Lance", images, "GiB", "image_gib_month"),
+            _line("schedule of the mirror", 1, "jobs", "scheduler_job"),
             Line("runs of the mirror", a.MIRROR_RUNS, "runs", a.MIRROR_RUNS * run),
         )
     return Table("idle_month", f"Each month: keep {n:,} photos", lines)
@@ -162,6 +167,11 @@ def thumbnails_of_an_answer() -> float:
 def _second(cpu: float, gib: float) -> float:
     """Dollars, for a second of an instance."""
     return cpu * usd("cpu_second") + gib * usd("memory_gib_second")
+
+
+def _job_second() -> float:
+    """Dollars, for a second of the job that runs the mirror."""
+    return a.MIRROR_CPU * usd("job_cpu_second") + a.MIRROR_GIB * usd("job_memory_gib_second")
 
 
 def _line(what: str, amount: float, unit: str, price: str | float, limited_by: str = "") -> Line:

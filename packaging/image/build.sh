@@ -3,6 +3,7 @@
 #
 #   TO=REGION-docker.pkg.dev/PROJECT/REPOSITORY/clipsearch   where to push it
 #   BASE=python:3.13-slim                                    another base
+#   ENGINE=lance                                             with the packages of the mirror
 #   TAG=…                                                    default: version and commit
 #   TOOL=docker, podman, buildah or gcloud (Cloud Build)     default: the first that is installed
 set -eu
@@ -17,11 +18,17 @@ TO=${TO:-}
 BASE=${BASE:-}
 VERSION=$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' functions/clipsearch/version.py)
 COMMIT=$(git describe --always --dirty --exclude '*' 2>/dev/null || true)
-TAG=${TAG:-$VERSION${COMMIT:+-$COMMIT}}
+ENGINE=${ENGINE:-}
+TAG=${TAG:-$VERSION${COMMIT:+-$COMMIT}}${ENGINE:+-$ENGINE}
 IMAGE=${TO:-clipsearch}:$TAG
 
 case ${TO##*/} in
   *[:@]*) fail "TO is '$TO'; it must have no tag: TAG=${TO##*:} sets one" ;;
+esac
+
+case $ENGINE in
+  "" | lance) ;;
+  *) fail "ENGINE is '$ENGINE'; it must be lance or empty" ;;
 esac
 
 if [ -z "${TOOL:-}" ]; then
@@ -39,6 +46,7 @@ case ${TOOL:-} in
   gcloud)
     [ -n "$TO" ] || fail "Cloud Build pushes what it builds; set TO=REGION-docker.pkg.dev/…"
     [ -z "$BASE" ] || fail "Cloud Build takes no BASE here; install docker, podman or buildah"
+    [ -z "$ENGINE" ] || fail "Cloud Build takes no ENGINE here; install docker, podman or buildah"
     ;;
   "")
     fail "nothing here builds an image; install docker, podman or buildah${TO:+, or gcloud for Cloud Build}"
@@ -52,10 +60,11 @@ if [ "$TOOL" = gcloud ]; then
   digest=$(gcloud artifacts docker images describe "$IMAGE" \
     --format 'value(image_summary.digest)')
 else
-  $builds ${BASE:+--build-arg "BASE=$BASE"} --build-arg "VERSION=$TAG" --tag "$IMAGE" .
+  $builds ${BASE:+--build-arg "BASE=$BASE"} ${ENGINE:+--build-arg "ENGINE=$ENGINE"} \
+    --build-arg "VERSION=$TAG" --tag "$IMAGE" .
   if [ -z "$TO" ]; then
-    "$TOOL" tag "$IMAGE" clipsearch:latest
-    echo "built: $IMAGE, also as clipsearch"
+    "$TOOL" tag "$IMAGE" "clipsearch:${ENGINE:-latest}"
+    echo "built: $IMAGE, also as clipsearch${ENGINE:+:$ENGINE}"
     exit 0
   fi
   if [ "$TOOL" = docker ]; then

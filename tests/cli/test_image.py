@@ -5,6 +5,7 @@ tests/image builds the image itself.
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +170,14 @@ def test_make_image_builds_with_what_is_there(make_image):
     ]
 
 
+def test_make_image_adds_an_engine_under_another_name(make_image):
+    done, calls = make_image("docker", ENGINE="lance")
+    assert done.stdout == "built: clipsearch:1-lance, also as clipsearch:lance\n"
+    built, tagged = calls
+    assert " --build-arg ENGINE=lance " in built
+    assert tagged == "docker tag clipsearch:1-lance clipsearch:lance"
+
+
 @pytest.mark.parametrize(
     ("tool", "build", "digest"),
     [
@@ -193,6 +202,8 @@ def test_it_pushes_to_a_registry_and_prints_the_digest(make_image, tool, build, 
         (["gcloud"], {}, "nothing here builds an image"),
         (["gcloud"], {"TOOL": "gcloud"}, "Cloud Build pushes what it builds; set TO="),
         (["gcloud"], {"TO": TO, "BASE": "x"}, "Cloud Build takes no BASE"),
+        (["gcloud"], {"TO": TO, "ENGINE": "lance"}, "Cloud Build takes no ENGINE"),
+        (["docker"], {"ENGINE": "faiss"}, "ENGINE is 'faiss'; it must be lance or empty"),
         (["docker"], {"TO": f"{TO}:2"}, "it must have no tag: TAG=2 sets one"),
         (["docker"], {"TOOL": "kaniko"}, "TOOL is 'kaniko'; it must be docker, podman, buildah or"),
         (["docker"], {"TOOL": "podman"}, "podman is not installed"),
@@ -226,6 +237,18 @@ def test_the_image_has_what_its_commands_need():
     assert all(any(f"{path}/".startswith(f"{one}/") for one in kept) for path in copied)
     assert {"cli", "functions", "model_export", "site"} <= copied
     assert all((ROOT / path).exists() for path in copied)
+
+
+def test_the_image_has_the_packages_of_an_engine_only_if_one_is_named():
+    text = (ROOT / "Dockerfile").read_text()
+    locks = dict(re.findall(r"^COPY (\S+/requirements.txt) (/locks/\S+)$", text, re.MULTILINE))
+    assert locks["functions/clipsearch/engine/requirements.txt"] == "/locks/lance.txt"
+    [install] = re.findall(r"pip install --no-compile (.+(?:\\\n.+)*?) \\\n &&", text)
+    assert [*re.sub(r"\\\n", "", install).split()] == [
+        *("-r", "/locks/functions.txt", "-r", "/locks/cli.txt"),
+        *("${ENGINE:+-r", "/locks/$ENGINE.txt}"),
+    ]
+    assert "ENGINE" not in (ROOT / "compose.yaml").read_text()
 
 
 def test_compose_runs_it_as_the_documents_say():

@@ -148,7 +148,8 @@ def test_terraform_takes_the_same_prices() -> None:
     named = set(re.findall(r"local\.price\.(\w+)", text))
     assert named
     assert named <= set(PRICES)
-    for number in (a.IMAGE_GIB, a.MONTH_DAYS, a.MAINTENANCE_LISTINGS, a.MONTH_S):
+    numbers = (a.IMAGE_GIB, a.MONTH_DAYS, a.MAINTENANCE_LISTINGS, a.MONTH_S)
+    for number in (*numbers, a.MIRROR_S, a.MIRROR_LISTINGS, a.MIRROR_READS):
         assert f"{number:g}" in text or str(number) in text
 
 

@@ -17,7 +17,8 @@ from clipsearch.index.search.candidates import MOST_IN_BUCKET
 from clipsearch.settings import ROWS as SETTING
 from tests.terraform.conftest import TERRAFORM, parse
 
-GUIDE = (Path(__file__).parents[2] / "docs" / "costs.md").read_text()
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "costs.md").read_text()
 MILLION = 1_000_000
 
 
@@ -93,6 +94,8 @@ def test_lance_adds_a_table_and_its_runs_and_what_a_search_reads() -> None:
     idle = amounts(lance["idle_month"])
     assert set(idle) - set(amounts(memory["idle_month"])) == {
         "table of Lance",
+        "image with Lance",
+        "schedule of the mirror",
         "runs of the mirror",
     }
     assert idle["table of Lance"] == pytest.approx(13.97, abs=0.01)  # 15 GB
@@ -101,11 +104,46 @@ def test_lance_adds_a_table_and_its_runs_and_what_a_search_reads() -> None:
     assert searches["vectors"] == 480_000
     # a table opened for each search: 1000 more
     assert searches["looking for new photos"] == 2300
-    assert amounts(lance["indexing"])["copying to the table"] == pytest.approx(1000)
+    indexing = amounts(lance["indexing"])
+    assert indexing["copying to the table"] == pytest.approx(1000)
+    assert indexing["segments for the table"] == 10 * MILLION
     day = amounts(lance["busy_day"])
     assert day["its listings"] == pytest.approx(241_920 + day["its requests"])
     slower = search_of(100 * MILLION, "lance")
     assert slower.search_s > search_of(10 * MILLION, "lance").search_s > 1
+
+
+def test_the_mirror_by_hand() -> None:
+    lines = {line.what: line.usd for line in made(0, "lance")["idle_month"].lines}
+    assert lines["image with Lance"] == pytest.approx(0.09)  # 3 x 0.3 x 0.10
+    assert lines["schedule of the mirror"] == pytest.approx(0.10)
+    # 4,377.6 x (60 s x (0.000018 + 4 x 0.000002) + 16 x 0.000005 + 30 x 0.0000004)
+    assert lines["runs of the mirror"] == pytest.approx(7.231795)
+    once = {line.what: line.usd for line in made(MILLION, "lance")["indexing"].lines}
+    assert once["segments for the table"] == pytest.approx(0.40)
+    assert once["copying to the table"] == pytest.approx(0.0026)  # 100 s x 0.000026
+    found = dict(re.findall(r"(\w+)\W+optional\(number, (\d+)\)", str(mirror_variable())))
+    size = {"cpu": a.MIRROR_CPU, "memory_gib": a.MIRROR_GIB, "minutes": a.MIRROR_MINUTES}
+    assert {name: int(value) for name, value in found.items()} == size
+
+
+def mirror_variable() -> object:
+    return parse(TERRAFORM).variables["mirror"]["type"]
+
+
+def test_the_page_of_the_engine_has_these_figures() -> None:
+    text = " ".join((ROOT / "docs" / "engine.md").read_text().split())
+    lines = {line.what: line.usd for line in made(0, "lance")["idle_month"].lines}
+    runs, requests = lines["runs of the mirror"], a.MIRROR_RUNS * 60 * 0.000026
+    rest = lines["image with Lance"] + lines["schedule of the mirror"]
+    assert f"= ${requests:.2f}." in text
+    assert runs + rest == pytest.approx(7.40, abs=0.05)
+    assert "about $7.40 a month" in text
+    assert f"`mirror = {{ minutes = 60 }}`* it is ${runs / 6 + rest:.1f}0." in text
+    million = {line.what: line.usd for line in made(MILLION, "lance")["idle_month"].lines}
+    assert f"1.4 GiB, ${million['table of Lance']:.2f}" in text
+    ceiling = sum(line.usd for line in made(10 * MILLION, "lance")["busy_day"].lines)
+    assert f"${ceiling:,.0f} at 10 million photos" in text
 
 
 def test_the_limits_are_those_of_the_code() -> None:

@@ -69,7 +69,7 @@ def rebuilding(photos: int) -> dict[str, str]:
     bulk = costs(photos, photos, 1 / PER_CORE, workers)
     ingest = tables(Library(photos, 0, 3.0))[0] if photos <= 10 * MILLION else None
     made = ingest or tables(Library(photos, 0, 3.0, rows="lance"))[0]
-    mirror = sum(line.usd for line in made.lines if line.what == "copying to the table")
+    mirror = sum(line.usd for line in made.lines if line.what.endswith("the table"))
     return {
         "`ingest`, 10 instances": long(photos * a.INDEX_S / a.INGEST_INSTANCES),
         "its cost": dollars(made.usd - mirror),

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 KEPT = ROOT / ".image"
 SUITE, PYTHON = "trixie", "3.13"  # Debian's, and its Python: that of the default base
 MIRROR = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
-LOCKS = ("functions", "cli", "packaging/image")
+LOCKS = ("functions", "cli", "functions/clipsearch/engine", "packaging/image")
 PLATFORMS = ("manylinux_2_28", "manylinux_2_27", "manylinux2014", "manylinux_2_17")
 UNREAD = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists")
 USER = 65532
@@ -84,13 +84,17 @@ def wheels():
 @pytest.fixture(scope="session")
 def image(base, wheels):
     """The name of the built image."""
-    name = "localhost/clipsearch-test"
+    yield built("localhost/clipsearch-test", base, wheels)
+    output_of(buildah("rmi", "--all", "--force"))
+
+
+def built(name, base, wheels, *variables):
+    """Builds the image of this checkout with these build arguments, and returns its name."""
     options = ["--isolation", "chroot", "--format", "docker", "--pull-never", "--layers=false"]
-    for variable in (f"BASE={base}", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels"):
+    for variable in (f"BASE={base}", "PIP_NO_INDEX=1", "PIP_FIND_LINKS=/wheels", *variables):
         options += ["--build-arg", variable]
     output_of(buildah("bud", *options, "--volume", f"{wheels}:/wheels:ro", "--tag", name, "."))
-    yield name
-    output_of(buildah("rmi", "--all", "--force"))
+    return name
 
 
 @pytest.fixture(scope="session")
@@ -116,7 +120,10 @@ def tree(container):
 @pytest.fixture(scope="session")
 def inside(container, config):
     """The command line that runs `command` in the container, as its user."""
+    return inside_of(container)
 
+
+def inside_of(container):
     def inside(*command, environ=(), volumes=(), user=USER):
         options = ["--isolation", "chroot", "--user", f"{user}:{user}"]
         for variable in environ:

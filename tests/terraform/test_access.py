@@ -27,6 +27,8 @@ GRANTS = {
         "roles/storage.objectUser",
         "roles/storage.objectViewer",
     },
+    "mirror": {"roles/storage.objectUser", "roles/storage.objectViewer"},
+    "starter": {"roles/run.invoker"},
     "stopper": {"${google_project_iam_custom_role.closes[0].name}"},
     "search": {"${google_project_iam_custom_role.signer[0].name}", "roles/storage.objectViewer"},
     "trigger": {"roles/eventarc.eventReceiver", "roles/run.invoker"},
@@ -81,6 +83,7 @@ def test_googles_own_agents_are_made_before_they_are_needed(configuration: Confi
         ("iap", "roles/run.invoker"),
         ("pubsub", "roles/pubsub.publisher"),
         ("pubsub", "roles/pubsub.subscriber"),
+        ("scheduler", "roles/iam.serviceAccountTokenCreator"),
         ("scheduler", "roles/pubsub.publisher"),
     }
     waits = configuration.resources["time_sleep"]["settled"]
@@ -191,6 +194,7 @@ def test_nothing_writes_to_the_bucket_that_triggers(configuration: Configuration
         "ingest_adds_pointers": "${google_storage_bucket.index.name}",
         "ingest_writes_index": "${google_storage_bucket.index.name}",
         "ingest_writes_thumbnails": "${google_storage_bucket.thumbnails.name}",
+        "mirror_writes": "${google_storage_bucket.index.name}",
     }
     uploads = {o["bucket"] for o in configuration.all("google_storage_bucket_object").values()}
     assert not any("photos" in bucket for bucket in uploads)

@@ -110,14 +110,18 @@ def test_each_part_has_a_service_account_of_its_own(configuration: Configuration
         "build",
         "bulk",
         "ingest",
+        "mirror",
         "search",
+        "starter",
         "stopper",
         "trigger",
     }
 
 
 def test_the_functions_get_every_setting_and_no_other(configuration: Configuration) -> None:
-    names = set(SETTINGS) - {"CLIPSEARCH_KEEP_PLACES", "CLIPSEARCH_PREVIEWS"}
+    names = set(SETTINGS) - {
+        *("CLIPSEARCH_KEEP_PLACES", "CLIPSEARCH_PREVIEWS", "CLIPSEARCH_ENGINE")
+    }
     assert set(configuration.locals["environment"]) == names | {"ORT_DISABLE_TELEMETRY"}
     assert configuration.locals["environment"]["ORT_DISABLE_TELEMETRY"] == "1"
     given = {
@@ -130,7 +134,8 @@ def test_the_functions_get_every_setting_and_no_other(configuration: Configurati
     }
     assert configuration.locals["ingest_environment"] == own
     assert given == {
-        "search": "${local.environment}",
+        # only search reads the table of an engine
+        "search": "${merge(local.environment, local.search_environment)}",
         # only ingest reads places from files and makes previews
         "ingest": "${merge(local.environment, local.ingest_environment)}",
         "stopper": {

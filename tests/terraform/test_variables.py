@@ -17,6 +17,7 @@ from tests.terraform.test_terraform import needs_terraform
 DIGEST = "0" * 64
 IMAGE = f"europe-west1-docker.pkg.dev/my-project/clipsearch/clipsearch@sha256:{DIGEST}"
 WITH_IMAGE = {"runtime": "image", "image": IMAGE}
+WITH_ENGINE = {**WITH_IMAGE, "engine": "lance", "engine_image": IMAGE}
 PRIVATE = {"public": False, "searchers": ["user:me@example.org"]}
 
 
@@ -50,10 +51,12 @@ def planned(folder: Path, **values: Any) -> subprocess.CompletedProcess[str]:
         {},
         WITH_IMAGE,
         {**WITH_IMAGE, **PRIVATE, "iap": True},
+        WITH_ENGINE,
+        {**WITH_ENGINE, "mirror": {"cpu": 8, "memory_gib": 32, "minutes": 60}},
         {"pinned_models": []},
         {"pinned_models": [DIGEST]},
     ],
-    ids=["functions", "image", "iap", "pinned", "two models"],
+    ids=["functions", "image", "iap", "engine", "large mirror", "pinned", "two models"],
 )
 def test_it_takes(variables: Path, values: dict[str, Any]) -> None:
     done = planned(variables, **values)
@@ -71,6 +74,23 @@ def test_it_takes(variables: Path, values: dict[str, Any]) -> None:
         ({**PRIVATE, "iap": True}, 'iap = true needs runtime = "image"'),
         ({**WITH_IMAGE, "iap": True}, "iap = true needs public = false"),
         ({**WITH_IMAGE, "public": False, "iap": True}, "iap = true needs searchers"),
+        ({"engine": "faiss"}, 'engine must be "lance", or be empty'),
+        ({"engine": "lance", "engine_image": IMAGE}, 'engine = "lance" needs runtime = "image"'),
+        ({**WITH_IMAGE, "engine": "lance"}, 'engine_image must be set with engine = "lance"'),
+        ({"engine_image": IMAGE}, 'engine_image must be set with engine = "lance", and only then'),
+        (
+            {**WITH_ENGINE, "engine_image": "a.example/b:latest"},
+            "engine_image must name an image by its digest",
+        ),
+        (
+            {"mirror": {"cpu": 1, "memory_gib": 8}},
+            "mirror needs cpu = 1, 2, 4 or 8, and memory_gib",
+        ),
+        (
+            {"mirror": {"cpu": 8, "memory_gib": 2}},
+            "mirror needs cpu = 1, 2, 4 or 8, and memory_gib",
+        ),
+        ({"mirror": {"minutes": 7}}, "mirror.minutes must be 10, 15, 20, 30 or 60"),
         ({"pinned_models": ["latest"]}, "pinned_models must be SHA-256 digests"),
     ],
 )
