@@ -166,6 +166,9 @@ bench-encoder: $(EXPORT)/.made ## time the encoder of this machine [ARGS=…]
 bench-gemm: $(EXPORT)/.made ## compare the image tower with its 8-bit products alone, and the stages of a photo; 4 minutes [ARGS="--rounds 100"]
 	@$(EXPORT)/bin/python -m benchmarks.gemm $(ARGS)
 
+bench-ingest: $(VENV)/.dev ## measure how well ingest uses one CPU with slow storage (Linux); 4 minutes [ARGS="--turns 3 --photos 256"]
+	@$(VENV)/bin/python -m benchmarks.ingest $(ARGS)
+
 bench-index: $(VENV)/.dev ## measure a large index; takes minutes and 6 GB of disk [ARGS="--photos 118287"]
 	$(VENV)/bin/python -m benchmarks.index $(ARGS)
 

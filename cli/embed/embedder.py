@@ -22,7 +22,8 @@ from cli.embed.job import Job
 from clipsearch.errors import StorageError
 from clipsearch.index.format.entries import Cause, Entries, Entry
 from clipsearch.index.format.segments import entries_of
-from ingest.indexing import Result, failure
+from ingest.entries import failure
+from ingest.indexing import Result
 from ingest.messages import Wanted
 from ingest.retries import LIMIT
 

@@ -17,10 +17,13 @@ from clipsearch.settings import Settings
 from clipsearch.telemetry import Timing
 from ingest import malformed
 from ingest.answer import Answer
-from ingest.events import Refused, age_s, parse_event
+from ingest.events import PhotoEvent, Refused, age_s, parse_event
 from ingest.messages import PUBLISHED, Message, message_of, parse_message
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from clipsearch.model.pointer import Pointer
     from ingest.services import Services
 
 _services_lock = threading.Lock()
@@ -49,13 +52,14 @@ def ingest(event: Any) -> None:
 def _handle(event: Any, timing: Timing) -> Answer:
     services = _services()
     message: Message
+    pointer: Pointer | None = None
     try:
-        is_of_photo = event["type"] != PUBLISHED
-        if is_of_photo:
+        if event["type"] != PUBLISHED:
             photo = parse_event(event, services.settings.photos)
             with timing.phase("load"):
+                begun = _begun(photo, services)
                 pointer = services.model.pointer()
-                message = message_of(photo, pointer.space, pointer.beside)
+                message = message_of(photo, pointer.space, pointer.beside, begun)
         else:
             message = parse_message(event.data)
         from ingest import maintenance
@@ -64,10 +68,19 @@ def _handle(event: Any, timing: Timing) -> Answer:
     except Refused as refused:
         # Acknowledged: each retry would be refused, too, for a day.
         return Answer("refused", str(refused), refused.level)
-    if is_of_photo:
+    if pointer is not None:
         maintenance.compact_now_and_then(services)
-        maintenance.reconcile_after_switch(services)
+        maintenance.reconcile_after_switch(services, pointer)
     return answer
+
+
+def _begun(photo: PhotoEvent, services: "Services") -> "Future[bytes] | None":
+    """Read an upload beside the look for a new model, if one is due."""
+    if not photo.finalized or not services.model.is_look_due():
+        return None
+    from ingest.read_photo import begin_reading
+
+    return begin_reading(photo.name, photo.generation, photo.size, services.photos)
 
 
 def _write_line(event: Any, answer: Answer, timing: Timing) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from clipsearch.errors import ClipsearchError, ObjectExists
 from clipsearch.index.compaction import Report, compact
 from clipsearch.model.encoder import Encoder
-from clipsearch.model.pointer import current_space
+from clipsearch.model.pointer import Pointer, current_space
 from clipsearch.telemetry import Timing
 from ingest.answer import Answer
 from ingest.events import Refused
@@ -97,8 +97,9 @@ def compact_now_and_then(services: Services) -> None:
         _log.warning("small segments could not be merged, the next compaction retries: %s", error)
 
 
-def reconcile_after_switch(services: Services) -> None:
-    """Ask for one reconcile once every instance has seen a switch of the model.
+def reconcile_after_switch(services: Services, pointer: Pointer | None = None) -> None:
+    """Ask for one reconcile once every instance has seen a switch of the model. `pointer`: as the
+    event saw it; None: look.
 
     It finds the uploads that went only to the model before. The first instance to create an
     object asks. If it fails after that, the next scheduled reconcile does the same. Without a
@@ -107,7 +108,7 @@ def reconcile_after_switch(services: Services) -> None:
     if services.topic is None:
         return
     try:
-        pointer = services.model.pointer()
+        pointer = pointer or services.model.pointer()
         if pointer.previous is None or pointer.number == services.settling:
             return
         if not pointer.is_seen(datetime.now(UTC)):

@@ -19,7 +19,8 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Any
 
 from ingest.events import PhotoEvent, Refused
@@ -57,7 +58,8 @@ class Wanted:
 
     `generation` and `size` (bytes; None: unknown) are those in the bucket. The entry is written
     with the generation `at`. `known` is the generation in the index: 0 for none, and None for a
-    photo of an event, because `ingest` did not look.
+    photo of an event, because `ingest` did not look. `begun`: its bytes, if a thread reads them
+    already.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Wanted:
     size: int | None
     at: int
     known: int | None
+    begun: Future[bytes] | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_of_event(self) -> bool:
@@ -101,12 +104,18 @@ class Fill:
 Message = Compact | Reconcile | Index | Remove | Fill
 
 
-def message_of(event: PhotoEvent, space: str, beside: tuple[str, ...] = ()) -> Index | Remove:
+def message_of(
+    event: PhotoEvent,
+    space: str,
+    beside: tuple[str, ...] = (),
+    begun: Future[bytes] | None = None,
+) -> Index | Remove:
     """The message for the event of one photo. Its entry goes to `space`; a tombstone goes to the
-    spaces `beside`, too."""
+    spaces `beside`, too. `begun`: see Wanted."""
     name, generation = event.name, event.generation
     if event.finalized:
-        return Index(space, (Wanted(name, generation, event.size, at=generation, known=None),))
+        photo = Wanted(name, generation, event.size, at=generation, known=None, begun=begun)
+        return Index(space, (photo,))
     return Remove(space, ((name, generation),), beside)
 
 
@@ -174,7 +183,7 @@ def _reconcile(document: Mapping[str, Any]) -> Reconcile:
 def _index(document: Mapping[str, Any]) -> Index:
     _check_keys(document, "space", "photos")
     rows = _rows(document["photos"], 5, MAX_PHOTOS)
-    photos = tuple(Wanted(_name(name), *map(_number, numbers)) for name, *numbers in rows)
+    photos = tuple(_wanted(*row) for row in rows)
     return Index(_match(document, "space", "[0-9a-f]{12}"), photos)
 
 
@@ -226,6 +235,10 @@ def _rows(value: Any, width: int, most: int) -> list[list[Any]]:
         if not isinstance(row, list) or len(row) != width:
             raise Refused(f"the photo {row!r} must be a list of {width} values")
     return value
+
+
+def _wanted(name: Any, generation: Any, size: Any, at: Any, known: Any) -> Wanted:
+    return Wanted(_name(name), _number(generation), _number(size), _number(at), _number(known))
 
 
 def _name(value: Any) -> str:

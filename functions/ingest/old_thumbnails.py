@@ -1,9 +1,12 @@
-"""Deletes thumbnails that newer ones replaced.
+"""Deletes thumbnails that newer ones replaced, and pictures of deleted photos.
 
 A fill notes the old thumbnails, then writes the entries that name the new ones. GRACE after that,
 no reader holds an entry that names an old one. The sweep asks the index, because the fill may have
 been killed between the two. It deletes no thumbnail that an entry names, in any space that people
 search. All of it may be repeated. Without notes, it costs one request.
+
+The pictures of an upload and its entry are written side by side. A deletion in the same moment may
+be carried out before them, so it leaves a note. After GRACE no upload of then goes on.
 
 Import this inside functions only.
 """
@@ -20,10 +23,11 @@ from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.compaction.run import GRACE
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from clipsearch.index.thumbnail_notes import list_notes, named, read_note
+from clipsearch.index.thumbnail_notes import Note, are_there, list_notes, named, read_note
 from clipsearch.model.pointer import current_pointer
 from ingest.pool import request_pool
 from ingest.services import Services
+from ingest.stored_thumbnails import remove_pictures_of
 
 # Then a note goes even if thumbnails of it are still named: of a space that was never searched.
 NOTES_KEPT = timedelta(days=7)
@@ -44,16 +48,19 @@ def sweep_thumbnails(services: Services, seconds: float, now: datetime) -> int:
         if time.monotonic() > deadline:
             break
         try:
-            old = read_note(index, note.name)
+            noted = read_note(index, note.name)
         except (ObjectNotFound, UnknownFormat):  # of another run, or of a newer version
             continue
         except DamagedObject as damaged:
             _log.error("some old thumbnails stay: %s", damaged)
-            old = []
-        is_named = named(old, catalogues, since=now - GRACE)
-        useless = [one for one, stays in zip(old, is_named, strict=True) if not stays]
+            noted = Note([], [])
+        is_named = named(noted.thumbnails, catalogues, since=now - GRACE)
+        useless = [t for t, stays in zip(noted.thumbnails, is_named, strict=True) if not stays]
+        is_there = are_there(noted.gone, catalogues)
+        gone = [photo for photo, stays in zip(noted.gone, is_there, strict=True) if not stays]
         with request_pool() as pool:
             list(pool.map(services.thumbnails.delete, [thumbnail_name(*one) for one in useless]))
+            remove_pictures_of(gone, services, pool)
         deleted += len(useless)
         if not is_named.any() or now - note.updated >= NOTES_KEPT:
             index.delete(note.name)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-REQUESTS_AT_ONCE = 8  # storage answers in tens of ms, and its client pools 10 connections
+REQUESTS_AT_ONCE = 8  # storage answers in tens of ms
 
 
 @contextmanager
-def request_pool() -> Iterator[ThreadPoolExecutor]:
+def request_pool(threads: int = REQUESTS_AT_ONCE) -> Iterator[ThreadPoolExecutor]:
     """A pool for storage requests. After an error it starts no more of them."""
-    with ThreadPoolExecutor(REQUESTS_AT_ONCE, "clipsearch-photos") as pool:
+    with ThreadPoolExecutor(threads, "clipsearch-photos") as pool:
         try:
             yield pool
         except BaseException:

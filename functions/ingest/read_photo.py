@@ -6,6 +6,7 @@ Import this on the first event, not with main.py.
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import PurePosixPath
 
 from clipsearch.errors import (
@@ -51,6 +52,14 @@ def read_photo(name: str, generation: int, size: int | None, photos: Bucket) -> 
         raise PhotoRefused(f"the file cannot be read: {exc.reason}", is_certain=True) from exc
     except ObjectUnreadable as exc:
         raise PhotoRefused(f"the file cannot be read: {exc.reason}", exc.is_certain) from exc
+
+
+def begin_reading(name: str, generation: int, size: int | None, photos: Bucket) -> Future[bytes]:
+    """Begin read_photo() in a thread. The result is the same, or the same errors."""
+    with_thread = ThreadPoolExecutor(1, "clipsearch-begun")
+    begun = with_thread.submit(read_photo, name, generation, size, photos)
+    with_thread.shutdown(wait=False)
+    return begun
 
 
 def check_storage_answers(refused: Collection[tuple[str, PhotoRefused]], photos: Bucket) -> None:

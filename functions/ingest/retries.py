@@ -30,8 +30,8 @@ from clipsearch.index.format.entries import Cause
 from clipsearch.index.format.segments import write_segment
 from clipsearch.storage import Bucket
 from ingest.answer import Answer
+from ingest.entries import failure
 from ingest.events import Refused, age_s
-from ingest.indexing import failure
 from ingest.messages import Index, to_json
 from ingest.services import Services
 

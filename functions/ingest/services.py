@@ -28,6 +28,7 @@ class Services:
         self.model = CurrentModel(self.index, settings.model, settings.model_sha256)
         self.topic = Topic(settings.topic) if settings.topic else None
         self.dead_letters = Topic(settings.dead_letters) if settings.dead_letters else None
+        self.pictures_fail = False  # the last ones of an event could not be written
         self.settling = 0  # the number of the newest pointer after which a reconcile was asked for
 
 
@@ -51,6 +52,10 @@ class CurrentModel:
         with self._lock:
             return self._current(0 if at_once else LOOK_FOR_MODEL_EVERY)
 
+    def is_look_due(self) -> bool:
+        """Whether pointer() would send a request."""
+        return self._pointer is None or self._age() >= LOOK_FOR_MODEL_EVERY
+
     def space(self) -> str:
         """The space of new vectors. Raises as pointer()."""
         return self.pointer().space
@@ -67,8 +72,12 @@ class CurrentModel:
 
     def _current(self, oldest: float) -> Pointer:
         """The pointer, at most `oldest` seconds old."""
-        now = time.monotonic()
-        if self._pointer is None or (not self._is_fixed and now - self._looked >= oldest):
+        if self._pointer is None or self._age() >= oldest:
+            began = time.monotonic()
             self._pointer = pointer_after(self._index, self._pointer)
-            self._looked = now
+            self._looked = began
         return self._pointer
+
+    def _age(self) -> float:
+        """Seconds since the last look. A fixed model never ages."""
+        return -1.0 if self._is_fixed else time.monotonic() - self._looked

@@ -3,6 +3,8 @@ the name."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from clipsearch.errors import ObjectExists, ObjectNotFound
@@ -46,9 +48,21 @@ def remove_thumbnail(name: str, at: int, services: Services) -> None:
 
 def remove_pictures(name: str, at: int, services: Services) -> None:
     """Remove the thumbnail in every version, and the preview."""
-    versions = range(1, THUMBNAIL + 1)
-    for path in (*(thumbnail_name(name, at, v) for v in versions), preview_name(name, at)):
+    for path in _paths(name, at):
         services.thumbnails.delete(path)
+
+
+def remove_pictures_of(
+    photos: Iterable[tuple[str, int]], services: Services, pool: ThreadPoolExecutor
+) -> None:
+    """remove_pictures() of each (name, at), side by side."""
+    paths = [path for name, at in photos for path in _paths(name, at)]
+    list(pool.map(services.thumbnails.delete, paths))
+
+
+def _paths(name: str, at: int) -> list[str]:
+    versions = range(1, THUMBNAIL + 1)
+    return [*(thumbnail_name(name, at, v) for v in versions), preview_name(name, at)]
 
 
 def _write(path: str, data: bytes, content_type: str, services: Services) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
+GROUP = 4  # on one core: in fp32 a tenth faster than one by one, and 16 are no faster
 MAX_BATCH = 16  # on all cores together: limits the memory, and larger batches are no faster
 
 
@@ -186,6 +187,16 @@ class Encoder:
 
         with ThreadPoolExecutor(at_once) as pool:
             return np.concatenate(list(pool.map(self._encode_part, parts)))
+
+    @property
+    def group(self) -> int:
+        """How many pictures encode_here() takes at most: more are no faster."""
+        return min(GROUP, self._batch("image"))
+
+    def encode_here(self, images: Sequence[Image.Image]) -> Floats:
+        """Encode 1 to `group` pictures as encode_image() does, in this thread alone. It needs an
+        encoder that works `side_by_side`."""
+        return self._encode_part(images)
 
     def _encode_part(self, images: Sequence[Image.Image]) -> Floats:
         import numpy as np

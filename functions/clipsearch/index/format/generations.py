@@ -18,6 +18,7 @@ BITS = 24
 # The greatest generation of an event. Leaves room within 64 bits for overruling generations.
 # In microseconds, the year 148,108.
 MAX_GENERATION = 2**62
+EARLIEST_UPLOAD = 1_104_537_600_000_000  # µs since 1970: the year 2005
 
 
 def overruling(known: int, generation: int) -> int:
@@ -33,6 +34,15 @@ def stands_for(known: int, generation: int) -> bool:
     """Whether an entry with generation `known` describes `generation` of the photo."""
     is_digest = known & ((1 << BITS) - 1) == _digest(generation)
     return known == generation or (known > generation and is_digest)
+
+
+def may_be_uploaded_after(generation: int, time_us: int) -> bool:
+    """Whether the photo may have been uploaded after `time_us` (µs since 1970).
+
+    The generation of an object is the time of its upload in µs, in Cloud Storage (observed, not
+    documented) and in a folder. A number that is no time may mean any.
+    """
+    return generation < EARLIEST_UPLOAD or generation > time_us
 
 
 def _digest(generation: int) -> int:
