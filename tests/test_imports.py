@@ -30,6 +30,7 @@ WITHIN = {
     "clipsearch": ("clipsearch/storage",),
     "clipsearch/engine": (
         *("clipsearch/index/format", "clipsearch/index/reader", "clipsearch/storage"),
+        "clipsearch/index/search",  # of candidates and newer photos
         "clipsearch/index/compaction/transaction",  # lists the segments and reads the commit
     ),
     "clipsearch/images": (),

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.engine import library, measure
+from benchmarks.engine import library, measure, union
 from benchmarks.index.data import Data
 from cli import ROOT
-from clipsearch.engine.lance_table import NUMBERS_PER_BYTE, STRETCH, partitions_for
+from clipsearch.engine.lance_table import NUMBERS_PER_BYTE, partitions_for
+from clipsearch.engine.stretch import STRETCH
 
 RESULT = ROOT / "build" / "bench" / "engine.json"
+UNION = RESULT.with_name("engine-union.json")
 KINDS = ("IVF_PQ", "IVF_RQ", "IVF_SQ")
 
 
@@ -28,6 +30,7 @@ def main() -> None:
     parser.add_argument("--stretch", type=float, nargs="+", default=[STRETCH], help="1: none")
     parser.add_argument("--probed", type=float, nargs="+", default=[0.05, 0.1, 0.3])
     parser.add_argument("--refine", type=int, nargs="+", default=[10, 20])
+    parser.add_argument("--only-union", action="store_true", help="build, then only the union")
     parser.add_argument("--keep", action="store_true", help="keep the tables for the next run")
     options = parser.parse_args()
     data = Data.load(options.vectors, options.more_texts)
@@ -45,7 +48,7 @@ def main() -> None:
                     shutil.rmtree(folder, ignore_errors=True)
                     folder.with_suffix(".npz").unlink(missing_ok=True)
     print(table(report))
-    print(f"written to {RESULT}")
+    print(f"written to {RESULT} and {UNION}")
 
 
 def _measure(
@@ -59,7 +62,11 @@ def _measure(
 ) -> None:
     bounds = library.write(folder, data, photos, stretch)
     built = measure.build(folder, kind, photos, data.base.shape[1] // NUMBERS_PER_BYTE)
-    for probed in options.probed:
+    if kind == "IVF_PQ" and stretch == STRETCH:
+        found = union.measure(folder, data, bounds["names"], photos)
+        UNION.write_text(json.dumps(found, indent=1) + "\n")
+        print(union.table(found))
+    for probed in () if options.only_union else options.probed:
         for refine in options.refine:
             probes = int(np.ceil(probed * partitions_for(photos)))
             case = {"photos": photos, "stretch": stretch, "kind": kind, "vectors": data.origin}

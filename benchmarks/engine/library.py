@@ -12,8 +12,8 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from benchmarks.index.data import BLOCK, Data, Vectors, entries
-from clipsearch.engine.lance_table import stretched
 from clipsearch.engine.rows import schema_of, table_of
+from clipsearch.engine.stretch import stretched
 
 LIMIT = 20
 # A photo is found if its exact score is less than this below that of the 20th best.

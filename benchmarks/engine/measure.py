@@ -14,7 +14,8 @@ import numpy as np
 
 from benchmarks.engine.library import EQUAL, LIMIT, direction_of, queries_of
 from benchmarks.index.data import Data, Vectors
-from clipsearch.engine.lance_table import VECTORS_PER_PARTITION, partitions_for, stretched
+from clipsearch.engine.lance_table import VECTORS_PER_PARTITION, partitions_for
+from clipsearch.engine.stretch import stretched
 
 COLD = 10  # searches with nothing in memory, of each set
 INDEX = "bench"

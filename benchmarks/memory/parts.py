@@ -82,7 +82,7 @@ def _here(folder: Path) -> dict[str, Any]:
         snapshot = step("one upload", lambda: _updated(reader, index))
     finally:
         (folder / SPACE / "segments" / segment).unlink()
-    step("failures", lambda: (snapshot.skipped, snapshot.newest_failures(100)))
+    step("failures", lambda: (snapshot.skipped, snapshot.newest_failed(100)))
     timed = {
         "search": _cpu_ms(lambda: index.search(query, LOOKED_UP), 40),
         "look up 24 names": _look_up_ms(index),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from cli.evaluate.library import Library
 from cli.evaluate.matching import Judged
 from cli.evaluate.published import PUBLISHED
 from cli.evaluate.recall import NOWHERE, Ranks, exact_ranks, overlap, ranks_of_any, recall
+from clipsearch.index.search.photo_index import PhotoIndex
 
 KS = (1, 5, 10)
 OVERLAPS = (10, 20)
@@ -77,12 +78,13 @@ def _overlap(asked: Asked, vectors: Any) -> dict[str, float]:
 
 def _described(library: Library) -> dict[str, Any]:
     snapshot = library.snapshot
+    index = cast(PhotoIndex, library.state.index)  # evaluate reads all into memory
     return {
         "model": library.model.encoder.name,
         "space": snapshot.space,
         "commit": snapshot.commit,
         "indexed": snapshot.photos,
-        "quantised": library.state.index.quantized(DEPTH),
+        "quantised": index.quantized(DEPTH),
         "damaged": list(snapshot.damaged),
     }
 

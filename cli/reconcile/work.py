@@ -102,16 +102,17 @@ def _report(options: Options, filled: int) -> dict[str, Any]:
     coverage = CoverageReader(index, options.space).newest()
     snapshot = SnapshotReader(index, options.space, keep_vectors=False).refresh()
     assert coverage is not None
-    entries, failed = snapshot.catalogue.rows, snapshot.failures - snapshot.skipped
+    entries, failed = snapshot.newest_failed(FAILURES_SHOWN), snapshot.failures - snapshot.skipped
     failures = [
         {"name": entries.name(row), "reason": entries.reason(row)}
-        for row in snapshot.newest_failures(FAILURES_SHOWN)
+        for row in (-entries.times).argsort(kind="stable").tolist()
     ]
     for failure in failures:
         warn(f"cannot be indexed: {failure['name']}: {failure['reason']}")
     if failed > FAILURES_SHOWN:
         warn(f"… and {failed - FAILURES_SHOWN} more")
-    pending = len(coverage.pending.still(snapshot.catalogue).keys)
+    photos = coverage.pending
+    pending = snapshot.lacking(photos.keys, photos.generations)
     say(
         f"{coverage.objects} objects, {snapshot.photos} indexed, {failed} failed, "
         f"{snapshot.skipped} skipped, {pending} pending"

@@ -6,7 +6,7 @@
     │   ├── ObjectNotFound        no such object, or no such generation of it
     │   ├── ObjectExists          create(): a different object already has the name
     │   ├── ObjectUnreadable      the object is there, but it cannot be read
-    │   ├── RowsLost              a search needs rows of a pack that is gone or damaged
+    │   ├── RowsLost              a search needs rows of a pack or table that is gone or damaged
     │   ├── ObjectTooLarge        the object has more bytes than the caller allows
     │   └── BadObjectName         not a valid object name (also a ValueError)
     ├── TopicError                a message was not published; the same call may work later
@@ -86,14 +86,15 @@ class ObjectUnreadable(StorageError):
 
 
 class RowsLost(StorageError):
-    """A search needs rows of the pack `name`, which is gone or damaged: `reason`.
+    """A search needs rows of a pack or of a mirror's table `name`, which is gone or damaged:
+    `reason`.
 
-    The next refresh of the index replaces the pack.
+    The next refresh of the index replaces it.
     """
 
     def __init__(self, name: str, reason: str) -> None:
         self.name, self.reason = name, reason
-        super().__init__(f"the rows of the pack {name!r} cannot be used: {reason}")
+        super().__init__(f"the rows in {name!r} cannot be used: {reason}")
 
 
 class ObjectTooLarge(StorageError):

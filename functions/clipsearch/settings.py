@@ -20,6 +20,7 @@ from clipsearch.storage import folder_path, gs_parts
 PREFIX = "CLIPSEARCH_"
 OWN_PAGE = "page"  # relative to /, if search serves the page itself
 ROWS = ("memory", "bucket", "auto")  # where the rows of packs are while search runs
+ENGINES = ("", "lance")  # what holds the photos while search runs; empty: its memory
 PUBLIC_STORAGE = "https://storage.googleapis.com"
 
 
@@ -46,6 +47,7 @@ SETTINGS: Mapping[str, str | None] = {
     "CLIPSEARCH_PROXIES": "1",
     "CLIPSEARCH_PREVIEWS": "0",
     "CLIPSEARCH_ROWS": "memory",
+    "CLIPSEARCH_ENGINE": "",
     "CLIPSEARCH_TOPIC": "",
     "CLIPSEARCH_DEAD_LETTERS": "",
     "GOOGLE_CLOUD_PROJECT": "",
@@ -82,6 +84,7 @@ class Settings:
     proxies: int = 1
     previews: bool = False
     rows: str = "memory"
+    engine: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -126,6 +129,7 @@ class Settings:
             proxies=of.whole(*or_default("CLIPSEARCH_PROXIES"), 9),
             previews=of.switch(*or_default("CLIPSEARCH_PREVIEWS")),
             rows=of.choice(*or_default("CLIPSEARCH_ROWS"), ROWS),
+            engine=of.choice(*or_default("CLIPSEARCH_ENGINE"), ENGINES),
         )
         for name, url in [
             ("CLIPSEARCH_INDEX", settings.index),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,7 @@ from clipsearch.index.compaction import merge as merging
 from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.segments import segment_path, write_segment
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from tests.engine.driving import Killed
 from tests.engine.memory_engine import MemoryEngine
 from tests.index.making import SPACE, Facts, entries_lists, facts, npz, photo, tombstone, unit
 from tests.support.memory import START, MemoryBucket
@@ -208,10 +210,6 @@ def test_a_damaged_state_is_passed_over(world):
     assert world.state.number > 2
 
 
-class Killed(BaseException):
-    """The process ends here."""
-
-
 def test_a_killed_run_is_continued(world, monkeypatch):
     monkeypatch.setattr("clipsearch.engine.mirror.BATCH", 1)
     for name in "abc":
@@ -230,6 +228,37 @@ def test_a_killed_run_is_continued(world, monkeypatch):
     report = world.mirror()
     assert report.segments == 2  # the one that was applied but not published, again
     assert world.engine.count() == 3
+
+
+def test_a_fill_that_goes_on_later_misses_no_tombstone(world, monkeypatch):
+    """Compaction may drop one that was a week old when the fill began: it was applied first."""
+    monkeypatch.setattr("clipsearch.engine.mirror.BATCH", 1)
+    monkeypatch.setattr(merging, "FANOUT", 2)
+    written = START - timedelta(days=7)
+    write_segment(world.bucket, SPACE, [photo("a"), photo("b")])
+    write_segment(world.bucket, SPACE, [tombstone("a", 1, int(written.timestamp() * 1e6))])
+
+    class Dying(MemoryEngine):
+        def apply(self, entries: Entries) -> None:
+            if len(self.applied) == 2:
+                world.tables[world.state.table] = MemoryEngine()
+                world.tables[world.state.table].entries = self.entries
+                raise Killed
+            super().apply(entries)
+
+    world.tables.default_factory = Dying
+    with pytest.raises(Killed):
+        world.mirror()
+    first = world.state
+    assert first.since is None
+    assert world.engine.count() == 1
+    for _ in range(4):  # merged, the sources deleted, purged
+        world.compact()
+        world.bucket.later(timedelta(hours=9))
+    assert {name for name, *_ in world.indexed()} == {"b"}
+    world.mirror()
+    assert world.state.table == first.table
+    assert world.engine.count() == 1
 
 
 def test_two_mirrors_at_once_agree_on_one_table(world):
@@ -300,8 +329,10 @@ def test_any_order_of_writes_merges_and_mirrors_ends_in_the_index(steps):
         patch.setattr(merging, "FANOUT", 2)
         patch.setattr("clipsearch.engine.mirror.BATCH", 4)
         write_segment(world.bucket, SPACE, [photo("a")])
-        for entries, step in steps:
-            write_segment(world.bucket, SPACE, entries)
+        for number, (entries, step) in enumerate(steps):
+            # Of two events at the same time, either may win.
+            events = [replace(e, time_us=e.time_us + 100 * (number + 1)) for e in entries]
+            write_segment(world.bucket, SPACE, events)
             if step == "m":
                 world.mirror()
             elif step == "c":

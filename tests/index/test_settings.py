@@ -59,6 +59,7 @@ def test_every_setting_can_be_set() -> None:
         "CLIPSEARCH_PROXIES": "2",
         "CLIPSEARCH_PREVIEWS": "1",
         "CLIPSEARCH_ROWS": "auto",
+        "CLIPSEARCH_ENGINE": "lance",
         "CLIPSEARCH_TOPIC": "projects/my-project/topics/maintenance",
         "CLIPSEARCH_DEAD_LETTERS": "projects/my-project/topics/dead-letters",
     }
@@ -87,11 +88,21 @@ def test_every_setting_can_be_set() -> None:
         proxies=2,
         previews=True,
         rows="auto",
+        engine="lance",
     )
 
 
 def test_an_empty_setting_is_its_default() -> None:
-    names = ("EMBED", "CLASSIFY", "LOG_SAMPLE", "RATE_PER_MINUTE", "PROXIES", "FETCH_URLS", "ROWS")
+    names = (
+        "EMBED",
+        "CLASSIFY",
+        "LOG_SAMPLE",
+        "RATE_PER_MINUTE",
+        "PROXIES",
+        "FETCH_URLS",
+        "ROWS",
+        "ENGINE",
+    )
     empty = {f"CLIPSEARCH_{name}": "" for name in names}
     assert Settings.from_env({**LOCAL, **empty}) == Settings.from_env(LOCAL)
 

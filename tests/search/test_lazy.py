@@ -59,6 +59,7 @@ def test_a_search_loads_what_health_does_not(gallery):
     statuses, modules = asked_alone(gallery, "/?q=red")
     assert statuses == [200]
     assert {"faiss", "numpy", "onnxruntime", "tokenizers"} <= modules
+    assert not {name for name in modules if name.startswith(("clipsearch.engine", "lance"))}
     assert "PIL" not in modules
     assert "clipsearch.images.decode" not in modules
 

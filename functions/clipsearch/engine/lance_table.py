@@ -1,9 +1,6 @@
 """A table of Lance (https://lance.org) as the engine: state on object storage, stateless readers.
 
-Texts lie far from photos, along a direction in which photos differ little. An index that skips
-data loses texts, because it clusters photos by what makes them differ. So vectors are stretched
-along that direction, and queries shrunk: products stay equal, and clusters follow texts too. The
-constants were measured with `make bench-engine`, see docs/engine.md.
+The constants were measured with `make bench-engine`, see docs/engine.md.
 """
 
 from __future__ import annotations
@@ -15,25 +12,19 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from clipsearch.engine.protocol import Found
+from clipsearch.engine.lance_version import LanceVersion
+from clipsearch.engine.stretch import STRETCH, Vectors, stretched
 from clipsearch.errors import StorageError
 from clipsearch.index.format.entries import Entries
 from clipsearch.storage import folder_path
 
-Vectors = npt.NDArray[np.float32]
-
-STRETCH = 6.0  # of vectors along the direction of texts
 # Fewer photos are read whole: 10 MB at 512 numbers.
 LEAST_INDEXED = 10_000
 NUMBERS_PER_BYTE = 4  # of a vector, in its code
 VECTORS_PER_PARTITION = 64  # that are looked at to find its centre
 TRAIN_AGAIN = 4  # when there are so many times the photos: then twice the partitions are right
-# Partitions that a search reads: two requests each, if they are not in memory.
-PROBED = 96
 LEAST_PARTITIONS = 8
-COMPARED = 240  # rows of candidates that a search reads: a request each
 RETRIES = 50  # of a merge, after another writer was first
 OLD = timedelta(hours=12)  # versions of the table that no search reads any more
 # Bytes of the index in memory: at 512 numbers 136 a photo, and what is not there is read again.
@@ -47,14 +38,21 @@ class LanceTable:
     """The table at `url` (gs:// or file://), made by the first apply().
 
     `dim`: of its vectors. `common` (dim,): the direction that texts share, None if unknown. An
-    existing table keeps the direction that it was made with.
+    existing table keeps the direction that it was made with. `cache`: bytes of its indexes that
+    stay in memory.
     """
 
     def __init__(
-        self, url: str, dim: int, common: Vectors | None, least_indexed: int = LEAST_INDEXED
+        self,
+        url: str,
+        dim: int,
+        common: Vectors | None,
+        least_indexed: int = LEAST_INDEXED,
+        cache: int = CACHE,
     ) -> None:
         self._url = str(folder_path(url)) if url.startswith("file:") else url
         self._dim, self._common, self._least_indexed = dim, common, least_indexed
+        self._cache = cache
         self._session: Any = None  # keeps what was read of the index, for all searches
 
     def apply(self, entries: Entries) -> None:
@@ -65,41 +63,36 @@ class LanceTable:
             vectors = stretched(entries.vectors, _direction(dataset), STRETCH)
             rows = table_of(entries, vectors, self._dim)
             merge = dataset.merge_insert("key").when_matched_update_all(WINS)
-            merge.when_not_matched_insert_all().conflict_retries(RETRIES).execute(rows)
+            merge.when_not_matched_insert_all().conflict_retries(RETRIES)
+            # With the index of the keys, Lance 14 makes a schema with nullable keys and refuses it.
+            merge.use_index(False).execute(rows)
 
     def improve(self) -> None:
+        from clipsearch.engine.rows import INDEXED
+
         with _translated("improve", self._url):
-            dataset = self._opened()
-            if dataset is None:
-                return
+            dataset = (
+                self._opened() or self._made()
+            )  # the mirror of an empty index has a table, too
             dataset.optimize.compact_files()
             photos = dataset.count_rows("vector IS NOT NULL")
             trained_for = _trained_for(dataset)
             if photos >= max(self._least_indexed, TRAIN_AGAIN * trained_for):
+                if not trained_for:
+                    for column, kind in INDEXED.items():
+                        dataset.create_scalar_index(column, kind)
                 self._train(dataset, photos)
-            elif trained_for:
+            if trained_for:
                 dataset.optimize.optimize_indices()
             dataset.cleanup_old_versions(OLD)
 
-    def search(self, vector: Vectors, k: int) -> Found:
-        from clipsearch.engine.rows import entries_of
-
-        with _translated("search", self._url):
+    def opened(self) -> LanceVersion:
+        """Raises StorageError also if the table does not exist."""
+        with _translated("open", self._url):
             dataset = self._opened()
             if dataset is None:
-                return Found(Entries.from_entries([]), np.zeros(0, np.float32))
-            query = stretched(vector[None], _direction(dataset), 1 / STRETCH)[0]
-            nearest = {
-                "column": "vector",
-                "q": query.astype(np.float16),
-                "k": k,
-                "metric": "dot",
-                "nprobes": PROBED,
-                "refine_factor": math.ceil(COMPARED / k),
-            }
-            entries, vectors = entries_of(dataset.to_table(nearest=nearest))
-        scores = vectors.astype(np.float32) @ query
-        return Found(entries, scores)
+                raise ValueError("it does not exist")
+            return LanceVersion(dataset, self._url, _direction(dataset))
 
     def count(self) -> int:
         with _translated("count", self._url):
@@ -110,7 +103,7 @@ class LanceTable:
         """The newest version; None if the table does not exist."""
         import lance
 
-        self._session = self._session or lance.Session(CACHE)
+        self._session = self._session or lance.Session(self._cache)
         try:
             return lance.dataset(self._url, session=self._session)
         except ValueError as error:
@@ -152,15 +145,6 @@ def partitions_for(photos: int) -> int:
     """Into how many parts the vectors are divided: reading one takes about as long as another
     request."""
     return max(LEAST_PARTITIONS, round(math.sqrt(photos) / 2))
-
-
-def stretched(vectors: Vectors, direction: Vectors | None, factor: float) -> Vectors:
-    """`vectors` (n, d), `factor` times as long along `direction` (d,)."""
-    if direction is None or not len(vectors):
-        return vectors
-    along = np.outer(vectors @ direction, direction)
-    longer: Vectors = (vectors + (factor - 1) * along).astype(np.float32)
-    return longer
 
 
 def _direction(dataset: Any) -> Vectors | None:

@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from clipsearch.engine.old_tables import delete_old_tables
 from clipsearch.engine.protocol import Engine
 from clipsearch.engine.reduced import reduced
-from clipsearch.engine.state import MirrorState, is_too_old, new_table, newest_state, publish
+from clipsearch.engine.state import (
+    RENEW_AFTER,
+    MirrorState,
+    is_too_old,
+    new_table,
+    newest_state,
+    publish,
+)
 from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError, UnknownFormat
 from clipsearch.index.compaction.transaction import Inventory, read_inventory
-from clipsearch.index.format.entries import Entries
+from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.segments import read_segment
 from clipsearch.index.reader.told import Told
 from clipsearch.storage import Bucket
@@ -44,7 +52,7 @@ def mirror(
     now: Callable[[], datetime],
     told: Callable[[int, int], None],
 ) -> tuple[MirrorState, Report]:
-    """Apply the segments that the mirror lacks, then improve the index of its vectors.
+    """Apply the segments that the mirror lacks, improve its indexes, and delete old tables.
 
     `dim`: of the space's vectors. `open_table`: the engine's table of this name, made if it does
     not exist. `told`: called with the numbers of segments done and known, after each batch.
@@ -59,11 +67,13 @@ def mirror(
             state = new_table(space, began)
         engine = open_table(state.table)
         try:
+            if not state.number:
+                _apply_tombstones(bucket, inventory, state.space, engine, report, dim)
             whole = _caught_up(bucket, inventory, state, engine, report, told, began, dim)
         except ObjectNotFound:  # merged and deleted meanwhile: the next inventory has the merge
             continue
         if whole is not None:
-            engine.improve()
+            delete_old_tables(bucket, space, now())
             return whole, report
     raise StorageError(
         f"the index of space {space!r} in {bucket.url} changes faster than it is mirrored"
@@ -106,6 +116,23 @@ def batches_of(names: Iterable[str], sizes: Mapping[str, int], most: int) -> lis
     return groups
 
 
+def _apply_tombstones(
+    bucket: Bucket, inventory: Inventory, space: str, engine: Engine, report: Report, dim: int
+) -> None:
+    """Before all else: compaction may drop those that are a week old while a table is filled.
+
+    Raises ObjectNotFound if a segment was deleted meanwhile.
+    """
+    done: set[str] = set()
+    while names := lacking(inventory, frozenset(), report.damaged) - done:
+        for batch in batches_of(names, inventory.commit.sizes, BATCH):
+            entries = Entries.concat([*_read(bucket, space, batch, dim, report).values()])
+            found = reduced([entries.take(entries.kinds == Kind.TOMBSTONE)])
+            if len(found):
+                engine.apply(found)
+        done |= names
+
+
 def _caught_up(
     bucket: Bucket,
     inventory: Inventory,
@@ -139,9 +166,13 @@ def _caught_up(
             return None
     if damaged != report.damaged.keys():
         return None
+    engine.improve()  # first: searches open the table when its state says that it is whole
     # Merges of what it holds, too: their sources will vanish.
     everything = frozenset(_wanted(inventory, damaged))
-    state = publish(bucket, replace(state, segments=everything, whole=began), present, began)
+    state = replace(state, segments=everything, whole=began, since=state.since or began)
+    # Searches that follow the mirror look for a later `whole`.
+    renew_after = timedelta() if report.segments else RENEW_AFTER
+    state = publish(bucket, state, present, began, renew_after)
     return state if state.table == table else None
 
 

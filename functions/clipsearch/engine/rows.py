@@ -1,16 +1,24 @@
-"""Entries as rows of Arrow, and back. Needs pyarrow, which only engines bring."""
+"""Entries as rows of Arrow, and back. Needs pyarrow, which only engines bring.
+
+`told` has all of an entry but its vector: one read for each photo that a search returns. The other
+columns repeat what the merge and the filters compare.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from clipsearch.engine.reduced import KINDS, rank_of
-from clipsearch.index.format.entries import Entries, Kind
+from clipsearch.engine.reduced import rank_of
+from clipsearch.index.format.entries import Entries, Kind, key_of
 from clipsearch.index.format.facts import FACTS, Known
+from clipsearch.index.reader.table import Table
+from clipsearch.index.search.columns import Columns
+from clipsearch.index.search.kept import Kept
 
 Vectors = npt.NDArray[np.float32]
 
@@ -23,18 +31,47 @@ WINS = (
 # conflict, and one of them merges again: but not for keys of the type binary(16).
 PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
+# The columns that searches filter by, and the kind of their index.
+INDEXED = {
+    "key": "BTREE",
+    "kind": "BITMAP",
+    "name": "BTREE",
+    "date": "BTREE",
+    "instant": "BTREE",
+    "orientation": "BITMAP",
+    "format": "BITMAP",
+    "pixels": "BTREE",
+}
+
+# The begin of `told`; then come the name and the reason.
+_HEAD = np.dtype(
+    [
+        ("generation", "<i8"),
+        ("time", "<i8"),
+        ("width", "<i4"),
+        ("height", "<i4"),
+        ("name", "<u4"),  # bytes
+        ("kind", "u1"),
+        ("facts", FACTS),
+    ]
+)
+
 
 def schema_of(dim: int, metadata: dict[bytes, bytes]) -> Any:
-    """The columns of a table whose vectors have `dim` numbers."""
+    """The columns of a table whose vectors have `dim` numbers. A change needs another SCHEMA."""
     fields = [
         pa.field("key", pa.binary(), nullable=False, metadata=PRIMARY_KEY),
         pa.field("rank", pa.int64()),
         pa.field("looked", pa.bool_()),
         pa.field("written", pa.int64()),
+        pa.field("kind", pa.uint8()),
         pa.field("name", pa.string()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("facts", pa.binary()),  # a row of FACTS
+        pa.field("date", pa.int64()),  # see dates_of
+        pa.field("instant", pa.int64()),  # see Columns.instants
+        pa.field("orientation", pa.uint8()),  # 0: unknown
+        pa.field("format", pa.uint8()),  # place in FORMATS plus 1; 0: unknown
+        pa.field("pixels", pa.int64()),  # of a failure: its Cause
+        pa.field("told", pa.binary()),
         pa.field("vector", pa.list_(pa.float16(), dim)),  # null without one
     ]
     return pa.schema(fields, metadata)
@@ -42,59 +79,96 @@ def schema_of(dim: int, metadata: dict[bytes, bytes]) -> Any:
 
 def table_of(entries: Entries, vectors: Vectors, dim: int) -> Any:
     """n rows. `vectors` (v, dim): instead of those of the entries."""
-    keys = entries.keys.astype(">u8").tobytes()
     is_vector = entries.kinds == Kind.VECTOR
     every = np.zeros((len(entries), dim), np.float16)
     if len(vectors):
         every[is_vector] = vectors
     numbers = pa.array(every.reshape(-1))
+    compared = Columns(Table.empty().extended(entries), Kept())
+    pixels = entries.widths.astype(np.int64) * entries.heights
     columns = [
-        _binary(pa.binary(), np.arange(1, len(entries) + 1) * 16, keys),
+        _binary(np.arange(1, len(entries) + 1) * 16, entries.keys.astype(">u8").tobytes()),
         pa.array(rank_of(entries.generations, entries.kinds)),
         pa.array(entries.facts["flags"] & np.uint8(Known.LOOKED) > 0),
         pa.array(entries.times),
-        _binary(pa.string(), entries.name_ends, entries.names.tobytes()),
-        pa.array(entries.widths),
-        pa.array(entries.heights),
-        _binary(
-            pa.binary(),
-            np.arange(1, len(entries) + 1) * FACTS.itemsize,
-            np.ascontiguousarray(entries.facts).tobytes(),
-        ),
+        pa.array(entries.kinds),
+        _binary(entries.name_ends, entries.names.tobytes(), pa.string()),
+        pa.array(compared.dates),
+        pa.array(compared.instants),
+        pa.array(compared.orientations),
+        pa.array(np.ascontiguousarray(entries.facts["format"])),
+        pa.array(np.where(entries.kinds == Kind.FAILURE, entries.widths, pixels)),
+        pa.array(_told(entries), pa.binary()),
         pa.FixedSizeListArray.from_arrays(numbers, dim, mask=pa.array(~is_vector)),
     ]
     return pa.table(columns, schema_of(dim, {}))
 
 
-def entries_of(rows: Any) -> tuple[Entries, npt.NDArray[np.float16]]:
-    """The entries of r rows, all with a vector, without vectors; and those as stored (r, d)."""
-    rows = rows.combine_chunks()
-    names = [name.encode() for name in rows["name"].to_pylist()]
-    ranks = rows["rank"].to_numpy()
-    empty = Entries.from_entries([])
-    entries = Entries(
-        names=np.frombuffer(b"".join(names), np.uint8),
-        name_ends=np.cumsum([len(name) for name in names], dtype=np.int64),
-        keys=_joined(rows["key"], np.dtype(">u8")).reshape(-1, 2).astype(np.uint64),
-        generations=ranks // KINDS,
-        kinds=(ranks % KINDS).astype(np.uint8),
-        widths=rows["width"].to_numpy(),
-        heights=rows["height"].to_numpy(),
-        times=rows["written"].to_numpy(),
-        vectors=empty.vectors,
-        reasons=empty.reasons,
-        reason_ends=empty.reason_ends,
-        facts=_joined(rows["facts"], FACTS),
+def entries_of(rows: Any) -> Entries:
+    """The entries of r rows with the column `told`, without vectors."""
+    told = rows["told"].to_pylist()
+    heads = np.frombuffer(b"".join(one[: _HEAD.itemsize] for one in told), _HEAD)
+    ends = (_HEAD.itemsize + heads["name"]).tolist()
+    texts = [one[_HEAD.itemsize : end] for one, end in zip(told, ends, strict=True)]
+    names, name_ends = _packed(texts)
+    is_failure = heads["kind"] == Kind.FAILURE
+    reasons, reason_ends = _packed(
+        [o[e:] for o, e, fails in zip(told, ends, is_failure, strict=True) if fails]
     )
+    keys = [key_of(text.decode()) for text in texts]  # cheaper than a read for each
+    return Entries(
+        names=names,
+        name_ends=name_ends,
+        keys=np.array(keys, np.uint64).reshape(-1, 2),
+        generations=heads["generation"].copy(),
+        kinds=heads["kind"].copy(),
+        widths=heads["width"].copy(),
+        heights=heads["height"].copy(),
+        times=heads["time"].copy(),
+        vectors=np.zeros((0, 0), np.float32),
+        reasons=reasons,
+        reason_ends=reason_ends,
+        facts=heads["facts"].copy(),
+    )
+
+
+def vectors_of(rows: Any) -> Vectors:
+    """(r, d) of rows that all have a vector, as stored."""
+    column = rows["vector"].combine_chunks()
     dim = rows.schema.field("vector").type.list_size
-    vectors = [np.asarray(row.values) for row in rows["vector"]]
-    return entries, np.stack(vectors) if vectors else np.zeros((0, dim), np.float16)
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]
+    stored = np.concatenate([np.zeros(0, np.float16), *parts])
+    return stored.reshape(-1, dim).astype(np.float32)
 
 
-def _binary(kind: Any, ends: npt.NDArray[np.int64], data: bytes) -> Any:
+def _told(entries: Entries) -> list[bytes]:
+    heads = np.zeros(len(entries), _HEAD)
+    heads["generation"], heads["time"] = entries.generations, entries.times
+    heads["width"], heads["height"] = entries.widths, entries.heights
+    heads["kind"], heads["facts"] = entries.kinds, entries.facts
+    heads["name"] = np.diff(entries.name_ends, prepend=0)
+    head, size = heads.tobytes(), _HEAD.itemsize
+    names = _parts(entries.names, entries.name_ends)
+    reasons = iter(_parts(entries.reasons, entries.reason_ends))
+    return [
+        head[i * size : (i + 1) * size] + name + (next(reasons) if fails else b"")
+        for i, (name, fails) in enumerate(
+            zip(names, (entries.kinds == Kind.FAILURE).tolist(), strict=True)
+        )
+    ]
+
+
+def _parts(packed: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64]) -> list[bytes]:
+    data, begins = packed.tobytes(), [0, *ends.tolist()[:-1]]
+    return [data[begin:end] for begin, end in zip(begins, ends.tolist(), strict=False)]
+
+
+def _packed(texts: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
+    return np.frombuffer(b"".join(texts), np.uint8), ends
+
+
+def _binary(ends: npt.NDArray[np.int64], data: bytes, kind: Any = pa.binary()) -> Any:  # noqa: B008
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     return pa.Array.from_buffers(kind, len(ends), [None, *map(pa.py_buffer, (offsets, data))])
-
-
-def _joined(column: Any, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    return np.frombuffer(b"".join(column.to_pylist()), dtype)

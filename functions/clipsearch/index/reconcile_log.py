@@ -48,9 +48,7 @@ class Pending:
 
     def still(self, catalogue: Catalogue) -> Pending:
         """The photos that the index does not have yet."""
-        rows = catalogue.rows_of(self.keys)
-        left = rows < 0
-        left[~left] = catalogue.rows.generations[rows[~left]] < self.generations[~left]
+        left = catalogue.lacks(self.keys, self.generations)
         return Pending(self.keys[left], self.generations[left], self.published[left])
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from clipsearch.engine.union import Union
     from clipsearch.index.search.combination import Combination
     from clipsearch.index.search.filter import Filter
     from clipsearch.index.search.photo_index import PhotoIndex
@@ -38,7 +39,7 @@ class Asked:
     truncated: bool
 
     @property
-    def index(self) -> "PhotoIndex":
+    def index(self) -> "PhotoIndex | Union":
         return self.state.index
 
     @cached_property
@@ -70,6 +71,7 @@ def asked_of(query: Query, model: Model, timing: Timing) -> Asked:
     with timing.phase("search"):
         vectors = [one.vector for one in found]
         filter = query.criteria.filter()
+        _refuse(state.index.refused(filter))
         return Asked(
             query=query,
             state=state,
@@ -112,8 +114,18 @@ def _state_and_embeddings(
 
 def _indexed(model: Model, timing: Timing) -> State:
     with timing.phase("load"):
-        state = model.keeper.state()
+        state = model.keeper.state().for_request
     state.check()
     if not state.has_index:
         raise NotReady("an index of photos")
     return state
+
+
+def _refuse(criteria: list[str]) -> None:
+    """Raises BadQuery for criteria that this index has no columns for."""
+    if criteria:
+        names = " and ".join(criteria)
+        raise BadQuery(
+            f"this deployment cannot filter by {names}, because its photos are in an engine for "
+            "many photos; leave it out"
+        )

@@ -15,6 +15,7 @@ from search.engine.query import OLDEST
 from search.engine.stacking import Place, Ranking, Start, cap_of, results_of
 
 if TYPE_CHECKING:
+    from clipsearch.engine.union_matching import UnionMatching
     from clipsearch.index.search.filter import Filter
     from clipsearch.index.search.hits import Found, Listed
     from clipsearch.index.search.matching import Matching
@@ -41,20 +42,14 @@ def page_by_date(asked: Asked, mark: bytes) -> Page:
     return replace(page, matches=counted(int(good), matching.is_cut))
 
 
-def matching_of(asked: Asked, filter: "Filter") -> "Matching":
+def matching_of(asked: Asked, filter: "Filter") -> "Matching | UnionMatching":
     """The photos that fit `filter` and match: `min_match`, else good.
 
     Where matches are unknown, the best 500. The photos of `like` are never among them.
     """
     least = asked.matches.least_score(asked.query.min_match or "good") if asked.matches else None
     matching = asked.index.matching(asked.wanted, least, filter)
-    if not asked.query.likes:
-        return matching
-    import numpy as np
-
-    rows = [matching.state.catalogue.row_of(name) for name in asked.query.likes]
-    others = ~np.isin(matching.rows, [row for row in rows if row is not None])
-    return replace(matching, scores=matching.scores[others], rows=matching.rows[others])
+    return matching.without(asked.query.likes) if asked.query.likes else matching
 
 
 def _page(
@@ -80,7 +75,7 @@ def _page(
     if query.cursor:
         date, name = query.cursor.date_and_name
         start = Start((sign * date, name))
-    found, _ = results_of(ranking, query.limit + 1, start, cap_of(query))
+    found, _ = results_of(ranking, query.limit + 1, start, cap_of(query, index.most_compared))
     results = found[: query.limit]
     hits, also = [result.hit for result in results], [result.also for result in results]
     if len(found) <= query.limit:

@@ -4,13 +4,16 @@ Imported on the first search, not with main.py (see search.engine.state).
 """
 
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from search.engine.asked import Asked
 from search.engine.by_date import matching_of
+from search.engine.errors import BadQuery
 
 if TYPE_CHECKING:
     from clipsearch.index.search.facets import Facets
+    from clipsearch.index.search.matching import Matching
+    from clipsearch.index.search.photo_index import PhotoIndex
 
 
 def facets_of(asked: Asked) -> dict[str, Any]:
@@ -18,12 +21,16 @@ def facets_of(asked: Asked) -> dict[str, Any]:
 
     `estimated`: only if more photos may match. Each number is then a lower bound.
     """
+    if not asked.index.counts_facets:
+        raise BadQuery(
+            "this deployment counts no facets, because its photos are in an engine for many photos"
+        )
     is_cut = False
     if asked.vectors:
-        matching = matching_of(asked, asked.filter.loosest)
+        matching = cast("Matching", matching_of(asked, asked.filter.loosest))
         found, is_cut = matching.facets(asked.filter), matching.is_cut
     else:
-        found = asked.index.facets(asked.filter)
+        found = cast("PhotoIndex", asked.index).facets(asked.filter)
     facets = {
         "photos": found.photos,
         "years": _years(found),

@@ -60,12 +60,17 @@ class Matches:
     def count(self, hits: "Sequence[Hit]", is_whole: bool) -> dict[str, Any]:
         """The field `matches`. `hits`: the first page. `is_whole`: no page follows."""
         good = len(self.least(hits, "good"))
-        if good < len(hits) or is_whole:
+        index = self.state.index
+        has_all = index.compares_all(self.filter)
+        if good < len(hits) or (is_whole and has_all):
             return counted(good)
-        top = self.state.index.search(self.vector, COUNTED + 1, filter=self.filter)
+        top = index.search(self.vector, COUNTED + 1, filter=self.filter)
         others = [hit for hit in top if hit.name != self.like]
         good = len(self.least(others, "good"))
-        return counted(good) if good < COUNTED else self._of_many(good, len(top) - len(others))
+        # Where all that a search finds are good, more may be.
+        if good < COUNTED and (has_all or good < len(others)):
+            return counted(good)
+        return self._of_many(good, len(top) - len(others))
 
     def _of_many(self, at_least: int, likes: int) -> dict[str, Any]:
         """`likes`: how many photos that fit the filter are no results."""
@@ -75,7 +80,7 @@ class Matches:
             return counted(len(matching) - likes, matching.is_cut)
         sample = index.sample @ self.vector
         count = round(float((sample >= self.threshold).mean()) * photos)
-        if len(sample) >= photos:
+        if len(sample) >= photos and index.compares_all():  # the sample is all of them
             return counted(count - likes)
         return {"count": max(at_least, count), "estimated": True}
 

@@ -46,9 +46,11 @@ class Embedding:
 class Model:
     """An encoder, its cache of encoded words, and the index of its space. Thread-safe."""
 
-    def __init__(self, bucket: Bucket, bundle: RemoteBundle, rows: str = "memory") -> None:
+    def __init__(
+        self, bucket: Bucket, bundle: RemoteBundle, rows: str = "memory", engine: str = ""
+    ) -> None:
         self.encoder = Encoder(bundle)
-        self.keeper = StateKeeper(bucket, self.encoder, rows)
+        self.keeper = StateKeeper(bucket, self.encoder, rows, engine)
         self._remembering = lru_cache(WORDS_KEPT)(self._words)
 
     @property
@@ -90,7 +92,7 @@ class ModelKeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._bucket = open_bucket(settings.index)
-        self._allowed, self._rows = settings.model_sha256, settings.rows
+        self._allowed, self._places = settings.model_sha256, (settings.rows, settings.engine)
         # requests never wait for a switch: it takes seconds, and the present model can answer
         self._model = Fresh("the model", self._refreshed, LOOK_FOR_MODEL_EVERY, patience=0)
         self._pointer: Pointer | None = (
@@ -137,7 +139,7 @@ class ModelKeeper:
             space = pointer.space
         except NotReady:
             space = pointer.previous or pointer.space
-        return Model(self._bucket, load_bundle(self._bucket, space, self._allowed), self._rows)
+        return Model(self._bucket, load_bundle(self._bucket, space, self._allowed), *self._places)
 
     def _check_filled(self, pointer: Pointer) -> None:
         """NotReady if the index of the current model is empty and another one can answer.
@@ -158,7 +160,7 @@ class ModelKeeper:
         """
         bundle = load_bundle(self._bucket, space, self._allowed)
         bundle.check_complete()
-        model = Model(self._bucket, bundle, self._rows)
+        model = Model(self._bucket, bundle, *self._places)
         try:
             model.load_like(present)
         except ClipsearchError:

@@ -27,7 +27,7 @@ def page_by_relevance(asked: Asked, mark: bytes) -> Page:
         asked.combination,
         asked.query.cursor,
     )
-    start, cap = Start(), cap_of(query)
+    start, cap = Start(), cap_of(query, asked.index.most_compared)
     if cursor:
         score, name = cursor.after
         start = Start((-score, name), cursor.has_given, len(cursor.given))

@@ -49,9 +49,9 @@ class Ranking(Generic[H]):
     leaders: Callable[[Sequence[H]], Sequence[int]]
 
 
-def cap_of(query: Query) -> int:
-    """How many photos to compare for this query."""
-    return CAP if query.stack else 0
+def cap_of(query: Query, most_compared: int | None) -> int:
+    """How many photos to compare for this query. `most_compared`: that a search finds."""
+    return min(CAP, most_compared or CAP) if query.stack else 0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ Imported on the first search, not with main.py. Imports no numpy (see clipsearch
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from clipsearch.allocator import large_blocks_returned
 from clipsearch.errors import DamagedObject
@@ -16,7 +16,8 @@ from clipsearch.storage import Bucket
 from search.engine.cache import Fresh
 
 if TYPE_CHECKING:
-    from clipsearch.index.reader.snapshot_reader import Snapshot, SnapshotReader
+    from clipsearch.engine.union import Union
+    from clipsearch.index.reader.snapshot_reader import Snapshot
     from clipsearch.index.search.photo_index import PhotoIndex
 
 # Seconds. A photo must be searchable two seconds after its event was processed. Each refresh costs
@@ -33,14 +34,18 @@ class State:
     """Encoder and index of one space, in one object so that a request cannot mix two models."""
 
     encoder: Encoder
-    reader: "SnapshotReader"
-    index: "PhotoIndex"
+    index: "PhotoIndex | Union"
     snapshot: "Snapshot"
 
     @property
     def has_index(self) -> bool:
         """False until a photo was processed in this space."""
         return self.snapshot.commit > 0 or self.snapshot.updated is not None
+
+    @property
+    def for_request(self) -> "State":
+        """The same, with what one request remembers."""
+        return replace(self, index=self.index.for_request())
 
     def check(self) -> None:
         """Raise DamagedObject if nothing but damaged objects was found.
@@ -52,12 +57,21 @@ class State:
             raise DamagedObject(name, reason)
 
 
+class Source(Protocol):
+    """Reads the index of one space, in memory (InMemory) or from a mirror (InMirror)."""
+
+    def refresh(self) -> "tuple[Snapshot, PhotoIndex | Union]": ...
+
+
 class StateKeeper:
     """Loads the index of the encoder's space on first use, then reads changes."""
 
-    def __init__(self, bucket: Bucket, encoder: Encoder, rows: str = "memory") -> None:
-        """`rows`: of clipsearch.settings.ROWS."""
-        self._bucket, self._encoder, self._rows = bucket, encoder, rows
+    def __init__(
+        self, bucket: Bucket, encoder: Encoder, rows: str = "memory", engine: str = ""
+    ) -> None:
+        """`rows`, `engine`: of clipsearch.settings.ROWS and ENGINES."""
+        self._bucket, self._encoder, self._rows, self._engine = bucket, encoder, rows, engine
+        self._source: Source | None = None
         self._state = Fresh("the index", self._refreshed, REFRESH_EVERY, WAIT_FOR_REFRESH)
 
     @property
@@ -76,28 +90,45 @@ class StateKeeper:
         self._state.renew()
 
     def _refreshed(self, state: State | None) -> State:
-        if state is None:
-            return self._first()
-        snapshot = state.reader.refresh()
-        state.index.update(snapshot)
-        return replace(state, snapshot=snapshot)
+        if self._source is None:
+            if self._engine:
+                from search.engine.mirrored import InMirror
 
-    def _first(self) -> State:
+                self._source = InMirror(self._bucket, self._encoder)
+            else:
+                self._source = InMemory(self._bucket, self._encoder.space, self._rows)
+        snapshot, index = self._source.refresh()
+        return State(self._encoder, index, snapshot)
+
+
+class InMemory:
+    """Holds all photos of a space in memory."""
+
+    def __init__(self, bucket: Bucket, space: str, rows: str) -> None:
         import_in_turn("clipsearch.index.reader.snapshot_reader")
         from clipsearch.index.reader.snapshot_reader import SnapshotReader
 
-        reader = SnapshotReader(
-            self._bucket, self._encoder.space, is_sparing=True, most_rows=most_rows(self._rows)
-        )
+        self._reader = SnapshotReader(bucket, space, is_sparing=True, most_rows=most_rows(rows))
+        self._index: PhotoIndex | None = None
+
+    def refresh(self) -> "tuple[Snapshot, PhotoIndex]":
+        if self._index is None:
+            return self._first()
+        snapshot = self._reader.refresh()
+        self._index.update(snapshot)
+        return snapshot, self._index
+
+    def _first(self) -> "tuple[Snapshot, PhotoIndex]":
         with large_blocks_returned():
             with ThreadPoolExecutor(1, "search-imports") as beside:
                 beside.submit(import_in_turn, "clipsearch.index.search.photo_index")  # FAISS
-                snapshot = reader.refresh()
+                snapshot = self._reader.refresh()
             from clipsearch.index.search.photo_index import PhotoIndex
 
             index = PhotoIndex()
             index.update(snapshot)
-        return State(self._encoder, reader, index, snapshot)
+        self._index = index
+        return snapshot, index
 
 
 def most_rows(rows: str) -> int | None:

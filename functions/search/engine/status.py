@@ -36,7 +36,8 @@ class StatusReader:
         coverage, damaged = self._coverage(snapshot.space)
         pending = None
         if coverage is not None:
-            pending = len(coverage.pending.still(snapshot.catalogue).keys)
+            photos = coverage.pending
+            pending = snapshot.lacking(photos.keys, photos.generations)
         return {
             "version": __version__,
             "model": state.encoder.name,
@@ -82,7 +83,7 @@ def _damaged(snapshot: Snapshot) -> list[dict[str, str]]:
 
 
 def _failures(snapshot: Snapshot) -> list[dict[str, Any]]:
-    entries = snapshot.catalogue.rows
+    entries = snapshot.newest_failed(FAILURES_SHOWN)
     return [
         {
             "name": entries.name(row),
@@ -92,7 +93,7 @@ def _failures(snapshot: Snapshot) -> list[dict[str, Any]]:
             # a timedelta, because seconds as a float lose microseconds
             "at": rfc3339(_EPOCH + timedelta(microseconds=int(entries.times[row]))),
         }
-        for row in snapshot.newest_failures(FAILURES_SHOWN)
+        for row in (-entries.times).argsort(kind="stable").tolist()
     ]
 
 

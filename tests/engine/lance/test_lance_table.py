@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import lance
@@ -16,14 +17,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clipsearch.engine.lance_table import LanceTable, stretched
+from clipsearch.engine.lance_table import LanceTable
 from clipsearch.engine.mirror import mirror
+from clipsearch.engine.mirror_reader import MirrorReader
 from clipsearch.engine.reduced import KINDS, reduced
 from clipsearch.engine.state import newest_state
+from clipsearch.engine.stretch import stretched
+from clipsearch.engine.union import COMPARED
 from clipsearch.errors import StorageError
 from clipsearch.index.format.entries import Entries, Entry, Kind
 from clipsearch.index.format.facts import Facts
 from clipsearch.index.format.segments import write_segment
+from clipsearch.index.search.filter import ALL, Filter, Moment
+from clipsearch.index.search.small_index import index_of
 from clipsearch.storage.local import FolderBucket
 from tests.index.making import SPACE, entries_lists, photo, random_units, tombstone
 from tests.index.making import facts as made_of
@@ -42,8 +48,13 @@ def columns(entries: list[Entry]) -> Entries:
     return Entries.from_entries(entries)
 
 
-def names(found) -> list[str]:
-    return [found.entries.name(row) for row in range(len(found.entries))]
+def search(its: LanceTable, vector: np.ndarray, k: int):
+    """Hits of the table alone."""
+    return index_of(its.opened().best(vector, COMPARED, ALL).entries).search(vector, k)
+
+
+def names(hits) -> list[str]:
+    return [hit.name for hit in hits]
 
 
 def stored(folder: Path) -> dict[str, tuple[int, bool, int]]:
@@ -57,22 +68,23 @@ def test_search_finds_the_best_photos_with_their_facts(tmp_path):
     facts = Facts(format="JPEG", size=7, place=(1.5, 2.5))
     entries = [photo(f"ü {i}", i + 1, v, 9, facts) for i, v in enumerate(vectors)]
     table(tmp_path).apply(columns([*entries, tombstone("gone", 3)]))
-    found = table(tmp_path).search(vectors[7], 5)
+    found = table(tmp_path).opened().best(vectors[7], 5, ALL).entries
+    hits = index_of(found).search(vectors[7], 5)
     exact = vectors @ vectors[7]
-    assert names(found) == [f"ü {i}" for i in np.argsort(-exact)[:5]]
-    assert found.scores == pytest.approx(np.sort(exact)[::-1][:5], abs=0.002)
-    first = np.arange(5) == 0
-    first_found = made_of(found.entries.take(first), vectors=False)
-    assert first_found == made_of(columns([entries[7]]), vectors=False)
+    assert names(hits) == [f"ü {i}" for i in np.argsort(-exact)[:5]]
+    assert [h.score for h in hits] == pytest.approx(np.sort(exact)[::-1][:5], abs=0.002)
+    seventh = found.take(found.generations == 8)
+    assert made_of(seventh, vectors=False) == made_of(columns([entries[7]]), vectors=False)
 
 
 def test_an_empty_table_finds_nothing(tmp_path):
-    assert len(table(tmp_path).search(random_units(1, DIM)[0], 3).scores) == 0
+    with pytest.raises(StorageError, match="it does not exist"):
+        table(tmp_path).opened()
     assert table(tmp_path).count() == 0
     table(tmp_path).improve()
     table(tmp_path).apply(columns([tombstone("a")]))
     table(tmp_path).improve()
-    assert len(table(tmp_path).search(random_units(1, DIM)[0], 3).scores) == 0
+    assert search(table(tmp_path), random_units(1, DIM)[0], 3) == []
 
 
 def test_the_index_keeps_what_a_search_finds_and_follows_changes(tmp_path):
@@ -81,12 +93,12 @@ def test_the_index_keeps_what_a_search_finds_and_follows_changes(tmp_path):
     its.apply(columns([photo(f"{i}", 1, v) for i, v in enumerate(vectors)]))
     its.improve()
     assert lance.dataset(tmp_path / "table.lance").describe_indices()
-    assert names(its.search(vectors[7], 1)) == ["7"]
+    assert names(search(its, vectors[7], 1)) == ["7"]
     its.apply(columns([tombstone("7", 1), photo("8", 2, vectors[9])]))
-    assert "7" not in names(its.search(vectors[7], 20))
-    assert {*names(its.search(vectors[9], 2))} == {"8", "9"}
+    assert "7" not in names(search(its, vectors[7], 20))
+    assert {*names(search(its, vectors[9], 2))} == {"8", "9"}
     its.improve()
-    assert {*names(its.search(vectors[9], 2))} == {"8", "9"}
+    assert {*names(search(its, vectors[9], 2))} == {"8", "9"}
     assert its.count() == 1199
 
 
@@ -116,8 +128,8 @@ def test_a_table_keeps_the_direction_that_it_was_made_with(tmp_path):
     vectors = random_units(20, DIM)
     table(tmp_path, common=vectors[0]).apply(columns([photo("a", 1, vectors[1])]))
     table(tmp_path, common=vectors[5]).apply(columns([photo("b", 1, vectors[2])]))
-    found = table(tmp_path, common=None).search(vectors[1], 2)
-    assert found.scores == pytest.approx([1, vectors[1] @ vectors[2]], abs=0.002)
+    hits = search(table(tmp_path, common=None), vectors[1], 2)
+    assert [hit.score for hit in hits] == pytest.approx([1, vectors[1] @ vectors[2]], abs=0.002)
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -173,16 +185,39 @@ def mirror_for_ever(url: str, done: Path) -> None:
         done.touch()
 
 
-def mirror_once(bucket: FolderBucket) -> None:
-    def opened(name: str) -> LanceTable:
-        return LanceTable(f"{bucket.url}/{SPACE}/tables/{name}.lance", DIM, None, 20)
+def opened_in(bucket: FolderBucket, name: str) -> LanceTable:
+    return LanceTable(f"{bucket.url}/{SPACE}/tables/{name}.lance", DIM, None, 20)
 
+
+def mirror_once(bucket: FolderBucket) -> None:
+    opened = partial(opened_in, bucket)
     mirror(bucket, SPACE, DIM, opened, lambda: datetime.now(UTC), lambda done, known: None)
 
 
-def test_mirrors_that_are_killed_lose_nothing(tmp_path):
-    """Two at once, killed while photos arrive and go; one run later the table is the index."""
+def found_by(reader: MirrorReader) -> dict[str, int]:
+    """The generation of each photo."""
+    snapshot, union = reader.refresh()
+    hits = union.search(random_units(1, DIM)[0], 100)
+    assert snapshot.photos == len(hits)
+    return {hit.name: hit.generation for hit in hits}
+
+
+def photos_in(written: list[Entry]) -> dict[str, int]:
+    """The generation of each photo whose winning entry is a vector."""
+    best = {e.name: e for e in sorted(written, key=lambda e: (e.generation, e.kind))}
+    return {name: e.generation for name, e in best.items() if e.kind == Kind.VECTOR}
+
+
+def test_mirrors_that_are_killed_lose_nothing(tmp_path, monkeypatch):
+    """Two at once, killed while photos arrive and go; one run later the table is the index.
+
+    A search beside them is right after each event.
+    """
     bucket, chance = FolderBucket(tmp_path / "index"), np.random.default_rng(0)
+    monkeypatch.setattr("clipsearch.engine.mirror_reader.LOOK_EVERY", timedelta())
+    monkeypatch.setattr("clipsearch.engine.mirror_reader.WORTH_A_NEW_TABLE", 2)
+    opened = partial(opened_in, bucket)
+    reader = MirrorReader(bucket, SPACE, opened, lambda: datetime.now(UTC))
     written: list[Entry] = []
     for round_ in range(3):
         done = tmp_path / f"done-{round_}"
@@ -199,10 +234,12 @@ def test_mirrors_that_are_killed_lose_nothing(tmp_path):
             entry = tombstone(name, generation) if is_gone else photo(name, generation, vector)
             write_segment(bucket, SPACE, [entry])
             written.append(entry)
-            time.sleep(0.05)
+            assert found_by(reader) == photos_in(written)
         for worker in workers:
             worker.kill()
             worker.join()
+        cold = MirrorReader(bucket, SPACE, opened, lambda: datetime.now(UTC))
+        assert found_by(cold) == photos_in(written)
     mirror_once(bucket)
     state = newest_state(bucket, SPACE)
     assert state is not None
@@ -218,5 +255,32 @@ def test_mirrors_that_are_killed_lose_nothing(tmp_path):
 def test_a_broken_table_is_a_storage_error(tmp_path):
     (tmp_path / "table.lance" / "_versions").mkdir(parents=True)
     (tmp_path / "table.lance" / "_versions" / "18446744073709551614.manifest").write_bytes(b"no")
-    with pytest.raises(StorageError, match="cannot search the mirror's table"):
-        table(tmp_path).search(random_units(1, DIM)[0], 3)
+    with pytest.raises(StorageError, match="cannot open the mirror's table"):
+        table(tmp_path).opened()
+
+
+@pytest.mark.parametrize("read", [20_000, 30])
+@pytest.mark.parametrize("oldest", [True, False])
+def test_lists_by_date_are_in_order_also_of_equal_dates(tmp_path, monkeypatch, read, oldest):
+    """Whether the dates are read or only counted, and with 40 photos of one second."""
+    monkeypatch.setattr("clipsearch.engine.lance_version.DATES_READ", read)
+    monkeypatch.setattr("clipsearch.engine.lance_version.DATED", 20)
+    days = [86_400 * (i // 3) if i < 200 else -5 for i in range(240)]
+    its = table(tmp_path, least=100)
+    vectors = random_units(240, DIM)
+    its.apply(
+        columns([photo(f"{i:03}", 1, vectors[i], facts=Facts(taken=days[i])) for i in range(240)])
+    )
+    its.improve()
+    sign = 1 if oldest else -1
+    right = [f"{i:03}" for i in sorted(range(240), key=lambda i: (sign * days[i], i))]
+    for limits in (ALL, Filter(after=Moment(-9), before=Moment(10**9))):
+        found: list[str] = []
+        after = None
+        while len(found) < 240:
+            entries = its.opened().by_date(25, after, limits, oldest)
+            hits = index_of(entries).newest(25, None, ALL, oldest)
+            assert hits
+            found += names(hits)
+            after = hits[-1].date, hits[-1].name
+        assert found == right

@@ -183,5 +183,10 @@ def key_of(name: str) -> tuple[int, int]:
     return int.from_bytes(digest[:8], "big"), int.from_bytes(digest[8:16], "big")
 
 
+def keys_of(names: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """(n, 2)"""
+    return np.array([key_of(name) for name in names], np.uint64).reshape(-1, 2)
+
+
 def _no_vectors() -> npt.NDArray[np.float32]:
     return np.zeros((0, 0), np.float32)

@@ -8,6 +8,7 @@ returns a new one, and running searches keep the old.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +19,8 @@ from clipsearch.index.format.entries import Entries, Kind, key_of
 from clipsearch.index.reader.table import Table
 
 Array = npt.NDArray[Any]
+# Which of some entries, given by their rows (m,), count: (m,).
+Counts = Callable[[Entries, Array], npt.NDArray[np.bool_]]
 
 # What two entries with the vector of one generation may differ in.
 _RENEWED = ("facts", "times", "widths", "heights")
@@ -47,9 +50,12 @@ class Catalogue:
             _key_rows=np.zeros(0, np.int32),
         )
 
-    def merged(self, new: Entries) -> tuple[Catalogue, npt.NDArray[np.int64]]:
+    def merged(
+        self, new: Entries, may_count: Counts | None = None
+    ) -> tuple[Catalogue, npt.NDArray[np.int64]]:
         """A catalogue with the m `new` entries merged; their vectors are ignored.
 
+        `may_count`: asked about entries that would count otherwise, one for each photo.
         Also returns (m,) the row of each new entry, -1 for those that do not count or only renew
         a row. Costs a sort of m and copies of arrays of n; no Python work per known photo.
         """
@@ -58,6 +64,8 @@ class Catalogue:
         at, known = self._find(new.keys[candidates])
         counts = ~known
         counts[known] = new.beats(candidates[known], self.rows, self._key_rows[at[known]])
+        if may_count is not None and counts.any():
+            counts[counts] = may_count(new, candidates[counts])
         if not counts.any():
             return self, given
         accepted, at, known = candidates[counts], at[counts], known[counts]
@@ -81,6 +89,28 @@ class Catalogue:
         rows = np.full(len(keys), -1)
         rows[known] = self._key_rows[at[known]]
         return rows
+
+    def lacks(
+        self, keys: npt.NDArray[np.uint64], generations: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.bool_]:
+        """(m,) which photos have no entry of their generation or a later one."""
+        rows = self.rows_of(keys)
+        lacks = rows < 0
+        lacks[~lacks] = self.rows.generations[rows[~lacks]] < generations[~lacks]
+        return lacks
+
+    def common(self, other: Catalogue) -> Catalogue:
+        """Only the photos that `other` has, too."""
+        counts = other.rows_of(np.stack([self._first, self._second], 1)) >= 0
+        live = np.zeros(len(self.live), bool)
+        live[self._key_rows[counts]] = True
+        return replace(
+            self,
+            live=live,
+            _first=self._first[counts],
+            _second=self._second[counts],
+            _key_rows=self._key_rows[counts],
+        )
 
     def ranks(self) -> npt.NDArray[np.int64]:
         """(n,) the rank of each live row by its key: an order that is the same everywhere."""

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from clipsearch.index.format.entries import Cause, Entries, Kind
 from clipsearch.index.format.segments import segments_prefix
+from clipsearch.index.reader.base import Base
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.loader import Loader, PackGroup
 from clipsearch.index.reader.vector_queue import Chunk, Packed, Plain, Rows, VectorQueue
@@ -55,27 +57,35 @@ class Snapshot:
         catalogue = self.catalogue
         return int(np.count_nonzero(catalogue.rows.failed(Cause.SKIPPED) & catalogue.live))
 
-    def newest_failures(self, limit: int) -> list[int]:
-        """The rows in the catalogue of failed photos without skipped files, newest first."""
+    def newest_failed(self, limit: int) -> Entries:
+        """The newest failures without skipped files, in any order."""
         table = self.catalogue.rows
         is_shown = table.failed() & ~table.failed(Cause.SKIPPED) & self.catalogue.live
         rows = np.flatnonzero(is_shown)
-        newest: list[int] = rows[np.argsort(-table.times[rows], kind="stable")][:limit].tolist()
-        return newest
+        keep = np.zeros(len(table), bool)
+        keep[rows[np.argsort(-table.times[rows], kind="stable")][:limit]] = True
+        return table.entries(keep)
+
+    def lacking(self, keys: npt.NDArray[np.uint64], generations: npt.NDArray[np.int64]) -> int:
+        """How many of some photos are not in this state or a later one: see Catalogue.lacks."""
+        return int(np.count_nonzero(self.catalogue.lacks(keys, generations)))
 
 
-def grown(snapshot: Snapshot, commit: int, loader: Loader) -> Snapshot:
-    """The snapshot with the loader's data; new vectors go to `fresh`. Raises StorageError."""
+def grown(snapshot: Snapshot, commit: int, loader: Loader, base: Base | None = None) -> Snapshot:
+    """The snapshot with the loader's data; new vectors go to `fresh`. Raises StorageError.
+
+    `base`: what it holds is left out.
+    """
     unchanged = snapshot if commit == snapshot.commit else replace(snapshot, commit=commit)
     if not loader.parts:
         return unchanged
     parts = dict(loader.parts)
     with ThreadPoolExecutor(1, "clipsearch-packs") as pool:
         packs = pool.submit(loader.pack_groups)
-        catalogue, rows = _merged(snapshot.catalogue, parts)  # while the packs are read
+        catalogue, rows = _merged(snapshot.catalogue, parts, base)  # while the packs are read
     groups = packs.result()
     if loader.parts != parts:  # segments were read instead of packs
-        catalogue, rows = _merged(snapshot.catalogue, loader.parts)
+        catalogue, rows = _merged(snapshot.catalogue, loader.parts, base)
     if loader.store is not None:
         rows |= _moved(catalogue, loader, groups)
     chunks = [*_plain(loader.parts, rows), *_packed(groups, rows)]
@@ -88,14 +98,14 @@ def grown(snapshot: Snapshot, commit: int, loader: Loader) -> Snapshot:
 
 
 def _merged(
-    catalogue: Catalogue, parts: Mapping[str, Entries]
+    catalogue: Catalogue, parts: Mapping[str, Entries], base: Base | None
 ) -> tuple[Catalogue, dict[str, Rows]]:
     """The catalogue with the segments `parts`, and the rows of their vectors."""
     if not parts:
         return catalogue, {}
     names = sorted(parts)
     table = Entries.concat([parts[name].without_vectors() for name in names])
-    catalogue, given = catalogue.merged(table)
+    catalogue, given = catalogue.merged(table, base.is_news if base else None)
     ends = np.cumsum([len(parts[name]) for name in names])
     of_parts = zip(names, np.split(given, ends[:-1]), strict=True)
     return catalogue, {name: rows[parts[name].kinds == Kind.VECTOR] for name, rows in of_parts}

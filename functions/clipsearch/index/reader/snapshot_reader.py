@@ -18,6 +18,7 @@ from clipsearch.errors import DamagedObject, ObjectNotFound, StorageError, Unkno
 from clipsearch.index.format.commits import Commit
 from clipsearch.index.format.packs import parse_pack_path
 from clipsearch.index.format.segments import segment_path
+from clipsearch.index.reader.base import Base
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.loader import Loader
 from clipsearch.index.reader.snapshot import Snapshot, grown, snapshot_of
@@ -68,12 +69,14 @@ class SnapshotReader:
         most_rows: int | None = None,
         retry_damaged_s: float = RETRY_DAMAGED_S,
         start_over_after_s: float = START_OVER_AFTER_S,
+        base: Base | None = None,
     ) -> None:
         """`keep_vectors`: True for a PhotoIndex; False if you need only the entries.
 
         `is_sparing`: refreshes make few requests and may miss news for up to a minute, but never a
         usual upload (watch.py). `most_rows`: bytes. If packs have more rows, these stay in the
-        bucket, and the snapshot's index reads those that it compares; None: never.
+        bucket, and the snapshot's index reads those that it compares; None: never. `base`: what
+        it holds is neither read nor in the snapshot; not with `most_rows`.
         """
         self._bucket = bucket
         self._space = space
@@ -82,7 +85,7 @@ class SnapshotReader:
         self._start_over_after_s = start_over_after_s
         self._lock = threading.Lock()
         self._watch = Watch(bucket, space)
-        self._is_sparing, self._most_rows = is_sparing, most_rows
+        self._is_sparing, self._most_rows, self._base = is_sparing, most_rows, base
         self._store: RowStore | None = None  # from when rows stay in the bucket
         self._starts_over = False
         self._refused: dict[str, str] = {}  # reason by path of each pack whose rows were damaged
@@ -150,7 +153,8 @@ class SnapshotReader:
         return self._blank(VectorQueue(known.snapshot.fresh.era + 1))
 
     def _blank(self, fresh: VectorQueue) -> _Known:
-        return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh))
+        seen = self._base.segments if self._base else frozenset()
+        return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh), seen)
 
     def _read(self, known: _Known, loader: Loader, seen: Seen, now: float) -> set[str]:
         """Read new segments; returns the names of the segments that make up the index."""
@@ -185,7 +189,7 @@ class SnapshotReader:
     def _advanced(
         self, known: _Known, loader: Loader, commit: Commit, wanted: set[str], now: float
     ) -> _Known:
-        snapshot = grown(known.snapshot, commit.number, loader)
+        snapshot = grown(known.snapshot, commit.number, loader, self._base)
         left = (known.damaged.keys() & wanted) - loader.parts.keys()
         damaged = {name: known.damaged[name] for name in left}
         for name, problem in loader.damaged.items():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +33,11 @@ class Matching:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def without(self, names: Collection[str]) -> Matching:
+        rows = [self.state.catalogue.row_of(name) for name in names]
+        others = ~np.isin(self.rows, [row for row in rows if row is not None])
+        return replace(self, scores=self.scores[others], rows=self.rows[others])
 
     def by_date(
         self, limit: int, after: tuple[int, str] | None = None, oldest: bool = False

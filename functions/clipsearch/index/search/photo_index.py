@@ -33,17 +33,18 @@ from clipsearch.index.search.facets import Facets
 from clipsearch.index.search.filter import ALL, Filter
 from clipsearch.index.search.flat_shard import FlatShard, Rows, Vectors, appended, pruned, without
 from clipsearch.index.search.hits import Hit, Listed, found
+from clipsearch.index.search.in_memory import InMemory
 from clipsearch.index.search.kept import Kept
 from clipsearch.index.search.matching import BEST, Matching
 from clipsearch.index.search.order import first_by_date
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
 from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
 from clipsearch.index.search.ranking import SPARE, Ranking
-from clipsearch.index.search.stacks import stacked
+from clipsearch.index.search.stacks import Looks, leaders_of
 from clipsearch.index.search.state import State
 
 
-class PhotoIndex:
+class PhotoIndex(InMemory):
     """A thread-safe search index of the photos of one SnapshotReader."""
 
     def __init__(self, threads: int | None = None) -> None:
@@ -215,20 +216,20 @@ class PhotoIndex:
         return self._state.vectors_of(rows)
 
     def leaders(self, names: Sequence[str]) -> list[int]:
-        """For photos by rank, best first: where in `names` the leader of each is (see stacks).
+        """For photos by rank: where in `names` the leader of each is (see stacks)."""
+        return leaders_of(len(names), [self.looks(names)])
 
-        A photo that has gone meanwhile stands alone.
-        """
+    def looks(self, names: Sequence[str]) -> Looks:
+        """Of those photos among `names` that are in the index."""
         state = self._state
         keys = np.array([key_of(name) for name in names], np.uint64).reshape(-1, 2)
         rows = state.catalogue.rows_of(keys)
         entries = state.catalogue.rows
-        there = np.flatnonzero((rows >= 0) & (entries.kinds[rows] == Kind.VECTOR))
+        there = np.flatnonzero(rows >= 0)
+        there = there[entries.kinds[rows[there]] == Kind.VECTOR]
         facts = entries.facts[rows[there]]
         has_hash = facts["flags"] & np.uint8(Known.LOOK) > 0
-        result = np.arange(len(names))
-        result[there] = there[stacked(state.vectors_of(rows[there]), facts["hash"], has_hash)]
-        return result.tolist()
+        return Looks(there, state.vectors_of(rows[there]), facts["hash"], has_hash)
 
     @property
     def sample(self) -> npt.NDArray[np.float32]:

@@ -7,6 +7,8 @@ pictures of one layout, vectors alone join pictures of the same things.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,34 @@ _DENSE = 8
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+
+class Looks(NamedTuple):
+    """What decides about stacks of p of several photos. `places` (p,): which photos they are.
+
+    `vectors` (p, d), `hashes` (p,), `has_hash` (p,).
+    """
+
+    places: Rows
+    vectors: Vectors
+    hashes: npt.NDArray[np.uint64]
+    has_hash: Mask
+
+
+def leaders_of(count: int, looks: Sequence[Looks]) -> list[int]:
+    """For `count` photos by rank, best first: the rank of the leader of each.
+
+    A photo without a look stands alone.
+    """
+    result = np.arange(count)
+    parts = [part for part in looks if len(part.places)]
+    if not parts:
+        return result.tolist()
+    there, vectors, hashes, has_hash = (np.concatenate(a) for a in zip(*parts, strict=True))
+    order = np.argsort(there)
+    places = there[order]
+    result[places] = places[stacked(vectors[order], hashes[order], has_hash[order])]
+    return result.tolist()
 
 
 def stacked(vectors: Vectors, hashes: npt.NDArray[np.uint64], has_hash: Mask) -> Rows:

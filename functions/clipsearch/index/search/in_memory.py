@@ -1,0 +1,26 @@
+"""What sets an index in memory apart from one in an engine (clipsearch/engine/union.py)."""
+
+from __future__ import annotations
+
+import copy
+from typing import Self
+
+from clipsearch.index.search.filter import Filter
+
+
+class InMemory:
+    """Its states never change: an update makes another."""
+
+    counts_facets = True
+
+    def for_request(self) -> Self:
+        """The index with what one request remembers: nothing."""
+        return self
+
+    def as_of_now(self) -> Self:
+        """The same index, which later updates do not change."""
+        return copy.copy(self)
+
+    def refused(self, filter: Filter) -> list[str]:
+        """The criteria of the filter that it cannot limit to: none."""
+        return []
