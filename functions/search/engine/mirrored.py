@@ -3,10 +3,12 @@
 Imported on the first search with this setting. Imports no numpy (see clipsearch.imports).
 """
 
+import importlib.util
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from clipsearch.errors import SettingsError
 from clipsearch.images.memory import memory_limit
 from clipsearch.imports import import_in_turn
 from clipsearch.model.encoder import Encoder
@@ -23,9 +25,15 @@ CACHE_SHARE = 0.5
 
 
 class InMirror:
-    """Asks the mirror, and holds the photos that are newer in memory."""
+    """Asks the mirror, and holds the photos that are newer in memory.
+
+    Raises SettingsError if Lance is not installed.
+    """
 
     def __init__(self, bucket: Bucket, encoder: Encoder) -> None:
+        if importlib.util.find_spec("lance") is None:
+            allowed = "empty, because the package pylance is not installed"
+            raise SettingsError("CLIPSEARCH_ENGINE", "lance", allowed)
         import_in_turn("clipsearch.engine.mirror_reader", "lance", "clipsearch.engine.rows")
         from clipsearch.engine.lance_table import LanceTable
         from clipsearch.engine.mirror_reader import MirrorReader
