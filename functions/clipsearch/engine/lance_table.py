@@ -21,6 +21,9 @@ from clipsearch.storage import folder_path
 
 # Fewer photos are read whole: 10 MB at 512 numbers.
 LEAST_INDEXED = 10_000
+# Of it, new rows that searches read whole. Indexing them writes the indexes of filters again: 44
+# bytes for each photo of the library.
+NEW = 0.1
 NUMBERS_PER_BYTE = 4  # of a vector, in its code
 VECTORS_PER_PARTITION = 64  # that are looked at to find its centre
 TRAIN_AGAIN = 4  # when there are so many times the photos: then twice the partitions are right
@@ -71,9 +74,8 @@ class LanceTable:
         from clipsearch.engine.rows import INDEXED
 
         with _translated("improve", self._url):
-            dataset = (
-                self._opened() or self._made()
-            )  # the mirror of an empty index has a table, too
+            # The mirror of an empty index has a table, too.
+            dataset = self._opened() or self._made()
             dataset.optimize.compact_files()
             photos = dataset.count_rows("vector IS NOT NULL")
             trained_for = _trained_for(dataset)
@@ -82,7 +84,7 @@ class LanceTable:
                     for column, kind in INDEXED.items():
                         dataset.create_scalar_index(column, kind)
                 self._train(dataset, photos)
-            if trained_for:
+            if trained_for and _unindexed(dataset) >= self._least_indexed * NEW:
                 dataset.optimize.optimize_indices()
             dataset.cleanup_old_versions(OLD)
 
@@ -153,6 +155,12 @@ def _direction(dataset: Any) -> Vectors | None:
     common = np.frombuffer(stored, "<f4").astype(np.float32)
     length = float(np.linalg.norm(common)) if len(common) else 0.0
     return common / length if length else None
+
+
+def _unindexed(dataset: Any) -> int:
+    """How many rows are not in the index of the vectors."""
+    indexed = sum(i.num_rows_indexed for i in dataset.describe_indices() if i.name == INDEX)
+    return int(dataset.count_rows() - indexed)
 
 
 def _trained_for(dataset: Any) -> int:

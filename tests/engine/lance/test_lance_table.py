@@ -115,6 +115,17 @@ def test_the_index_is_trained_again_when_the_table_has_grown(tmp_path):
     assert found == [400, 400, 6000, 6000]
 
 
+def test_new_rows_are_indexed_when_they_are_many(tmp_path):
+    vectors = random_units(430, DIM)
+    its = table(tmp_path)  # 30 are many
+    for end, unindexed in ((400, 0), (429, 29), (430, 0)):
+        its.apply(columns([photo(f"{i}", 1, vectors[i]) for i in range(end)]))
+        its.improve()
+        dataset = lance.dataset(tmp_path / "table.lance")
+        assert dataset.stats.index_stats("vectors")["num_unindexed_rows"] == unindexed
+        assert names(search(its, vectors[end - 1], 1)) == [f"{end - 1}"]
+
+
 def test_products_are_the_same_stretched():
     vectors, query = random_units(50, DIM), random_units(1, DIM, seed=1)
     direction = random_units(1, DIM, seed=2)[0]
