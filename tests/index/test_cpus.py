@@ -28,9 +28,10 @@ def test_a_process_that_is_bound_to_a_processor_has_one(monkeypatch: pytest.Monk
 
 def test_nobody_else_asks_for_the_affinity() -> None:
     asking = {
-        path.name
+        path.relative_to(ROOT).as_posix()
         for folder in ("functions", "cli", "benchmarks", "model_export")
         for path in (ROOT / folder).rglob("*.py")
         if re.search("sched_getaffinity", path.read_text("utf-8"))
     }
-    assert asking == {"cpus.py"}
+    # The second binds itself to one of them, on Linux only.
+    assert asking == {"functions/clipsearch/cpus.py", "benchmarks/ingest/core.py"}
