@@ -57,8 +57,8 @@ LANCE_READS, LANCE_LISTINGS = 770, 1  # with nothing in memory
 LANCE_S, LANCE_OPEN_S = 0.5, 3.0  # without the time to transfer; opening once in a process
 LANCE_BYTES_PER_S = 150e6  # a guess
 LANCE_CPU_S_PER_BYTE = 0.036 / 50e6
-# A search reads 96 of sqrt(photos) / 2 partitions, with 136 bytes for each photo in them.
-LANCE_READ_BYTES_PER_ROOT = 96 * 2 * 136
+# A search reads 88 of sqrt(photos) / 2 partitions, with 136 bytes for each photo in them.
+LANCE_READ_BYTES_PER_ROOT = 88 * 2 * 136
 # 512 float16, the index, name and facts; versions of the last twelve hours, with room.
 LANCE_TABLE_BYTES = 1_500
 LANCE_COPY_S = 100e-6  # CPU of a photo that is copied and indexed

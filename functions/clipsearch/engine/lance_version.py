@@ -17,7 +17,7 @@ from clipsearch.index.format.entries import Cause, Entries, Kind, keys_of
 from clipsearch.index.search.filter import Filter
 
 # Partitions that a search reads: two requests each, if they are not in memory.
-PROBED = 96
+PROBED = 88
 # So many photos that fit a filter are all compared. Of more, the vectors' index finds candidates.
 ALL_COMPARED = 480
 KEYS_AT_ONCE = 2000
