@@ -15,17 +15,27 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 
 from clipsearch.errors import DamagedObject, NoModel, ObjectNotFound, UnknownFormat
 from clipsearch.images.thumbnails import thumbnail_name
 from clipsearch.index.compaction.run import GRACE
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
-from clipsearch.index.thumbnail_notes import Note, are_there, list_notes, named, read_note
+from clipsearch.index.thumbnail_notes import (
+    Note,
+    OldThumbnail,
+    are_there,
+    list_notes,
+    named,
+    read_note,
+)
 from clipsearch.model.pointer import current_pointer
-from ingest.pool import request_pool
+from clipsearch.storage import Bucket, Stat
+from ingest.pool import REQUESTS_AT_ONCE, request_pool
 from ingest.services import Services
 from ingest.stored_thumbnails import remove_pictures_of
 
@@ -44,27 +54,45 @@ def sweep_thumbnails(services: Services, seconds: float, now: datetime) -> int:
     deadline = time.monotonic() + seconds
     catalogues = [_catalogue(services, space) for space in _spaces(services)]
     deleted = 0
-    for note in due:
+    for begin in range(0, len(due), REQUESTS_AT_ONCE):
         if time.monotonic() > deadline:
             break
-        try:
-            noted = read_note(index, note.name)
-        except (ObjectNotFound, UnknownFormat):  # of another run, or of a newer version
-            continue
-        except DamagedObject as damaged:
-            _log.error("some old thumbnails stay: %s", damaged)
-            noted = Note([], [])
-        is_named = named(noted.thumbnails, catalogues, since=now - GRACE)
-        useless = [t for t, stays in zip(noted.thumbnails, is_named, strict=True) if not stays]
-        is_there = are_there(noted.gone, catalogues)
-        gone = [photo for photo, stays in zip(noted.gone, is_there, strict=True) if not stays]
-        with request_pool() as pool:
-            list(pool.map(services.thumbnails.delete, [thumbnail_name(*one) for one in useless]))
-            remove_pictures_of(gone, services, pool)
-        deleted += len(useless)
-        if not is_named.any() or now - note.updated >= NOTES_KEPT:
-            index.delete(note.name)
+        deleted += _sweep(due[begin : begin + REQUESTS_AT_ONCE], catalogues, services, now)
     return deleted
+
+
+def _sweep(
+    notes: Sequence[Stat], catalogues: Sequence[Catalogue], services: Services, now: datetime
+) -> int:
+    """Carry out a few notes side by side: a day of many deletions leaves many of them."""
+    index = services.index
+    useless: list[OldThumbnail] = []
+    gone: list[tuple[str, int]] = []
+    done: list[str] = []
+    with request_pool() as pool:
+        for note, noted in zip(notes, pool.map(partial(_read, index), notes), strict=True):
+            if noted is None:
+                continue
+            is_named = named(noted.thumbnails, catalogues, since=now - GRACE)
+            useless += [t for t, stays in zip(noted.thumbnails, is_named, strict=True) if not stays]
+            is_there = are_there(noted.gone, catalogues)
+            gone += [photo for photo, stays in zip(noted.gone, is_there, strict=True) if not stays]
+            if not is_named.any() or now - note.updated >= NOTES_KEPT:
+                done.append(note.name)
+        list(pool.map(services.thumbnails.delete, [thumbnail_name(*one) for one in useless]))
+        remove_pictures_of(gone, services, pool)
+        list(pool.map(index.delete, done))
+    return len(useless)
+
+
+def _read(index: Bucket, note: Stat) -> Note | None:
+    try:
+        return read_note(index, note.name)
+    except (ObjectNotFound, UnknownFormat):  # of another run, or of a newer version
+        return None
+    except DamagedObject as damaged:
+        _log.error("some old thumbnails stay: %s", damaged)
+        return Note([], [])
 
 
 def _catalogue(services: Services, space: str) -> Catalogue:

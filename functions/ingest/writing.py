@@ -80,8 +80,11 @@ def write_event(
 
 
 def _wait(storing: Storing, services: Services) -> None:
-    services.pictures_fail = True
-    storing.wait()
+    try:
+        storing.wait()
+    except BaseException:
+        services.pictures_fail = True
+        raise
     services.pictures_fail = False
 
 

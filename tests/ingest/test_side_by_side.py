@@ -1,5 +1,6 @@
 """The entry of an upload is written beside its pictures. These may come late, or never."""
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -116,6 +117,22 @@ def test_the_pictures_of_a_photo_that_is_there_stay(cloud, event):
     sweep(cloud, GRACE + timedelta(minutes=10))
     assert cloud.has_thumbnail(event)
     assert notes(cloud) == []
+
+
+def test_many_notes_are_carried_out_side_by_side(cloud, event):
+    assert cloud.send(event) == 200
+    for number in range(20):
+        write_note(cloud.index, [], number + 1, [(f"{number}.jpg", 5), ("a.jpg", event.generation)])
+    first_two, numbers = threading.Barrier(2, timeout=60), itertools.count()
+
+    def meet(method, name):
+        if method == "read" and name.startswith(FOLDER) and next(numbers) < 2:
+            first_two.wait()
+
+    cloud.services.index = HookedBucket(cloud.services.index, before=meet)
+    sweep(cloud, GRACE + timedelta(minutes=10))
+    assert notes(cloud) == []
+    assert cloud.has_thumbnail(event)
 
 
 def test_a_photo_of_a_message_that_is_deleted_meanwhile_gets_a_tombstone(cloud, event):
