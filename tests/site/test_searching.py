@@ -108,7 +108,7 @@ def test_more_like_this_searches_by_name_and_empties_the_field(page, stub, galle
     stub.answers["GET like=+a+b%2F%C3%BC%261.jpg"] = answer(gallery.result("other.jpg", 0.9))
     search(page, "boat")
     similar(cards(page).first).click()
-    expect(cards(page)).to_contain_text("other.jpg")
+    expect(cards(page)).to_contain_text(["other.jpg"])
     finds(page, 1)
     assert asked(page) == ["+ ü&1.jpg"]
     expect(page.get_by_label("Search your photos")).to_have_value("")
@@ -215,7 +215,7 @@ def test_a_picture_and_words_go_together_until_one_is_taken_away(page, by_pictur
     search(page, "blue")
     finds(page, 1)
     page.get_by_role("button", name="Remove mine.png").click()
-    expect(cards(page)).to_contain_text("sky.jpg")
+    expect(cards(page)).to_contain_text(["sky.jpg"])
     expect(page.get_by_text("mine.png")).to_be_hidden()
 
 
@@ -284,7 +284,7 @@ def test_an_address_holds_all_terms_and_filters_in_order(open_page, stub, galler
     stub.answers[f"GET {where}"] = answer(ship)
     page = open_page(f"/?{where}")
     says(page, "Newest photos first.")
-    expect(cards(page)).to_contain_text("ship.jpg")
+    expect(cards(page)).to_contain_text(["ship.jpg"])
     assert page.title().startswith("car, not night, boat.jpg, not a.jpg, a picture, 2023/, ")
     assert asked(page) == [
         *("+ car", "- night", "+ boat.jpg", "- a.jpg", "A picture"),
@@ -310,7 +310,7 @@ def test_typing_adds_a_dash_excludes_and_a_chip_can_be_turned_edited_and_removed
         field.press("Enter")
 
     def is_asked(parameters, *chips):
-        expect(cards(page)).to_contain_text(parameters)
+        expect(cards(page)).to_contain_text([parameters])
         assert asked(page) == list(chips)
 
     for parameters in ("q=boat", "q=boat&not=night", "q=boat&q=night", "q=ship&q=night", "q=night"):
@@ -343,7 +343,7 @@ def test_less_like_this_is_added_to_what_is_asked(page, stub, gallery):
     finds(page, 2)
     photo(cards(page).nth(1)).click()
     page.get_by_role("button", name="Less like this").click()
-    expect(cards(page)).to_contain_text("c.jpg")
+    expect(cards(page)).to_contain_text(["c.jpg"])
     assert asked(page) == ["+ boat", "- b.jpg"]
     is_there(page.locator("#asked img"))  # the thumbnail that was on the page
 

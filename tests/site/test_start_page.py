@@ -103,7 +103,7 @@ def test_an_empty_library_is_said_and_the_first_photo_appears(open_page, stub, g
     page = open_page()
     says(page, "No photos yet. Add some; they appear here within seconds.")
     says(page, "1 photo can be searched.")
-    expect(cards(page)).to_contain_text("first.jpg")
+    expect(cards(page)).to_contain_text(["first.jpg"])
 
 
 def test_what_this_server_knows_of_its_folder_is_said_before_any_reconcile(

@@ -37,6 +37,7 @@ def finds(page, count, **how):
 
 
 def cards(page):
+    """Compare their texts with a list: one text fails at once while there are other photos."""
     return page.locator("#results li")
 
 
