@@ -24,6 +24,7 @@ from clipsearch.index.compaction import compact, merge
 from clipsearch.index.format.entries import Entry, Kind
 from clipsearch.index.format.segments import write_segment
 from clipsearch.index.search.filter import Filter
+from clipsearch.index.search.hits import leaders
 from tests.index.making import SPACE, entries_lists, random_units
 from tests.support.buckets import HookedBucket
 from tests.support.memory import MemoryBucket
@@ -136,7 +137,6 @@ class Driver:
         states = self.states().values()
         photos = {e.name: e for e in states if e.kind == Kind.VECTOR}
         snapshot, union = reader.refresh()
-        union = union.for_request()
         query = random_units(1, 4, seed=len(self.written))[0]
         assert snapshot.photos == union.count() == len(photos)
         assert snapshot.failures == sum(e.kind == Kind.FAILURE for e in states)
@@ -159,7 +159,7 @@ class Driver:
         ]
         first = Filter(photo="a")
         assert union.count(first) == len(union.search(query, 9, filter=first)) == ("a" in photos)
-        assert union.leaders([h.name for h in hits]) == self._leaders([h.name for h in hits])
+        assert leaders(hits) == self._leaders([h.name for h in hits])
 
     def _leaders(self, names: list[str]) -> list[int]:
         """No drawn photo has a hash: only equal vectors are near."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TypeVar
 
@@ -26,7 +26,6 @@ from clipsearch.index.search.hits import Hit, Listed
 from clipsearch.index.search.kept import Kept
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.index.search.small_index import index_of
-from clipsearch.index.search.stacks import leaders_of
 from clipsearch.index.search.state import State
 
 # Photos of the table that a search finds at most: a request each.
@@ -51,11 +50,6 @@ class Union:
     sampled: Callable[[], Vectors]
     kept: Kept
     counts_facets = False
-    _seen: list[PhotoIndex] = field(default_factory=list)  # photos of the table in this request
-
-    def for_request(self) -> Union:
-        """The same photos, for one request: remembers which it has read."""
-        return replace(self, _seen=[])
 
     @property
     def photos(self) -> int:
@@ -129,16 +123,6 @@ class Union:
         vector: Vectors = found.vectors[0]
         return vector
 
-    def leaders(self, names: Sequence[str]) -> list[int]:
-        """See PhotoIndex.leaders. Knows the photos that this request has found."""
-        left, looks = list(range(len(names))), []
-        for index in (self.newer, *self._seen):
-            found = index.looks([names[place] for place in left])
-            places = np.array(left, np.int64)[found.places]
-            looks.append(found._replace(places=places))
-            left = sorted({*left} - {*places.tolist()})
-        return leaders_of(len(names), looks)
-
     @cached_property
     def sample(self) -> Vectors:
         """(n, d): of the table and of newer photos, in proportion."""
@@ -173,9 +157,7 @@ class Union:
             keep = np.zeros(len(entries), bool)
             keep[np.argsort(-scores, kind="stable")[:COMPARED]] = True
             entries = entries.take(keep)
-        index = index_of(entries)
-        self._seen.append(index)
-        return index, are_all
+        return index_of(entries), are_all
 
     @property
     def _spare(self) -> int:
@@ -210,7 +192,6 @@ class Union:
             asked = limit - len(hits)
             found = self.table.by_date(asked, after, filter, oldest)
             index = index_of(self._shown(found))
-            self._seen.append(index)
             hits += index.newest(asked, None, filter, oldest)
             if len(found) < asked:
                 break

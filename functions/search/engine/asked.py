@@ -114,7 +114,7 @@ def _state_and_embeddings(
 
 def _indexed(model: Model, timing: Timing) -> State:
     with timing.phase("load"):
-        state = model.keeper.state().for_request
+        state = model.keeper.state()
     state.check()
     if not state.has_index:
         raise NotReady("an index of photos")

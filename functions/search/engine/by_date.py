@@ -56,6 +56,8 @@ def _page(
     asked: Asked, photos: "Callable[[int, After | None], Sequence[Found[Any]]]", mark: bytes
 ) -> Page:
     """`photos`: up to so many, in order, after a date and a name."""
+    from clipsearch.index.search.hits import leaders  # the index has imported it
+
     query, index, terms = asked.query, asked.index, asked.combination
     sign = 1 if query.order == OLDEST else -1
 
@@ -69,7 +71,7 @@ def _page(
         first=lambda count: photos(count, None),
         behind=behind,
         place=place,
-        leaders=lambda hits: index.leaders([hit.name for hit in hits]),
+        leaders=leaders,
     )
     start = Start()
     if query.cursor:

@@ -65,7 +65,7 @@ class Matches:
         if good < len(hits) or (is_whole and has_all):
             return counted(good)
         top = index.search(self.vector, COUNTED + 1, filter=self.filter)
-        others = [hit for hit in top if hit.name != self.like]
+        others = top if self.like is None else [hit for hit in top if hit.name != self.like]
         good = len(self.least(others, "good"))
         # Where all that a search finds are good, more may be.
         if good < COUNTED and (has_all or good < len(others)):

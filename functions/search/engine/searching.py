@@ -3,7 +3,7 @@
 Imported on the first search, not with main.py (see search.engine.state).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from search.engine.asked import Asked
@@ -53,6 +53,8 @@ def _has_all(asked: Asked) -> bool:
 
 def _ranking(asked: Asked) -> "Ranking[Hit]":
     """Without the photos of `like`, and without worse matches than asked for."""
+    from clipsearch.index.search.hits import leaders  # the index has imported it
+
     query, matches, index, likes = asked.query, asked.matches, asked.index, asked.query.likes
     # After a first page, which may have missed a photo, nothing may be missing.
     exactly = query.cursor is not None
@@ -60,14 +62,11 @@ def _ranking(asked: Asked) -> "Ranking[Hit]":
     def wanted(count: int, after: tuple[float, str] | None) -> "list[Hit]":
         more = count + len(likes)
         hits = index.search(asked.wanted, more, after, asked.filter, exactly)
-        hits = [hit for hit in hits if hit.name not in likes][:count]
+        hits = _without(hits, likes)[:count]
         return matches.least(hits, query.min_match) if matches and query.min_match else hits
 
     def behind(count: int, after: Place | None) -> "list[Hit]":
         return wanted(count, after and (-after[0], after[1]))
-
-    def leaders(hits: "Sequence[Hit]") -> list[int]:
-        return index.leaders([hit.name for hit in hits])
 
     return Ranking(
         first=lambda count: wanted(count, None),
@@ -75,3 +74,14 @@ def _ranking(asked: Asked) -> "Ranking[Hit]":
         place=lambda hit: (-hit.score, hit.name),
         leaders=leaders,
     )
+
+
+def _without(hits: "Sequence[Hit]", names: Collection[str]) -> "list[Hit]":
+    """Reads no more names than it must: a photo of `like` is mostly among the first."""
+    left, others = set(names), []
+    for hit in hits:
+        if left and hit.name in left:
+            left.remove(hit.name)
+        else:
+            others.append(hit)
+    return others

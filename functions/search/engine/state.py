@@ -4,7 +4,7 @@ Imported on the first search, not with main.py. Imports no numpy (see clipsearch
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from clipsearch.allocator import large_blocks_returned
@@ -41,11 +41,6 @@ class State:
     def has_index(self) -> bool:
         """False until a photo was processed in this space."""
         return self.snapshot.commit > 0 or self.snapshot.updated is not None
-
-    @property
-    def for_request(self) -> "State":
-        """The same, with what one request remembers."""
-        return replace(self, index=self.index.for_request())
 
     def check(self) -> None:
         """Raise DamagedObject if nothing but damaged objects was found.

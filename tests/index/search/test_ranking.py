@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipsearch.errors import PhotoNotIndexed
-from clipsearch.index.search.hits import Hit
+from clipsearch.index.reader.name_blocks import NameBlocks
 from clipsearch.index.search.photo_index import PhotoIndex
 from tests.index.making import Vector, photo, random_units, tombstone, unit
 from tests.index.search.library import FEW, QUERY, Library, all_pages, expected_order, pairs
@@ -30,7 +30,28 @@ def test_an_empty_index_finds_nothing() -> None:
 def test_hits_carry_what_is_known_of_the_photo() -> None:
     library = Library()
     library.add(photo("é.jpg", 7, unit(0.6, 0.8, 0)), photo("other", 8, unit(0, 1, 0)))
-    assert library.index.search(QUERY, 1) == [Hit("é.jpg", 0.6, 7, 640, 480)]
+    [hit] = library.index.search(QUERY, 1)
+    assert (hit.name, hit.score, hit.generation) == ("é.jpg", 0.6, 7)
+    assert (hit.width, hit.height, hit.facts) == (640, 480, None)
+
+
+@pytest.mark.usefixtures("_shard_size")
+def test_names_are_read_of_equal_scores_and_of_what_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Names are compressed, and most hits are only compared."""
+    read: list[int] = []
+    texts = NameBlocks.texts
+    monkeypatch.setattr(
+        NameBlocks, "texts", lambda self, rows: read.extend(rows.tolist()) or texts(self, rows)
+    )
+    monkeypatch.setattr(NameBlocks, "text", lambda self, row: texts(self, np.array([row]))[0])
+    library = Library()
+    vectors = [unit(1, 0.1 * i, 0) for i in (0, 1, 2, 2, 3, 4)]
+    library.add(*(photo(f"{i}", 1, vector) for i, vector in enumerate(vectors)))
+    hits = library.index.search(unit(1, 0, 0), 6)
+    assert sorted(read) == [2, 3]
+    assert [hit.name for hit in hits] == ["0", "1", "2", "3", "4", "5"]
 
 
 @pytest.mark.usefixtures("_shard_size")
@@ -96,7 +117,7 @@ def test_scores_stay_between_minus_one_and_one() -> None:
     library = Library()
     library.add(*(photo(str(i), 1, vector) for i, vector in enumerate(vectors)))
     for i, vector in enumerate(vectors):
-        assert library.index.search(vector, 1) == [Hit(str(i), 1.0, 1, 640, 480)]
+        assert pairs(library.index.search(vector, 1)) == [(1.0, str(i))]
         assert library.index.search(-vector, 500)[-1].score == -1.0
 
 

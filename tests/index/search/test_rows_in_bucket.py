@@ -19,6 +19,7 @@ from clipsearch.index.reader import stored_rows
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
 from clipsearch.index.search import bucket_shard, candidates
 from clipsearch.index.search.filter import Filter
+from clipsearch.index.search.hits import leaders
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage import Bucket
 from clipsearch.storage.local import FolderBucket
@@ -111,7 +112,7 @@ def queries() -> list[Any]:
         lambda index, query: pairs(index.matching(query, 0.0).by_date(50)),
         lambda index, query: pairs(index.matching(query, None).by_date(50, oldest=True)),
         lambda index, query: index.matching(query, 0.0).facets(Filter(name="1")),
-        lambda index, query: index.leaders([hit.name for hit in index.search(query, 300)]),
+        lambda index, query: leaders(index.search(query, 300)),
         lambda index, query: index.sample[:9].tobytes(),
     ],
 )

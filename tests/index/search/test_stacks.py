@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clipsearch.index.format.facts import Facts
+from clipsearch.index.search.hits import leaders as leaders_of_hits
 from clipsearch.index.search.stacks import BITS, COSINE, stacked
-from tests.index.making import photo, random_units, tombstone
+from tests.index.making import photo, random_units
 from tests.index.search.library import Library
 
 
@@ -104,7 +105,7 @@ def is_near(vectors, hashes, has, a, b):
     return cosine > 1 - 1e-6 or np.array_equal(vectors[a], vectors[b])
 
 
-def test_an_index_knows_the_leaders_of_photos_by_name():
+def test_hits_have_leaders_in_any_order():
     original, near, other = random_units(3, 32)
     near = original + 0.1 * near
     near = near / np.linalg.norm(near)
@@ -116,12 +117,22 @@ def test_an_index_knows_the_leaders_of_photos_by_name():
         photo("no hash", vector=original),
         photo("its copy", vector=original),
         looked_at("other", other, 5),
-        looked_at("gone", original, 5),
-        tombstone("gone"),
     )
-    names = ["gone", "other", "b", "c", "its copy", "unknown", "a", "no hash"]
-    assert library.index.leaders(names) == [0, 1, 2, 3, 3, 5, 2, 3]
-    assert library.index.leaders([]) == []
+    found = {hit.name: hit for hit in library.index.search(original, 9)}
+    names = ["other", "b", "c", "its copy", "a", "no hash"]
+    assert leaders_of_hits([found[name] for name in names]) == [0, 1, 2, 2, 1, 2]
+    assert leaders_of_hits([]) == []
+
+
+def test_hits_of_two_indexes_have_leaders_together():
+    vector, other = random_units(2, 32)
+    hits = []
+    for name in ("a", "b"):
+        library = Library()
+        library.add(looked_at(name, vector, 5), looked_at(f"other {name}", other, 2**40 - 1))
+        hits += library.index.search(vector, 2)
+    assert [hit.name for hit in hits] == ["a", "other a", "b", "other b"]
+    assert leaders_of_hits(hits) == [0, 1, 0, 1]
 
 
 def looked_at(name, vector, hash):

@@ -2,60 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from clipsearch.index.format.facts import Facts, Known, dates_of, facts_of_row, no_facts
-from clipsearch.index.search.columns import Columns
+from clipsearch.index.search.stacks import Looks, leaders_of
+from clipsearch.index.search.state import State
 
 Score = TypeVar("Score", float, None)
 
 
-class Found(NamedTuple, Generic[Score]):
-    """A photo. `score`: the cosine or that of a Combination, rounded to 6 digits.
+@dataclass(eq=False)
+class Found(Generic[Score]):
+    """A photo, as a row of one state of the index. The rest is read on use: most are not shown.
 
-    `date`: seconds since 1970, when taken by the photographer's clock, else when uploaded; lists
-    are in this order. `uploaded`: seconds since 1970, None if unknown.
+    `score`: the cosine or that of a Combination, rounded to 6 digits. `date`: seconds since 1970,
+    when taken by the photographer's clock, else when uploaded; lists are in this order.
+    `uploaded`: seconds since 1970, None if unknown.
     """
 
-    name: str
+    state: State
+    row: int
     score: Score
     generation: int
     width: int
     height: int
-    date: int = 0
-    uploaded: int | None = None
-    row: Any = None  # of FACTS; None without facts
+    date: int
+    uploaded: int | None
 
-    @property
+    @cached_property
+    def name(self) -> str:
+        return self.state.columns.names.text(self.row)
+
+    @cached_property
     def facts(self) -> Facts | None:
-        """None if the file was never searched for facts. Made on use: most hits are not shown."""
-        return None if self.row is None else facts_of_row(self.row)
+        """None if the file was never searched for facts."""
+        return facts_of_row(self.state.columns.entries.facts[self.row])
 
 
 Hit: TypeAlias = Found[float]
 Listed: TypeAlias = Found[None]
 
 
-def found(
-    columns: Columns, rows: npt.NDArray[np.int64], scores: Iterable[Score]
-) -> list[Found[Score]]:
+def found(state: State, rows: npt.NDArray[np.int64], scores: Iterable[Score]) -> list[Found[Score]]:
     """One for each of `rows` (m,), in order, with its score."""
-    entries = columns.entries
+    entries = state.columns.entries
     generations, times, facts = entries.generations[rows], entries.times[rows], entries.facts[rows]
-    has_facts = (facts["flags"] & np.uint8(Known.LOOKED) > 0).tolist()
     values: zip[Any] = zip(
-        columns.names.texts(rows),
+        [state] * len(rows),
+        rows.tolist(),
         scores,
         generations.tolist(),
         entries.widths[rows].tolist(),
         entries.heights[rows].tolist(),
         dates_of(facts, generations, times).tolist(),
         (u or None for u in dates_of(no_facts(len(rows)), generations, times).tolist()),
-        (row if has else None for row, has in zip(facts, has_facts, strict=True)),
         strict=True,
     )
     return [Found(*each) for each in values]
+
+
+def leaders(hits: Sequence[Found[Any]]) -> list[int]:
+    """For photos by rank: the rank of the leader of each (see stacks)."""
+    states = {id(hit.state): hit.state for hit in hits}
+    looks = []
+    for key, state in states.items():
+        places = np.array([place for place, hit in enumerate(hits) if id(hit.state) == key])
+        rows = np.array([hits[place].row for place in places])
+        facts = state.columns.entries.facts[rows]
+        has_hash = facts["flags"] & np.uint8(Known.LOOK) > 0
+        looks.append(Looks(places, state.vectors_of(rows), facts["hash"], has_hash))
+    return leaders_of(len(hits), looks)

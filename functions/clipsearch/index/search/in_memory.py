@@ -13,10 +13,6 @@ class InMemory:
 
     counts_facets = True
 
-    def for_request(self) -> Self:
-        """The index with what one request remembers: nothing."""
-        return self
-
     def as_of_now(self) -> Self:
         """The same index, which later updates do not change."""
         return copy.copy(self)

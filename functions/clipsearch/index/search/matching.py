@@ -47,7 +47,7 @@ class Matching:
         `after`: date and name of the last hit of the previous page.
         """
         places = first_by_date(self.state.columns, self.rows, limit, after, oldest)
-        return found(self.state.columns, self.rows[places], self.scores[places].tolist())
+        return found(self.state, self.rows[places], self.scores[places].tolist())
 
     def facets(self, filter: Filter) -> Facets:
         """Of the photos that fit `filter`.

@@ -31,9 +31,15 @@ def first(keys: Keys, rows: Rows, names: AllNames, limit: int, after: After | No
         earlier, same = places[kept < last], places[kept == last]
         of_same = names.first(rows[same], limit - len(earlier))
         places = np.concatenate([earlier, same[of_same]])
-    texts = names.texts(rows[places])
-    order = sorted(zip(keys[places].tolist(), texts, places.tolist(), strict=True))
-    return np.array([place for _, _, place in order], np.int64)
+    places = places[np.argsort(keys[places], kind="stable")]
+    ordered = keys[places]
+    same = ordered[1:] == ordered[:-1]
+    tied = np.flatnonzero(np.append(False, same) | np.append(same, False))
+    if len(tied):  # only their names are read
+        texts = names.texts(rows[places[tied]])
+        order = sorted(zip(ordered[tied].tolist(), texts, places[tied].tolist(), strict=True))
+        places[tied] = [place for _, _, place in order]
+    return places
 
 
 def first_by_date(

@@ -19,8 +19,6 @@ import numpy.typing as npt
 
 from clipsearch.cpus import cpus
 from clipsearch.errors import PhotoNotIndexed
-from clipsearch.index.format.entries import Kind, key_of
-from clipsearch.index.format.facts import Known
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.reader.snapshot import Snapshot
 from clipsearch.index.reader.stored_rows import StoredRows
@@ -40,7 +38,6 @@ from clipsearch.index.search.order import first_by_date
 from clipsearch.index.search.quantized_shard import QuantizedShard, quantized_shards
 from clipsearch.index.search.quantized_shard import pruned as pruned_quantized
 from clipsearch.index.search.ranking import SPARE, Ranking
-from clipsearch.index.search.stacks import Looks, leaders_of
 from clipsearch.index.search.state import State
 
 
@@ -133,7 +130,7 @@ class PhotoIndex(InMemory):
         """
         state = self._state
         scores, rows = self._ranking(state, wanted, filter).best(limit, after, exactly)
-        return found(state.columns, rows, scores.tolist())
+        return found(state, rows, scores.tolist())
 
     def matching(
         self, wanted: Vectors | Combination, least: float | None, filter: Filter = ALL
@@ -162,7 +159,7 @@ class PhotoIndex(InMemory):
         state = self._state
         rows = np.flatnonzero(state.mask(filter))
         rows = rows[first_by_date(state.columns, rows, limit, after, oldest)]
-        return found(state.columns, rows, itertools.repeat(None, len(rows)))
+        return found(state, rows, itertools.repeat(None, len(rows)))
 
     def count(self, filter: Filter = ALL) -> int:
         """How many photos fit."""
@@ -214,22 +211,6 @@ class PhotoIndex(InMemory):
     def vectors_of(self, rows: Rows) -> Vectors:
         """(m, d) of photos in `rows` (m,) of the catalogue that update() was last given."""
         return self._state.vectors_of(rows)
-
-    def leaders(self, names: Sequence[str]) -> list[int]:
-        """For photos by rank: where in `names` the leader of each is (see stacks)."""
-        return leaders_of(len(names), [self.looks(names)])
-
-    def looks(self, names: Sequence[str]) -> Looks:
-        """Of those photos among `names` that are in the index."""
-        state = self._state
-        keys = np.array([key_of(name) for name in names], np.uint64).reshape(-1, 2)
-        rows = state.catalogue.rows_of(keys)
-        entries = state.catalogue.rows
-        there = np.flatnonzero(rows >= 0)
-        there = there[entries.kinds[rows[there]] == Kind.VECTOR]
-        facts = entries.facts[rows[there]]
-        has_hash = facts["flags"] & np.uint8(Known.LOOK) > 0
-        return Looks(there, state.vectors_of(rows[there]), facts["hash"], has_hash)
 
     @property
     def sample(self) -> npt.NDArray[np.float32]:
