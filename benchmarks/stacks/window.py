@@ -7,14 +7,11 @@ import statistics
 import time
 from typing import Any
 
-import numpy as np
-
 from benchmarks.index.data import SPACE, Data
 from cli import ROOT
-from clipsearch.index.format.facts import Known
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.hits import leaders
 from clipsearch.index.search.photo_index import PhotoIndex
-from clipsearch.index.search.stacks import stacked
 from clipsearch.storage.local import FolderBucket
 
 PAGE = 25  # photos that a page needs without stacks
@@ -33,9 +30,6 @@ def measure(photos: int) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
     index = PhotoIndex()
     index.update(snapshot)
-    catalogue = snapshot.catalogue
-    hashes = catalogue.rows.facts["hash"]
-    has_hash = catalogue.rows.facts["flags"] & np.uint8(Known.LOOK) > 0
     found: dict[int, list[float]] = {size: [] for size in (PAGE, *WINDOWS)}
     compared: dict[int, list[float]] = {size: [] for size in WINDOWS}
     for query in data.text_queries()[:QUERIES]:
@@ -44,9 +38,8 @@ def measure(photos: int) -> dict[str, Any]:
             hits = index.search(query, size)
             seconds.append(time.perf_counter() - begin)
             if size in compared:
-                rows = np.array([catalogue.row_of(hit.name) for hit in hits])
                 begin = time.perf_counter()
-                stacked(index.vectors_of(rows), hashes[rows], has_hash[rows])
+                leaders(hits)
                 compared[size].append(time.perf_counter() - begin)
     return {
         "photos": photos,

@@ -43,7 +43,7 @@ def stacks_of(
         vectors = vectors_of(ranks)
         joined = _joined(codes[ranks], vectors, known, leading, vectors_of)
         left = joined < 0
-        among = stacked(vectors[left], hashes[ranks[left]], np.ones(left.sum(), bool))
+        among = stacked(vectors[left].__getitem__, hashes[ranks[left]], np.ones(left.sum(), bool))
         joined[left] = ranks[left][among]
         result[ranks] = joined
         new = ranks[joined == ranks]

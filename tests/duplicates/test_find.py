@@ -29,7 +29,7 @@ def test_blocks_find_the_same_stacks_as_all_pairs_at_once(count, seed, groups):
     hashes = rng.choice(np.array([0, 1, 2**BITS - 1, 2 ** (BITS + 1) - 1], np.uint64), count)
     compared = []
     found = stacks_of(hashes, lambda ranks: vectors[ranks], compared.append)
-    assert found.tolist() == stacked(vectors, hashes, np.ones(count, bool)).tolist()
+    assert found.tolist() == stacked(vectors.__getitem__, hashes, np.ones(count, bool)).tolist()
     assert sum(compared) == count
 
 

@@ -50,7 +50,7 @@ def expected(photos, names):
     by_name = {photo.name: photo for photo in photos}
     compared = [by_name[name] for name in names[:CAP]]
     leaders = stacked(
-        np.array([photo.vector for photo in compared]),
+        np.array([photo.vector for photo in compared]).__getitem__,
         np.array([photo.facts.hash if photo.facts else 0 for photo in compared], np.uint64),
         np.array([photo.facts is not None for photo in compared]),
     )

@@ -10,6 +10,7 @@ leader, because scores differ a little (see cursor.py): it still contains the on
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from search.engine.query import Query
@@ -73,12 +74,13 @@ def results_of(
     """Up to `count` results, and the first `cap` photos of the list, which were compared."""
     window = ranking.first(cap) if cap else ()
     stacks = _stacks(window, ranking.leaders(window) if window else ())
-    found = [
+    follows = (
         Result(stack[0], tuple(stack[1:]))
         for stack in stacks
         if (start.after is None or ranking.place(stack[0]) > start.after)
         and not any(start.is_given(hit.name) for hit in stack)
-    ][:count]
+    )
+    found = list(islice(follows, count))  # no more names are read than these need
     if len(found) == count or len(window) < cap:
         return found, window
     ends = [start.after, ranking.place(window[-1]) if window else None]

@@ -37,7 +37,7 @@ def test_a_packed_library_is_found_as_one_that_is_not_packed(library: FolderBuck
     assert len(coded(index)) == 1
     assert sum(len(shard.rows) for shard in index.shards[1:]) == 100
     assert index.quantized(20) == COUNT - 100
-    assert index.quantized(100) == 0  # with this many candidates, all photos are compared
+    assert index.quantized(200) == 0  # with this many candidates, all photos are compared
     for queries, at_least in ((texts(40), 0.95), (clustered(40, seed=5), 0.95)):
         right = [
             len(

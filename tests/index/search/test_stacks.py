@@ -28,7 +28,7 @@ def versions(*near, dimension=64):
 
 def leaders(vectors, hashes, has_hash=None):
     has = np.ones(len(vectors), bool) if has_hash is None else np.array(has_hash)
-    return stacked(vectors, hashes, has).tolist()
+    return stacked(vectors.__getitem__, hashes, has).tolist()
 
 
 def test_a_photo_joins_a_better_one_that_is_near_by_both_measures():

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 FIRST = 800
-PER_HIT = 16
+PER_HIT = 8
 # More are not compared: 20,480 random rows take about 5 ms.
 MOST = 20_480
 # Nor with rows in the bucket: so many reads take about 0.6 s of CPU.

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from clipsearch.index.format.facts import Facts, Known, dates_of, facts_of_row, no_facts
-from clipsearch.index.search.stacks import Looks, leaders_of
+from clipsearch.index.search.stacks import stacked
 from clipsearch.index.search.state import State
 
 Score = TypeVar("Score", float, None)
@@ -69,12 +69,21 @@ def found(state: State, rows: npt.NDArray[np.int64], scores: Iterable[Score]) ->
 
 def leaders(hits: Sequence[Found[Any]]) -> list[int]:
     """For photos by rank: the rank of the leader of each (see stacks)."""
-    states = {id(hit.state): hit.state for hit in hits}
-    looks = []
-    for key, state in states.items():
-        places = np.array([place for place, hit in enumerate(hits) if id(hit.state) == key])
-        rows = np.array([hits[place].row for place in places])
-        facts = state.columns.entries.facts[rows]
-        has_hash = facts["flags"] & np.uint8(Known.LOOK) > 0
-        looks.append(Looks(places, state.vectors_of(rows), facts["hash"], has_hash))
-    return leaders_of(len(hits), looks)
+    groups: dict[int, list[int]] = {}  # ranks of the photos of each state
+    for rank, hit in enumerate(hits):
+        groups.setdefault(id(hit.state), []).append(rank)
+    parts = [(hits[ranks[0]].state, np.array(ranks)) for ranks in groups.values()]
+    rows = np.array([hit.row for hit in hits], np.int64)
+    facts = no_facts(len(hits))
+    for state, ranks in parts:
+        facts[ranks] = state.columns.entries.facts[rows[ranks]]
+
+    def vectors_of(asked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        found = [(np.flatnonzero(np.isin(asked, ranks)), state) for state, ranks in parts]
+        vectors = [state.vectors_of(rows[asked[places]]) for places, state in found if len(places)]
+        order = np.concatenate([places for places, _ in found])
+        return np.concatenate(vectors)[np.argsort(order)]
+
+    has_hash = facts["flags"] & np.uint8(Known.LOOK) > 0
+    result: list[int] = stacked(vectors_of, facts["hash"], has_hash).tolist()
+    return result

@@ -7,8 +7,7 @@ pictures of one layout, vectors alone join pictures of the same things.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -28,55 +27,28 @@ _DENSE = 8
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+VectorsOf = Callable[[Rows], Vectors]
 
 
-class Looks(NamedTuple):
-    """What decides about stacks of p of several photos. `places` (p,): which photos they are.
-
-    `vectors` (p, d), `hashes` (p,), `has_hash` (p,).
-    """
-
-    places: Rows
-    vectors: Vectors
-    hashes: npt.NDArray[np.uint64]
-    has_hash: Mask
-
-
-def leaders_of(count: int, looks: Sequence[Looks]) -> list[int]:
-    """For `count` photos by rank, best first: the rank of the leader of each.
-
-    A photo without a look stands alone.
-    """
-    result = np.arange(count)
-    parts = [part for part in looks if len(part.places)]
-    if not parts:
-        return result.tolist()
-    there, vectors, hashes, has_hash = (np.concatenate(a) for a in zip(*parts, strict=True))
-    order = np.argsort(there)
-    places = there[order]
-    result[places] = places[stacked(vectors[order], hashes[order], has_hash[order])]
-    return result.tolist()
-
-
-def stacked(vectors: Vectors, hashes: npt.NDArray[np.uint64], has_hash: Mask) -> Rows:
+def stacked(vectors_of: VectorsOf, hashes: npt.NDArray[np.uint64], has_hash: Mask) -> Rows:
     """(n,) the rank of each photo's leader; its own rank if the photo leads or stands alone.
 
-    `vectors` (n, d) of length about 1, `hashes` (n,), `has_hash` (n,): all by rank, best first.
-    A photo joins the best leader that is near it. Without a hash it joins only an equal vector.
-    For up to some thousand photos: it compares all pairs.
+    `hashes` (n,), `has_hash` (n,): by rank, best first. `vectors_of`: the vectors (m, d), of length
+    about 1, of ranks (m,); most are not needed. A photo joins the best leader that is near it.
+    Without a hash it joins only an equal vector. For up to some thousand photos: it compares all
+    pairs.
     """
-    count = len(vectors)
+    count = len(hashes)
     if count < 2:
         return np.arange(count)
-    first, second = np.nonzero(np.bitwise_count(hashes[:, None] ^ hashes) <= BITS)
+    # not nonzero(), which takes twice as long
+    alike = np.flatnonzero(np.bitwise_count(hashes[:, None] ^ hashes) <= BITS)
+    first, second = np.divmod(alike, count)
     by_hash = (first < second) & has_hash[first] & has_hash[second]
-    pairs = [(first[by_hash], second[by_hash], COSINE)]
+    near = [_near(vectors_of, first[by_hash], second[by_hash], COSINE)]
     if not has_hash.all():
-        pairs.append((*_may_be_same(vectors, ~has_hash), SAME))
-    near = []
-    for first, second, least in pairs:
-        is_near = _cosines(vectors, first, second) >= least
-        near.append((first[is_near], second[is_near]))
+        vectors = vectors_of(np.arange(count))
+        near.append(_near(vectors.__getitem__, *_may_be_same(vectors, ~has_hash), SAME))
     firsts, seconds = (np.concatenate(column) for column in zip(*near, strict=True))
     order = np.argsort(firsts, kind="stable")
     return led(count, firsts[order], seconds[order])
@@ -107,12 +79,16 @@ def _may_be_same(vectors: Vectors, lacks_hash: Mask) -> tuple[Rows, Rows]:
     return first[counts], second[counts]
 
 
-def _cosines(vectors: Vectors, first: Rows, second: Rows) -> Vectors:
-    """(p,) of the pairs. float16 changes the length of a vector, so it counts."""
+def _near(vectors_of: VectorsOf, first: Rows, second: Rows, least: float) -> tuple[Rows, Rows]:
+    """The pairs with at least this cosine. float16 changes the length of a vector, so it counts."""
+    ranks, places = np.unique(np.concatenate([first, second]), return_inverse=True)
+    if not len(ranks):
+        return first, second
+    vectors, left, right = vectors_of(ranks), places[: len(first)], places[len(first) :]
     lengths = np.linalg.norm(vectors, axis=1)
     if len(first) > _DENSE * len(vectors):
-        products = (vectors @ vectors.T)[first, second]
+        products = (vectors @ vectors.T)[left, right]
     else:
-        products = np.einsum("pd,pd->p", vectors[first], vectors[second])
-    cosines: Vectors = products / (lengths[first] * lengths[second])
-    return cosines
+        products = np.einsum("pd,pd->p", vectors[left], vectors[right])
+    is_near = products / (lengths[left] * lengths[right]) >= least
+    return first[is_near], second[is_near]
