@@ -27,6 +27,7 @@ from clipsearch.storage.local import FolderBucket
 Vectors = npt.NDArray[np.float32]
 
 SPACE = "be9c40000000"
+MADE_UP = "made-up"
 NAMED = 4  # grows when names, vectors or facts of the photos change
 SEGMENT = 65_536
 BLOCK = 16_384  # vectors made at a time
@@ -52,7 +53,7 @@ class Data:
     @classmethod
     def load(cls, path: Path | None, more_texts: Path | None = None) -> Data:
         if path is None:
-            origin, (pictures, texts) = "made-up", made_up()
+            origin, (pictures, texts) = MADE_UP, made_up()
         else:
             with np.load(path, allow_pickle=False) as archive:
                 pictures, texts = archive["image_vectors"], archive["text_vectors"]

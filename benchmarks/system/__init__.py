@@ -4,7 +4,8 @@
 and uvicorn, `transformers`' CLIP in PyTorch with texts padded to 77 tokens, and a FAISS
 IndexFlatIP over all vectors. It loads everything at start. "ours" are the real functions in
 functions-framework, as `make run` starts them. Both have the same full-size ViT-B/32 with random
-weights, ours in 8 bits, and the same 118,287 made-up vectors. They take turns.
+weights, ours in 8 bits, and the same 118,287 vectors. They take turns. Vectors are made up, or with
+--vectors real ones: then the weights are aimed at them (aimed.py).
 
     first answer   seconds from the start of the process to its first answer to a text
     text, picture  a new text; a JPEG of 640 x 480; "more like this" of an indexed photo. 1, 8 and

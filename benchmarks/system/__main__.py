@@ -21,6 +21,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.index.data import Data
 from benchmarks.system import servers
 from benchmarks.system.asking import KINDS, SIDES, Kind, Side
 from benchmarks.system.client import Job, LoadError, run
@@ -63,15 +64,15 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so the servers end too
     try:
-        measured = _measure(make_world(options.photos), options)
-    except (ClipsearchError, IngestError, LoadError, OSError, RunError) as error:
+        measured = _measure(make_world(options.photos, _given(options)), options)
+    except (ClipsearchError, IngestError, LoadError, OSError, RunError, ValueError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench: stopped; no results were written", file=sys.stderr)
         return 130
     report = {**report_of(measured), "options": vars(options), "machine": machine()}
-    RESULT.write_text(json.dumps(report, indent=1) + "\n")
+    RESULT.write_text(json.dumps(report, indent=1, default=str) + "\n")
     print(table(report))
     print(f"written to {RESULT}")
     return 0
@@ -88,9 +89,15 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--turns", type=_positive, default=6, help="maximum of turns, until one is quiet"
     )
+    parser.add_argument("--vectors", type=Path, help=".npz with image_vectors and text_vectors")
+    parser.add_argument("--more-texts", type=Path, help=".npz with more text_vectors")
     parser.add_argument("--clients", type=_positive, nargs="+", default=[1, 8, 32])
     parser.add_argument("--ingest", type=_positive, default=48, help="photos in a turn of ingest")
     return parser.parse_args(arguments)
+
+
+def _given(options: argparse.Namespace) -> Data | None:
+    return Data.load(options.vectors, options.more_texts) if options.vectors else None
 
 
 def _positive(text: str) -> int:

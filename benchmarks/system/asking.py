@@ -30,7 +30,7 @@ def requests(
     asked: set[str] = set()
     while True:
         if kind == "text":
-            text = " ".join(chance.choices(WORDS, k=chance.randint(3, 8)))
+            text = sentence(chance)
             if text not in asked:
                 asked.add(text)
                 yield text_request(side, text)
@@ -39,6 +39,10 @@ def requests(
         else:
             path = f"/?limit={BEST}" if side == "ours" else "/picture"
             yield _post(path, chance.choice(pictures))
+
+
+def sentence(chance: random.Random) -> str:
+    return " ".join(chance.choices(WORDS, k=chance.randint(3, 8)))
 
 
 def text_request(side: Side, text: str) -> bytes:

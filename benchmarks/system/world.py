@@ -9,9 +9,10 @@ from pathlib import Path
 import faiss
 
 from benchmarks.encoder import MODELS, PHOTOS, make_models
-from benchmarks.index.data import Data, name_of
+from benchmarks.index.data import MADE_UP, Data, name_of
 from cli import ROOT
 from clipsearch.model.bundle import publish_bundle, read_bundle
+from clipsearch.model.manifest import TOWERS, Precision, Tower
 from clipsearch.storage.local import FolderBucket
 
 BUNDLE = MODELS / "int8"
@@ -38,21 +39,40 @@ class World:
         return [name_of(number) for number in range(0, self.photos, 1 + self.photos // 5_000)]
 
 
-def make_world(photos: int) -> World:
+def make_world(photos: int, data: Data | None = None) -> World:
+    """`data`: real vectors; then the model is aimed at them. Raises ValueError, see aim()."""
     make_models()
-    space = read_bundle(BUNDLE).bundle.space
-    folder = ROOT / "build" / "bench" / f"system-{photos}-{space}"
-    world = World(photos, MODELS / "hf", folder / "index", folder / "original", PHOTOS)
-    Data.load(None).write_library(world.bucket, photos, space)  # first: it may start from scratch
-    publish_bundle(BUNDLE, FolderBucket(world.bucket))
+    model, bundle, data = MODELS / "hf", BUNDLE, data or Data.load(None)
+    if data.origin != MADE_UP:
+        model, bundle = _aimed(data)
+    space = read_bundle(bundle).bundle.space
+    folder = ROOT / "build" / "bench" / f"system-{photos}-{data.origin}-{space}"
+    world = World(photos, model, folder / "index", folder / "original", PHOTOS)
+    data.write_library(world.bucket, photos, space)  # first: it may start from scratch
+    publish_bundle(bundle, FolderBucket(world.bucket))
     if not (world.original / "filenames.txt").exists():
-        _write_original(world)
+        _write_original(world, data)
     return world
 
 
-def _write_original(world: World) -> None:
+def _aimed(data: Data) -> tuple[Path, Path]:
+    """A transformers model and our bundle of it, made once."""
+    from benchmarks.system.aimed import aim
+    from model_export.checkpoint import load_checkpoint
+    from model_export.write_bundle import export_bundle
+
+    folder = MODELS.with_name(f"{MODELS.name}-{data.origin}")
+    model, bundle = folder / "hf", folder / "int8"
+    if not (bundle / "model.json").exists():
+        aim(MODELS / "hf", model, data, sorted(PHOTOS.iterdir()))
+        precision: dict[Tower, Precision] = dict.fromkeys(TOWERS, "int8")
+        checkpoint = load_checkpoint(model, "ViT-B/32")
+        export_bundle(checkpoint, bundle, name="vit-b32-aimed-int8", precision=precision)
+    return model, bundle
+
+
+def _write_original(world: World, data: Data) -> None:
     """Write the index like the original's script: a pickled index, and a file of names."""
-    data = Data.load(None)
     index = faiss.IndexFlatIP(data.base.shape[1])
     for block in data.photos(world.photos):
         index.add(block)
