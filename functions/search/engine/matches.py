@@ -3,6 +3,7 @@
 Imported on the first search, not with main.py.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,12 @@ class Matches:
         return {"match": match, "confidence": confidence}
 
     def least(self, hits: "Sequence[Hit]", match: str) -> "list[Hit]":
-        """The hits with at least this match: LEAST."""
-        rule, wanted = self.rule, LEAST[match]
-        return [hit for hit in hits if rule.confidence(hit.score, self.threshold) >= wanted]
+        """Those of `hits`, best first, with at least this match: LEAST."""
+
+        def doubt(hit: "Hit") -> float:  # grows along the list
+            return -self.rule.confidence(hit.score, self.threshold)
+
+        return list(hits[: bisect_right(hits, -LEAST[match], key=doubt)])
 
     def least_score(self, match: str) -> float:
         """The score from which photos have at least this match: LEAST."""
