@@ -4,6 +4,7 @@ Imports nothing heavy, because the framework imports this before it forks. The f
 needs search.engine.service imports it, in a thread of the pool.
 """
 
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -54,6 +55,9 @@ async def search(request: Request) -> Response:
         problem = problem_of(error)
         detail = problem.detail
         response = problem_response(request, problem, site_url)
+    if not gc.isenabled() and request.url.path != gate.ALWAYS_OPEN:
+        gc.freeze()  # what was imported stays
+        gc.enable()  # see functions/main.py
     is_cold = was_cold and resources.has_service()
     write_line(request, response.status_code, detail, is_cold, timing, share)
     return finished(request, response, allowed)

@@ -64,6 +64,27 @@ def test_a_search_loads_what_health_does_not(gallery):
     assert "clipsearch.images.decode" not in modules
 
 
+COLLECTING = """
+import asyncio, gc
+import functions_framework, httpx
+
+async def ask():
+    transport = httpx.ASGITransport(functions_framework.create_app("search", {main!r}))
+    async with httpx.AsyncClient(transport=transport, base_url="http://search.test") as client:
+        for path, is_enabled in (("/health", False), ("/?q=red", True)):
+            assert (await client.get(path)).status_code == 200
+            assert gc.isenabled() == is_enabled, path
+    assert gc.get_freeze_count()
+
+asyncio.run(ask())
+"""
+
+
+def test_garbage_is_collected_from_the_first_answer_on(gallery):
+    code, environment = COLLECTING.format(main=MAIN), os.environ | gallery.environment
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
 AT_ONCE = """
 import asyncio
 import functions_framework, httpx
