@@ -135,7 +135,7 @@ def table(report: dict[str, Any]) -> str:
         for kind in ("text", "image"):
             its = found[kind]
             said = f"{its['ms']:.2f} ms: 1/{its['of_one_thread']:.0f}, 1/{its['of_default']:.0f}"
-            said += f"; recall {its['recall']:.4f}"
+            said += f"; recall {its['recall']:.4f}; a page {its['page_ms']:.1f} ms"
             bound = f"1/{50 if int(size) < 500_000 else 100} at 0.99" if kind == "text" else ""
             rows.append((f"search {int(size):,}, {kind}", said, bound))
     rows += recall.rows(report.get("recall", {}))

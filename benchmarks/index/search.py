@@ -14,15 +14,20 @@ import faiss
 from benchmarks.index.data import SPACE, Data, Vectors, name_of
 from clipsearch.cpus import cpus
 from clipsearch.index.reader.snapshot_reader import SnapshotReader
+from clipsearch.index.search.hits import leaders
 from clipsearch.index.search.photo_index import PhotoIndex
 from clipsearch.storage.local import FolderBucket
+from search.engine.stacking import CAP
 
 ROUNDS, TURN = 80, 20
 LIMIT = 20
 
 
 def measure(folder: Path, data: Data, photos: int) -> dict[str, Any]:
-    """`ms` of ours; IndexFlatIP's time divided by ours, on one thread and on default threads."""
+    """`ms` of ours; IndexFlatIP's time divided by ours, on one thread and on default threads.
+
+    `page_ms`: of the photos that a page with stacks compares, and of their stacks.
+    """
     threads = cpus()  # OpenMP's default, before our code sets one
     flat = faiss.IndexFlatIP(data.base.shape[1])
     for block in data.photos(photos):
@@ -46,6 +51,9 @@ def _compare(
         for names, rows in zip(found, right.tolist(), strict=True)
     )
 
+    def page(query: Vectors) -> None:
+        leaders(index.search(query, CAP))
+
     def theirs(count: int, query: Vectors) -> None:
         faiss.omp_set_num_threads(count)
         flat.search(query[None], LIMIT)
@@ -55,6 +63,7 @@ def _compare(
         "all": partial(theirs, threads),
         "one": partial(theirs, 1),
         "ours": lambda query: index.search(query, LIMIT),
+        "page": page,
     }
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     for begin in range(0, ROUNDS, TURN):
@@ -65,6 +74,7 @@ def _compare(
     return {
         "recall": hits / LIMIT / len(queries),
         "ms": median["ours"] * 1e3,
+        "page_ms": median["page"] * 1e3,
         "flat_one_thread_ms": median["one"] * 1e3,
         "flat_default_ms": median["all"] * 1e3,
         "of_one_thread": median["one"] / median["ours"],
