@@ -12,6 +12,7 @@ weights, ours in 8 bits, and the same 118,287 vectors. They take turns. Vectors 
     and like       32 clients each send the next request after an answer, for 20 photos. Theirs
                    has no "more like this": its user sends the picture again, so its figures are
                    those of a picture.
+    crowd          a text of one client while 32 others send pictures.
     memory         VmHWM, the peak of resident memory, of all processes of a side, after all that.
                    Memory that gunicorn's processes share counts twice.
     ingest         photos per second. Theirs: the loop that builds its index, without loading the

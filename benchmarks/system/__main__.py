@@ -22,7 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.index.data import Data
-from benchmarks.system import servers
+from benchmarks.system import crowd, servers
 from benchmarks.system.asking import KINDS, SIDES, Kind, Side
 from benchmarks.system.client import Job, LoadError, run
 from benchmarks.system.ingest import IngestError, OurIngest, their_rate
@@ -64,16 +64,22 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so the servers end too
     try:
-        measured = _measure(make_world(options.photos, _given(options)), options)
+        measured, beside = _measure(make_world(options.photos, _given(options)), options)
     except (ClipsearchError, IngestError, LoadError, OSError, RunError, ValueError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("bench: stopped; no results were written", file=sys.stderr)
         return 130
-    report = {**report_of(measured), "options": vars(options), "machine": machine()}
+    report = {
+        **report_of(measured),
+        "crowd": beside,
+        "options": vars(options),
+        "machine": machine(),
+    }
     RESULT.write_text(json.dumps(report, indent=1, default=str) + "\n")
     print(table(report))
+    print("\n".join(crowd.lines(beside)))
     print(f"written to {RESULT}")
     return 0
 
@@ -116,15 +122,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _measure(world: World, options: argparse.Namespace) -> Measured:
+def _measure(world: World, options: argparse.Namespace) -> tuple[Measured, dict[str, Any]]:
     compileall.compile_dir(ROOT / "functions", quiet=1)  # as in the deployment's build
     with tempfile.TemporaryDirectory() as folder:
         with ExitStack() as ends:
             first_answers, functions = _start(world, Path(folder), ends)
             loads = _load(world, functions, options)
+            beside = crowd.measure(partial(_job, world, functions), 2 * options.seconds)
             memory = {side: servers.peak_memory(functions[side]) for side in SIDES}
         rates = _ingest(world, Path(folder), options)
-    return Measured(first_answers, loads, memory, rates, cpus())
+    return Measured(first_answers, loads, memory, rates, cpus()), beside
 
 
 def _start(
@@ -149,12 +156,9 @@ def _load(
     world: World, functions: dict[Side, Function], options: argparse.Namespace
 ) -> dict[tuple[Side, Kind, int], list[Load]]:
     loads: dict[tuple[Side, Kind, int], list[Load]] = defaultdict(list)
-    names, pictures = world.names, [str(path) for path in world.pictures]
 
     def turn(side: Side, kind: Kind, clients: int, seconds: float, seed: int) -> None:
-        job = Job(
-            *(side, kind, functions[side].port, clients, seconds, MOST, seed, names, pictures)
-        )
+        job = _job(world, functions, side, kind, clients, seconds, seed)
         meter = Meter(functions[side])
         outcome = run(job)
         if seed:
@@ -173,6 +177,19 @@ def _load(
             if not is_enough(loads[side, kind, clients], give_up):
                 turn(side, kind, clients, options.seconds, seed)
     return loads
+
+
+def _job(
+    world: World,
+    functions: dict[Side, Function],
+    side: Side,
+    kind: Kind,
+    clients: int,
+    seconds: float,
+    seed: int = -1,
+) -> Job:
+    port, pictures = functions[side].port, [str(path) for path in world.pictures]
+    return Job(side, kind, port, clients, seconds, MOST, seed, world.names, pictures)
 
 
 def is_enough(turns: Sequence[Turn | Load], give_up: float) -> bool:
