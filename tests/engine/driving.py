@@ -176,6 +176,13 @@ class HookedEngine:
     def __init__(self, engine: Engine, before: Callable[[], None]) -> None:
         self._engine, self._before = engine, before
 
+    def make(self) -> None:
+        self._before()
+        self._engine.make()
+
+    def exists(self) -> bool:
+        return self._engine.exists()
+
     def apply(self, entries: Any) -> None:
         self._before()
         self._engine.apply(entries)

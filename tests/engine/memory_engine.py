@@ -6,7 +6,7 @@ import numpy as np
 
 from clipsearch.engine.protocol import Candidates
 from clipsearch.engine.reduced import reduced
-from clipsearch.errors import RowsLost
+from clipsearch.errors import RowsLost, StorageError
 from clipsearch.index.format.entries import Cause, Entries, Kind
 from clipsearch.index.reader.catalogue import Catalogue
 from clipsearch.index.search.filter import ALL
@@ -18,15 +18,27 @@ class MemoryEngine:
         self.entries = Entries.from_entries([])
         self.applied: list[set[str]] = []  # names of photos by call
         self.improved = 0
-        self.is_deleted = False
+        self.is_made = self.is_deleted = False
+
+    def make(self) -> None:
+        self.is_made = True
+
+    def exists(self) -> bool:
+        return self.is_made and not self.is_deleted
 
     def apply(self, entries: Entries) -> None:
+        self._check()
         assert entries.winners().all(), "an engine gets at most one entry per photo"
         self.applied.append({entries.name(row) for row in range(len(entries))})
         self.entries = reduced([self.entries, entries])
 
     def improve(self) -> None:
+        self._check()
         self.improved += 1
+
+    def _check(self) -> None:
+        if not self.exists():
+            raise StorageError("the table does not exist")
 
     def opened(self) -> MemoryVersion:
         return MemoryVersion(self)

@@ -241,8 +241,9 @@ def test_a_fill_that_goes_on_later_misses_no_tombstone(world, monkeypatch):
     class Dying(MemoryEngine):
         def apply(self, entries: Entries) -> None:
             if len(self.applied) == 2:
-                world.tables[world.state.table] = MemoryEngine()
-                world.tables[world.state.table].entries = self.entries
+                following = world.tables[world.state.table] = MemoryEngine()
+                following.make()
+                following.entries = self.entries
                 raise Killed
             super().apply(entries)
 

@@ -38,7 +38,7 @@ _COMMON = b"clipsearch:text_direction"  # float32; empty if unknown
 
 
 class LanceTable:
-    """The table at `url` (gs:// or file://), made by the first apply().
+    """The table at `url` (gs:// or file://).
 
     `dim`: of its vectors. `common` (dim,): the direction that texts share, None if unknown. An
     existing table keeps the direction that it was made with. `cache`: bytes of its indexes that
@@ -58,11 +58,20 @@ class LanceTable:
         self._cache = cache
         self._session: Any = None  # keeps what was read of the index, for all searches
 
+    def make(self) -> None:
+        with _translated("make", self._url):
+            if self._opened() is None:
+                self._make()
+
+    def exists(self) -> bool:
+        with _translated("look for", self._url):
+            return self._opened() is not None
+
     def apply(self, entries: Entries) -> None:
         from clipsearch.engine.rows import WINS, table_of
 
         with _translated("apply to", self._url):
-            dataset = self._opened() or self._made()
+            dataset = self._there()
             vectors = stretched(entries.vectors, _direction(dataset), STRETCH)
             rows = table_of(entries, vectors, self._dim)
             merge = dataset.merge_insert("key").when_matched_update_all(WINS)
@@ -74,26 +83,24 @@ class LanceTable:
         from clipsearch.engine.rows import INDEXED
 
         with _translated("improve", self._url):
-            # The mirror of an empty index has a table, too.
-            dataset = self._opened() or self._made()
+            dataset = self._there()
             dataset.optimize.compact_files()
             photos = dataset.count_rows("vector IS NOT NULL")
             trained_for = _trained_for(dataset)
+            # First: training brings only the index of the vectors up to date.
+            if trained_for and _unindexed(dataset) >= self._least_indexed * NEW:
+                dataset.optimize.optimize_indices()
             if photos >= max(self._least_indexed, TRAIN_AGAIN * trained_for):
                 if not trained_for:
                     for column, kind in INDEXED.items():
                         dataset.create_scalar_index(column, kind)
                 self._train(dataset, photos)
-            if trained_for and _unindexed(dataset) >= self._least_indexed * NEW:
-                dataset.optimize.optimize_indices()
             dataset.cleanup_old_versions(OLD)
 
     def opened(self) -> LanceVersion:
         """Raises StorageError also if the table does not exist."""
         with _translated("open", self._url):
-            dataset = self._opened()
-            if dataset is None:
-                raise ValueError("it does not exist")
+            dataset = self._there()
             return LanceVersion(dataset, self._url, _direction(dataset))
 
     def count(self) -> int:
@@ -113,7 +120,14 @@ class LanceTable:
                 raise
             return None
 
-    def _made(self) -> Any:
+    def _there(self) -> Any:
+        """The newest version; raises ValueError if the table does not exist."""
+        dataset = self._opened()
+        if dataset is None:
+            raise ValueError("it does not exist")
+        return dataset
+
+    def _make(self) -> None:
         import lance
 
         from clipsearch.engine.rows import schema_of
@@ -121,12 +135,10 @@ class LanceTable:
         common = b"" if self._common is None else self._common.astype("<f4").tobytes()
         schema = schema_of(self._dim, {_COMMON: common.hex().encode()})
         try:
-            return lance.write_dataset(schema.empty_table(), self._url, mode="create")
+            lance.write_dataset(schema.empty_table(), self._url, mode="create")
         except OSError:
-            there = self._opened()  # another writer was first
-            if there is None:
+            if self._opened() is None:  # else another writer was first
                 raise
-            return there
 
     def _train(self, dataset: Any, photos: int) -> None:
         codes = self._dim // NUMBERS_PER_BYTE

@@ -54,8 +54,9 @@ def mirror(
 ) -> tuple[MirrorState, Report]:
     """Apply the segments that the mirror lacks, improve its indexes, and delete old tables.
 
-    `dim`: of the space's vectors. `open_table`: the engine's table of this name, made if it does
-    not exist. `told`: called with the numbers of segments done and known, after each batch.
+    `dim`: of the space's vectors. `open_table`: the engine's table of this name. If it was deleted,
+    another one is begun. `told`: called with the numbers of segments done and known, after each
+    batch.
     Returns what the mirror holds now. Raises StorageError, and UnknownFormat where a newer version
     wrote.
     """
@@ -63,13 +64,15 @@ def mirror(
     for _ in range(ATTEMPTS):
         began, inventory = now(), read_inventory(bucket, space)
         state = newest_state(bucket, space)
-        if state is None or is_too_old(state, began):
+        lost = state.table if state and not open_table(state.table).exists() else None
+        if state is None or lost or is_too_old(state, began):
             state = new_table(space, began)
         engine = open_table(state.table)
         try:
             if not state.number:
+                engine.make()
                 _apply_tombstones(bucket, inventory, state.space, engine, report, dim)
-            whole = _caught_up(bucket, inventory, state, engine, report, told, began, dim)
+            whole = _caught_up(bucket, inventory, state, engine, report, told, began, lost, dim)
         except ObjectNotFound:  # merged and deleted meanwhile: the next inventory has the merge
             continue
         if whole is not None:
@@ -141,9 +144,10 @@ def _caught_up(
     report: Report,
     told: Callable[[int, int], None],
     began: datetime,
+    lost: str | None,
     dim: int,
 ) -> MirrorState | None:
-    """The mirror's state with all of the inventory, which was taken at `began`.
+    """The mirror's state with all of the inventory, taken at `began`. `lost`: see publish.
 
     None if that needs another attempt: more segments became damaged, or another mirror began a
     new table. Raises ObjectNotFound if a segment was deleted meanwhile.
@@ -160,7 +164,8 @@ def _caught_up(
             engine.apply(entries)
             report.segments += len(parts)
             report.entries += len(entries)
-            state = publish(bucket, replace(state, segments=frozenset(parts)), present, began)
+            held = replace(state, segments=frozenset(parts))
+            state = publish(bucket, held, present, began, lost=lost)
         told(report.segments, known)
         if state.table != table:
             return None
@@ -172,7 +177,7 @@ def _caught_up(
     state = replace(state, segments=everything, whole=began, since=state.since or began)
     # Searches that follow the mirror look for a later `whole`.
     renew_after = timedelta() if report.segments else RENEW_AFTER
-    state = publish(bucket, state, present, began, renew_after)
+    state = publish(bucket, state, present, began, renew_after, lost)
     return state if state.table == table else None
 
 

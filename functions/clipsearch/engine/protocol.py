@@ -66,8 +66,14 @@ class Opened(Protocol):
 class Engine(Protocol):
     """A table with the winning entry of each photo. Methods may run in several processes at once.
 
-    Every method may raise StorageError.
+    Every method may raise StorageError; apply() and improve() do if the table does not exist.
     """
+
+    def make(self) -> None:
+        """Make the table, unless it exists."""
+
+    def exists(self) -> bool:
+        """Whether it was made, and not deleted since."""
 
     def apply(self, entries: Entries) -> None:
         """Merge the entries, at most one per photo, by the merge rule. They are then durable.
@@ -76,7 +82,7 @@ class Engine(Protocol):
         """
 
     def improve(self) -> None:
-        """Bring the indexes up to date, so that searches read little. Makes a missing table.
+        """Bring the indexes up to date, so that searches read little.
 
         A search finds the same photos before, but slowly.
         """

@@ -98,17 +98,19 @@ def publish(
     present: frozenset[str],
     now: datetime,
     renew_after: timedelta = RENEW_AFTER,
+    lost: str | None = None,
 ) -> MirrorState:
     """Publish this state, joined with what others have published for its table meanwhile.
 
     `present`: segments that exist or that the commit names; others are forgotten. `renew_after`: a
-    state without news is published only if its `whole` is later by so much. Returns the
-    newest state. It has another table if another mirror began that one first: go on with it.
+    state without news is published only if its `whole` is later by so much. `lost`: a table that
+    was deleted, and that states may still name. Returns the newest state. It has another table if
+    another mirror began that one first: go on with it.
     Raises StorageError.
     """
     for _ in range(RACES):
         newest = newest_state(bucket, state.space)
-        joined = _joined(newest, state, present, now, renew_after)
+        joined = _joined(newest, state, present, now, renew_after, lost)
         if newest is not None and (joined is None or joined == newest):
             return newest
         assert joined is not None
@@ -133,12 +135,14 @@ def _joined(
     present: frozenset[str],
     now: datetime,
     renew_after: timedelta,
+    lost: str | None,
 ) -> MirrorState | None:
     """What to publish after `newest`; `newest` itself if that says enough; None: go on with it."""
-    if newest is None or (newest.table != state.table and is_too_old(newest, now)):
+    if newest is None:
         return replace(state, segments=state.segments & present)
     if newest.table != state.table:
-        return None
+        is_past = newest.table == lost or is_too_old(newest, now)
+        return replace(state, segments=state.segments & present) if is_past else None
     segments = (newest.segments | state.segments) & present
     since = newest.since or state.since
     is_same = (segments, since) == (newest.segments, newest.since)

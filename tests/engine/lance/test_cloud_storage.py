@@ -32,6 +32,7 @@ def storage(monkeypatch, tmp_path):
 def test_a_table_is_made_changed_indexed_and_searched(storage):
     vectors = random_units(400, DIM)
     table = LanceTable(URL, DIM, vectors[0], 300)
+    table.make()
     table.apply(Entries.from_entries([photo(f"{i}", 1, v) for i, v in enumerate(vectors)]))
     table.improve()
     LanceTable(URL, DIM, None).apply(Entries.from_entries([tombstone("7", 1)]))
@@ -45,6 +46,7 @@ def test_a_table_is_made_changed_indexed_and_searched(storage):
 
 
 def test_writers_at_once_leave_each_photo_once(storage):
+    LanceTable(URL, DIM, None).make()
     LanceTable(URL, DIM, None).apply(Entries.from_entries([tombstone("first")]))
     failed: list[Exception] = []
 

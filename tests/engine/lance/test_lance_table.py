@@ -6,10 +6,12 @@ Run by `make test-engine`: Lance is in an environment of its own.
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lance
 import numpy as np
@@ -21,6 +23,7 @@ from clipsearch.engine.lance_table import LanceTable
 from clipsearch.engine.mirror import mirror
 from clipsearch.engine.mirror_reader import MirrorReader
 from clipsearch.engine.reduced import KINDS, reduced
+from clipsearch.engine.rows import INDEXED
 from clipsearch.engine.state import newest_state
 from clipsearch.engine.stretch import stretched
 from clipsearch.engine.union import COMPARED
@@ -42,6 +45,12 @@ DIM = 16
 
 def table(folder: Path, dim: int = DIM, common: np.ndarray | None = None, least: int = 300):
     return LanceTable((folder / "table.lance").as_uri(), dim, common, least)
+
+
+def made(folder: Path, *args: Any, **options: Any) -> LanceTable:
+    its = table(folder, *args, **options)
+    its.make()
+    return its
 
 
 def columns(entries: list[Entry]) -> Entries:
@@ -67,8 +76,8 @@ def test_search_finds_the_best_photos_with_their_facts(tmp_path):
     vectors = random_units(40, DIM)
     facts = Facts(format="JPEG", size=7, place=(1.5, 2.5))
     entries = [photo(f"ü {i}", i + 1, v, 9, facts) for i, v in enumerate(vectors)]
-    table(tmp_path).apply(columns([*entries, tombstone("gone", 3)]))
-    found = table(tmp_path).opened().best(vectors[7], 5, ALL).entries
+    made(tmp_path).apply(columns([*entries, tombstone("gone", 3)]))
+    found = made(tmp_path).opened().best(vectors[7], 5, ALL).entries
     hits = index_of(found).search(vectors[7], 5)
     exact = vectors @ vectors[7]
     assert names(hits) == [f"ü {i}" for i in np.argsort(-exact)[:5]]
@@ -81,15 +90,41 @@ def test_an_empty_table_finds_nothing(tmp_path):
     with pytest.raises(StorageError, match="it does not exist"):
         table(tmp_path).opened()
     assert table(tmp_path).count() == 0
-    table(tmp_path).improve()
+    made(tmp_path).improve()
     table(tmp_path).apply(columns([tombstone("a")]))
     table(tmp_path).improve()
     assert search(table(tmp_path), random_units(1, DIM)[0], 3) == []
 
 
+def test_a_missing_table_is_not_made_by_a_change(tmp_path):
+    its = made(tmp_path)
+    its.make()  # once more
+    news = columns([photo("a", 1, random_units(1, DIM)[0])])
+    its.apply(news)
+    assert (its.exists(), its.count()) == (True, 1)
+    shutil.rmtree(tmp_path / "table.lance")
+    for each in (its, table(tmp_path)):
+        assert not each.exists()
+        for change in (each.improve, partial(each.apply, news)):
+            with pytest.raises(StorageError, match="it does not exist"):
+                change()
+    assert not (tmp_path / "table.lance").exists()
+
+
+def test_a_deleted_table_is_mirrored_again(tmp_path):
+    bucket = FolderBucket(tmp_path)
+    vectors = random_units(3, DIM)
+    write_segment(bucket, SPACE, [photo(f"{i}", 1, vectors[i]) for i in range(3)])
+    mirror_once(bucket)
+    shutil.rmtree(tmp_path / SPACE / "tables")
+    mirror_once(bucket)
+    reader = MirrorReader(bucket, SPACE, partial(opened_in, bucket), lambda: datetime.now(UTC))
+    assert found_by(reader) == {"0": 1, "1": 1, "2": 1}
+
+
 def test_the_index_keeps_what_a_search_finds_and_follows_changes(tmp_path):
     vectors = random_units(1200, DIM)
-    its = table(tmp_path, common=vectors[0])
+    its = made(tmp_path, common=vectors[0])
     its.apply(columns([photo(f"{i}", 1, v) for i, v in enumerate(vectors)]))
     its.improve()
     assert lance.dataset(tmp_path / "table.lance").describe_indices()
@@ -104,20 +139,23 @@ def test_the_index_keeps_what_a_search_finds_and_follows_changes(tmp_path):
 
 def test_the_index_is_trained_again_when_the_table_has_grown(tmp_path):
     vectors, found = random_units(6000, DIM), []
-    its = table(tmp_path)
+    its = made(tmp_path)
     for begin, end in ((0, 400), (400, 500), (500, 6000), (6000, 6000)):
         if begin < end:
             its.apply(columns([photo(f"{i}", 1, vectors[i]) for i in range(begin, end)]))
         its.improve()
         dataset = lance.dataset(tmp_path / "table.lance")
-        assert dataset.stats.index_stats("vectors")["num_unindexed_rows"] == 0
+        indices = [index.name for index in dataset.describe_indices()]
+        assert len(indices) == 1 + len(INDEXED)
+        for index in indices:
+            assert dataset.stats.index_stats(index)["num_unindexed_rows"] == 0, index
         found.append(int(dataset.config()["clipsearch.trained_for"]))
     assert found == [400, 400, 6000, 6000]
 
 
 def test_new_rows_are_indexed_when_they_are_many(tmp_path):
     vectors = random_units(430, DIM)
-    its = table(tmp_path)  # 30 are many
+    its = made(tmp_path)  # 30 are many
     for end, unindexed in ((400, 0), (429, 29), (430, 0)):
         its.apply(columns([photo(f"{i}", 1, vectors[i]) for i in range(end)]))
         its.improve()
@@ -137,9 +175,9 @@ def test_products_are_the_same_stretched():
 
 def test_a_table_keeps_the_direction_that_it_was_made_with(tmp_path):
     vectors = random_units(20, DIM)
-    table(tmp_path, common=vectors[0]).apply(columns([photo("a", 1, vectors[1])]))
-    table(tmp_path, common=vectors[5]).apply(columns([photo("b", 1, vectors[2])]))
-    hits = search(table(tmp_path, common=None), vectors[1], 2)
+    made(tmp_path, common=vectors[0]).apply(columns([photo("a", 1, vectors[1])]))
+    made(tmp_path, common=vectors[5]).apply(columns([photo("b", 1, vectors[2])]))
+    hits = search(made(tmp_path, common=None), vectors[1], 2)
     assert [hit.score for hit in hits] == pytest.approx([1, vectors[1] @ vectors[2]], abs=0.002)
 
 
@@ -148,7 +186,7 @@ def test_a_table_keeps_the_direction_that_it_was_made_with(tmp_path):
 def test_batches_in_any_order_end_in_the_merge_rule(tmp_path_factory, batches):
     folder = tmp_path_factory.mktemp("table")
     for batch in batches:
-        table(folder, 4).apply(reduced([columns(batch)]))
+        made(folder, 4).apply(reduced([columns(batch)]))
     expected = reduced([columns(batch) for batch in batches])
     ranks = expected.generations * KINDS + expected.kinds
     looked = (expected.facts["flags"] & 1 > 0).tolist()
@@ -172,7 +210,7 @@ def test_writers_at_once_never_leave_a_photo_twice(tmp_path):
     rounds = tmp_path / "rounds"
     rounds.mkdir()
     url = (tmp_path / "table.lance").as_uri()
-    table(tmp_path).apply(columns([tombstone("first")]))
+    made(tmp_path).apply(columns([tombstone("first")]))
     workers = [context.Process(target=apply_for_ever, args=(url, i, rounds)) for i in range(2)]
     for worker in workers:
         worker.start()
@@ -277,7 +315,7 @@ def test_lists_by_date_are_in_order_also_of_equal_dates(tmp_path, monkeypatch, r
     monkeypatch.setattr("clipsearch.engine.lance_version.DATES_READ", read)
     monkeypatch.setattr("clipsearch.engine.lance_version.DATED", 20)
     days = [86_400 * (i // 3) if i < 200 else -5 for i in range(240)]
-    its = table(tmp_path, least=100)
+    its = made(tmp_path, least=100)
     vectors = random_units(240, DIM)
     its.apply(
         columns([photo(f"{i:03}", 1, vectors[i], facts=Facts(taken=days[i])) for i in range(240)])
