@@ -371,3 +371,15 @@ def test_batches_are_within_their_limit_and_have_every_name():
         ["d"],
     ]
     assert batches_of([], {}, 4) == []
+
+
+def test_large_segments_that_no_commit_knows_are_not_read_at_once(world, monkeypatch):
+    """As the tool for bulk embedding writes them."""
+    monkeypatch.setattr("clipsearch.engine.mirror.BATCH", 250)
+    for begin in range(0, 600, 100):
+        many = [photo(f"{i}", 1, unit(1, 0, 0, i)) for i in range(begin, begin + 100)]
+        write_segment(world.bucket, SPACE, many)
+    world.mirror()
+    vectors = [len(names) for names in world.engine.applied]
+    assert sum(vectors) == 600
+    assert max(vectors) <= 200

@@ -60,9 +60,13 @@ def mirror(
     Returns what the mirror holds now. Raises StorageError, and UnknownFormat where a newer version
     wrote.
     """
-    report = Report()
+    report, before = Report(), None
     for _ in range(ATTEMPTS):
         began, inventory = now(), read_inventory(bucket, space)
+        if inventory.commit.number == before:  # it was there before the listing
+            gone = {*inventory.commit.segments} - inventory.listed.keys()
+            report.damaged |= dict.fromkeys(gone, "it is missing, but the commit names it")
+        before = inventory.commit.number
         state = newest_state(bucket, space)
         lost = state.table if state and not open_table(state.table).exists() else None
         if state is None or lost or is_too_old(state, began):
@@ -105,7 +109,7 @@ def _wanted(inventory: Inventory, damaged: Collection[str]) -> set[str]:
 def batches_of(names: Iterable[str], sizes: Mapping[str, int], most: int) -> list[list[str]]:
     """The names in groups of up to `most` entries; a larger segment is alone.
 
-    `sizes`: entries by name where known, as for merged segments. Others have few.
+    `sizes`: entries by name where known.
     """
     groups: list[list[str]] = []
     held = 0
@@ -119,6 +123,12 @@ def batches_of(names: Iterable[str], sizes: Mapping[str, int], most: int) -> lis
     return groups
 
 
+def sizes_of(inventory: Inventory, dim: int) -> dict[str, int]:
+    """Entries by segment. Of those in no commit, as many as would fill the file with vectors."""
+    listed = {name: 1 + stat.size // (4 * dim) for name, stat in inventory.listed.items()}
+    return {**listed, **inventory.commit.sizes}
+
+
 def _apply_tombstones(
     bucket: Bucket, inventory: Inventory, space: str, engine: Engine, report: Report, dim: int
 ) -> None:
@@ -128,7 +138,7 @@ def _apply_tombstones(
     """
     done: set[str] = set()
     while names := lacking(inventory, frozenset(), report.damaged) - done:
-        for batch in batches_of(names, inventory.commit.sizes, BATCH):
+        for batch in batches_of(names, sizes_of(inventory, dim), BATCH):
             entries = Entries.concat([*_read(bucket, space, batch, dim, report).values()])
             found = reduced([entries.take(entries.kinds == Kind.TOMBSTONE)])
             if len(found):
@@ -157,7 +167,7 @@ def _caught_up(
     damaged = set(report.damaged)
     names = lacking(inventory, state.segments, damaged)
     known = report.segments + len(names)
-    for batch in batches_of(names, commit.sizes, BATCH):
+    for batch in batches_of(names, sizes_of(inventory, dim), BATCH):
         parts = _read(bucket, state.space, batch, dim, report)
         if parts:
             entries = reduced([*parts.values()])

@@ -1,4 +1,4 @@
-"""A table that was deleted, while the states of its mirror were not."""
+"""A table that was deleted, while the states of its mirror were not; a segment that was deleted."""
 
 from __future__ import annotations
 
@@ -71,3 +71,15 @@ def test_two_runs_that_find_it_lost_agree_on_one_new_table(world):
     world.mirror()
     assert names(world) == ["a", "c"]
     assert world.mirror().segments == 0
+
+
+def test_a_lost_segment_is_reported_and_the_others_are_mirrored(world):
+    for name in "efghijklmnopqrstu":
+        write_segment(world.bucket, SPACE, [photo(name)])
+    world.compact()
+    for stat in [*world.bucket.list(f"{SPACE}/segments/")]:
+        world.bucket.delete(stat.name)
+    write_segment(world.bucket, SPACE, [photo("new")])
+    report = world.mirror()
+    assert set(report.damaged.values()) == {"it is missing, but the commit names it"}
+    assert "new" in names(world)
