@@ -48,6 +48,10 @@ class StorageError(ClipsearchError):
     """A storage operation failed. The message names operation, bucket and object."""
 
 
+class Outdated(StorageError):
+    """What a process holds may be wrong, so it must not answer with it any longer."""
+
+
 class ObjectNotFound(StorageError):
     """There is no object `name`, or its `generation` (if given) was deleted or replaced."""
 

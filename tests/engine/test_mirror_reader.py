@@ -9,6 +9,7 @@ import pytest
 from clipsearch.engine.state import KEPT, MirrorState, publish, state_numbers
 from clipsearch.errors import StorageError
 from clipsearch.index.search.filter import Filter
+from search.engine.cache import Fresh
 from tests.engine.memory_engine import MemoryEngine
 from tests.engine.mirrored_searches import SearchesOfAMirror, World, names
 from tests.index.making import SPACE, photo, tombstone
@@ -109,7 +110,8 @@ def test_a_mirror_that_is_too_old_is_refused_when_a_search_begins(world):
     world.write(photo("a"), photo("b"))
     world.mirror()
     running = world.reader()
-    running.refresh()
+    served = Fresh("the index", lambda _: running.refresh(), every=0, patience=0)
+    served.get()
     written = int(world.bucket.now.timestamp() * 1e6)
     world.write(tombstone("a", 1, time_us=written))
     for _ in range(7 * 24 // 5 + 1):
@@ -127,7 +129,11 @@ def test_a_mirror_that_is_too_old_is_refused_when_a_search_begins(world):
     world.bucket.later(timedelta(hours=7))  # asleep
     with pytest.raises(StorageError, match="run clipsearch mirror"):
         running.refresh()
+    with pytest.raises(StorageError, match="run clipsearch mirror"):  # not what it had before
+        served.get()
     world.mirror()
+    served.renew()
+    assert served.get()
     assert names(world.reader()) == names(running) == ["b"]
 
 

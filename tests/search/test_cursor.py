@@ -4,7 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine.cursor import Cursor, decode_cursor, encode_cursor, fingerprint
+from search.engine.cursor import (
+    Cursor,
+    cursor_behind,
+    decode_cursor,
+    encode_cursor,
+    fingerprint,
+)
 from search.engine.errors import BadQuery
 
 scores = st.floats(-1, 1)
@@ -49,3 +55,30 @@ def test_fingerprints_tell_parts_apart():
     ]
     assert len(set(marks)) == len(marks)
     assert all(len(mark) == 8 for mark in marks)
+
+
+ERROR = 6.5e-4
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(-3, 3)), min_size=1, max_size=40),
+    st.integers(1, 9),
+)
+def test_scores_that_change_between_pages_lose_and_repeat_nothing(photos, limit):
+    """Each photo has a score before and after the first page. They differ by 6e-4 at most."""
+    before = {f"{i:02}": 1e-4 * score for i, (score, _) in enumerate(photos)}
+    after = {f"{i:02}": 1e-4 * (score + 2 * move) for i, (score, move) in enumerate(photos)}
+    shown, cursor, scores = [], None, before
+    while True:
+        start = cursor.after(ERROR) if cursor else (2.0, "")
+        behind = sorted(
+            (-s, name) for name, s in scores.items() if (-s, name) > (-start[0], start[1])
+        )
+        page = [(-s, name) for s, name in behind if not cursor or not cursor.has_given(name)][
+            :limit
+        ]
+        shown += [name for _, name in page]
+        if len(page) < limit:
+            break
+        cursor, scores = cursor_behind(page, cursor, bytes(8), ERROR), after
+    assert sorted(shown) == sorted(before)

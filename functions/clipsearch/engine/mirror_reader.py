@@ -29,8 +29,8 @@ from clipsearch.errors import (
     ClipsearchError,
     DamagedObject,
     ObjectNotFound,
+    Outdated,
     RowsLost,
-    StorageError,
     UnknownFormat,
 )
 from clipsearch.index.reader.snapshot import Snapshot
@@ -131,7 +131,7 @@ class MirrorReader:
     def _newest(self, moment: datetime) -> MirrorState | None:
         """The newest state whose table can be used. None: no table was ever whole.
 
-        Raises StorageError if those that were whole cannot be used: the newer segments may lack
+        Raises Outdated if those that were whole cannot be used: the newer segments may lack
         tombstones, or be more than fits into memory.
         """
         self._looked = moment
@@ -154,7 +154,7 @@ class MirrorReader:
             whole = whole or (state if state.since else None)
         if whole is None:
             return None
-        raise StorageError(
+        raise Outdated(
             f"the mirror of space {self._space!r} in {self._bucket.url} was last whole at "
             f"{whole.whole.isoformat()}, and may be used for {USABLE_FOR.days} days, or an older "
             "version has made it: run clipsearch mirror"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from clipsearch.errors import ClipsearchError
+from clipsearch.errors import ClipsearchError, Outdated
 
 log = logging.getLogger("clipsearch")
 
@@ -70,5 +70,7 @@ class Fresh(Generic[T]):
             self._tried = now
         except ClipsearchError as error:
             self._failure, self._tried = error, time.monotonic()
+            if isinstance(error, Outdated):
+                self.value = None
             if self.value is not None:
                 log.warning("could not refresh %s; the old one stays in use: %s", self._what, error)

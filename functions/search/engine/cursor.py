@@ -19,9 +19,6 @@ _HEAD = struct.Struct(">d8sB")  # score, fingerprint, len(given); then given and
 _GIVEN = struct.Struct(">f4s")  # score, digest of the name
 _BALANCE = struct.Struct(">ff")
 
-# The largest difference between two scores of one photo. float16 changes a score by 0.00018 if
-# one number dominates the vector, as in CLIP; else by a tenth of that.
-TOLERANCE = 2e-4
 # They must fit into a URL. If more photos have nearly equal scores, the order alone decides.
 MAX_GIVEN = 150
 
@@ -46,10 +43,12 @@ class Cursor:
     given: tuple[Given, ...] = ()
     balances: Balances = ()
 
-    @property
-    def after(self) -> tuple[float, str]:
-        """The score and the name after which the next page is searched."""
-        return (self.score + TOLERANCE, "") if self.given else (self.score, self.name)
+    def after(self, score_error: float) -> tuple[float, str]:
+        """The score and the name after which the next page is searched.
+
+        `score_error`: the largest difference between two scores of one photo.
+        """
+        return (self.score + score_error, "") if self.given else (self.score, self.name)
 
     @property
     def date_and_name(self) -> tuple[int, str]:
@@ -69,11 +68,15 @@ def cursor_behind(
     hits: Sequence[tuple[float, str]],
     before: Cursor | None,
     mark: bytes,
+    score_error: float,
     balances: Balances = (),
 ) -> Cursor:
-    """The cursor after `hits`, the non-empty page that followed `before`."""
+    """The cursor after `hits`, the non-empty page that followed `before`.
+
+    `score_error`: see Cursor.after().
+    """
     score, name = hits[-1]
-    seam = score + 2 * TOLERANCE  # above this, any other instance has more than score + TOLERANCE
+    seam = score + 2 * score_error  # above this, any other instance has more than after()
     given = [(its, _digest(other)) for its, other in hits if its <= seam]
     if before is not None and before.score <= seam:
         earlier = [(its, other) for its, other in before.given if its <= seam]

@@ -29,7 +29,7 @@ def page_by_relevance(asked: Asked, mark: bytes) -> Page:
     )
     start, cap = Start(), cap_of(query, asked.index.most_compared)
     if cursor:
-        score, name = cursor.after
+        score, name = cursor.after(asked.index.score_error)
         start = Start((-score, name), cursor.has_given, len(cursor.given))
     found, window = results_of(_ranking(asked), query.limit + 1, start, cap)
     results, is_last = found[: query.limit], len(found) <= query.limit
@@ -41,7 +41,8 @@ def page_by_relevance(asked: Asked, mark: bytes) -> Page:
         return Page(hits, also, None, counted, is_incomplete=not _has_all(asked))
     given = [(hit.score, hit.name) for hit in hits]
     balances = () if terms is None else terms.balances
-    return Page(hits, also, encode_cursor(cursor_behind(given, cursor, mark, balances)), counted)
+    following = cursor_behind(given, cursor, mark, asked.index.score_error, balances)
+    return Page(hits, also, encode_cursor(following), counted)
 
 
 def _has_all(asked: Asked) -> bool:
