@@ -15,7 +15,8 @@ resource "google_cloud_run_v2_job" "mirror" {
 
     template {
       service_account = google_service_account.mirror[0].email
-      # What a stopped run has applied is kept. If it was indexing the vectors, that starts again.
+      # What a stopped run has applied is kept. If it was indexing the vectors, or reading the tombstones
+      # for a new table, that starts again.
       timeout     = "${60 * var.mirror.minutes - 60}s"
       max_retries = 0 # the schedule starts the next run
 
