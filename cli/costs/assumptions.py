@@ -71,6 +71,6 @@ LANCE_IMAGE_GIB = 0.3
 
 # --- a busy day
 
-SEARCHES_PER_S = 2 * 134  # texts, of an instance with two cores (docs/benchmarks.md)
+SEARCHES_PER_S = 2 * 134  # texts, of an instance with two cores: the most ever measured
 LISTINGS_PER_MINUTE, READS_PER_MINUTE = 42, 3  # of an instance that is never idle
 LOG_LINE_BYTES = 1_000  # as Cloud Logging counts it, with its own fields

@@ -129,7 +129,7 @@ def test_the_assumptions_are_those_of_the_code() -> None:
     assert 60 / LOOK_FOR_MODEL_EVERY == a.READS_PER_MINUTE
     text = (ROOT / "docs" / "benchmarks.md").read_text()
     [texts] = re.findall(r"texts a second and core, 32 clients \| [\d.]+ \| (\d+)", text)
-    assert a.SEARCH_CPU * int(texts) == a.SEARCHES_PER_S
+    assert a.SEARCH_CPU * int(texts) <= a.SEARCHES_PER_S  # so the ceiling is one
     [[first, second]] = re.findall(
         r"photos a second and core: events; reconcile \| [\d.]+ \| ([\d.]+); ([\d.]+)", text
     )
