@@ -75,13 +75,17 @@ def cursor_behind(
 
     `score_error`: see Cursor.after().
     """
-    score, name = hits[-1]
+    last, name = hits[-1]
+    score, earlier = last, before.given if before else ()
+    if before is not None and earlier:
+        score = min(last, before.score)  # on another instance a later page may end higher
     seam = score + 2 * score_error  # above this, any other instance has more than after()
-    given = [(its, _digest(other)) for its, other in hits if its <= seam]
-    if before is not None and before.score <= seam:
-        earlier = [(its, other) for its, other in before.given if its <= seam]
-        given = earlier + given if before.given else []
-    return Cursor(score, name, mark, tuple(given) if len(given) <= MAX_GIVEN else (), balances)
+    given = [(its, other) for its, other in earlier if its <= seam]
+    given += [(its, _digest(other)) for its, other in hits if its <= seam]
+    is_unknown = before is not None and not earlier and before.score <= seam
+    if is_unknown or len(given) > MAX_GIVEN:
+        return Cursor(last, name, mark, (), balances)
+    return Cursor(score, name, mark, tuple(given), balances)
 
 
 def fingerprint(*parts: str | bytes | None) -> bytes:
