@@ -102,7 +102,7 @@ def test_vectors_of_a_real_model_may_be_given(tmp_path: Path) -> None:
 
 
 def test_the_table_names_every_part() -> None:
-    speed = {"ms": 0.5, "of_one_thread": 20.0, "of_default": 40.0, "recall": 0.99}
+    speed = {"ms": 0.5, "of_one_thread": 20.0, "of_default": 40.0, "recall": 0.99, "page_ms": 2.0}
     side = {"worst": 0.85, "first_percentile": 0.95, "mean": 0.99, "p50_ms": 0.5}
     sides = {"adaptive": side, "fixed": side, "ratio_of_p50": 1.5}
     report = {
@@ -120,7 +120,7 @@ def test_the_table_names_every_part() -> None:
     }
     lines = table(report).split("\n")
     assert len(lines) == 10
-    assert "1/20, 1/40; recall 0.9900" in lines[2]
+    assert "1/20, 1/40; recall 0.9900; a page 2.0 ms" in lines[2]
     assert "worst 0.85, 1 % 0.95, mean 0.9900 in 1.50 x" in lines[4]
     assert "first 20 ms, then 1.2 ms; recall 0.9950" in lines[5]
     assert "3.5 ms; recall 1.0000" in lines[6]

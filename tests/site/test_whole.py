@@ -107,9 +107,9 @@ def test_going_back_leads_to_the_place_and_the_photo_that_was_left(visit):
     show_more(page, 60)
     card = cards(page).nth(60)
     card.scroll_into_view_if_needed()
-    place = page.evaluate("scrollY")
     name = names(page)[60]
-    photo(card).focus()
+    photo(card).focus()  # may scroll, too
+    place = page.evaluate("scrollY")
     page.keyboard.press("l")
     found(page, name)
     assert page.evaluate("scrollY") == 0
