@@ -22,10 +22,10 @@ locals {
       10 * (var.ingest.cpu * local.price.cpu_second + var.ingest.memory_gib * local.price.memory_gib_second)
       + 50 * local.price.class_a + local.price.request
     )
-    # each run is billed a minute at least, and makes 17 listings and 40 reads
+    # each run is billed a minute at least, and makes 18 listings and 40 reads
     mirror = local.mirror_runs * (
       60 * (var.mirror.cpu * local.price.job_cpu_second + var.mirror.memory_gib * local.price.job_memory_gib_second)
-      + 17 * local.price.class_a + 40 * local.price.class_b
+      + 18 * local.price.class_a + 40 * local.price.class_b
     )
     min_instances = var.search.min_instances * local.seconds_of_a_month * local.price.idle_second * (var.search.cpu + var.search.memory_gib)
   }

@@ -66,7 +66,7 @@ LANCE_COPY_S = 100e-6  # CPU of a photo that is copied and indexed
 MIRROR_CPU, MIRROR_GIB, MIRROR_MINUTES = 1, 4, 10
 MIRROR_RUNS = MONTH_DAYS * 24 * 60 / MIRROR_MINUTES
 MIRROR_S = 60  # a run without news takes seconds; Cloud Run bills a minute at least (not checked)
-MIRROR_LISTINGS, MIRROR_READS = 17, 40  # of such a run, counted with doubles of Cloud Storage
+MIRROR_LISTINGS, MIRROR_READS = 18, 40  # of such a run, counted with doubles of Cloud Storage
 LANCE_IMAGE_GIB = 0.3
 
 # --- a busy day

@@ -68,10 +68,11 @@ def mirror(
             report.damaged |= dict.fromkeys(gone, "it is missing, but the commit names it")
         before = inventory.commit.number
         state = newest_state(bucket, space)
-        lost = state.table if state and not open_table(state.table).exists() else None
-        if state is None or lost or is_too_old(state, began):
+        engine = None if state is None else open_table(state.table)
+        lost = state.table if state and engine and not engine.exists() else None
+        if state is None or engine is None or lost or is_too_old(state, began):
             state = new_table(space, began)
-        engine = open_table(state.table)
+            engine = open_table(state.table)
         try:
             if not state.number:
                 engine.make()
