@@ -45,6 +45,7 @@ def viewer(open_page, boats):
 
 
 def is_viewed(page, number):
+    expect(page.get_by_role("dialog")).to_be_visible()  # hidden, it keeps the last photo's name
     expect(page.locator("#viewed")).to_have_text(f"2023/Italy/{number}.jpg")
     assert page.url.endswith(f"&photo=2023%2FItaly%2F{number}.jpg")
 
