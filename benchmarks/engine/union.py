@@ -73,7 +73,7 @@ def measure(folder: Path, data: Data, bounds: Vectors, photos: int) -> list[dict
 
 def _union(dataset: Any, folder: Path, data: Data, photos: int) -> tuple[Union, TableBase]:
     table = LanceVersion(dataset, str(folder), direction_of(data))
-    base = TableBase(table, frozenset())
+    base = TableBase(table, frozenset(), data.base.shape[1])
     numbers = [*range(photos - NEWER // 10, photos + NEWER * 9 // 10)]
     newer = _of(numbers, next(iter(data.photos(NEWER))))
     catalogue, _ = Catalogue.empty().merged(newer, base.is_news)

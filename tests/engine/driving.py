@@ -61,7 +61,7 @@ class Driver:
         self.reader = self.cold()
 
     def cold(self) -> MirrorReader:
-        return MirrorReader(self.bucket, SPACE, self.open_table, lambda: self.bucket.now)
+        return MirrorReader(self.bucket, SPACE, 4, self.open_table, lambda: self.bucket.now)
 
     def drive(self, drawn: Sequence[Step]) -> None:
         """The model's tombstones stay: no drawn sequence lasts a week."""

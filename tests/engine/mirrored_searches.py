@@ -50,7 +50,7 @@ class World:
         )
 
     def reader(self) -> MirrorReader:
-        return MirrorReader(self.seen, SPACE, self.tables.__getitem__, lambda: self.bucket.now)
+        return MirrorReader(self.seen, SPACE, 4, self.tables.__getitem__, lambda: self.bucket.now)
 
     def compact(self) -> None:
         compact(self.bucket, SPACE, time.monotonic() + 60, self.bucket.now)

@@ -22,7 +22,8 @@ def world() -> World:
 
 
 def names(world: World) -> list[str]:
-    reader = MirrorReader(world.bucket, SPACE, world.tables.__getitem__, lambda: world.bucket.now)
+    tables = world.tables.__getitem__
+    reader = MirrorReader(world.bucket, SPACE, 4, tables, lambda: world.bucket.now)
     _, union = reader.refresh()
     return sorted(hit.name for hit in union.search(unit(1, 0, 0, 0), 9))
 

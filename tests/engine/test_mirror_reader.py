@@ -12,7 +12,7 @@ from clipsearch.index.search.filter import Filter
 from search.engine.cache import Fresh
 from tests.engine.memory_engine import MemoryEngine
 from tests.engine.mirrored_searches import SearchesOfAMirror, World, names
-from tests.index.making import SPACE, photo, tombstone
+from tests.index.making import SPACE, photo, tombstone, unit
 
 
 @pytest.fixture
@@ -148,6 +148,19 @@ def test_a_deleted_table_is_replaced_by_the_newest(world):
     world.mirror()
     world.write(photo("b"))
     assert names(reader) == ["a", "b"]
+
+
+def test_a_newer_segment_of_another_dimension_is_set_aside(world):
+    """Even if it is the only one that is read."""
+    world.write(photo("a"))
+    world.mirror()
+    wrong = world.write(photo("b", vector=unit(1, 0)))
+    reader = world.reader()
+    assert names(reader) == ["a"]
+    [said] = reader.refresh()[0].damaged
+    assert wrong in said
+    world.write(photo("c"))
+    assert names(reader) == ["a", "c"]
 
 
 def test_a_damaged_state_is_passed_over(world):

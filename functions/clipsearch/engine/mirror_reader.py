@@ -68,18 +68,19 @@ class _Following:
 class MirrorReader:
     """The photos of one space: those of the mirror and newer ones. Thread-safe.
 
-    `open_table`: the engine's table of this name.
+    `dim`: of the space's vectors. `open_table`: the engine's table of this name.
     """
 
     def __init__(
         self,
         bucket: Bucket,
         space: str,
+        dim: int,
         open_table: Callable[[str], Engine],
         now: Callable[[], datetime],
         is_sparing: bool = False,
     ) -> None:
-        self._bucket, self._space = bucket, space
+        self._bucket, self._space, self._dim = bucket, space, dim
         self._open_table, self._now, self._is_sparing = open_table, now, is_sparing
         self._lock = threading.Lock()
         # By number and generation: whoever deletes all states begins again at the first number.
@@ -162,7 +163,7 @@ class MirrorReader:
 
     def _begun(self, state: MirrorState | None, moment: datetime) -> _Following:
         table: Opened = NoTable() if state is None else self._open_table(state.table).opened()
-        base = TableBase(table, state.segments if state else frozenset())
+        base = TableBase(table, state.segments if state else frozenset(), self._dim)
         reader = SnapshotReader(self._bucket, self._space, is_sparing=self._is_sparing, base=base)
         return _Following(state, base, reader, PhotoIndex(), Kept(), moment)
 

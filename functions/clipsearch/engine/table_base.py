@@ -15,10 +15,13 @@ from clipsearch.index.reader.catalogue import Catalogue
 
 
 class TableBase:
-    """`segments`: their entries are all in `table`. Used by one reader, one refresh at a time."""
+    """`segments`: their entries are all in `table`. `dimension`: of the space's vectors.
 
-    def __init__(self, table: Opened, segments: frozenset[str]) -> None:
-        self.table, self.segments = table, segments
+    Used by one reader, one refresh at a time.
+    """
+
+    def __init__(self, table: Opened, segments: frozenset[str], dimension: int) -> None:
+        self.table, self.segments, self.dimension = table, segments, dimension
         self._beaten = Catalogue.empty()  # rows of the table
 
     def is_news(self, entries: Entries, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -48,7 +48,7 @@ class InMirror:
             return LanceTable(url, dim, None, cache=cache)
 
         self._reader = MirrorReader(
-            bucket, space, opened, lambda: datetime.now(UTC), is_sparing=True
+            bucket, space, dim, opened, lambda: datetime.now(UTC), is_sparing=True
         )
 
     def refresh(self) -> "tuple[Snapshot, Union]":

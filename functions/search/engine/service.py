@@ -47,12 +47,12 @@ class Service:
         self._results = Results(settings)
 
     def status(self) -> dict[str, Any]:
-        state = self._keeper.model().keeper.state()
+        model = self._keeper.model()
+        model.keeper.state()
         from search.engine.status import StatusReader  # imports numpy: only after the state did
 
-        if self._status is None:
-            self._status = StatusReader(open_bucket(self._settings.index))
-        status = self._status.status(state)
+        reader = self._status = self._status or StatusReader(open_bucket(self._settings.index))
+        status = _with_rows(model, lambda: reader.status(model.keeper.state()))
         refused = self._keeper.refused
         if refused is not None:
             status["refused_model"] = {

@@ -90,7 +90,7 @@ def test_a_search_follows_a_mirror_and_its_next_table(storage, monkeypatch):
 
     write_segment(bucket, SPACE, [photo(f"{i}", 1, v) for i, v in enumerate(vectors[:30])])
     mirrored()
-    reader = MirrorReader(bucket, SPACE, opened, lambda: bucket.now)
+    reader = MirrorReader(bucket, SPACE, DIM, opened, lambda: bucket.now)
     assert found() == {f"{i}" for i in range(30)}
     write_segment(bucket, SPACE, [photo(f"{i}", 1, vectors[i]) for i in range(30, 40)])
     write_segment(bucket, SPACE, [tombstone("3", 1)])

@@ -118,7 +118,7 @@ def test_a_deleted_table_is_mirrored_again(tmp_path):
     mirror_once(bucket)
     shutil.rmtree(tmp_path / SPACE / "tables")
     mirror_once(bucket)
-    reader = MirrorReader(bucket, SPACE, partial(opened_in, bucket), lambda: datetime.now(UTC))
+    reader = MirrorReader(bucket, SPACE, DIM, partial(opened_in, bucket), lambda: datetime.now(UTC))
     assert found_by(reader) == {"0": 1, "1": 1, "2": 1}
 
 
@@ -266,7 +266,7 @@ def test_mirrors_that_are_killed_lose_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr("clipsearch.engine.mirror_reader.LOOK_EVERY", timedelta())
     monkeypatch.setattr("clipsearch.engine.mirror_reader.WORTH_A_NEW_TABLE", 2)
     opened = partial(opened_in, bucket)
-    reader = MirrorReader(bucket, SPACE, opened, lambda: datetime.now(UTC))
+    reader = MirrorReader(bucket, SPACE, DIM, opened, lambda: datetime.now(UTC))
     written: list[Entry] = []
     for round_ in range(3):
         done = tmp_path / f"done-{round_}"
@@ -287,7 +287,7 @@ def test_mirrors_that_are_killed_lose_nothing(tmp_path, monkeypatch):
         for worker in workers:
             worker.kill()
             worker.join()
-        cold = MirrorReader(bucket, SPACE, opened, lambda: datetime.now(UTC))
+        cold = MirrorReader(bucket, SPACE, DIM, opened, lambda: datetime.now(UTC))
         assert found_by(cold) == photos_in(written)
     mirror_once(bucket)
     state = newest_state(bucket, SPACE)

@@ -172,19 +172,32 @@ def test_without_a_mirror_all_segments_are_read(tmp_path, tiny_bundle, client_of
     assert answer(client.get("/", params={"q": "red"}))["index"]["photos"] == 2
 
 
-def test_a_deleted_table_costs_no_answer(mirrored, client_of, monkeypatch):
+def test_a_deleted_table_costs_no_answer(mirrored, client_of):
     """As after a sleep: a mirror has begun another table, and deleted this one."""
     client = client_of(mirrored, at_once=False, CLIPSEARCH_ENGINE="lance")
-    first = newest_state(mirrored.index, mirrored.space)
     assert len(names(client.get("/", params={"q": "red", "stack": "0"}))) > 0
-    for stat in mirrored.index.list(f"{mirrored.space}/mirror/"):
-        mirrored.index.delete(stat.name)
-    mirror(mirrored)
-    for stat in list(mirrored.index.list(tables_prefix(mirrored.space))):
-        if first.table in stat.name:
-            mirrored.index.delete(stat.name)
+    replace_table(mirrored)
     right = client_of(mirrored).get("/", params={"q": "white", "stack": "0"})
     assert names(client.get("/", params={"q": "white", "stack": "0"}))[:3] == names(right)[:3]
+
+
+def test_a_deleted_table_costs_no_status(mirrored, client_of):
+    client = client_of(mirrored, at_once=False, CLIPSEARCH_ENGINE="lance")
+    right = client.get("/status").json()
+    assert right["failures"] != []
+    replace_table(mirrored)
+    status = client.get("/status").json()
+    assert (status["photos"], status["failures"]) == (right["photos"], right["failures"])
+
+
+def replace_table(gallery) -> None:
+    first = newest_state(gallery.index, gallery.space)
+    for stat in gallery.index.list(f"{gallery.space}/mirror/"):
+        gallery.index.delete(stat.name)
+    mirror(gallery)
+    for stat in list(gallery.index.list(tables_prefix(gallery.space))):
+        if first.table in stat.name:
+            gallery.index.delete(stat.name)
 
 
 def test_a_mirror_that_is_too_old_is_not_used(mirrored, client_of, monkeypatch):

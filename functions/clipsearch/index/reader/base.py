@@ -17,6 +17,10 @@ class Base(Protocol):
     """
 
     @property
+    def dimension(self) -> int:
+        """Of its vectors. Segments with another one are damaged."""
+
+    @property
     def segments(self) -> frozenset[str]: ...
 
     def is_news(self, entries: Entries, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:

@@ -153,8 +153,8 @@ class SnapshotReader:
         return self._blank(VectorQueue(known.snapshot.fresh.era + 1))
 
     def _blank(self, fresh: VectorQueue) -> _Known:
-        seen = self._base.segments if self._base else frozenset()
-        return _Known(snapshot_of(self._space, Catalogue.empty(), 0, fresh), seen)
+        snapshot, base = snapshot_of(self._space, Catalogue.empty(), 0, fresh), self._base
+        return _Known(snapshot, base.segments, base.dimension) if base else _Known(snapshot)
 
     def _read(self, known: _Known, loader: Loader, seen: Seen, now: float) -> set[str]:
         """Read new segments; returns the names of the segments that make up the index."""
