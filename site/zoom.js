@@ -42,7 +42,7 @@ export function zoomable(stage, image, swiped) {
     if (event.button || event.target.closest("button, a")) return;
     stage.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, point(event));
-    start = fingers.size === 1 ? { ...point(event), time: event.timeStamp } : null;
+    start = fingers.size === 1 ? point(event) : null;
   });
   stage.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId);

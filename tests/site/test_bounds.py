@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from tests.site.conftest import WORDS, picture
 from tests.site.stub import answer
 from tests.site.test_everyone import PHONE
-from tests.site.visitor import cards, finds, is_there, photo, says, search, wait_until
+from tests.site.visitor import cards, finds, is_at, is_there, photo, says, search, wait_until
 from tests.support.running_stack import get
 from tests.support.waiting import wait_for
 
@@ -214,12 +214,12 @@ def test_it_works_in_a_folder_of_a_server_under_its_full_name(browse, stub, tmp_
         says(page, "500 photos can be searched.")
         search(page, "boat")
         finds(page, 0)
-        assert page.url.endswith("/bucket/index.html?q=boat")
+        is_at(page, "/bucket/index.html?q=boat")
         page.go_back()
         says(page, "500 photos can be searched.")
         page.get_by_role("link", name="clipsearch").click()
         says(page, "500 photos can be searched.")
-        assert page.url.endswith("/bucket/index.html")
+        is_at(page, "/bucket/index.html")
     finally:
         server.close()
 

@@ -71,7 +71,7 @@ def test_without_javascript_the_form_leads_to_photos_that_show(browse, under_its
     expect(page.locator("h1 a")).to_have_css("text-decoration-line", "none")  # of style.css
     page.click("h1 a")
     expect(page.locator("#search")).to_be_visible()
-    assert page.url == f"{under_its_name}/index.html"
+    expect(page).to_have_url(f"{under_its_name}/index.html")
 
 
 def test_only_the_page_is_open_to_other_machines(open_stack):
@@ -96,7 +96,7 @@ def test_on_loopback_another_name_is_refused_and_websites_may_not_read_answers(s
         expect(page.locator("body")).to_contain_text(re.compile(f"host '{NAME}' is not served"))
         page.goto(stack.page.replace("127.0.0.1", "localhost"))
         says(page, re.compile("can be searched"))
-        assert page.url == f"{stack.page}/"
+        expect(page).to_have_url(f"{stack.page}/")
     for url in (f"{stack.page}/search/", stack.search):
         origin = {"Origin": "https://attacker.example"}
         answer = httpx.get(f"{url}status", headers=origin, timeout=PATIENCE)

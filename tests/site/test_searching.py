@@ -15,6 +15,7 @@ from tests.site.visitor import (
     choose,
     drop,
     finds,
+    is_at,
     is_there,
     names,
     noise,
@@ -164,7 +165,7 @@ def test_a_picture_can_be_dropped(page, stub, by_picture, tmp_path):
     assert sent_picture(stub)[1] == file
     drop(page, None, text="https://example.org/")
     says(page, "Only files can be dropped here. Save the picture first.")
-    assert page.url.endswith(f"/?picture={TOKEN}")
+    is_at(page, f"/?picture={TOKEN}")
 
 
 def test_of_several_files_the_first_picture_counts(page, stub, by_picture):
@@ -274,7 +275,7 @@ def test_a_search_for_nothing_asks_for_words(page, stub):
     says(page, "500 photos can be searched.")
     search(page, "  ")
     says(page, "Type what you are looking for, or choose a picture.")
-    assert page.url.endswith("/")
+    is_at(page, "/")
 
 
 def test_an_address_holds_all_terms_and_filters_in_order(open_page, stub, gallery):
@@ -294,7 +295,7 @@ def test_an_address_holds_all_terms_and_filters_in_order(open_page, stub, galler
     stub.answers[f"GET {rest}"] = answer(ship, gallery.result("sea.jpg", 0.2))
     page.get_by_role("button", name="Remove night").click()
     expect(cards(page)).to_have_count(2)
-    assert page.url.endswith(f"/?{rest}")
+    is_at(page, f"/?{rest}")
     page.go_back()
     expect(cards(page)).to_have_count(1)
     assert asked(page)[1] == "- night"
@@ -333,7 +334,7 @@ def test_typing_adds_a_dash_excludes_and_a_chip_can_be_turned_edited_and_removed
     page.get_by_role("link", name="Start over").click()
     says(page, "500 photos can be searched.")
     expect(page.locator("#asked")).to_be_hidden()
-    assert page.url.endswith("/")
+    is_at(page, "/")
 
 
 def test_less_like_this_is_added_to_what_is_asked(page, stub, gallery):

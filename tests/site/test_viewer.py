@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.site.stub import answer, problem
 from tests.site.test_everyone import DESKTOP, PHONE
-from tests.site.visitor import asked, cards, finds, is_there, photo, says, wait_until
+from tests.site.visitor import asked, cards, finds, is_at, is_there, photo, says, wait_until
 
 FACTS = {
     "taken": "2023-07-14T18:03:22+02:00",
@@ -47,7 +47,7 @@ def viewer(open_page, boats):
 def is_viewed(page, number):
     expect(page.get_by_role("dialog")).to_be_visible()  # hidden, it keeps the last photo's name
     expect(page.locator("#viewed")).to_have_text(f"2023/Italy/{number}.jpg")
-    assert page.url.endswith(f"&photo=2023%2FItaly%2F{number}.jpg")
+    is_at(page, f"&photo=2023%2FItaly%2F{number}.jpg")
 
 
 @pytest.mark.parametrize("visitor", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -62,7 +62,7 @@ def test_it_fills_the_window_and_back_closes_it(viewer, visitor):
     )
     page.go_back()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert page.url.endswith("/?q=boat")
+    is_at(page, "/?q=boat")
     page.go_forward()
     is_viewed(page, 0)
     page.keyboard.press("ArrowRight")
@@ -70,7 +70,7 @@ def test_it_fills_the_window_and_back_closes_it(viewer, visitor):
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(photo(cards(page).nth(1))).to_be_focused()
-    assert page.url.endswith("/?q=boat")
+    is_at(page, "/?q=boat")
 
 
 def test_a_link_opens_a_photo_of_the_answer_and_one_that_is_not_in_it(
@@ -81,7 +81,7 @@ def test_a_link_opens_a_photo_of_the_answer_and_one_that_is_not_in_it(
     expect(page.locator("#position")).to_have_text("2 of 3")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert page.url.endswith("/?q=boat")
+    is_at(page, "/?q=boat")
 
     other = gallery.result("a/other.jpg", 0.1)
     stub.answers["GET photo=a%2Fother.jpg"] = answer(other)
@@ -212,12 +212,16 @@ def test_fingers_swipe_and_pinch_and_tap_twice(viewer):
     assert image.evaluate(SCALE) > 3
     touch(page, [(300, 300), (200, 300), (100, 300)])  # moves the zoomed photo
     is_viewed(page, 0)
-    for _ in range(2):
-        page.touchscreen.tap(180, 300)
-    assert image.evaluate(SCALE) == 1
+
+    def is_whole_after_two_taps():
+        for _ in range(2):
+            page.touchscreen.tap(180, 300)
+        return image.evaluate(SCALE) == 1
+
+    wait_until(page, is_whole_after_two_taps, "two taps come soon enough after each other")
     touch(page, [(180, 200), (180, 350), (180, 500)])
     expect(page.get_by_role("dialog")).to_be_hidden()
-    assert page.url.endswith("/?q=boat")
+    is_at(page, "/?q=boat")
 
 
 # --- the start page

@@ -365,7 +365,7 @@ def test_without_javascript_a_shared_link_leads_to_its_photos(visit, stack):
     page = visit(f"?q={WORDS}&sort=newest&photo=x.jpg", java_script_enabled=False, **NARROW)
     expect(page.locator("[data-menu=Date]")).to_be_hidden()
     page.get_by_role("link", name="Show them on a page without JavaScript").click()
-    assert page.url == f"{stack.page}/search/?q={WORDS.replace(' ', '+')}&sort=newest"
+    expect(page).to_have_url(f"{stack.page}/search/?q={WORDS.replace(' ', '+')}&sort=newest")
     expect(page.locator("#status")).to_contain_text(f"“{WORDS}”, newest first")
     assert page.locator("#picture").bounding_box()["width"] > 150
     page = visit(

@@ -1,5 +1,7 @@
 """What a visitor does and sees, in a test's words."""
 
+import re
+
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -27,6 +29,11 @@ def search(page, words):
 
 def says(page, text, **how):
     expect(page.locator("#status")).to_have_text(text, **how)
+
+
+def is_at(page, end):
+    """Waits for an address that ends so."""
+    expect(page).to_have_url(re.compile(f"{re.escape(end)}$"))
 
 
 def finds(page, count, **how):
