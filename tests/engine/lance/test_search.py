@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -102,6 +103,25 @@ def test_pages_have_each_photo_once(mirrored, client_of):
     for query in ({"q": "blue", "stack": "0"}, {"stack": "0"}, {"sort": "oldest", "stack": "0"}):
         found = [name for page in pages(client, limit=30, **query) for name in page]
         assert len(found) == len({*found}) == everything, query
+
+
+@pytest.mark.parametrize("query", [{"q": "blue"}, {}], ids=["by relevance", "by date"])
+def test_pages_have_each_photo_once_though_the_mirror_takes_in_newer_ones(
+    mirrored, client_of, monkeypatch, query
+):
+    """A photo has another score in the table than in a segment, because it is rounded there."""
+    monkeypatch.setattr("clipsearch.engine.mirror_reader.LOOK_EVERY", timedelta())
+    monkeypatch.setattr("clipsearch.engine.mirror_reader.WORTH_A_NEW_TABLE", 1)
+    reread = [photo.entry() for photo in mirrored.known[1:60]]
+    mirrored._write([replace(one, generation=one.generation + 1) for one in reread])
+    clients = [client_of(mirrored, CLIPSEARCH_ENGINE="lance") for _ in range(2)]
+    known = {n for page in pages(clients[0], limit=100, stack="0", **query) for n in page}
+    reads = pages(clients[1], limit=7, stack="0", **query)
+    found = [name for _ in range(4) for name in next(reads)]
+    mirror(mirrored)
+    found += [name for page in reads for name in page]
+    assert len(found) == len({*found}) == PHOTOS + 4
+    assert {*found} == known
 
 
 def test_a_list_by_date_is_in_order(mirrored, client_of):
