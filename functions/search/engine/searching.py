@@ -79,10 +79,10 @@ def _ranking(asked: Asked) -> "Ranking[Hit]":
 
 def _without(hits: "Sequence[Hit]", names: Collection[str]) -> "list[Hit]":
     """Reads no more names than it must: a photo of `like` is mostly among the first."""
-    left, others = set(names), []
-    for hit in hits:
-        if left and hit.name in left:
+    left, others, seen = set(names), [], iter(hits)
+    while left and (hit := next(seen, None)):
+        if hit.name in left:
             left.remove(hit.name)
         else:
             others.append(hit)
-    return others
+    return [*others, *seen]

@@ -8,7 +8,7 @@ A page begins behind the leader of the last stack. On another instance a stack m
 leader, because scores differ a little (see cursor.py): it still contains the one that was given.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -94,9 +94,12 @@ def results_of(
     return [*found, *alone][:count], window
 
 
-def _stacks(hits: Sequence[H], leaders: Sequence[int]) -> list[list[H]]:
+def _stacks(hits: Sequence[H], leaders: Sequence[int]) -> Iterator[list[H]]:
     """In the order of their leaders, each in the order of the list."""
-    stacks: dict[int, list[H]] = {}
-    for hit, leader in zip(hits, leaders, strict=True):
-        stacks.setdefault(leader, []).append(hit)
-    return list(stacks.values())
+    others: dict[int, list[H]] = {}
+    for rank, leader in enumerate(leaders):
+        if leader != rank:
+            others.setdefault(leader, []).append(hits[rank])
+    for rank, leader in enumerate(leaders):
+        if leader == rank:
+            yield [hits[rank], *others.get(rank, ())]

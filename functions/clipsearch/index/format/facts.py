@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -94,22 +95,29 @@ def facts_rows(facts: Sequence[Facts | None]) -> Array:
 
 def facts_of_row(row: Any) -> Facts | None:
     """The inverse of facts_rows for one row."""
-    flags = Known(int(row["flags"]))
-    if not flags & Known.LOOKED:
+    flags = int(row["flags"])
+    looked, taken, offset, place, keeps_places, look, preview, no_preview = _known(flags)
+    if not looked:
         return None
     number = int(row["format"])
     return Facts(
         format=FORMATS[number - 1] if 0 < number <= len(FORMATS) else "",
         size=int(row["bytes"]),
-        taken=int(row["taken"]) if flags & Known.TAKEN else None,
-        offset=int(row["offset"]) if flags & Known.OFFSET else None,
-        place=(float(row["latitude"]), float(row["longitude"])) if flags & Known.PLACE else None,
-        keeps_places=bool(flags & Known.KEEPS_PLACES),
-        hash=int(row["hash"]) if flags & Known.LOOK else None,
-        colour=tuple(row["colour"].tolist()) if flags & Known.LOOK else (0, 0, 0),
+        taken=int(row["taken"]) if taken else None,
+        offset=int(row["offset"]) if offset else None,
+        place=(float(row["latitude"]), float(row["longitude"])) if place else None,
+        keeps_places=keeps_places,
+        hash=int(row["hash"]) if look else None,
+        colour=tuple(row["colour"].tolist()) if look else (0, 0, 0),
         thumbnail=int(row["thumbnail"]),
-        preview=_preview(flags),
+        preview=True if preview else False if no_preview else None,
     )
+
+
+@cache  # operators of an enum are slow
+def _known(flags: int) -> tuple[bool, ...]:
+    """Which facts are known, in the order of Known."""
+    return tuple(flags & fact.value > 0 for fact in Known)
 
 
 def as_facts(array: Array | None, count: int) -> Array:
@@ -145,10 +153,10 @@ def dates_of(facts: Array, generations: Array, times: Array) -> npt.NDArray[np.i
     return np.where(is_taken, facts["taken"], uploaded).astype(np.int64)
 
 
-def _preview(flags: Known) -> bool | None:
-    if flags & Known.PREVIEW:
-        return True
-    return False if flags & Known.NO_PREVIEW else None
+def uploaded_at(generation: int, time: int) -> int:
+    """Seconds since 1970: see dates_of. `time`: when the entry was written, in µs."""
+    earliest, latest = _UPLOADED_BETWEEN
+    return (generation if earliest <= generation <= latest else time) // 1_000_000
 
 
 def _row(facts: Facts) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from clipsearch.index.format.facts import Facts, Known, dates_of, facts_of_row, no_facts
+from clipsearch.index.format.facts import Facts, Known, facts_of_row, uploaded_at
 from clipsearch.index.search.stacks import stacked
 from clipsearch.index.search.state import State
 
@@ -21,19 +21,12 @@ Score = TypeVar("Score", float, None)
 class Found(Generic[Score]):
     """A photo, as a row of one state of the index. The rest is read on use: most are not shown.
 
-    `score`: the cosine or that of a Combination, rounded to 6 digits. `date`: seconds since 1970,
-    when taken by the photographer's clock, else when uploaded; lists are in this order.
-    `uploaded`: seconds since 1970, None if unknown.
+    `score`: the cosine or that of a Combination, rounded to 6 digits.
     """
 
     state: State
     row: int
     score: Score
-    generation: int
-    width: int
-    height: int
-    date: int
-    uploaded: int | None
 
     @cached_property
     def name(self) -> str:
@@ -44,6 +37,29 @@ class Found(Generic[Score]):
         """None if the file was never searched for facts."""
         return facts_of_row(self.state.columns.entries.facts[self.row])
 
+    @property
+    def generation(self) -> int:
+        return int(self.state.columns.entries.generations[self.row])
+
+    @property
+    def width(self) -> int:
+        return int(self.state.columns.entries.widths[self.row])
+
+    @property
+    def height(self) -> int:
+        return int(self.state.columns.entries.heights[self.row])
+
+    @property
+    def date(self) -> int:
+        """Seconds since 1970, when taken by the photographer's clock, else when uploaded. Lists are
+        in this order."""
+        return int(self.state.columns.dates[self.row])
+
+    @property
+    def uploaded(self) -> int | None:
+        """Seconds since 1970, None if unknown."""
+        return uploaded_at(self.generation, int(self.state.columns.entries.times[self.row])) or None
+
 
 Hit: TypeAlias = Found[float]
 Listed: TypeAlias = Found[None]
@@ -51,32 +67,19 @@ Listed: TypeAlias = Found[None]
 
 def found(state: State, rows: npt.NDArray[np.int64], scores: Iterable[Score]) -> list[Found[Score]]:
     """One for each of `rows` (m,), in order, with its score."""
-    entries = state.columns.entries
-    generations, times, facts = entries.generations[rows], entries.times[rows], entries.facts[rows]
-    values: zip[Any] = zip(
-        [state] * len(rows),
-        rows.tolist(),
-        scores,
-        generations.tolist(),
-        entries.widths[rows].tolist(),
-        entries.heights[rows].tolist(),
-        dates_of(facts, generations, times).tolist(),
-        (u or None for u in dates_of(no_facts(len(rows)), generations, times).tolist()),
-        strict=True,
-    )
-    return [Found(*each) for each in values]
+    return [Found(state, row, score) for row, score in zip(rows.tolist(), scores, strict=True)]
 
 
 def leaders(hits: Sequence[Found[Any]]) -> list[int]:
     """For photos by rank: the rank of the leader of each (see stacks)."""
-    groups: dict[int, list[int]] = {}  # ranks of the photos of each state
-    for rank, hit in enumerate(hits):
-        groups.setdefault(id(hit.state), []).append(rank)
-    parts = [(hits[ranks[0]].state, np.array(ranks)) for ranks in groups.values()]
+    its = [id(hit.state) for hit in hits]
+    of_state, owners = dict(zip(its, hits, strict=True)), np.array(its, np.uint64)
+    parts = [(hit.state, np.flatnonzero(owners == it)) for it, hit in of_state.items()]
     rows = np.array([hit.row for hit in hits], np.int64)
-    facts = no_facts(len(hits))
+    hashes, flags = np.zeros(len(hits), np.uint64), np.zeros(len(hits), np.uint8)
     for state, ranks in parts:
-        facts[ranks] = state.columns.entries.facts[rows[ranks]]
+        facts = state.columns.entries.facts
+        hashes[ranks], flags[ranks] = facts["hash"][rows[ranks]], facts["flags"][rows[ranks]]
 
     def vectors_of(asked: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         found = [(np.flatnonzero(np.isin(asked, ranks)), state) for state, ranks in parts]
@@ -84,6 +87,6 @@ def leaders(hits: Sequence[Found[Any]]) -> list[int]:
         order = np.concatenate([places for places, _ in found])
         return np.concatenate(vectors)[np.argsort(order)]
 
-    has_hash = facts["flags"] & np.uint8(Known.LOOK) > 0
-    result: list[int] = stacked(vectors_of, facts["hash"], has_hash).tolist()
+    has_hash = flags & np.uint8(Known.LOOK) > 0
+    result: list[int] = stacked(vectors_of, hashes, has_hash).tolist()
     return result
