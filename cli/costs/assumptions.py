@@ -53,14 +53,14 @@ LEAST_IN_PACKS = 65_536
 BUCKET_READS, MOST_BUCKET_READS = 900, 1_280
 BUCKET_S, MOST_BUCKET_CPU_S = 0.5, 0.6
 LANCE_CACHE_GIB = 2
-LANCE_READS, LANCE_LISTINGS = 770, 1  # with nothing in memory
+LANCE_READS, LANCE_LISTINGS = 540, 1  # with nothing in memory
 LANCE_S, LANCE_OPEN_S = 0.5, 3.0  # without the time to transfer; opening once in a process
 LANCE_BYTES_PER_S = 150e6  # a guess
 LANCE_CPU_S_PER_BYTE = 0.036 / 50e6
 # A search reads 88 of sqrt(photos) / 2 partitions, with 136 bytes for each photo in them.
 LANCE_READ_BYTES_PER_ROOT = 88 * 2 * 136
-# 512 float16, the index, name and facts; versions of the last twelve hours, with room.
-LANCE_TABLE_BYTES = 1_500
+# 512 float16 twice, the index, name and facts; versions of the last twelve hours, with room.
+LANCE_TABLE_BYTES = 2_800
 LANCE_COPY_S = 100e-6  # CPU of a photo that is copied and indexed
 # The job that runs the mirror: defaults of Terraform's variable `mirror`.
 MIRROR_CPU, MIRROR_GIB, MIRROR_MINUTES = 1, 4, 10

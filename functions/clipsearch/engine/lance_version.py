@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,8 @@ _SKIPPED = f"pixels = {Cause.SKIPPED.value}"
 
 
 class LanceVersion:
-    """See Opened. `direction` (dim,): along which the vectors are stretched; None: they are not."""
+    """See Opened. `direction` (dim,): along which the indexed vectors are stretched; None: they are
+    not."""
 
     def __init__(self, dataset: Any, url: str, direction: Vectors | None) -> None:
         self._dataset, self._url, self._direction = dataset, url, direction
@@ -45,13 +45,11 @@ class LanceVersion:
 
     def entries_of(self, keys: Keys) -> Entries:
         with self._reading():
-            parts = self._of_keys(keys, ["told"], "")
-            return Entries.concat([_entries_of(rows) for rows in parts])
+            return self._of_keys(keys, "").without_vectors()
 
     def photos_of(self, keys: Keys) -> Entries:
         with self._reading():
-            parts = self._of_keys(keys, ["told", "vector"], f" AND {_IS_PHOTO}")
-            return Entries.concat([self._photos(rows) for rows in parts])
+            return self._of_keys(keys, f" AND {_IS_PHOTO}")
 
     def best(self, vector: Vectors, k: int, filter: Filter) -> Candidates:
         condition = where(filter)
@@ -59,8 +57,7 @@ class LanceVersion:
             few = max(k, ALL_COMPARED)
             count = self.photos if filter.is_all else self._count(condition)
             if count <= few:
-                rows = self._rows(["told", "vector"], filter=condition)
-                return Candidates(self._photos(rows), True)
+                return Candidates(_entries_of(self._rows(["told"], filter=condition)), True)
             query = stretched(vector[None], self._direction, 1 / STRETCH)[0]
             nearest: dict[str, Any] = {
                 "column": "vector",
@@ -68,17 +65,16 @@ class LanceVersion:
                 "k": k,
                 "metric": "dot",
                 "minimum_nprobes": PROBED,
-                "refine_factor": 1,
             }
             if filter.is_all:
                 nearest["maximum_nprobes"] = PROBED
             rows = self._rows(
-                ["told", "vector", "_distance"],
+                ["told", "_distance"],
                 nearest=nearest,
                 filter=None if filter.is_all else condition,
                 prefilter=True,
             )
-            return Candidates(self._photos(rows), False)
+            return Candidates(_entries_of(rows), False)
 
     def by_date(
         self, count: int, after: tuple[int, str] | None, filter: Filter, oldest: bool
@@ -109,7 +105,8 @@ class LanceVersion:
 
     def sample(self, count: int) -> Vectors:
         with self._reading():
-            return self._vectors(self._rows(["vector"], filter=_IS_PHOTO + self._sampled(count)))
+            rows = self._rows(["told"], filter=_IS_PHOTO + self._sampled(count))
+            return _entries_of(rows).vectors
 
     def _sampled(self, count: int) -> str:
         """The condition of about `count` of all photos. Keys are hashes: the smallest are of a
@@ -148,17 +145,10 @@ class LanceVersion:
             inside = sorted(rows["date"].to_pylist(), reverse=not oldest)[count - 1]
         return f" AND date {sign} {inside}"
 
-    def _of_keys(self, keys: Keys, columns: list[str], more: str) -> Iterator[Any]:
-        for begin in range(0, len(keys), KEYS_AT_ONCE):
-            yield self._rows(columns, filter=one_of(keys[begin : begin + KEYS_AT_ONCE]) + more)
-
-    def _photos(self, rows: Any) -> Entries:
-        return replace(_entries_of(rows), vectors=self._vectors(rows))
-
-    def _vectors(self, rows: Any) -> Vectors:
-        from clipsearch.engine.rows import vectors_of
-
-        return stretched(vectors_of(rows), self._direction, 1 / STRETCH)
+    def _of_keys(self, keys: Keys, more: str) -> Entries:
+        parts = [keys[begin : begin + KEYS_AT_ONCE] for begin in range(0, len(keys), KEYS_AT_ONCE)]
+        rows = [self._rows(["told"], filter=one_of(part) + more) for part in parts]
+        return Entries.concat([_entries_of(found) for found in rows])
 
     def _rows(self, columns: list[str], **asked: Any) -> Any:
         return self._dataset.to_table(columns=columns, **asked)

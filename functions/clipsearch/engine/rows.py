@@ -1,12 +1,13 @@
 """Entries as rows of Arrow, and back. Needs pyarrow, which only engines bring.
 
-`told` has all of an entry but its vector: one read for each photo that a search returns. The other
-columns repeat what the merge and the filters compare.
+`told` has all of an entry: one read for each photo that a search compares. The other columns repeat
+what the merge, the filters and the index of the vectors compare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ INDEXED = {
     "pixels": "BTREE",
 }
 
-# The begin of `told`; then come the name and the reason.
+# The begin of `told`; then come the name, and the vector in float16 or the reason of a failure.
 _HEAD = np.dtype(
     [
         ("generation", "<i8"),
@@ -72,13 +73,13 @@ def schema_of(dim: int, metadata: dict[bytes, bytes]) -> Any:
         pa.field("format", pa.uint8()),  # place in FORMATS plus 1; 0: unknown
         pa.field("pixels", pa.int64()),  # of a failure: its Cause
         pa.field("told", pa.binary()),
-        pa.field("vector", pa.list_(pa.float16(), dim)),  # null without one
+        pa.field("vector", pa.list_(pa.float16(), dim)),  # stretched; null without one
     ]
     return pa.schema(fields, metadata)
 
 
 def table_of(entries: Entries, vectors: Vectors, dim: int) -> Any:
-    """n rows. `vectors` (v, dim): instead of those of the entries."""
+    """n rows. `vectors` (v, dim): those of the entries, stretched, for the index."""
     is_vector = entries.kinds == Kind.VECTOR
     every = np.zeros((len(entries), dim), np.float16)
     if len(vectors):
@@ -105,16 +106,17 @@ def table_of(entries: Entries, vectors: Vectors, dim: int) -> Any:
 
 
 def entries_of(rows: Any) -> Entries:
-    """The entries of r rows with the column `told`, without vectors."""
+    """The entries of r rows with the column `told`."""
     told = rows["told"].to_pylist()
     heads = np.frombuffer(b"".join(one[: _HEAD.itemsize] for one in told), _HEAD)
     ends = (_HEAD.itemsize + heads["name"]).tolist()
     texts = [one[_HEAD.itemsize : end] for one, end in zip(told, ends, strict=True)]
     names, name_ends = _packed(texts)
-    is_failure = heads["kind"] == Kind.FAILURE
-    reasons, reason_ends = _packed(
-        [o[e:] for o, e, fails in zip(told, ends, is_failure, strict=True) if fails]
-    )
+    rest = [one[end:] for one, end in zip(told, ends, strict=True)]
+    kinds = heads["kind"].tolist()
+    reasons, reason_ends = _packed(_of_kind(rest, kinds, Kind.FAILURE))
+    vectors = _of_kind(rest, kinds, Kind.VECTOR)
+    numbers = np.frombuffer(b"".join(vectors), "<f2").astype(np.float32)
     keys = [key_of(text.decode()) for text in texts]  # cheaper than a read for each
     return Entries(
         names=names,
@@ -125,21 +127,11 @@ def entries_of(rows: Any) -> Entries:
         widths=heads["width"].copy(),
         heights=heads["height"].copy(),
         times=heads["time"].copy(),
-        vectors=np.zeros((0, 0), np.float32),
+        vectors=numbers.reshape(len(vectors), -1) if vectors else np.zeros((0, 0), np.float32),
         reasons=reasons,
         reason_ends=reason_ends,
         facts=heads["facts"].copy(),
     )
-
-
-def vectors_of(rows: Any) -> Vectors:
-    """(r, d) of rows that all have a vector, as stored."""
-    column = rows["vector"].combine_chunks()
-    dim = rows.schema.field("vector").type.list_size
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    parts = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in chunks]
-    stored = np.concatenate([np.zeros(0, np.float16), *parts])
-    return stored.reshape(-1, dim).astype(np.float32)
 
 
 def _told(entries: Entries) -> list[bytes]:
@@ -150,13 +142,19 @@ def _told(entries: Entries) -> list[bytes]:
     heads["name"] = np.diff(entries.name_ends, prepend=0)
     head, size = heads.tobytes(), _HEAD.itemsize
     names = _parts(entries.names, entries.name_ends)
-    reasons = iter(_parts(entries.reasons, entries.reason_ends))
+    rest: dict[int, Iterator[bytes]] = {
+        Kind.VECTOR: (vector.tobytes() for vector in entries.vectors.astype("<f2")),
+        Kind.FAILURE: iter(_parts(entries.reasons, entries.reason_ends)),
+        Kind.TOMBSTONE: repeat(b""),
+    }
     return [
-        head[i * size : (i + 1) * size] + name + (next(reasons) if fails else b"")
-        for i, (name, fails) in enumerate(
-            zip(names, (entries.kinds == Kind.FAILURE).tolist(), strict=True)
-        )
+        head[i * size : (i + 1) * size] + name + next(rest[kind])
+        for i, (name, kind) in enumerate(zip(names, entries.kinds.tolist(), strict=True))
     ]
+
+
+def _of_kind(texts: Sequence[bytes], kinds: Sequence[int], kind: Kind) -> list[bytes]:
+    return [text for text, its in zip(texts, kinds, strict=True) if its == kind]
 
 
 def _parts(packed: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64]) -> list[bytes]:

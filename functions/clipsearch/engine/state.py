@@ -30,7 +30,7 @@ RACES = 20  # races for a number that a mirror may lose in a row
 START_OVER_AFTER = timedelta(days=3)
 # Searches use a table for longer than mirrors do: they read the newer segments themselves.
 USABLE_FOR = timedelta(days=6)
-SCHEMA = 2  # of the table. A mirror begins a new one where the table has another
+SCHEMA = 3  # of the table. A mirror begins a new one where the table has another
 # A state without news is published again after this time, for its `whole`.
 RENEW_AFTER = timedelta(hours=1)
 

@@ -50,9 +50,7 @@ class Union:
     sampled: Callable[[], Vectors]
     kept: Kept
     counts_facets = False
-    # See InMemory. The table's vectors are stretched before they are rounded: 0.00057 if one number
-    # dominates the vector.
-    score_error = 6e-4
+    score_error = PhotoIndex.score_error
 
     @property
     def photos(self) -> int:
