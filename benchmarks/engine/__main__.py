@@ -63,7 +63,7 @@ def _measure(
     bounds = library.write(folder, data, photos, stretch)
     built = measure.build(folder, kind, photos, data.base.shape[1] // NUMBERS_PER_BYTE)
     if kind == "IVF_PQ" and stretch == STRETCH:
-        found = union.measure(folder, data, bounds["names"], photos)
+        found = union.measure(folder, data, bounds, photos)
         UNION.write_text(json.dumps(found, indent=1) + "\n")
         print(union.table(found))
     for probed in () if options.only_union else options.probed:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from clipsearch.engine.lance_version import LanceVersion
+from clipsearch.engine.lance_version import INDEX, LanceVersion
 from clipsearch.engine.stretch import STRETCH, Vectors, stretched
 from clipsearch.errors import StorageError
 from clipsearch.index.format.entries import Entries
@@ -32,7 +32,6 @@ RETRIES = 50  # of a merge, after another writer was first
 OLD = timedelta(hours=12)  # versions of the table that no search reads any more
 # Bytes of the index in memory: at 512 numbers 136 a photo, and what is not there is read again.
 CACHE = 2 << 30
-INDEX = "vectors"
 _TRAINED_FOR = "clipsearch.trained_for"  # photos
 _COMMON = b"clipsearch:text_direction"  # float32; empty if unknown
 

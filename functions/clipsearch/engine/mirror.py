@@ -29,7 +29,8 @@ from clipsearch.index.format.segments import read_segment
 from clipsearch.index.reader.told import Told
 from clipsearch.storage import Bucket
 
-# Entries applied at once: 270 MB of vectors of 512 numbers, and about as much again in the engine.
+# Entries applied at once: 270 MB of vectors of 512 numbers, and two or three times as much in the
+# engine.
 BATCH = 131_072
 READERS = 16  # segments read at once; those of single uploads are small
 ATTEMPTS = 20  # a compaction may delete segments while they are read

@@ -79,8 +79,11 @@ def schema_of(dim: int, metadata: dict[bytes, bytes]) -> Any:
 
 
 def table_of(entries: Entries, vectors: Vectors, dim: int) -> Any:
-    """n rows. `vectors` (v, dim): those of the entries, stretched, for the index."""
+    """n rows. `vectors` (v, dim): those of the entries, stretched, for the index. Raises ValueError
+    for entries without their vectors."""
     is_vector = entries.kinds == Kind.VECTOR
+    if len(entries.vectors) != np.count_nonzero(is_vector):
+        raise ValueError(f"{len(entries.vectors)} vectors of {np.count_nonzero(is_vector)} photos")
     every = np.zeros((len(entries), dim), np.float16)
     if len(vectors):
         every[is_vector] = vectors
