@@ -15,10 +15,10 @@ import numpy as np
 from benchmarks.engine.library import EQUAL, LIMIT, direction_of, queries_of
 from benchmarks.index.data import Data, Vectors
 from clipsearch.engine.lance_table import VECTORS_PER_PARTITION, partitions_for
+from clipsearch.engine.lance_version import INDEX
 from clipsearch.engine.stretch import stretched
 
 COLD = 10  # searches with nothing in memory, of each set
-INDEX = "bench"
 
 
 def build(folder: Path, kind: str, photos: int, codes: int) -> dict[str, float]:
