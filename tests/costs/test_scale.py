@@ -122,7 +122,7 @@ def test_the_assumptions_of_lance_are_those_of_the_engine() -> None:
     assert lance_read_bytes(photos) == pytest.approx(read, rel=0.001)
     assert read == pytest.approx(75e6, rel=0.05)  # docs/engine.md, measured
     assert "490 to 494; 75 MB" in ENGINE
-    assert 2 * (PROBED + COMPARED + SPARE) <= a.LANCE_READS
+    assert 2 * PROBED + COMPARED + SPARE <= a.LANCE_READS
     assert lance_table.CACHE == a.LANCE_CACHE_GIB * a.GIB
     for photos, share in ((100 * MILLION, "1.8 %"), (1000 * MILLION, "0.6 %")):
         assert f"{100 * PROBED / (math.sqrt(photos) / 2):.1f} %" == share

@@ -12,7 +12,7 @@ from clipsearch.engine.protocol import Candidates, Keys, Vectors
 from clipsearch.engine.stretch import STRETCH, stretched
 from clipsearch.engine.where import behind, key_below, one_of, where
 from clipsearch.errors import RowsLost
-from clipsearch.index.format.entries import Cause, Entries, Kind, keys_of
+from clipsearch.index.format.entries import Cause, Entries, Kind, key_of, keys_of
 from clipsearch.index.search.filter import Filter
 
 # Partitions that a search reads: two requests each, if they are not in memory.
@@ -50,13 +50,13 @@ class LanceVersion:
 
     def entries_of(self, keys: Keys) -> Entries:
         with self._reading():
-            parts = self._of_keys(keys, "")
-            return Entries.concat([_entries_of(rows).without_vectors() for rows in parts])
+            parts = self._of_keys(keys, ["told"], "")
+            return Entries.concat([self._entries(rows).without_vectors() for rows in parts])
 
     def photos_of(self, keys: Keys) -> Entries:
         with self._reading():
-            parts = self._of_keys(keys, f" AND {_IS_PHOTO}")
-            return Entries.concat([_entries_of(rows) for rows in parts])
+            parts = self._of_keys(keys, ["told"], f" AND {_IS_PHOTO}")
+            return Entries.concat([self._entries(rows) for rows in parts])
 
     def best(self, vector: Vectors, k: int, filter: Filter) -> Candidates:
         condition = where(filter)
@@ -64,7 +64,7 @@ class LanceVersion:
             few = max(k, ALL_COMPARED)
             count = self.photos if filter.is_all else self._count(condition)
             if count <= few:
-                return Candidates(_entries_of(self._rows(["told"], filter=condition)), True)
+                return Candidates(self._entries(self._rows(["told"], filter=condition)), True)
             query = stretched(vector[None], self._direction, 1 / STRETCH)[0]
             nearest: dict[str, Any] = {
                 "column": "vector",
@@ -82,7 +82,7 @@ class LanceVersion:
             if self._fresh:
                 scanner = self._dataset.scanner(["told"], condition, fragments=self._fresh)
                 rows.append(scanner.to_table())
-            return Candidates(Entries.concat([_entries_of(each) for each in rows]), False)
+            return Candidates(Entries.concat([self._entries(each) for each in rows]), False)
 
     def by_date(
         self, count: int, after: tuple[int, str] | None, filter: Filter, oldest: bool
@@ -109,12 +109,14 @@ class LanceVersion:
             rows = self._rows(["name", "written"], filter=f"{_FAILED} AND NOT ({_SKIPPED})")
             newest = np.argsort(-rows["written"].to_numpy(), kind="stable")[:count]
             names = rows["name"].to_pylist()
-        return self.entries_of(keys_of([names[place] for place in newest.tolist()]))
+            keys = keys_of([names[place] for place in newest.tolist()])
+            parts = self._of_keys(keys, ["told", "reason"], f" AND {_FAILED}")
+            return Entries.concat([self._entries(rows) for rows in parts])
 
     def sample(self, count: int) -> Vectors:
         with self._reading():
             rows = self._rows(["told"], filter=_IS_PHOTO + self._sampled(count))
-            return _entries_of(rows).vectors
+            return self._entries(rows).vectors
 
     def _sampled(self, count: int) -> str:
         """The condition of about `count` of all photos. Keys are hashes: the smallest are of a
@@ -153,9 +155,21 @@ class LanceVersion:
             inside = sorted(rows["date"].to_pylist(), reverse=not oldest)[count - 1]
         return f" AND date {sign} {inside}"
 
-    def _of_keys(self, keys: Keys, more: str) -> Iterator[Any]:
+    def _entries(self, rows: Any) -> Entries:
+        """Of rows with `told`, and `reason` if it is wanted."""
+        from clipsearch.engine.rows import NAME_ROOM, entries_of, told_of
+
+        told = told_of(rows)
+        long: dict[tuple[int, ...], bytes] = {}
+        for found in self._of_keys(told["key"][told["length"] > NAME_ROOM], ["name"], ""):
+            long |= {key_of(name): name.encode() for name in found["name"].to_pylist()}
+        return entries_of(
+            told, long, rows["reason"].to_pylist() if "reason" in rows.column_names else ()
+        )
+
+    def _of_keys(self, keys: Keys, columns: list[str], more: str) -> Iterator[Any]:
         for begin in range(0, len(keys), KEYS_AT_ONCE):
-            yield self._rows(["told"], filter=one_of(keys[begin : begin + KEYS_AT_ONCE]) + more)
+            yield self._rows(columns, filter=one_of(keys[begin : begin + KEYS_AT_ONCE]) + more)
 
     def _rows(self, columns: list[str], **asked: Any) -> Any:
         return self._dataset.to_table(columns=columns, **asked)
@@ -170,12 +184,6 @@ class LanceVersion:
         except (OSError, ValueError, RuntimeError) as error:
             self.lost = True
             raise RowsLost(self._url, str(error)) from error
-
-
-def _entries_of(rows: Any) -> Entries:
-    from clipsearch.engine.rows import entries_of
-
-    return entries_of(rows)
 
 
 def _fresh(dataset: Any) -> list[Any] | None:

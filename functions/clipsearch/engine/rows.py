@@ -1,13 +1,13 @@
 """Entries as rows of Arrow, and back. Needs pyarrow, which only engines bring.
 
-`told` has all of an entry: one read for each photo that a search compares. The other columns repeat
-what the merge, the filters and the index of the vectors compare.
+`told` has all of an entry but a reason and a long name. It has one size, so it is one read for each
+photo that a search compares. The other columns repeat what the merge, the filters and the index of
+the vectors compare.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import repeat
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from clipsearch.engine.reduced import rank_of
-from clipsearch.index.format.entries import Entries, Kind, key_of
+from clipsearch.index.format.entries import Entries, Kind
 from clipsearch.index.format.facts import FACTS, Known
 from clipsearch.index.reader.table import Table
 from clipsearch.index.search.columns import Columns
 from clipsearch.index.search.kept import Kept
 
 Vectors = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 
 # The merge rule in SQL, between two rows of one photo: see Entries.winners.
 WINS = (
@@ -44,18 +45,25 @@ INDEXED = {
     "pixels": "BTREE",
 }
 
-# The begin of `told`; then come the name, and the vector in float16 or the reason of a failure.
-_HEAD = np.dtype(
-    [
-        ("generation", "<i8"),
-        ("time", "<i8"),
-        ("width", "<i4"),
-        ("height", "<i4"),
-        ("name", "<u4"),  # bytes
-        ("kind", "u1"),
-        ("facts", FACTS),
-    ]
-)
+NAME_ROOM = 96  # bytes of a name in `told`. A longer one is only in its own column
+
+
+def told_type(dim: int) -> np.dtype[Any]:
+    """An entry in `told`."""
+    return np.dtype(
+        [
+            ("key", "<u8", (2,)),
+            ("generation", "<i8"),
+            ("time", "<i8"),
+            ("width", "<i4"),
+            ("height", "<i4"),
+            ("length", "<u2"),  # bytes of the name
+            ("kind", "u1"),
+            ("facts", FACTS),
+            ("name", "u1", (NAME_ROOM,)),
+            ("vector", "<f2", (dim,)),
+        ]
+    )
 
 
 def schema_of(dim: int, metadata: dict[bytes, bytes]) -> Any:
@@ -72,7 +80,8 @@ def schema_of(dim: int, metadata: dict[bytes, bytes]) -> Any:
         pa.field("orientation", pa.uint8()),  # 0: unknown
         pa.field("format", pa.uint8()),  # place in FORMATS plus 1; 0: unknown
         pa.field("pixels", pa.int64()),  # of a failure: its Cause
-        pa.field("told", pa.binary()),
+        pa.field("reason", pa.string()),  # null unless a failure
+        pa.field("told", pa.binary(told_type(dim).itemsize)),
         pa.field("vector", pa.list_(pa.float16(), dim)),  # stretched; null without one
     ]
     return pa.schema(fields, metadata)
@@ -102,72 +111,82 @@ def table_of(entries: Entries, vectors: Vectors, dim: int) -> Any:
         pa.array(compared.orientations),
         pa.array(np.ascontiguousarray(entries.facts["format"])),
         pa.array(np.where(entries.kinds == Kind.FAILURE, entries.widths, pixels)),
-        pa.array(_told(entries), pa.binary()),
+        pa.array(_reasons(entries), pa.string()),
+        _fixed(_told(entries, dim)),
         pa.FixedSizeListArray.from_arrays(numbers, dim, mask=pa.array(~is_vector)),
     ]
     return pa.table(columns, schema_of(dim, {}))
 
 
-def entries_of(rows: Any) -> Entries:
-    """The entries of r rows with the column `told`."""
-    told = rows["told"].to_pylist()
-    heads = np.frombuffer(b"".join(one[: _HEAD.itemsize] for one in told), _HEAD)
-    ends = (_HEAD.itemsize + heads["name"]).tolist()
-    texts = [one[_HEAD.itemsize : end] for one, end in zip(told, ends, strict=True)]
+def told_of(rows: Any) -> Array:
+    """(r,) of told_type: the column `told` of r rows."""
+    numbers = rows.schema.field("told").type.byte_width - told_type(0).itemsize
+    kind = told_type(numbers // np.dtype("<f2").itemsize)
+    return np.frombuffer(b"".join(rows["told"].to_pylist()), kind)
+
+
+def entries_of(
+    told: Array, long: Mapping[tuple[int, ...], bytes], reasons: Sequence[str] = ()
+) -> Entries:
+    """`told` (r,) of told_type. `long`: longer names by key. `reasons`: of the failures; without
+    them they are empty."""
+    fits = told["length"] <= NAME_ROOM
+    texts = [
+        one["name"][: one["length"]].tobytes() if is_here else long[tuple(one["key"].tolist())]
+        for one, is_here in zip(told, fits, strict=True)
+    ]
     names, name_ends = _packed(texts)
-    rest = [one[end:] for one, end in zip(told, ends, strict=True)]
-    kinds = heads["kind"].tolist()
-    reasons, reason_ends = _packed(_of_kind(rest, kinds, Kind.FAILURE))
-    vectors = _of_kind(rest, kinds, Kind.VECTOR)
-    numbers = np.frombuffer(b"".join(vectors), "<f2").astype(np.float32)
-    keys = [key_of(text.decode()) for text in texts]  # cheaper than a read for each
+    failures = int(np.count_nonzero(told["kind"] == Kind.FAILURE))
+    given = [reason.encode() for reason in reasons] or [b""] * failures
+    packed, reason_ends = _packed(given)
+    photos = told["kind"] == Kind.VECTOR
     return Entries(
         names=names,
         name_ends=name_ends,
-        keys=np.array(keys, np.uint64).reshape(-1, 2),
-        generations=heads["generation"].copy(),
-        kinds=heads["kind"].copy(),
-        widths=heads["width"].copy(),
-        heights=heads["height"].copy(),
-        times=heads["time"].copy(),
-        vectors=numbers.reshape(len(vectors), -1) if vectors else np.zeros((0, 0), np.float32),
-        reasons=reasons,
+        keys=told["key"].astype(np.uint64).reshape(-1, 2),
+        generations=told["generation"].copy(),
+        kinds=told["kind"].copy(),
+        widths=told["width"].copy(),
+        heights=told["height"].copy(),
+        times=told["time"].copy(),
+        vectors=told["vector"][photos].astype(np.float32),
+        reasons=packed,
         reason_ends=reason_ends,
-        facts=heads["facts"].copy(),
+        facts=told["facts"].copy(),
     )
 
 
-def _told(entries: Entries) -> list[bytes]:
-    heads = np.zeros(len(entries), _HEAD)
-    heads["generation"], heads["time"] = entries.generations, entries.times
-    heads["width"], heads["height"] = entries.widths, entries.heights
-    heads["kind"], heads["facts"] = entries.kinds, entries.facts
-    heads["name"] = np.diff(entries.name_ends, prepend=0)
-    head, size = heads.tobytes(), _HEAD.itemsize
-    names = _parts(entries.names, entries.name_ends)
-    rest: dict[int, Iterator[bytes]] = {
-        Kind.VECTOR: (vector.tobytes() for vector in entries.vectors.astype("<f2")),
-        Kind.FAILURE: iter(_parts(entries.reasons, entries.reason_ends)),
-        Kind.TOMBSTONE: repeat(b""),
-    }
-    return [
-        head[i * size : (i + 1) * size] + name + next(rest[kind])
-        for i, (name, kind) in enumerate(zip(names, entries.kinds.tolist(), strict=True))
-    ]
+def _told(entries: Entries, dim: int) -> Array:
+    told = np.zeros(len(entries), told_type(dim))
+    told["key"], told["generation"], told["time"] = entries.keys, entries.generations, entries.times
+    told["width"], told["height"] = entries.widths, entries.heights
+    told["kind"], told["facts"] = entries.kinds, entries.facts
+    told["vector"][entries.kinds == Kind.VECTOR] = entries.vectors if len(entries.vectors) else 0
+    lengths = np.diff(entries.name_ends, prepend=0)
+    told["length"] = lengths
+    here = np.where(lengths <= NAME_ROOM, lengths, 0)
+    rows = np.repeat(np.arange(len(entries)), here)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(here) - here, here)
+    begins = np.repeat(entries.name_ends - lengths, here)
+    told["name"][rows, places] = entries.names[begins + places]
+    return told
 
 
-def _of_kind(texts: Sequence[bytes], kinds: Sequence[int], kind: Kind) -> list[bytes]:
-    return [text for text, its in zip(texts, kinds, strict=True) if its == kind]
-
-
-def _parts(packed: npt.NDArray[np.uint8], ends: npt.NDArray[np.int64]) -> list[bytes]:
-    data, begins = packed.tobytes(), [0, *ends.tolist()[:-1]]
-    return [data[begin:end] for begin, end in zip(begins, ends.tolist(), strict=False)]
+def _reasons(entries: Entries) -> list[str | None]:
+    fails = (entries.kinds == Kind.FAILURE).tolist()
+    return [entries.reason(row) if failed else None for row, failed in enumerate(fails)]
 
 
 def _packed(texts: Sequence[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     ends = np.cumsum([len(text) for text in texts], dtype=np.int64)
     return np.frombuffer(b"".join(texts), np.uint8), ends
+
+
+def _fixed(told: Array) -> Any:
+    kind = pa.binary(told.dtype.itemsize)
+    return pa.FixedSizeBinaryArray.from_buffers(
+        kind, len(told), [None, pa.py_buffer(told.tobytes())]
+    )
 
 
 def _binary(ends: npt.NDArray[np.int64], data: bytes, kind: Any = pa.binary()) -> Any:  # noqa: B008

@@ -19,6 +19,8 @@ NAMES = [
     *("a'b.jpg", "a''b.jpg", "' OR 1=1 --", "'; DROP TABLE t; --", 'a"b', "a\\", "a\\'b", "a%b"),
     *("a_b", "aab", "%", "_", "a\nb", "{}", "$1", "?", "é/ü.jpg", "😀/a.jpg", "😀😀", "\ud7ff/x"),
     *("\ue000/x", "a/b'/c.jpg", "a/b'/d\\.jpg", "a/b%/e.jpg", "A/b.jpg", "A", "aB"),
+    # as long as fits into one read, and longer
+    *("x" * 96, "x" * 97, "é" * 48, "é" * 49, "a'" * 400, "長" * 341),
 ]
 
 
