@@ -163,9 +163,8 @@ class LanceVersion:
         long: dict[tuple[int, ...], bytes] = {}
         for found in self._of_keys(told["key"][told["length"] > NAME_ROOM], ["name"], ""):
             long |= {key_of(name): name.encode() for name in found["name"].to_pylist()}
-        return entries_of(
-            told, long, rows["reason"].to_pylist() if "reason" in rows.column_names else ()
-        )
+        reasons = rows["reason"].to_pylist() if "reason" in rows.column_names else ()
+        return entries_of(told, long, reasons)
 
     def _of_keys(self, keys: Keys, columns: list[str], more: str) -> Iterator[Any]:
         for begin in range(0, len(keys), KEYS_AT_ONCE):
@@ -190,7 +189,8 @@ def _fresh(dataset: Any) -> list[Any] | None:
     """The fragments that the index of the vectors lacks; None if it must be asked for them: without
     an index, or if they have more than FRESH rows."""
     found = [index for index in dataset.describe_indices() if index.name == INDEX]
-    indexed = {id for index in found for segment in index.segments for id in segment.fragment_ids}
+    segments = [segment for index in found for segment in index.segments]
+    indexed = {number for segment in segments for number in segment.fragment_ids}
     fragments = [it for it in dataset.get_fragments() if it.fragment_id not in indexed]
     rows = sum(fragment.count_rows() for fragment in fragments)
     return fragments if found and rows <= FRESH else None

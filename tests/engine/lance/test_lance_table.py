@@ -177,7 +177,6 @@ def test_a_table_keeps_the_direction_that_it_was_made_with(tmp_path):
     vectors = random_units(20, DIM)
     made(tmp_path, common=vectors[0]).apply(columns([photo("a", 1, vectors[1])]))
     made(tmp_path, common=vectors[5]).apply(columns([photo("b", 1, vectors[2])]))
-    made(tmp_path, common=None)
     rows = lance.dataset(tmp_path / "table.lance").to_table(["name", "vector"]).sort_by("name")
     indexed = np.array(rows["vector"].to_pylist())
     assert indexed == pytest.approx(stretched(vectors[1:3], vectors[0], 6), abs=2e-3)

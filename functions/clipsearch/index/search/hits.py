@@ -72,9 +72,9 @@ def found(state: State, rows: npt.NDArray[np.int64], scores: Iterable[Score]) ->
 
 def leaders(hits: Sequence[Found[Any]]) -> list[int]:
     """For photos by rank: the rank of the leader of each (see stacks)."""
-    its = [id(hit.state) for hit in hits]
-    of_state, owners = dict(zip(its, hits, strict=True)), np.array(its, np.uint64)
-    parts = [(hit.state, np.flatnonzero(owners == it)) for it, hit in of_state.items()]
+    its = [id(hit.state) for hit in hits]  # one, or two beside a mirror
+    hit_of, owners = dict(zip(its, hits, strict=True)), np.array(its, np.uint64)
+    parts = [(hit.state, np.flatnonzero(owners == it)) for it, hit in hit_of.items()]
     rows = np.array([hit.row for hit in hits], np.int64)
     hashes, flags = np.zeros(len(hits), np.uint64), np.zeros(len(hits), np.uint8)
     for state, ranks in parts:
